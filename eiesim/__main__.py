@@ -1,0 +1,5 @@
+"""`python -m eiesim` is `eiesim`."""
+
+from eiesim.cli import main
+
+main()

@@ -1,0 +1,173 @@
+"""Number formats and the golden product (spec/formats.md, "Arithmetic").
+
+`float32` rounds product and sum to float32. `fixed32/16/8` are two's complement with separate
+fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._jit import jit
+from eiesim.config import MachineConfig
+from eiesim.errors import EieError
+from eiesim.layer import CompressedLayer
+
+FIXED_BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
+
+Rounding = tuple[int, int, int]
+"""(shift, low, high) of a fixed-point sum; None stands for float32."""
+
+
+@dataclass(frozen=True)
+class Operands:
+    """A layer's operands as the machine holds them.
+
+    activations: float32 or int64[batch, cols]. codebook: the same type, [codes].
+    rounding: (shift, low, high) or None for float32. one: the bias's activation.
+    fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
+    """
+
+    arithmetic: str
+    activations: npt.NDArray[Any]
+    codebook: npt.NDArray[Any]
+    rounding: Rounding | None
+    one: Any
+    fraction_bits: dict[str, int]
+
+    def to_real(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Accumulators as real values: float32, or float64 for fixed32, which float32 could not hold."""
+        if self.rounding is None:
+            return sums
+        real = np.ldexp(sums.astype(np.float64), -self.fraction_bits["output"])
+        return real if self.arithmetic == "fixed32" else real.astype(np.float32)
+
+
+def prepare(
+    layer: CompressedLayer, activations: npt.NDArray[Any], config: MachineConfig, outputs: bool = True
+) -> Operands:
+    """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
+
+    With `outputs` off, "auto" output bits are not looked for: they change no cycle.
+    Raises EieError when the shift between product and accumulator leaves -16..62.
+    """
+    if config.arithmetic == "float32":
+        values = activations.astype(np.float32, copy=False)
+        return Operands("float32", values, layer.codebook, None, np.float32(1.0), {})
+    bits = FIXED_BITS[config.arithmetic]
+    highest = float(np.abs(activations).max(initial=0.0))
+    with_bias = max(highest, 1.0) if layer.bias_codes is not None else highest
+    chosen: dict[str, int | str] = {
+        "activation": config.activation_frac,
+        "weight": config.weight_frac,
+        "output": config.output_frac,
+    }
+    if chosen["activation"] == "auto":
+        chosen["activation"] = auto_fraction_bits(with_bias, bits)
+    if chosen["weight"] == "auto":
+        chosen["weight"] = auto_fraction_bits(float(np.abs(layer.codebook).max()), bits)
+    if chosen["output"] == "auto":
+        if outputs:
+            exact = golden_product(layer, exact_operands(layer, activations))
+            chosen["output"] = auto_fraction_bits(float(np.abs(exact).max()), bits)
+        else:
+            del chosen["output"]
+    used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
+    shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
+    if not -16 <= shift <= 62:
+        raise EieError(
+            f"fraction bits activation {used['activation']} + weight {used['weight']} - output {used['output']} "
+            f"= {shift} is outside -16..62; set output_frac nearer to the other two's sum"
+        )
+    return Operands(
+        config.arithmetic,
+        quantise(activations, used["activation"], bits),
+        quantise(layer.codebook, used["weight"], bits),
+        (shift, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
+        quantise(np.ones(1), used["activation"], bits)[0],
+        used,
+    )
+
+
+def exact_operands(layer: CompressedLayer, activations: npt.NDArray[Any]) -> Operands:
+    """The same operands in float64, the yardstick for automatic fraction bits."""
+    return Operands(
+        "float64", activations.astype(np.float64), layer.codebook.astype(np.float64), None, np.float64(1.0), {}
+    )
+
+
+def quantise(values: npt.NDArray[Any], fraction_bits: int, bits: int) -> npt.NDArray[np.int64]:
+    """`floor(x * 2**fraction_bits + 0.5)` in float64, saturated to `bits` bits; int64 of the same shape."""
+    scaled = np.floor(np.ldexp(np.asarray(values, np.float64), fraction_bits) + 0.5)
+    return np.clip(scaled, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1).astype(np.int64)
+
+
+def auto_fraction_bits(magnitude: float, bits: int) -> int:
+    """The most fraction bits, at most bits + 15, with which `magnitude` still fits `bits` bits."""
+    if magnitude == 0:
+        return bits - 1
+    fraction_bits = min(bits + 15, bits - 1 - int(np.frexp(magnitude)[1]))
+    rounded = np.floor(np.ldexp(magnitude, fraction_bits) + 0.5)
+    return fraction_bits if rounded <= 2 ** (bits - 1) - 1 else fraction_bits - 1
+
+
+def golden_product(layer: CompressedLayer, operands: Operands) -> npt.NDArray[Any]:
+    """The layer's accumulators, [batch, rows]: products added one after the other in column order, bias last."""
+    every = [
+        accumulate(layer, activations, operands.one, operands.codebook, operands.rounding)
+        for activations in operands.activations
+    ]
+    return np.stack(every)
+
+
+def accumulate(
+    layer: CompressedLayer,
+    activations: npt.NDArray[Any],
+    one: Any,
+    codebook: npt.NDArray[Any],
+    rounding: Rounding | None,
+) -> npt.NDArray[Any]:
+    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's."""
+    sums = np.zeros(layer.rows, codebook.dtype)
+    bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
+    _accumulate(layer.indptr, layer.indices, layer.codes, codebook, activations, bias_codes, one, rounding, sums)
+    return sums
+
+
+@jit
+def scale(product: Any, rounding: Any) -> Any:
+    """A product in the accumulator's format: shifted right with rounding, or left with saturation."""
+    if rounding is None:
+        return product
+    shift = rounding[0]
+    if shift > 0:
+        return (product + (1 << (shift - 1))) >> shift
+    limit = (1 << 62) >> -shift
+    return min(max(product, -limit), limit) << -shift
+
+
+@jit
+def add(accumulator: Any, term: Any, rounding: Any) -> Any:
+    """Accumulator plus term: rounded to float32, or saturated to the accumulator's bits."""
+    if rounding is None:
+        return accumulator + term
+    return min(max(accumulator + term, rounding[1]), rounding[2])
+
+
+@jit
+def _accumulate(
+    indptr: Any, indices: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
+    rounding: Any, sums: Any,
+) -> None:  # fmt: skip
+    terms = np.empty_like(codebook)
+    for j in range(len(activations)):
+        if activations[j] != 0:
+            for code in range(len(codebook)):
+                terms[code] = scale(codebook[code] * activations[j], rounding)
+            for e in range(indptr[j], indptr[j + 1]):
+                sums[indices[e]] = add(sums[indices[e]], terms[codes[e]], rounding)
+    for row in range(len(bias_codes)):
+        if bias_codes[row] != 0:
+            sums[row] = add(sums[row], scale(codebook[bias_codes[row]] * one, rounding), rounding)

@@ -1,0 +1,1 @@
+"""How EIE's layers are made: Deep Compression (Han et al., ICLR 2016)."""

@@ -1,0 +1,120 @@
+"""The machine's configuration: the only place that knows defaults (spec/formats.md)."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from eiesim.errors import EieError
+
+Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
+FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
+
+
+class MachineConfig(BaseModel):
+    """An EIE machine. The defaults are the published design (preset `isca16`).
+
+    Raises EieError, in one line, for an unknown key or a value out of range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    pes: int = Field(64, ge=1, le=4096, description="processing elements")
+    queue_depth: int = Field(8, ge=1, le=2**31 - 1, description="usable places of an activation queue")
+    index_bits: int = Field(4, ge=1, le=8, description="bits of a relative row index")
+    weight_bits: int = Field(4, ge=1, le=8, description="bits of a weight code")
+    spmat_width: int = Field(64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
+    clock_mhz: float = Field(800.0, gt=0, allow_inf_nan=False, description="clock frequency in MHz")
+    arithmetic: Arithmetic = Field("fixed16", description="number format of values and accumulators")
+    activation_frac: FractionBits = Field("auto", description="fraction bits of the activations")
+    weight_frac: FractionBits = Field("auto", description="fraction bits of the codebook")
+    output_frac: FractionBits = Field("auto", description="fraction bits of the accumulators")
+    spmat_bytes: int = Field(131072, ge=1, description="sparse-matrix SRAM a PE")
+    pointer_bytes: int = Field(32768, ge=1, description="pointer SRAM a PE")
+    activation_bytes: int = Field(2048, ge=1, description="activation SRAM a PE")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise EieError(_one_line(error)) from None
+
+    @model_validator(mode="after")
+    def _an_entry_fits_a_row(self) -> "MachineConfig":
+        if self.entries_per_row < 1:
+            raise ValueError(
+                f"spmat_width {self.spmat_width} holds no entry of {self.entry_bits} bits "
+                "(index_bits + weight_bits); make it wider"
+            )
+        return self
+
+    @property
+    def entry_bits(self) -> int:
+        """Bits of one sparse-matrix entry: its code and its relative index."""
+        return self.index_bits + self.weight_bits
+
+    @property
+    def entries_per_row(self) -> int:
+        """Entries in one sparse-matrix SRAM row."""
+        return self.spmat_width // self.entry_bits
+
+    def replace(self, **changes: Any) -> "MachineConfig":
+        """The same machine with some keys changed, validated anew."""
+        return MachineConfig(**{**self.model_dump(), **changes})
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "isca16": {},
+    "isca16-simulator": {"queue_depth": 7, "arithmetic": "float32"},
+}
+
+
+def preset(name: str) -> MachineConfig:
+    """A machine by name: `isca16` (the published text) or `isca16-simulator` (the authors' simulator)."""
+    if name not in PRESETS:
+        raise EieError(f"no preset is called '{name}'; there are: {', '.join(PRESETS)}")
+    return MachineConfig(**PRESETS[name])
+
+
+def load_config(source: str | Path) -> MachineConfig:
+    """A machine from a preset's name or a TOML file."""
+    if str(source) in PRESETS:
+        return preset(str(source))
+    path = Path(source)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EieError(f"{path}: neither a file nor a preset ({', '.join(PRESETS)})") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
+    try:
+        return MachineConfig(**values)
+    except EieError as error:
+        raise EieError(f"{path}: {error}") from None
+
+
+def parse_setting(setting: str) -> tuple[str, Any]:
+    """`key=value` as the command line gives it; the value is read as TOML, a bare word as text."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise EieError(f"'{setting}' is not key=value, for instance queue_depth=16")
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    return key.strip(), value
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    key = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return f"unknown configuration key '{key}'; the keys are: {', '.join(MachineConfig.model_fields)}"
+    if key.endswith("_frac"):
+        message = "must be 'auto' or a whole number from -16 to 47"
+    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"

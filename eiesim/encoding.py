@@ -1,0 +1,260 @@
+"""InterleavedLayer: a compressed layer dealt over PEs, as their SRAMs hold it (EIE Sec. III-B, III-C, Fig. 3).
+
+PE p owns output rows p, p + N, ...; each column of its rows is stored as entries (code, z), where z counts the
+PE's zeros skipped; runs too long for z are bridged by padding entries of code 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._jit import jit
+from eiesim.errors import EieError
+from eiesim.layer import CompressedLayer
+
+NO_FIRST_ROW, NO_LAST_ROW = -1, -2
+"""Row numbers that equal no other, so that an empty column bypasses nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class InterleavedLayer:
+    """A layer as `pes` PEs store it. Made by `interleave`; the arrays are read-only.
+
+    columns: the layer's inputs, and with a bias the empty columns up to it and itself.
+    pointers: int32[columns + 1, pes]; column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
+    first_row, last_row: int16 or int32[columns, pes], the PE's row of a column's first and last entry
+        (NO_FIRST_ROW where that is padding or the column is empty, NO_LAST_ROW where it is empty).
+    padding: int32[columns, pes], padding entries.
+    """
+
+    layer: CompressedLayer
+    pes: int
+    index_bits: int
+    columns: int
+    pointers: npt.NDArray[np.int32]
+    first_row: npt.NDArray[Any]
+    last_row: npt.NDArray[Any]
+    padding: npt.NDArray[np.int32]
+
+    @property
+    def ptr(self) -> npt.NDArray[np.int32]:
+        """The column pointers by PE: int32[pes, columns + 1]."""
+        return self.pointers.T
+
+    @property
+    def activation_rows(self) -> int:
+        """Rows of `pes` neighbouring activations, the bias's included."""
+        return -(-self.columns // self.pes)
+
+    @property
+    def rows_per_pe(self) -> int:
+        """Output rows of the PE that has most."""
+        return -(-self.layer.rows // self.pes)
+
+    @cached_property
+    def entries_per_pe(self) -> npt.NDArray[np.int64]:
+        """int64[pes]: entries each PE stores, padding included."""
+        return self.pointers[-1].astype(np.int64)
+
+    @cached_property
+    def padding_per_pe(self) -> npt.NDArray[np.int64]:
+        """int64[pes]: padding entries each PE stores."""
+        per_pe: npt.NDArray[np.int64] = self.padding.sum(axis=0, dtype=np.int64)
+        return per_pe
+
+    @cached_property
+    def has_padding(self) -> bool:
+        """Whether any PE stores padding."""
+        return bool(self.padding.any())
+
+    @cached_property
+    def base(self) -> npt.NDArray[np.int64]:
+        """int64[pes + 1]: where each PE's entries begin in `code` and `z`."""
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.entries_per_pe)])
+
+    @cached_property
+    def _entries(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        code = np.zeros(self.base[-1], np.uint8)
+        z = np.zeros(self.base[-1], np.uint8)
+        pe_of, place_of = _deal(self.layer.rows, self.pes)
+        indptr, indices, codes = _with_bias_column(self.layer, self.columns)
+        _write_entries(indptr, indices, codes, pe_of, place_of, self.index_bits, self.pointers, self.base, code, z)
+        return _frozen(code), _frozen(z)
+
+    @property
+    def code(self) -> npt.NDArray[np.uint8]:
+        """uint8[entries]: codes of all PEs, one PE after the other (see `base`); 0 is padding."""
+        return self._entries[0]
+
+    @property
+    def z(self) -> npt.NDArray[np.uint8]:
+        """uint8[entries]: zeros of the PE's own rows skipped before each entry."""
+        return self._entries[1]
+
+
+def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> InterleavedLayer:
+    """Deal a layer's rows over PEs and encode each PE's columns.
+
+    Work and memory grow with nnz + columns x pes; nothing dense is made. Entries are written when first asked for.
+    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, or a layer too large for 32-bit pointers.
+    """
+    if not 1 <= pes <= 4096:
+        raise EieError(f"pes = {pes}: must be 1 to 4096")
+    if not 1 <= index_bits <= 8:
+        raise EieError(f"index_bits = {index_bits}: must be 1 to 8")
+    columns = layer.cols if layer.bias_codes is None else bias_column(layer.cols, pes) + 1
+    rows_per_pe = -(-layer.rows // pes)
+    if layer.nnz + layer.rows + columns * (1 + (rows_per_pe >> index_bits)) >= 2**31:
+        raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
+    pe_of, place_of = _deal(layer.rows, pes)
+    indptr, indices, _ = _with_bias_column(layer, columns)
+    pointers = np.zeros((columns + 1, pes), np.int32)
+    row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
+    first_row = np.full((columns, pes), NO_FIRST_ROW, row)
+    last_row = np.full((columns, pes), NO_LAST_ROW, row)
+    padding = np.zeros((columns, pes), np.int32)
+    _lay_out(indptr, indices, pe_of, place_of, index_bits, pointers, first_row, last_row, padding)
+    arrays = (_frozen(array) for array in (pointers, first_row, last_row, padding))
+    return InterleavedLayer(layer, pes, index_bits, columns, *arrays)
+
+
+def bias_column(cols: int, pes: int) -> int:
+    """Where the bias stands: the first place of the activation row after the inputs'."""
+    return -(-cols // pes) * pes
+
+
+def decode(interleaved: InterleavedLayer) -> CompressedLayer:
+    """The layer again, from the PEs' entries and pointers alone."""
+    layer = interleaved.layer
+    memories = []
+    for p in range(interleaved.pes):
+        mine = slice(interleaved.base[p], interleaved.base[p + 1])
+        memories.append((interleaved.code[mine], interleaved.z[mine], interleaved.pointers[:, p]))
+    columns, rows, codes = decode_memories(memories)
+    return layer_from_triplets(
+        columns, rows, codes, layer.shape, layer.codebook, layer.bias_codes is not None, layer.activation, layer.name
+    )
+
+
+Memory = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+"""What one PE stores: codes[entries], z[entries], pointers[columns + 1]."""
+
+
+def decode_memories(
+    memories: Sequence[Memory],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """The kept weights that PEs store, as (columns, rows, codes) in the order columns, then rows."""
+    triplets = []
+    for p, (code, z, pointers) in enumerate(memories):
+        lengths = np.diff(pointers)
+        ends = np.cumsum(z.astype(np.int64) + 1)
+        before = np.concatenate([[0], ends])[pointers[:-1]]
+        places = ends - np.repeat(before, lengths) - 1
+        columns = np.repeat(np.arange(len(lengths)), lengths)
+        real = code != 0
+        triplets.append((columns[real], places[real] * len(memories) + p, code[real].astype(np.uint8)))
+    columns, rows, codes = (np.concatenate(arrays) for arrays in zip(*triplets, strict=True))
+    order = np.lexsort((rows, columns))
+    return columns[order], rows[order], codes[order]
+
+
+def layer_from_triplets(
+    columns: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.uint8],
+    shape: tuple[int, int],
+    codebook: npt.NDArray[np.float32],
+    has_bias: bool,
+    activation: str,
+    name: str,
+) -> CompressedLayer:
+    """A layer from kept weights in column order; with a bias, columns past the last input are the bias's."""
+    weights = columns < shape[1]
+    bias_codes = np.zeros(shape[0], np.uint8) if has_bias else None
+    if bias_codes is not None:
+        bias_codes[rows[~weights]] = codes[~weights]
+    return CompressedLayer(
+        shape=shape,
+        indptr=np.searchsorted(columns[weights], np.arange(shape[1] + 1)).astype(np.int64),
+        indices=rows[weights].astype(np.int32),
+        codes=codes[weights],
+        codebook=codebook,
+        bias_codes=bias_codes,
+        activation=activation,
+        name=name,
+    )
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _deal(rows: int, pes: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    every = np.arange(rows, dtype=np.int32)
+    return every % pes, every // pes
+
+
+def _with_bias_column(
+    layer: CompressedLayer, columns: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    if layer.bias_codes is None:
+        return layer.indptr, layer.indices, layer.codes
+    rows = np.flatnonzero(layer.bias_codes).astype(np.int32)
+    gap = np.full(columns - 1 - layer.cols, layer.nnz)
+    return (
+        np.concatenate([layer.indptr, gap, [layer.nnz + len(rows)]]),
+        np.concatenate([layer.indices, rows]),
+        np.concatenate([layer.codes, layer.bias_codes[rows]]),
+    )
+
+
+@jit
+def _lay_out(
+    indptr: Any, indices: Any, pe_of: Any, place_of: Any, index_bits: int,
+    pointers: Any, first_row: Any, last_row: Any, padding: Any,
+) -> None:  # fmt: skip
+    for j in range(len(indptr) - 1):
+        pointers[j + 1] = pointers[j]
+        for e in range(indptr[j], indptr[j + 1]):
+            p = pe_of[indices[e]]
+            row = place_of[indices[e]]
+            previous = last_row[j, p]
+            if previous == NO_LAST_ROW:
+                pads = row >> index_bits
+                if pads == 0:
+                    first_row[j, p] = row
+            else:
+                pads = (row - previous - 1) >> index_bits
+            pointers[j + 1, p] += pads + 1
+            padding[j, p] += pads
+            last_row[j, p] = row
+
+
+@jit
+def _write_entries(
+    indptr: Any, indices: Any, codes: Any, pe_of: Any, place_of: Any, index_bits: int,
+    pointers: Any, base: Any, code: Any, z: Any,
+) -> None:  # fmt: skip
+    longest_run = (1 << index_bits) - 1
+    place = np.empty(pointers.shape[1], np.int64)
+    expected = np.empty(pointers.shape[1], np.int64)
+    for j in range(len(indptr) - 1):
+        place[:] = base[:-1] + pointers[j]
+        expected[:] = 0
+        for e in range(indptr[j], indptr[j + 1]):
+            p = pe_of[indices[e]]
+            row = place_of[indices[e]]
+            zeros = row - expected[p]
+            while zeros > longest_run:
+                z[place[p]] = longest_run
+                place[p] += 1
+                zeros -= longest_run + 1
+            code[place[p]] = codes[e]
+            z[place[p]] = zeros
+            place[p] += 1
+            expected[p] = row + 1

@@ -1,0 +1,196 @@
+"""The machine's timing from its max-plus recurrences (spec/machine.md, "Timing, exactly"), without stepping cycles.
+
+Cost grows with broadcasts x PEs for the timing and with the kept weights of the broadcast columns for the outputs,
+which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._jit import inlined, jit
+from eiesim.arithmetic import accumulate
+from eiesim.encoding import NO_LAST_ROW
+from eiesim.engines.job import Job, PerPe, Run
+
+FEW = 8
+WRITE_SEEN = 6
+"""An entry in PointerRead in cycle f is seen written in f + 6."""
+
+
+def run(job: Job, rows: npt.NDArray[Any]) -> Run:
+    """One input through one layer. rows: [activation rows, pes], of the codebook's dtype."""
+    layer = job.layer
+    depth = min(job.queue_depth, layer.columns)
+    columns, gaps = _scan(rows)
+    cycles, scan_last, counters = _walk(
+        columns, gaps, depth, 1.0 / job.entries_per_row, layer.has_padding,
+        layer.pointers, layer.first_row, layer.last_row, layer.padding,
+    )  # fmt: skip
+    empty, busy_empty, entries, padding, bypasses, row_reads, occupancy = np.array(counters, np.int64)
+    broadcasts, bubbles = len(columns), int(gaps.sum())
+    pushes = np.full(layer.pes, broadcasts)
+    macs = entries - padding
+    per_pe = PerPe(
+        queue_pushes=pushes,
+        queue_pops=pushes,
+        max_occupancy=occupancy,
+        pointer_reads=pushes,
+        empty_columns=empty,
+        spmat_row_reads=row_reads,
+        entries=entries,
+        padding_entries=padding,
+        macs=macs,
+        bypasses=bypasses,
+        accumulator_reads=macs,
+        accumulator_writes=macs,
+        busy_real=macs,
+        busy_padding=padding,
+        busy_empty=busy_empty,
+        starved=cycles - entries - busy_empty,
+    )
+    sums = None
+    if job.outputs:
+        one = rows.reshape(-1)[layer.columns - 1]
+        sums = accumulate(layer.layer, rows.reshape(-1)[: layer.layer.cols], one, job.codebook, job.rounding)
+    return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
+
+
+@jit
+def _scan(rows: Any) -> tuple[Any, Any]:
+    """What the LNZD sends: columns int[broadcasts], and the bubbles before each and at the end, int[broadcasts + 1]."""
+    pes = rows.shape[1]
+    columns = np.zeros(rows.size, np.int64)
+    gaps = np.zeros(rows.size + 1, np.int32)
+    k = 0
+    gap = np.int32(0)
+    for row in range(len(rows)):
+        for place in range(pes):
+            sent = rows[row, place] != 0
+            columns[k] = row * pes + place
+            gaps[k] = gap
+            k += sent
+            gap = np.int32(0) if sent else gap
+        gap += rows[row, pes - 1] == 0
+    gaps[k] = gap
+    return columns[:k], gaps[: k + 1]
+
+
+@jit
+def _walk(
+    columns: Any, gaps: Any, depth: int, per_row: float, has_padding: bool,
+    pointers: Any, first_row: Any, last_row: Any, padding: Any,
+) -> Any:  # fmt: skip
+    """Walk the broadcasts in order. Returns (cycles, scan_last, counters: int[pes] each).
+
+    columns: int[broadcasts]. gaps: int[broadcasts + 1], scan bubbles before each and after the last.
+
+    A ring of rows keeps the cycles in which the last broadcasts' columns begin, `first`; its size is a power
+    of two, so that a mask wraps its places.
+    """
+    broadcasts = len(columns)
+    pes = pointers.shape[1]
+    ring_rows = _power_of_two(depth + 1)
+    wrap = ring_rows - 1
+    ring = np.zeros((ring_rows, pes), np.int32)
+    latest_first = np.zeros(ring_rows, np.int32)
+    occupancy = np.zeros(pes, np.int32)
+    lowest = 0
+    last = np.zeros(pes, np.int32)
+    last_real = np.zeros(pes, np.int32)
+    row_before = np.full(pes, NO_LAST_ROW, last_row.dtype)
+    held = np.full(pes, -1, np.int32)
+    empty = np.zeros(pes, np.int32)
+    entries = np.zeros(pes, np.int32)
+    padded = np.zeros(pes, np.int32)
+    bypasses = np.zeros(pes, np.int32)
+    row_reads = np.zeros(pes, np.int32)
+    b = np.int32(0)
+    for k in range(broadcasts):
+        if k > 0:
+            lowest = _note_waiting(k - 1, b, depth, ring, latest_first, occupancy, lowest)
+        slot = k & wrap
+        b = np.int32(b + 1 + gaps[k])
+        if k >= depth:
+            b = max(b, latest_first[(k - depth) & wrap])
+        j = columns[k]
+        earliest = np.int32(b + 2)
+        latest = np.int32(0)
+        for p in range(pes):
+            n = np.int32(pointers[j + 1, p] - pointers[j, p])
+            follow = np.int32(last[p] + np.int32(1))
+            first = max(earliest, follow)
+            ring[slot, p] = first
+            latest = max(latest, first)
+            end = np.int32(first + max(n, np.int32(1)) - np.int32(1))
+            last[p] = end
+            last_real[p] = end if n > 0 else last_real[p]
+            empty[p] += np.int32(n == 0)
+            entries[p] += n
+            bypasses[p] += np.int32((first == follow) & (first_row[j, p] == row_before[p]))
+            row_before[p] = last_row[j, p]
+        for p in range(pes):
+            # Half an entry more keeps the quotient clear of whole numbers, where rounding could err.
+            start = np.int32((pointers[j, p] + 0.5) * per_row)
+            end = np.int32((pointers[j + 1, p] - 0.5) * per_row)
+            any_read = pointers[j + 1, p] > pointers[j, p]
+            row_reads[p] += (end - start + (start != held[p])) * any_read
+            held[p] = end if any_read else held[p]
+        if has_padding:
+            for p in range(pes):
+                padded[p] += padding[j, p]
+        latest_first[slot] = latest
+    scan_last = b + gaps[broadcasts]
+    cycles = scan_last
+    for p in range(pes):
+        if last_real[p] > 0:
+            cycles = max(cycles, last_real[p] + WRITE_SEEN)
+    # States count up to `cycles` only: what is still queued or walked then are empty columns.
+    if broadcasts > 0 and b < cycles:
+        _note_waiting(broadcasts - 1, b, depth, ring, latest_first, occupancy, lowest)
+    busy_empty = empty.copy()
+    for late in range(max(broadcasts - depth, 0), broadcasts):
+        j = columns[late]
+        for p in range(pes):
+            is_empty = pointers[j, p] == pointers[j + 1, p]
+            busy_empty[p] -= is_empty & (ring[late & wrap, p] > cycles)
+    return cycles, scan_last, (empty, busy_empty, entries, padded, bypasses, row_reads, occupancy)
+
+
+@jit
+def _power_of_two(least: int) -> int:
+    power = 1
+    while power < least:
+        power *= 2
+    return power
+
+
+@inlined
+def _note_waiting(k: int, b: int, depth: int, ring: Any, latest_first: Any, occupancy: Any, lowest: int) -> int:
+    """Note how many columns wait in each queue when broadcast k, of cycle b, has just come in; returns the new lowest.
+
+    n + 1 wait where column k - n begins after cycle b + 1. No PE's occupancy can pass `highest`, and no occupancy
+    noted so far is below `lowest`, so few n are left to look at; where they are many, each PE looks at its own.
+    """
+    wrap = len(ring) - 1
+    now = np.int32(b + 1)
+    highest = lowest
+    while highest < depth and highest <= k and latest_first[(k - highest) & wrap] > now:
+        highest += 1
+    if highest - lowest <= FEW:
+        for n in range(lowest, highest):
+            row = (k - n) & wrap
+            waiting = np.int32(n + 1)
+            least = waiting
+            for p in range(len(occupancy)):
+                now_waiting = max(occupancy[p], waiting if ring[row, p] > now else np.int32(0))
+                least = min(least, now_waiting)
+                occupancy[p] = now_waiting
+            lowest = max(lowest, int(least))
+    else:
+        for p in range(len(occupancy)):
+            n = occupancy[p]
+            occupancy[p] += n < depth and ring[(k - n) & wrap, p] > now
+        lowest = int(occupancy.min())
+    return lowest

@@ -1,0 +1,1 @@
+"""Files that layers, inputs and networks come from and go to (spec/formats.md)."""

@@ -1,0 +1,118 @@
+"""Layer files and inputs: numpy's .npz and .npy, never pickled (spec/formats.md, "Layer file")."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.errors import EieError
+from eiesim.files.atomic import writing
+from eiesim.layer import CompressedLayer
+
+FORMAT = "eiesim-layer/1"
+REQUIRED = ("format", "shape", "indptr", "indices", "codes", "codebook")
+OPTIONAL = ("name", "bias_codes", "activation")
+
+
+def load(path: str | Path) -> CompressedLayer:
+    """A layer from a `.npz` file. Raises EieError, naming file and key, for anything malformed."""
+    path = Path(path)
+    arrays = _read(path)
+    if not isinstance(arrays, Mapping):
+        raise EieError(f"{path}: is one array, not a layer file")
+    missing = [key for key in REQUIRED if key not in arrays]
+    if missing:
+        raise EieError(f"{path}: {missing[0]}: key is missing; a layer file has {', '.join(REQUIRED)}")
+    unknown = [key for key in arrays if key not in REQUIRED + OPTIONAL]
+    if unknown:
+        raise EieError(f"{path}: {unknown[0]!r}: unknown key; a layer file has {', '.join(REQUIRED + OPTIONAL)}")
+    try:
+        if _text(arrays, "format") != FORMAT:
+            raise EieError(f"format: is {_text(arrays, 'format')!r}, needs '{FORMAT}'")
+        shape = arrays["shape"]
+        if shape.dtype != np.int64 or shape.shape != (2,):
+            raise EieError(f"shape: is {shape.dtype}{list(shape.shape)}, needs int64[2]")
+        return CompressedLayer(
+            shape=(int(shape[0]), int(shape[1])),
+            indptr=arrays["indptr"],
+            indices=arrays["indices"],
+            codes=arrays["codes"],
+            codebook=arrays["codebook"],
+            bias_codes=arrays.get("bias_codes"),
+            activation=_text(arrays, "activation") if "activation" in arrays else "relu",
+            name=_text(arrays, "name") if "name" in arrays else path.stem,
+        )
+    except EieError as error:
+        raise EieError(f"{path}: {error}") from None
+
+
+def save(layer: CompressedLayer, path: str | Path) -> None:
+    """Write a layer as a compressed `.npz` file, whole or not at all."""
+    arrays: dict[str, Any] = {
+        "format": FORMAT,
+        "name": layer.name,
+        "shape": np.array(layer.shape, np.int64),
+        "indptr": layer.indptr,
+        "indices": layer.indices,
+        "codes": layer.codes,
+        "codebook": layer.codebook,
+        "activation": layer.activation,
+    }
+    if layer.bias_codes is not None:
+        arrays["bias_codes"] = layer.bias_codes
+    with writing(path) as file:
+        np.savez_compressed(file, **arrays)
+
+
+def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
+    """Activations from `.npy`, or from `.npz` with one array or one named `activations`.
+
+    Returns float32[cols] or [batch, cols]. Raises EieError for another dtype or shape, NaN or infinity.
+    """
+    arrays = _read(Path(path))
+    if isinstance(arrays, Mapping):
+        if "activations" in arrays:
+            arrays = arrays["activations"]
+        elif len(arrays) == 1:
+            arrays = next(iter(arrays.values()))
+        else:
+            raise EieError(f"{path}: activations: key is missing among {', '.join(sorted(arrays)) or 'no keys'}")
+    values: npt.NDArray[np.float32] = arrays
+    if arrays.dtype != np.float32:
+        raise EieError(f"{path}: activations: are {arrays.dtype}, need float32")
+    if arrays.ndim not in (1, 2) or 0 in arrays.shape:
+        raise EieError(f"{path}: activations: shape {arrays.shape}, need (cols,) or (batch, cols)")
+    if not np.isfinite(arrays).all():
+        raise EieError(f"{path}: activations: hold NaN or infinity")
+    return values
+
+
+def save_array(array: npt.NDArray[Any], path: str | Path) -> None:
+    """Write one array as `.npy`, whole or not at all."""
+    with writing(path) as file:
+        np.save(file, array)
+
+
+def _read(path: Path) -> Any:
+    """One array, or a dictionary of them. Whatever a damaged file makes numpy raise becomes one line."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded as archive:
+            return {key: np.asarray(archive[key]) for key in archive.files}
+    except FileNotFoundError:
+        raise EieError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise EieError(f"{path}: is a folder, not a file") from None
+    except Exception as error:
+        raise EieError(f"{path}: not readable as .npy or .npz: {' '.join(str(error).split())}") from None
+
+
+def _text(arrays: Mapping[str, npt.NDArray[Any]], key: str) -> str:
+    value = arrays[key]
+    if value.dtype.kind != "U" or value.shape != ():
+        raise EieError(f"{key}: is {value.dtype}{list(value.shape)}, needs a string")
+    return str(value)

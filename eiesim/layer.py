@@ -1,0 +1,220 @@
+"""CompressedLayer: a pruned, weight-shared fully connected layer, whatever machine will run it.
+
+Codes in compressed sparse columns plus a codebook: Deep Compression's result (EIE Sec. III-B).
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from eiesim.compress.share import nearest_code, share_weights
+from eiesim.errors import EieError
+
+ACTIVATIONS = ("relu", "none")
+MAX_CODES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedLayer:
+    """A compressed layer: `b = activation(W a + bias)` with `W[i, j] = codebook[code]`.
+
+    shape: (rows, cols), outputs and inputs.
+    indptr: int64[cols + 1], column pointers.
+    indices: int32[nnz], row numbers, ascending within a column.
+    codes: uint8[nnz], 1 to len(codebook) - 1; code 0 (the value 0.0) is never kept.
+    codebook: float32[2 to 256], entry 0 is 0.0.
+    bias_codes: uint8[rows] or None; 0 is no bias for that row. If given, the bias is one more column.
+    activation: "relu" or "none", applied when results are written.
+
+    The arrays are read-only. Raises EieError for whatever does not fit; the message begins with the key.
+    """
+
+    shape: tuple[int, int]
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    codes: npt.NDArray[np.uint8]
+    codebook: npt.NDArray[np.float32]
+    bias_codes: npt.NDArray[np.uint8] | None = None
+    activation: str = "relu"
+    name: str = field(default="layer", compare=False)
+
+    def __post_init__(self) -> None:
+        _check_shape(self.shape)
+        object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1])))
+        dtypes = {
+            "indptr": np.int64,
+            "indices": np.int32,
+            "codes": np.uint8,
+            "codebook": np.float32,
+            "bias_codes": np.uint8,
+        }
+        for key, dtype in dtypes.items():
+            value = getattr(self, key)
+            if key != "bias_codes" or value is not None:
+                object.__setattr__(self, key, _read_only(key, value, np.dtype(dtype)))
+        if self.activation not in ACTIVATIONS:
+            raise EieError(f"activation: {self.activation!r} is not one of {', '.join(ACTIVATIONS)}")
+        self._check_codebook()
+        self._check_columns()
+        self._check_codes()
+
+    def _check_codebook(self) -> None:
+        if not 1 <= len(self.codebook) <= MAX_CODES:
+            raise EieError(f"codebook: has {len(self.codebook)} entries, needs 1 to {MAX_CODES}")
+        if not np.isfinite(self.codebook).all():
+            raise EieError("codebook: holds NaN or infinity")
+        if self.codebook[0] != 0:
+            raise EieError(f"codebook: entry 0 is {self.codebook[0]}, must be 0.0")
+
+    def _check_columns(self) -> None:
+        if len(self.indptr) != self.cols + 1:
+            raise EieError(f"indptr: has {len(self.indptr)} entries, needs cols + 1 = {self.cols + 1}")
+        if self.indptr[0] != 0 or (np.diff(self.indptr) < 0).any():
+            raise EieError("indptr: must start at 0 and never fall")
+        if self.indptr[-1] != len(self.indices):
+            raise EieError(f"indptr: ends at {self.indptr[-1]}, but indices has {len(self.indices)} entries")
+        if len(self.codes) != len(self.indices):
+            raise EieError(f"codes: has {len(self.codes)} entries, indices has {len(self.indices)}")
+        if self.nnz == 0:
+            return
+        if self.indices.min() < 0 or self.indices.max() >= self.rows:
+            raise EieError(f"indices: row numbers must be 0 to {self.rows - 1}")
+        falls = np.diff(self.indices) <= 0
+        starts = self.indptr[1:-1]
+        falls[starts[(starts > 0) & (starts < self.nnz)] - 1] = False
+        if falls.any():
+            column = int(np.searchsorted(self.indptr, int(falls.argmax()), side="right")) - 1
+            raise EieError(f"indices: rows of column {column} do not ascend, or one occurs twice")
+
+    def _check_codes(self) -> None:
+        highest = len(self.codebook) - 1
+        if self.nnz and (self.codes.min() == 0 or self.codes.max() > highest):
+            raise EieError(f"codes: must be 1 to {highest}, the codebook's entries (0 is padding and never kept)")
+        if self.bias_codes is not None:
+            if len(self.bias_codes) != self.rows:
+                raise EieError(f"bias_codes: has {len(self.bias_codes)} entries, needs one a row = {self.rows}")
+            if self.bias_codes.max() > highest:
+                raise EieError(f"bias_codes: must be 0 to {highest}, the codebook's entries")
+
+    @property
+    def rows(self) -> int:
+        """Outputs."""
+        return self.shape[0]
+
+    @property
+    def cols(self) -> int:
+        """Inputs."""
+        return self.shape[1]
+
+    @property
+    def nnz(self) -> int:
+        """Kept weights, the bias left out."""
+        return len(self.indices)
+
+    @property
+    def density(self) -> float:
+        """Kept weights as a share of rows x cols."""
+        return self.nnz / (self.rows * self.cols)
+
+    @property
+    def bias(self) -> npt.NDArray[np.float32] | None:
+        """The bias as float32[rows], or None."""
+        return None if self.bias_codes is None else self.codebook[self.bias_codes]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of everything that changes a result; the name does not."""
+        digest = hashlib.sha256(repr((self.shape, self.activation)).encode())
+        for array in (self.indptr, self.indices, self.codes, self.codebook, self.bias_codes):
+            digest.update(b"none" if array is None else str(len(array)).encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def to_scipy(self, dtype: npt.DTypeLike = np.float32) -> "sparse.csc_array[Any]":
+        """The weights as a SciPy CSC array, shape (rows, cols); the bias is left out."""
+        values = self.codebook[self.codes].astype(dtype, copy=False)
+        return sparse.csc_array((values, self.indices, self.indptr), shape=self.shape)
+
+    def to_dense(self) -> npt.NDArray[np.float32]:
+        """The weights as float32[rows, cols]; the bias is left out."""
+        dense: npt.NDArray[np.float32] = self.to_scipy().toarray()
+        return dense
+
+    @classmethod
+    def from_dense(
+        cls,
+        weights: npt.ArrayLike,
+        codebook: npt.ArrayLike | None = None,
+        bits: int = 4,
+        *,
+        bias: npt.ArrayLike | None = None,
+        activation: str = "relu",
+        name: str = "layer",
+    ) -> "CompressedLayer":
+        """Compress an array: zeros are pruned, the rest share `2**bits - 1` values.
+
+        weights: float[rows, cols]. bias: float[rows], shares the codebook; None for a layer without.
+        codebook: float[up to 2**bits], entry 0 is 0.0; each kept weight takes the nearest of the others.
+        Without one, k-means with linear initialisation over the kept weights (Deep Compression Sec. 3.1).
+        Raises EieError for anything not two-dimensional or not finite.
+        """
+        dense = _finite_array("weights", weights, 2)
+        offsets = None if bias is None else _finite_array("bias", bias, 1)
+        if not 1 <= bits <= 8:
+            raise EieError(f"bits = {bits}: must be 1 to 8")
+        matrix = sparse.csc_array(dense)
+        matrix.eliminate_zeros()
+        kept = matrix.data if offsets is None else np.concatenate([matrix.data, offsets[offsets != 0]])
+        if codebook is None:
+            shared, codes = share_weights(kept, bits)
+        else:
+            shared = _finite_array("codebook", codebook, 1)
+            if len(shared) > 2**bits:
+                raise EieError(f"codebook: has {len(shared)} entries, {bits} bits reach {2**bits}")
+            codes = nearest_code(kept, shared)
+        bias_codes = None
+        if offsets is not None:
+            bias_codes = np.zeros(len(offsets), np.uint8)
+            bias_codes[offsets != 0] = codes[matrix.nnz :]
+        return cls(
+            shape=(dense.shape[0], dense.shape[1]),
+            indptr=matrix.indptr.astype(np.int64),
+            indices=matrix.indices.astype(np.int32),
+            codes=codes[: matrix.nnz],
+            codebook=shared,
+            bias_codes=bias_codes,
+            activation=activation,
+            name=name,
+        )
+
+
+def _check_shape(shape: tuple[int, int]) -> None:
+    if len(shape) != 2 or min(shape) < 1:
+        raise EieError(f"shape: {tuple(int(n) for n in shape)} has no rows or no columns; a layer needs both")
+    if max(shape) >= 2**31:
+        raise EieError(f"shape: {tuple(int(n) for n in shape)} is more than 2**31 - 1 rows or columns")
+
+
+def _read_only(key: str, value: object, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    array = np.asarray(value)
+    if array.ndim != 1:
+        raise EieError(f"{key}: has {array.ndim} dimensions, needs 1")
+    if array.dtype != dtype:
+        raise EieError(f"{key}: is {array.dtype}, needs {dtype}")
+    if array.flags.writeable or not array.flags.c_contiguous:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def _finite_array(key: str, values: npt.ArrayLike, ndim: int) -> npt.NDArray[np.float32]:
+    array = np.asarray(values, dtype=np.float32)
+    if array.ndim != ndim:
+        raise EieError(f"{key}: has {array.ndim} dimensions, needs {ndim}")
+    if not np.isfinite(array).all():
+        raise EieError(f"{key}: holds NaN or infinity")
+    return array

@@ -1,0 +1,38 @@
+"""ActivationRW: a PE's bank of activations, source and destination (EIE Sec. IV, "Activation Read/Write").
+
+It presents the PE's activation of the next activation row to the LNZD and steps on when that row is taken.
+It reads the accumulator whose address the arithmetic's stage 1 gave a cycle before, and writes sums in update.
+"""
+
+from typing import Any
+
+from eiesim._jit import jit
+from eiesim.machine.records import COUNT, INDEX, Fields
+
+
+def registers(value: Any) -> Fields:
+    """`row`: the activation row presented. `read_row`: the output row whose accumulator is read. Counters."""
+    return [("row", INDEX), ("read_row", INDEX), ("reads", COUNT), ("writes", COUNT)]
+
+
+def wires(value: Any) -> Fields:
+    """`activation`: of the presented row, 0 past the last. `accumulator`: the sum at `read_row`."""
+    return [("activation", value), ("accumulator", value)]
+
+
+@jit
+def propagate(p: int, own: Any, out: Any, source: Any, accumulators: Any) -> None:
+    """source: [activation rows + 1, pes], the last row 0. accumulators: [pes, rows a PE]."""
+    out.activation = source[own.row, p]
+    out.accumulator = accumulators[p, own.read_row]
+
+
+@jit
+def update(p: int, own: Any, accumulators: Any, row_taken: bool, arithmetic: Any) -> None:
+    """row_taken: the LNZD takes the row presented. arithmetic: the ArithmeticUnit's wires."""
+    own.row += row_taken
+    own.read_row = arithmetic.row
+    own.reads += arithmetic.reads
+    own.writes += arithmetic.write
+    if arithmetic.write:
+        accumulators[p, arithmetic.write_row] = arithmetic.sum

@@ -1,0 +1,259 @@
+"""The clock: joins the units' wires and drives them, propagate then update, cycle by cycle.
+
+Within a phase a unit writes only what is its own, so the order of the units cannot matter.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._jit import inlined, jit, uncounted
+from eiesim.engines.job import Job
+from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnzd, pointer_read, spmat_read
+from eiesim.machine.records import Fields, Records, records
+
+UNITS_OF_A_PE = {
+    "activation_rw": activation_rw,
+    "activation_queue": activation_queue,
+    "pointer_read": pointer_read,
+    "spmat_read": spmat_read,
+    "arithmetic_unit": arithmetic_unit,
+}
+
+
+class Machine(NamedTuple):
+    """Every register, wire and memory of the array.
+
+    registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
+    scanner, candidate, held: the LNZD's registers (records[1]), wires (records[1]) and activation row ([pes]).
+    source: [activation rows + 1, pes], the last row 0. accumulators: [pes, rows a PE]. queues: records[pes, depth].
+    pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
+    states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
+    with an empty column and with nothing, and the queue's largest occupancy.
+    """
+
+    registers: Records
+    wires: Records
+    scanner: Records
+    candidate: Records
+    held: npt.NDArray[Any]
+    source: npt.NDArray[Any]
+    accumulators: npt.NDArray[Any]
+    queues: Records
+    pointers: npt.NDArray[np.int32]
+    code: npt.NDArray[np.uint8]
+    z: npt.NDArray[np.uint8]
+    base: npt.NDArray[np.uint32]
+    entries_per_row: np.uint32
+    codebook: npt.NDArray[Any]
+    rounding: Any
+    states: npt.NDArray[np.int64]
+
+
+Hook = Callable[[int, Machine], None]
+"""Called in every cycle, between propagate and update, with the cycle's number (from 1)."""
+
+
+def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
+    """A machine as it stands before cycle 1: activation row 0 in the LNZD, nothing else held.
+
+    rows: the input, [activation rows, pes], of the codebook's dtype.
+    """
+    layer, value = job.layer, job.codebook.dtype
+    pes = layer.pes
+    registers: Fields = [(name, unit.registers(value)) for name, unit in UNITS_OF_A_PE.items()]
+    wires: Fields = [(name, unit.wires(value)) for name, unit in UNITS_OF_A_PE.items()]
+    depth = min(job.queue_depth, layer.columns + 1)  # More places than columns are never used.
+    machine = Machine(
+        registers=records(pes, registers),
+        wires=records(pes, wires),
+        scanner=records(1, lnzd.registers(value)),
+        candidate=records(1, lnzd.wires(value)),
+        held=rows[0].copy(),
+        source=np.concatenate([rows, np.zeros((1, pes), value)]),
+        accumulators=np.zeros((pes, layer.rows_per_pe), value),
+        queues=records((pes, depth), activation_queue.places(value)),
+        pointers=layer.pointers,
+        code=layer.code if len(layer.code) else np.zeros(1, np.uint8),
+        z=layer.z if len(layer.z) else np.zeros(1, np.uint8),
+        base=layer.base.astype(np.uint32),
+        entries_per_row=np.uint32(job.entries_per_row),
+        codebook=job.codebook,
+        rounding=job.rounding,
+        states=np.zeros((pes, 4), np.int64),
+    )
+    machine.registers.activation_rw.row = min(1, len(rows))
+    machine.registers.spmat_read.held = spmat_read.NO_ROW
+    return machine
+
+
+def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
+    """Clock the machine until it is drained. Returns (cycles, scan_last).
+
+    Without a hook the whole loop is compiled; with one the same loop runs as Python around compiled phases.
+    """
+    cycles, scan_last = _drive_compiled(machine, None) if hook is None else _drive(machine, hook)
+    return int(cycles), int(scan_last)
+
+
+# The wiring: which wires and memories each unit reads, one PE at a time.
+
+
+@jit
+def propagate_lnzd(m: Any) -> None:
+    lnzd.propagate(m.scanner[0], m.held, m.candidate[0])
+
+
+@jit
+def propagate_activation_rw(m: Any, p: int) -> None:
+    activation_rw.propagate(p, m.registers[p].activation_rw, m.wires[p].activation_rw, m.source, m.accumulators)
+
+
+@jit
+def propagate_activation_queue(m: Any, p: int) -> None:
+    activation_queue.propagate(p, m.registers[p].activation_queue, m.wires[p].activation_queue, m.queues)
+
+
+@jit
+def propagate_pointer_read(m: Any, p: int) -> None:
+    pointer_read.propagate(p, m.registers[p].pointer_read, m.wires[p].pointer_read, m.pointers)
+
+
+@jit
+def propagate_spmat_read(m: Any, p: int) -> None:
+    own, out = m.registers[p].spmat_read, m.wires[p].spmat_read
+    spmat_read.propagate(p, own, out, m.code, m.z, m.base, m.entries_per_row)
+
+
+@jit
+def propagate_arithmetic_unit(m: Any, p: int) -> None:
+    own, out = m.registers[p].arithmetic_unit, m.wires[p].arithmetic_unit
+    arithmetic_unit.propagate(own, out, m.codebook, m.rounding)
+
+
+@jit
+def update_lnzd(m: Any, fires: bool, row_taken: bool) -> None:
+    lnzd.update(m.scanner[0], m.held, len(m.source) - 1, m.candidate[0], fires, row_taken, m.wires)
+
+
+@jit
+def update_activation_rw(m: Any, p: int, fires: bool, row_taken: bool) -> None:
+    own, wires = m.registers[p].activation_rw, m.wires[p]
+    activation_rw.update(p, own, m.accumulators, row_taken, wires.arithmetic_unit)
+
+
+@jit
+def update_activation_queue(m: Any, p: int, fires: bool, row_taken: bool) -> None:
+    own, wires = m.registers[p].activation_queue, m.wires[p]
+    activation_queue.update(p, own, m.queues, wires.activation_queue, m.candidate[0], fires, wires.pointer_read)
+
+
+@jit
+def update_pointer_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
+    wires = m.wires[p]
+    pointer_read.update(m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue)
+
+
+@jit
+def update_spmat_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
+    wires = m.wires[p]
+    spmat_read.update(m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read)
+
+
+@jit
+def update_arithmetic_unit(m: Any, p: int, fires: bool, row_taken: bool) -> None:
+    own, wires = m.registers[p].arithmetic_unit, m.wires[p]
+    arithmetic_unit.update(own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw)
+
+
+@inlined
+def propagate(m: Any) -> None:
+    """The first phase of a cycle: every unit drives its wires."""
+    propagate_lnzd(m)
+    for p in range(len(m.registers)):
+        propagate_activation_rw(m, p)
+        propagate_activation_queue(m, p)
+        propagate_pointer_read(m, p)
+        propagate_spmat_read(m, p)
+        propagate_arithmetic_unit(m, p)
+
+
+@inlined
+def settle(m: Any) -> tuple[bool, bool]:
+    """Between the phases, from wires alone: (the candidate is broadcast, the next activation row is taken).
+
+    Every unit would come to the same answer, so it is worked out once.
+    """
+    fires = bool(m.candidate[0].found)
+    for p in range(len(m.wires)):
+        fires &= m.wires[p].activation_queue.full == 0
+    return fires, lnzd.takes_row(m.candidate[0], fires, len(m.held))
+
+
+@inlined
+def update(m: Any, fires: bool, row_taken: bool) -> None:
+    """The second phase of a cycle: every unit takes its registers from the wires."""
+    update_lnzd(m, fires, row_taken)
+    for p in range(len(m.registers)):
+        update_activation_rw(m, p, fires, row_taken)
+        update_activation_queue(m, p, fires, row_taken)
+        update_pointer_read(m, p, fires, row_taken)
+        update_spmat_read(m, p, fires, row_taken)
+        update_arithmetic_unit(m, p, fires, row_taken)
+
+
+@jit
+def drained(m: Any) -> bool:
+    """Whether queues and pipelines are empty."""
+    for p in range(len(m.registers)):
+        pe = m.registers[p]
+        unit = pe.arithmetic_unit
+        if pe.activation_queue.count > 0 or pe.pointer_read.valid or pe.spmat_read.valid:
+            return False
+        if unit.valid1 or unit.real2 or unit.real3 or unit.real4 or unit.done:
+            return False
+    return True
+
+
+@jit
+def any_write_done(m: Any) -> bool:
+    """Whether some PE sees a write done in this cycle."""
+    done = False
+    for p in range(len(m.wires)):
+        done |= m.wires[p].arithmetic_unit.done > 0
+    return done
+
+
+@jit
+def keep_states(m: Any) -> None:
+    """Note the state counters as they stand."""
+    for p in range(len(m.registers)):
+        m.states[p, 0] = m.registers[p].pointer_read.walking
+        m.states[p, 1] = m.registers[p].pointer_read.empty
+        m.states[p, 2] = m.registers[p].pointer_read.starved
+        m.states[p, 3] = m.registers[p].activation_queue.most
+
+
+def _drive(m: Any, hook: Any) -> tuple[int, int]:
+    cycle, cycles, scan_last = 0, 0, 0
+    while not m.scanner[0].done or not drained(m):
+        cycle += 1
+        scanning = not m.scanner[0].done
+        propagate(m)
+        fires, row_taken = settle(m)
+        if hook is not None:
+            hook(cycle, m)
+        update(m, fires, row_taken)
+        if scanning:
+            scan_last = cycle
+        # The layer is complete when the scan has ended and the last write is done. Only hindsight tells which
+        # write is the last, so the state counters are kept at each that may be.
+        if m.scanner[0].done and (scanning or any_write_done(m)):
+            cycles = cycle
+            keep_states(m)
+    return cycles, scan_last
+
+
+_drive_compiled = uncounted(_drive)

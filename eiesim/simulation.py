@@ -1,0 +1,147 @@
+"""simulate: the one door to the engines."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim import capacity
+from eiesim.arithmetic import prepare
+from eiesim.config import MachineConfig
+from eiesim.encoding import InterleavedLayer, interleave
+from eiesim.engines.job import Job, Run
+from eiesim.errors import EieError
+from eiesim.layer import CompressedLayer
+from eiesim.result import LayerResult, Result
+
+ENGINES = ("clocked", "recurrence", "event")
+DEFAULT_ENGINE = "recurrence"
+
+Layer = CompressedLayer | InterleavedLayer
+Progress = Callable[[int], object]
+"""Called with the number of inputs that have passed a layer since the last call."""
+
+
+def simulate(
+    model: Layer | Sequence[Layer],
+    activations: npt.ArrayLike,
+    config: MachineConfig | None = None,
+    engine: str = DEFAULT_ENGINE,
+    outputs: bool = True,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a layer, or several in a row, each one's outputs the next one's activations.
+
+    model: a layer or layers, compressed or already interleaved for `config`.
+    activations: float[cols] or [batch, cols], rounded to float32.
+    config: the machine; None is the published design.
+    engine: "recurrence" (fast), "clocked" (the machine itself) or "event" (SimPy); all give the same result.
+    outputs: False leaves out the last layer's outputs and computes only the timing.
+    threads: how many inputs run at once; None is one a core. The result does not depend on it.
+
+    Raises EieError when shapes do not fit, values are not finite, or an interleaved layer is for another machine.
+    """
+    config = config or MachineConfig()
+    layers: list[Layer] = [model] if isinstance(model, CompressedLayer | InterleavedLayer) else list(model)
+    if not layers:
+        raise EieError("there is no layer to simulate")
+    run = _engine(engine)
+    values = np.asarray(activations, dtype=np.float32)
+    batched = values.ndim == 2
+    values = np.atleast_2d(values)
+    results = []
+    for k, layer in enumerate(layers):
+        _check_activations(values, layer.layer if isinstance(layer, InterleavedLayer) else layer)
+        wanted = outputs or k + 1 < len(layers)
+        results.append(_simulate_layer(layer, values, batched, config, engine, run, wanted, threads, progress))
+        if wanted:
+            values = np.atleast_2d(results[-1].outputs)  # type: ignore[arg-type]
+    return Result(tuple(results), config, engine)
+
+
+def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:
+    if name not in ENGINES:
+        raise EieError(f"no engine is called '{name}'; there are: {', '.join(ENGINES)}")
+    run: Callable[[Job, npt.NDArray[Any]], Run] = import_module(f"eiesim.engines.{name}").run
+    return run
+
+
+def _check_activations(values: npt.NDArray[Any], layer: CompressedLayer) -> None:
+    if values.ndim != 2 or len(values) == 0:
+        raise EieError(f"activations: shape {values.shape}, needs (cols,) or (batch, cols) with a batch of 1 or more")
+    if values.shape[1] != layer.cols:
+        raise EieError(f"activations: {values.shape[1]} an input, but layer '{layer.name}' has {layer.cols} columns")
+    if not np.isfinite(values).all():
+        raise EieError(f"activations: NaN or infinity among the inputs of layer '{layer.name}'")
+
+
+def _interleaved_for(layer: Layer, config: MachineConfig) -> InterleavedLayer:
+    if isinstance(layer, CompressedLayer):
+        return interleave(layer, config.pes, config.index_bits)
+    if (layer.pes, layer.index_bits) != (config.pes, config.index_bits):
+        raise EieError(
+            f"layer '{layer.layer.name}' is interleaved for pes={layer.pes}, index_bits={layer.index_bits}; "
+            f"the configuration has pes={config.pes}, index_bits={config.index_bits}"
+        )
+    return layer
+
+
+def _simulate_layer(
+    layer: Layer,
+    values: npt.NDArray[Any],
+    batched: bool,
+    config: MachineConfig,
+    engine: str,
+    run: Callable[[Job, npt.NDArray[Any]], Run],
+    outputs: bool,
+    threads: int | None,
+    progress: Progress | None,
+) -> LayerResult:
+    interleaved = _interleaved_for(layer, config)
+    layer = interleaved.layer
+    if len(layer.codebook) > 2**config.weight_bits:
+        raise EieError(
+            f"layer '{layer.name}': its codebook has {len(layer.codebook)} entries, "
+            f"weight_bits = {config.weight_bits} reach {2**config.weight_bits}"
+        )
+    operands = prepare(layer, values, config, outputs)
+    job = Job.of(interleaved, operands, config, outputs)
+
+    def one(rows: npt.NDArray[Any]) -> Run:
+        result = run(job, rows)
+        if progress is not None:
+            progress(1)
+        return result
+
+    inputs = job.in_rows(operands)
+    threads = min(threads or os.cpu_count() or 1, len(inputs))
+    if threads == 1:
+        runs = [one(rows) for rows in inputs]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            runs = list(pool.map(one, inputs))
+    real = None
+    if outputs:
+        real = operands.to_real(np.stack([run.sums for run in runs]))  # type: ignore[misc]
+        if layer.activation == "relu":
+            real = np.maximum(real, 0)
+        real = real if batched else real[0]
+    return LayerResult(
+        name=layer.name,
+        rows=layer.rows,
+        cols=layer.cols,
+        nnz=layer.nnz,
+        config=config,
+        engine=engine,
+        runs=tuple(runs),
+        batched=batched,
+        outputs=real,
+        fraction_bits=operands.fraction_bits,
+        warnings=capacity.warnings(interleaved, config),
+    )

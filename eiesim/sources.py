@@ -1,0 +1,72 @@
+"""What may stand where the command line says LAYER: files, folders, dumps and Table III layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.errors import EieError
+from eiesim.files import dump, network, npz
+from eiesim.layer import CompressedLayer
+from eiesim.workloads import workload
+
+TABLE_III = "table3:"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Layers in order, and the activations that came with them (float32[cols], or None)."""
+
+    layers: tuple[CompressedLayer, ...]
+    activations: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """How `table3:` layers are made; see `workloads.workload`."""
+
+    seed: int = 0
+    density: float | None = None
+    activation_density: float | None = None
+    variation: float = 0.0
+
+
+def open_sources(
+    names: Sequence[str],
+    rows: int | None = None,
+    synthesis: Synthesis = Synthesis(),
+) -> Source:
+    """The layers that the names stand for, in order; the first one's own activations, if it brings any.
+
+    names: layer files, network folders, dump folders, `table3:NAME`. rows: outputs of a dumped layer.
+    Raises EieError for anything unknown or malformed, and unless each layer takes what the one before gives.
+    """
+    opened = [_open(name, rows, synthesis) for name in names]
+    layers = [layer for source in opened for layer in source.layers]
+    network.check_chain(layers, "these layers do not follow one another")
+    return Source(tuple(layers), opened[0].activations)
+
+
+def _open(name: str, rows: int | None, synthesis: Synthesis) -> Source:
+    if name.startswith(TABLE_III):
+        layer, activations = workload(
+            name.removeprefix(TABLE_III),
+            synthesis.seed,
+            density=synthesis.density,
+            activation_density=synthesis.activation_density,
+            variation=synthesis.variation,
+        )
+        return Source((layer,), activations)
+    path = Path(name)
+    if not path.is_dir():
+        return Source((npz.load(path),), None)
+    if network.is_network(path):
+        return Source(network.load_network(path).layers, None)
+    if dump.is_dump(path):
+        layer, activations = dump.load_dump(path, rows)
+        return Source((layer,), activations)
+    raise EieError(
+        f"{path}: a folder with neither {network.FILE} nor the authors' dump (act.dat, arithm.dat, ptr, spm)"
+    )

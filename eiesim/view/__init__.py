@@ -1,0 +1,1 @@
+"""What people see: fed with results, these modules compute nothing."""

@@ -1,0 +1,126 @@
+"""The nine benchmark layers of EIE Table III, as seeded synthetic workloads.
+
+The paper's weights were never published (but for one sample of Alex-8): positions are random at the table's
+densities. Real layers are less even; a coefficient of variation of 0.15 over rows and columns is like them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.errors import EieError
+from eiesim.layer import CompressedLayer
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A row of Table III: sizes, and densities as shares of 1."""
+
+    name: str
+    cols: int
+    rows: int
+    weight_density: float
+    activation_density: float
+    from_network: str
+
+
+def _table(*rows: tuple[str, int, int, float, float, str]) -> Mapping[str, Workload]:
+    return {name: Workload(name, cols, out, w / 100, a / 100, of) for name, cols, out, w, a, of in rows}
+
+
+TABLE_III = _table(
+    ("Alex-6", 9216, 4096, 9, 35.1, "AlexNet fc6"),
+    ("Alex-7", 4096, 4096, 9, 35.3, "AlexNet fc7"),
+    ("Alex-8", 4096, 1000, 25, 37.5, "AlexNet fc8"),
+    ("VGG-6", 25088, 4096, 4, 18.3, "VGG-16 fc6"),
+    ("VGG-7", 4096, 4096, 4, 37.5, "VGG-16 fc7"),
+    ("VGG-8", 4096, 1000, 23, 41.1, "VGG-16 fc8"),
+    ("NT-We", 4096, 600, 10, 100, "NeuralTalk word embedding"),
+    ("NT-Wd", 600, 8791, 11, 100, "NeuralTalk word decoder"),
+    ("NT-LSTM", 1201, 2400, 10, 100, "NeuralTalk LSTM"),
+)
+"""EIE Table III: W% and A%; FLOP% follows from them."""
+
+
+def workload(
+    name: str,
+    seed: int = 0,
+    *,
+    density: float | None = None,
+    activation_density: float | None = None,
+    variation: float = 0.0,
+) -> tuple[CompressedLayer, npt.NDArray[np.float32]]:
+    """A Table III layer with an input: (layer, float32[cols]).
+
+    Each weight is kept, and each activation non-zero, independently with the table's densities, or with
+    `density` and `activation_density` (0 to 1). variation: coefficient of variation of the densities of rows and
+    of columns, gamma-distributed; 0 is uniform. NeuralTalk's inputs are all ones, unless a density is given.
+    Values are random: the timing does not depend on them. The same arguments give the same layer.
+    """
+    if name not in TABLE_III:
+        raise EieError(f"no Table III layer is called '{name}'; there are: {', '.join(TABLE_III)}")
+    chosen = TABLE_III[name]
+    weight_rng, value_rng, input_rng = np.random.default_rng([seed, list(TABLE_III).index(name)]).spawn(3)
+    kept = chosen.weight_density if density is None else density
+    indptr, indices = bernoulli_columns(chosen.rows, chosen.cols, kept, variation, weight_rng)
+    levels = np.sort(value_rng.normal(0, 0.05, 15)).astype(np.float32)
+    layer = CompressedLayer(
+        shape=(chosen.rows, chosen.cols),
+        indptr=indptr,
+        indices=indices,
+        codes=value_rng.integers(1, 16, len(indices), dtype=np.uint8),
+        codebook=np.concatenate([np.zeros(1, np.float32), levels]),
+        name=name,
+    )
+    active = chosen.activation_density if activation_density is None else activation_density
+    if not 0 <= active <= 1:
+        raise EieError(f"activation density = {active}: must be 0 to 1")
+    if active == 1:
+        return layer, np.ones(chosen.cols, np.float32)
+    values = (np.abs(input_rng.normal(size=chosen.cols)) + 1e-3).astype(np.float32)
+    return layer, np.where(input_rng.random(chosen.cols) < active, values, np.float32(0))
+
+
+def bernoulli_columns(
+    rows: int, cols: int, density: float, variation: float, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """CSC positions (indptr int64[cols + 1], indices int32[nnz]), each kept independently; never dense.
+
+    density: mean share kept, 0 to 1. variation: see `workload`; probabilities above 1 are cut to 1.
+    """
+    if not 0 <= density <= 1:
+        raise EieError(f"density = {density}: must be 0 to 1")
+    if not 0 <= variation <= 2:
+        raise EieError(f"variation = {variation}: must be 0 (uniform) to 2")
+    row_factor, column_factor = _gamma(rows, variation, rng), _gamma(cols, variation, rng)
+    highest = min(1.0, density * float(row_factor.max()) * float(column_factor.max()))
+    places = _bernoulli_places(rows * cols, highest, rng)
+    columns, indices = np.divmod(places, rows)
+    if variation > 0:
+        probability = np.minimum(density * row_factor[indices] * column_factor[columns], 1.0)
+        stays = rng.random(len(places)) * highest < probability
+        columns, indices = columns[stays], indices[stays]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(columns, minlength=cols))])
+    return indptr.astype(np.int64), indices.astype(np.int32)
+
+
+def _gamma(count: int, variation: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    if variation == 0:
+        return np.ones(count)
+    return rng.gamma(variation**-2, variation**2, count)
+
+
+def _bernoulli_places(count: int, probability: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The ascending places, of `count`, that independent trials keep: gaps between them are geometric."""
+    if probability == 0:
+        return np.zeros(0, np.int64)
+    runs: list[npt.NDArray[np.int64]] = []
+    reached = -1
+    while reached < count:
+        expected = int((count - reached) * probability * 1.01) + 100
+        runs.append(reached + np.cumsum(rng.geometric(probability, expected)))
+        reached = int(runs[-1][-1])
+    places = np.concatenate(runs)
+    return places[places < count]

@@ -1,6 +1,6 @@
 """Terminal tables of results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
@@ -10,73 +10,49 @@ from eiesim.result import LayerResult, Result
 from eiesim.workloads import Workload
 
 
-def result_tables(result: Result) -> list[Table]:
-    """A run: one line a layer, and where each layer's PE-cycles went."""
-    return [_layers(result), _cycles(result)]
-
-
-def _layers(result: Result) -> Table:
-    config = result.config
-    inputs = len(result.layers[0].runs)
+def result_table(result: Result) -> Table:
+    """A run: one column a layer; times, rates, and where the cycles went."""
+    config, layers = result.config, result.layers
+    inputs = len(layers[0].runs)
+    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
     means = f", mean of {inputs} inputs" if inputs > 1 else ""
-    table = Table(
-        title=f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz; "
-        f"engine {result.engine}{means}",
-        title_justify="left",
-        title_style="",
-    )
-    table.add_column("layer")
-    for heading in (
-        "rows x cols",
-        "cycles",
-        "time µs",
-        "theory µs",
-        "load balance",
-        "ALU eff.",
-        "GOP/s",
-        "dense GOP/s",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for layer in result.layers:
-        figures = layer.figures
-        table.add_row(
-            layer.name,
-            f"{layer.rows} x {layer.cols}",
-            number(layer.cycles),
-            f"{figures.time_us:,.2f}",
-            f"{figures.theoretical_us:,.2f}",
-            f"{figures.load_balance:.1%}",
-            f"{figures.alu_efficiency:.1%}",
-            f"{figures.gops:,.1f}",
-            f"{figures.dense_equivalent_gops:,.0f}",
-        )
-    if len(result.layers) > 1:
-        table.add_section()
-        table.add_row("total", "", number(result.cycles), f"{result.time_us:,.2f}")
-    return table
-
-
-def _cycles(result: Result) -> Table:
-    table = Table(title="Where the cycles went", title_justify="left", title_style="")
-    table.add_column("")
-    for layer in result.layers:
+    table = Table(title=f"{title}; engine {result.engine}{means}", title_justify="left", title_style="")
+    table.add_column("", no_wrap=True)
+    for layer in layers:
         table.add_column(layer.name, justify="right")
-    for label, cells in (
-        ("PE-cycles: real entries", [_share(layer, layer.counters.busy_real) for layer in result.layers]),
-        ("PE-cycles: padding", [_share(layer, layer.counters.busy_padding) for layer in result.layers]),
-        ("PE-cycles: empty columns", [_share(layer, layer.counters.busy_empty) for layer in result.layers]),
-        ("PE-cycles: starved", [_share(layer, layer.counters.starved) for layer in result.layers]),
-        ("scan: broadcasts", [number(layer.counters.broadcasts) for layer in result.layers]),
-        ("scan: bubbles", [number(layer.counters.scan_bubbles) for layer in result.layers]),
-        ("scan: broadcast stalls", [number(layer.counters.broadcast_stalls) for layer in result.layers]),
-        ("entries", [number(layer.counters.entries) for layer in result.layers]),
-        ("of these padding", [number(layer.counters.padding_entries) for layer in result.layers]),
-        ("spmat row reads", [number(layer.counters.spmat_row_reads) for layer in result.layers]),
-        ("pointer reads", [number(layer.counters.pointer_reads) for layer in result.layers]),
-        ("bypasses", [number(layer.counters.bypasses) for layer in result.layers]),
-        ("fullest queue", [number(layer.counters.max_occupancy) for layer in result.layers]),
+    in_all = len(layers) > 1
+    if in_all:
+        table.add_column("total", justify="right")
+
+    def line(label: str, cell: Callable[[LayerResult], str], total: str = "", *, last: bool = False) -> None:
+        cells = [cell(layer) for layer in layers] + ([total] if in_all else [])
+        table.add_row(label, *cells, end_section=last)
+
+    line("rows x cols", lambda layer: f"{layer.rows:,} x {layer.cols:,}")
+    line("cycles", lambda layer: number(layer.cycles), number(result.cycles))
+    line("time, µs", lambda layer: f"{layer.time_us:,.2f}", f"{result.time_us:,.2f}")
+    line("theoretical time, µs", lambda layer: f"{layer.figures.theoretical_us:,.2f}")
+    line("load balance", lambda layer: f"{layer.figures.load_balance:.1%}")
+    line("ALU efficiency", lambda layer: f"{layer.figures.alu_efficiency:.1%}")
+    line("GOP/s", lambda layer: f"{layer.figures.gops:,.1f}")
+    line("dense-equivalent GOP/s", lambda layer: f"{layer.figures.dense_equivalent_gops:,.0f}", last=True)
+    line("PE-cycles: real entries", lambda layer: _share(layer, layer.counters.busy_real))
+    line("PE-cycles: padding", lambda layer: _share(layer, layer.counters.busy_padding))
+    line("PE-cycles: empty columns", lambda layer: _share(layer, layer.counters.busy_empty))
+    line("PE-cycles: starved", lambda layer: _share(layer, layer.counters.starved), last=True)
+    totals = result.counters
+    for label, counter in (
+        ("broadcasts", "broadcasts"),
+        ("scan bubbles", "scan_bubbles"),
+        ("broadcast stalls", "broadcast_stalls"),
+        ("entries", "entries"),
+        ("of these padding", "padding_entries"),
+        ("spmat row reads", "spmat_row_reads"),
+        ("pointer reads", "pointer_reads"),
+        ("bypasses", "bypasses"),
+        ("fullest queue", "max_occupancy"),
     ):
-        table.add_row(label, *cells)
+        line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
     return table
 
 

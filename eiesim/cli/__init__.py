@@ -1,0 +1,36 @@
+"""The command line: words only. A command parses, calls one function, prints.
+
+Tables and progress go to standard error, data to standard output; bad input is one line and exit status 2.
+What is slow to import is imported inside the commands, so that `--help` answers at once.
+"""
+
+import sys
+
+import typer
+
+from eiesim.cli import run  # noqa: F401
+from eiesim.cli.app import app
+from eiesim.errors import EieError
+
+# Typer carries click as a package of its own or within itself, by version.
+UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
+
+
+def main() -> None:
+    """The `eiesim` command."""
+    try:
+        status = app(standalone_mode=False)
+    except (EieError, UsageError) as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        _refuse(message if message else "no command was given")
+    except MemoryError:
+        _refuse("out of memory; try fewer PEs, a smaller batch or a smaller layer")
+    except (KeyboardInterrupt, typer.Abort):
+        print("eiesim: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise SystemExit(status)
+
+
+def _refuse(message: str) -> None:
+    print(f"eiesim: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2) from None

@@ -1,0 +1,102 @@
+"""The application, and what its commands share: common options, the console, progress, writing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eiesim import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from eiesim.config import MachineConfig
+    from eiesim.sources import Synthesis
+
+app = typer.Typer(
+    help="Simulate EIE, the sparse neural-network accelerator (Han et al., ISCA 2016), cycle by cycle.",
+    epilog="Try: eiesim run table3:Alex-7",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"eiesim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+LAYERS_HELP = "Layer files (.npz), a network folder, a dump folder, or table3:NAME; several run in a row."
+Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False)]
+Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096.  [default: 64]", show_default=False)]
+ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any configuration key.")]
+Rows = Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of table3: layers.")]
+Density = Annotated[float | None, typer.Option(help="Share of weights kept in table3: layers, instead of the table's.")]
+ActivationDensity = Annotated[float | None, typer.Option(help="Share of active inputs of table3: layers.")]
+Variation = Annotated[
+    float, typer.Option(help="How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
+]
+
+
+def machine(config: str | None, settings: list[str] | None, named: dict[str, int | None]) -> "MachineConfig":
+    """The machine that --config, the named options and --set make, the later ones winning."""
+    from eiesim.config import MachineConfig, load_config, parse_setting
+
+    chosen = load_config(config) if config is not None else MachineConfig()
+    changes = {key: value for key, value in named.items() if value is not None}
+    changes.update(parse_setting(setting) for setting in settings or [])
+    return chosen.replace(**changes)
+
+
+def synthesis(seed: int, density: float | None, activation_density: float | None, variation: float) -> "Synthesis":
+    """How table3: layers are made."""
+    from eiesim.sources import Synthesis
+
+    return Synthesis(seed, density, activation_density, variation)
+
+
+def console(stderr: bool = True) -> "Console":
+    """A terminal for tables."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+@contextmanager
+def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
+    """A progress bar on standard error for work of more than one step; gone when done."""
+    if total == 1:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(), transient=True) as bar:
+        task = bar.add_task(unit, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def write_text(text: str, target: str) -> None:
+    """Write text to a file, whole or not at all, or to standard output for `-`."""
+    from eiesim.files.atomic import writing
+
+    if target == "-":
+        print(text)
+        return
+    with writing(target) as file:
+        file.write(f"{text}\n".encode())

@@ -1,0 +1,125 @@
+"""eiesim run, inspect, layers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eiesim.cli.app import (
+    ActivationDensity,
+    ConfigFile,
+    Density,
+    Layers,
+    Pes,
+    Rows,
+    Seed,
+    Settings,
+    Variation,
+    app,
+    console,
+    machine,
+    progress,
+    synthesis,
+    write_text,
+)
+from eiesim.errors import EieError
+
+
+@app.command()
+def run(
+    layers: Layers,
+    input: Annotated[
+        Path | None, typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols).")
+    ] = None,
+    pes: Pes = None,
+    queue_depth: Annotated[
+        int | None, typer.Option(help="Places of an activation queue.  [default: 8]", show_default=False)
+    ] = None,
+    spmat_width: Annotated[
+        int | None, typer.Option(help="Bits of a sparse-matrix SRAM row.  [default: 64]", show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    engine: Annotated[
+        str, typer.Option(help="recurrence (fast), clocked (the machine itself) or event (SimPy).")
+    ] = "recurrence",
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse layers that exceed a memory of the machine.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables.")] = False,
+    rows: Rows = None,
+    seed: Seed = 0,
+    density: Density = None,
+    activation_density: ActivationDensity = None,
+    variation: Variation = 0.0,
+) -> None:
+    """Run layers on the machine: outputs, cycles, time, and where the cycles went.
+
+    \b
+    eiesim run table3:Alex-7                      a synthetic AlexNet fc7
+    eiesim run fc1.npz fc2.npz --input x.npy      your own layers, one after the other
+    eiesim run net/ -i x.npy --pes 256 --json -   a network folder; JSON on standard output
+    """
+    from eiesim.files import npz
+    from eiesim.simulation import simulate
+    from eiesim.sources import open_sources
+    from eiesim.view.tables import result_table
+
+    named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
+    configured = machine(config, settings, named)
+    source = open_sources(layers, rows, synthesis(seed, density, activation_density, variation))
+    activations = source.activations if input is None else npz.load_inputs(input)
+    if activations is None:
+        raise EieError(f"{layers[0]} brings no activations; give some with --input FILE.npy")
+    inputs = len(activations) if activations.ndim == 2 else 1
+    with progress("inputs", inputs * len(source.layers)) as advance:
+        result = simulate(source.layers, activations, configured, engine, progress=advance)
+    if strict and result.warnings:
+        raise EieError(f"--strict: {'; '.join(result.warnings)}")
+    if output is not None and result.outputs is not None:
+        npz.save_array(result.outputs.astype("float32"), output)
+    if json is not None:
+        write_text(result.to_json(), json)
+    terminal = console()
+    if not quiet:
+        terminal.print(result_table(result))
+    for warning in result.warnings:
+        terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+
+
+@app.command()
+def inspect(
+    layers: Layers,
+    pes: Pes = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    rows: Rows = None,
+    seed: Seed = 0,
+    density: Density = None,
+    variation: Variation = 0.0,
+) -> None:
+    """Show a layer: sizes, density, entries and padding a PE, and what fits where."""
+    from eiesim import capacity
+    from eiesim.encoding import interleave
+    from eiesim.sources import open_sources
+    from eiesim.view.tables import layer_table
+
+    configured = machine(config, settings, {"pes": pes})
+    terminal = console(stderr=False)
+    for layer in open_sources(layers, rows, synthesis(seed, density, None, variation)).layers:
+        interleaved = interleave(layer, configured.pes, configured.index_bits)
+        for table in layer_table(interleaved, capacity.needs(interleaved, configured)):
+            terminal.print(table)
+
+
+@app.command(name="layers")
+def list_layers() -> None:
+    """List the nine benchmark layers of EIE Table III."""
+    from eiesim.view.tables import workloads_table
+    from eiesim.workloads import TABLE_III
+
+    console(stderr=False).print(workloads_table(list(TABLE_III.values())))

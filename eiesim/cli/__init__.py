@@ -13,7 +13,7 @@ from eiesim.cli.app import app
 from eiesim.errors import EieError
 
 # Typer carries click as a package of its own or within itself, by version.
-UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
+UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
 
 
 def main() -> None:

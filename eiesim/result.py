@@ -294,4 +294,6 @@ class Result:
 
 def _over_layers(name: str, parts: Sequence[Any]) -> Any:
     values = [getattr(part, name) for part in parts]
-    return np.maximum.reduce(values) if name == "max_occupancy" else sum(values)
+    if name != "max_occupancy":
+        return sum(values)
+    return np.maximum.reduce(values) if isinstance(values[0], np.ndarray) else max(values)

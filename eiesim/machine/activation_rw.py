@@ -35,4 +35,4 @@ def update(p: int, own: Any, accumulators: Any, row_taken: bool, arithmetic: Any
     own.reads += arithmetic.reads
     own.writes += arithmetic.write
     if arithmetic.write:
-        accumulators[p, arithmetic.write_row] = arithmetic.sum
+        accumulators[p, arithmetic.write_row] = arithmetic.sum3

@@ -54,6 +54,7 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     if job.outputs:
         one = rows.reshape(-1)[layer.columns - 1]
         sums = accumulate(layer.layer, rows.reshape(-1)[: layer.layer.cols], one, job.codebook, job.rounding)
+    cycles, scan_last = int(cycles), int(scan_last)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 
 

@@ -8,6 +8,6 @@ from tests import numba_cache
 
 numba_cache.use()
 
-hypothesis.settings.register_profile("here", deadline=None, max_examples=100)
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("here", deadline=None, max_examples=200)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")

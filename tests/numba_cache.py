@@ -1,4 +1,7 @@
-"""Compiled kernels kept apart by source: numba's cache on disk does not notice when a kernel's callee in another file changes."""
+"""Compiled kernels kept apart by source.
+
+numba's cache on disk does not notice when a kernel's callee in another file changes.
+"""
 
 import hashlib
 import os

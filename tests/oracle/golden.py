@@ -7,7 +7,7 @@ import numpy as np
 BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
 
 
-class ShiftRefused(Exception):
+class ShiftError(Exception):
     """activation_frac + weight_frac - output_frac is outside -16..62."""
 
 
@@ -79,16 +79,18 @@ def fixed_sums(codes, bias_codes, codebook, inputs, bits, used):
     """One input's accumulators as integers, for the fraction bits `used`."""
     shift = used["activation"] + used["weight"] - used["output"]
     if not -16 <= shift <= 62:
-        raise ShiftRefused(shift)
+        raise ShiftError(shift)
     weights = [quantise(value, used["weight"], bits) for value in codebook]
     activations = [quantise(value, used["activation"], bits) for value in inputs]
     one = quantise(1.0, used["activation"], bits)
     sums = [0] * len(codes)
     for i, weight, activation in products(codes, bias_codes, weights, activations, one):
         product = weight * activation
-        if shift > 0:
-            product = (product + 2 ** (shift - 1)) >> shift
-        else:
-            product = product * 2**-shift
-        sums[i] = saturate(sums[i] + product, bits)
+        sums[i] = saturate(sums[i] + shifted(product, shift), bits)
     return sums
+
+
+def shifted(product, shift):
+    if shift > 0:
+        return (product + 2 ** (shift - 1)) >> shift
+    return product * 2**-shift

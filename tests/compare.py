@@ -103,7 +103,7 @@ def runs(case, engines=tuple(ENGINES), outputs=True):
 
 
 def differences(case, engines=tuple(ENGINES)) -> list[str]:
-    """Every output bit, cycle and counter that is not as the oracle has it, and every broken law; empty when all agree."""
+    """Every output bit, cycle and counter that is not as the oracle has it, and every broken law."""
     try:
         oracle = expected(case)
     except golden.ShiftError as shift:

@@ -8,12 +8,13 @@ import pytest
 
 import eiesim
 
-from .compare import case, pairs, runs
 from .oracle import golden
 
 DUMP = Path(__file__).resolve().parents[2] / "shared" / "data" / "alexnet_fc8" / "dump_64pe.tar.xz"
 
-pytestmark = pytest.mark.skipif(not DUMP.is_file(), reason="../shared/data/alexnet_fc8 is not there (it has no licence)")
+pytestmark = pytest.mark.skipif(
+    not DUMP.is_file(), reason="../shared/data/alexnet_fc8 is not there (it has no licence)"
+)
 
 EVERYWHERE = {
     "broadcasts": 1760,
@@ -46,17 +47,26 @@ def fc8(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def golden_sums(fc8):
-    """The oracle's float32 sums, in column order, bias last, one after the other."""
+def operands(fc8):
+    """The layer as the oracle takes it: codes [rows][cols], bias codes, codebook, activations."""
     layer, activations = fc8
     codes = np.zeros(layer.shape, np.uint8)
     codes[layer.indices, np.repeat(np.arange(layer.cols), np.diff(layer.indptr))] = layer.codes
-    sums = np.zeros(layer.rows, np.float32)
-    columns = [*zip(codes.T, activations, strict=True), (layer.bias_codes, np.float32(1))]
-    for column, activation in columns:
-        rows = np.flatnonzero(column)
-        sums[rows] = sums[rows] + layer.codebook[column[rows]] * activation
-    return sums
+    return codes.tolist(), layer.bias_codes.tolist(), layer.codebook.tolist(), activations.tolist()
+
+
+@pytest.fixture(scope="module")
+def float32_sums(operands):
+    return golden.float32_sums(*operands)
+
+
+@pytest.fixture(scope="module")
+def fixed16_sums(operands):
+    """(accumulators, fraction bits), all three automatic."""
+    *weights, activations = operands
+    chosen = {"activation": "auto", "weight": "auto", "output": "auto"}
+    used = golden.fraction_bits(*weights, [activations], 16, chosen)
+    return golden.fixed_sums(*weights, activations, 16, used), used
 
 
 def check(result, depth):
@@ -76,10 +86,10 @@ def test_the_counters_of_both_designs(fc8, engine, arithmetic, depth):
     check(eiesim.simulate(*fc8, config, engine), depth)
 
 
-def test_the_authors_simulator_as_an_event_model(fc8, golden_sums):
+def test_the_authors_simulator_as_an_event_model(fc8, float32_sums):
     result = eiesim.simulate(*fc8, eiesim.preset("isca16-simulator"), "event")
     check(result, 7)
-    assert result.outputs.tobytes() == np.maximum(golden_sums, 0).tobytes()
+    assert result.outputs.tobytes() == np.maximum(float32_sums, 0).tobytes()
 
 
 def test_the_time_printed_in_table_iv(fc8):
@@ -103,9 +113,9 @@ def test_sram_row_reads_by_width(fc8, engine, width):
 
 
 @pytest.mark.parametrize("engine", ["clocked", "recurrence"])
-def test_float32_outputs_are_a_sum_in_column_order(fc8, golden_sums, engine):
+def test_float32_outputs_are_a_sum_in_column_order(fc8, float32_sums, engine):
     result = eiesim.simulate(*fc8, eiesim.preset("isca16-simulator"), engine)
-    assert result.outputs.tobytes() == np.maximum(golden_sums, 0).tobytes()
+    assert result.outputs.tobytes() == np.maximum(float32_sums, 0).tobytes()
 
 
 @pytest.mark.parametrize("engine", ["clocked", "recurrence"])

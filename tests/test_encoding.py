@@ -60,7 +60,21 @@ def test_the_specifications_example_column():
 
 def test_pe_0_of_the_papers_figure_3():
     # EIE Fig. 2 and 3: a 16 x 8 matrix over four PEs; the weights of PE 0 in the order of its memory.
-    weights = [(0, 0), (8, 0), (12, 0), (4, 1), (0, 2), (12, 2), (0, 4), (4, 4), (0, 5), (12, 5), (0, 6), (8, 7), (12, 7)]
+    weights = [
+        (0, 0),
+        (8, 0),
+        (12, 0),
+        (4, 1),
+        (0, 2),
+        (12, 2),
+        (0, 4),
+        (4, 4),
+        (0, 5),
+        (12, 5),
+        (0, 6),
+        (8, 7),
+        (12, 7),
+    ]
     codes = np.zeros((16, 8), int)
     for code, place in enumerate(weights, start=1):
         codes[place] = code

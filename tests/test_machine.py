@@ -132,6 +132,19 @@ def test_a_unit_writes_only_its_own(phase, unit):
     assert changed, "the unit never did anything, so this shows nothing"
 
 
+def test_a_hook_sees_every_cycle_and_changes_nothing():
+    watched, alone = machine_of(BUSY), machine_of(BUSY)
+    seen = []
+    ends = clock.run(watched, lambda cycle, machine: seen.append((cycle, int(machine.registers[0].pointer_read.valid))))
+    assert ends == clock.run(alone)
+    assert [cycle for cycle, _ in seen] == list(range(1, len(seen) + 1))
+    assert state(watched, LATCHED + DRIVEN) == state(alone, LATCHED + DRIVEN)
+    # Between the phases registers stand as they did in that cycle: PointerRead holds a column whenever not starved.
+    (found,) = expected(BUSY)
+    held = sum(valid for cycle, valid in seen if cycle <= ends[0])
+    assert held == ends[0] - found["per_pe"]["starved"][0]
+
+
 def test_the_busy_case_has_all_that_can_happen():
     (found,) = expected(BUSY)
     assert min(found["broadcast_stalls"], found["scan_bubbles"]) > 0

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eiesim import __version__
+from eiesim.errors import EieError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,12 +93,26 @@ def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
         yield lambda done: bar.advance(task, done)
 
 
+def check_targets(*targets: Path | str | None) -> None:
+    """Refuse files that could not be written, before the work is done; None and `-` are none."""
+    from eiesim.files.atomic import check_target
+
+    for target in targets:
+        if target is not None and str(target) != "-":
+            check_target(target)
+
+
 def write_text(text: str, target: str) -> None:
     """Write text to a file, whole or not at all, or to standard output for `-`."""
     from eiesim.files.atomic import writing
 
     if target == "-":
-        print(text)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:  # `| head` has read enough: the application ends quietly
+            raise
+        except OSError as error:
+            raise EieError(f"standard output: cannot be written: {error.strerror}") from None
         return
     with writing(target) as file:
         file.write(f"{text}\n".encode())

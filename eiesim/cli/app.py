@@ -81,8 +81,8 @@ def console(stderr: bool = True) -> "Console":
 
 @contextmanager
 def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
-    """A progress bar on standard error for work of more than one step; gone when done."""
-    if total == 1:
+    """A progress bar on standard error, where that is a terminal, for work of more than one step; gone when done."""
+    if total == 1 or not console().is_terminal:
         yield lambda _: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -79,6 +79,7 @@ def run(
     activations = source.activations if input is None else npz.load_inputs(input)
     if activations is None:
         raise EieError(f"{layers[0]} brings no activations; give some with --input FILE.npy")
+    source.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
     inputs = len(activations) if activations.ndim == 2 else 1
     with progress("inputs", inputs * len(source.layers)) as advance:
         result = simulate(source.layers, activations, configured, engine, progress=advance)

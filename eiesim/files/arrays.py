@@ -85,25 +85,26 @@ def _read_archive(file: IO[bytes], size: int) -> dict[str, npt.NDArray[Any]]:
                     arrays[key] = np.lib.format.read_array(stream, allow_pickle=False, max_header_size=MAX_HEADER)
             except EieError as error:
                 raise EieError(f"{key}: {error}") from None
+            except _DAMAGE as error:
+                raise EieError(f"{key}: damaged: {error}") from None
     return arrays
 
 
 def _check_header(stream: IO[bytes], size: int) -> None:
     """Raise EieError unless an array's header, which the stream begins with, claims just the `size` bytes there are."""
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream, max_header_size=MAX_HEADER)
-        length = 2
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream, max_header_size=MAX_HEADER)
-        length = 4
-    else:
+    if version not in ((1, 0), (2, 0)):
         raise EieError(f"is in version {version[0]}.{version[1]} of the .npy format, which only odd dtypes need")
+    width = 2 if version == (1, 0) else 4
+    length = int.from_bytes(stream.read(width), "little")
+    if length > MAX_HEADER:
+        raise EieError(f"its header of {length:,} bytes is no array's; damaged?")
+    stream.seek(np.lib.format.MAGIC_LEN)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream, max_header_size=MAX_HEADER)
     if dtype.hasobject:
         raise EieError("holds pickled objects, which are never read")
-    stream.seek(np.lib.format.MAGIC_LEN)
-    header = length + int.from_bytes(stream.read(length), "little")
-    claimed, held = math.prod(shape) * dtype.itemsize, size - np.lib.format.MAGIC_LEN - header
+    claimed, held = math.prod(shape) * dtype.itemsize, size - np.lib.format.MAGIC_LEN - width - length
     if min(shape, default=0) < 0 or claimed != held:
         raise EieError(
             f"its header claims {claimed:,} bytes of {dtype}{list(shape)}, but {held:,} are there; truncated?"

@@ -225,12 +225,17 @@ def _read_only(key: str, value: object, dtype: np.dtype[Any]) -> npt.NDArray[Any
     return array
 
 
-def _finite_array(key: str, values: npt.ArrayLike, ndim: int) -> npt.NDArray[np.float32]:
+def as_float32(key: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Numbers rounded to float32, too large ones to infinity. Raises EieError for what are no numbers."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            array = np.asarray(values, dtype=np.float32)
+            return np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError):
         raise EieError(f"{key}: is not an array of numbers") from None
+
+
+def _finite_array(key: str, values: npt.ArrayLike, ndim: int) -> npt.NDArray[np.float32]:
+    array = as_float32(key, values)
     if array.ndim != ndim:
         raise EieError(f"{key}: has {array.ndim} dimensions, needs {ndim}")
     if not np.isfinite(array).all():

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from eiesim.encoding import Memory, bias_column, decode_memories, interleave, layer_from_triplets
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer, printable
+from eiesim.layer import CompressedLayer, as_float32, printable
 
 INDEX_BITS, CODES = 4, 16
 FLOAT, INT = np.dtype("<f4"), np.dtype("<i4")
@@ -83,7 +83,7 @@ def save_dump(layer: CompressedLayer, activations: npt.ArrayLike, folder: str | 
     Raises EieError for what a dump cannot hold: more than 16 codes, an activation other than ReLU, a batch.
     """
     folder = Path(folder)
-    values = np.asarray(activations, dtype=FLOAT)
+    values = as_float32("activations", activations).astype(FLOAT)
     if values.shape != (layer.cols,):
         raise EieError(f"activations: shape {values.shape}, a dump of this layer holds one input of {layer.cols}")
     if not np.isfinite(values).all():

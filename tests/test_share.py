@@ -21,7 +21,7 @@ def test_k_means_equals_lloyd(weights: list[float], count: int) -> None:
 
 
 def test_k_means_goes_on_to_the_fixed_point() -> None:
-    """Many centroids take a thousand steps and more; then every centroid is the mean of the weights nearest to it."""
+    """Here after some five hundred steps every centroid is the mean of the weights nearest to it."""
     weights = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
     centroids = k_means(weights, linear_initialisation(weights, 127))
     middles = (centroids[1:] + centroids[:-1]) / 2

@@ -17,6 +17,7 @@ from tests.cases import SHARED, any_layer, cli, random_layer, same_layer
 # --- layer files -----------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(layer=any_layer())
 def test_layer_round_trip(tmp_path_factory: pytest.TempPathFactory, layer: eiesim.CompressedLayer) -> None:
     path = tmp_path_factory.getbasetemp() / "layer.npz"
@@ -86,7 +87,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(
     layer=any_layer(max_codes=16).map(lambda layer: replace(layer, activation="relu")),
     pes=st.sampled_from([1, 2, 3, 5, 8, 41, 64]),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eiesim
@@ -13,6 +13,7 @@ from eiesim import CompressedLayer, EieError
 from tests.cases import any_layer, random_layer
 
 
+@settings(deadline=None)
 @given(layer=any_layer())
 def test_to_dense_says_what_the_columns_say(layer: CompressedLayer) -> None:
     dense = np.zeros(layer.shape, np.float32)
@@ -24,6 +25,7 @@ def test_to_dense_says_what_the_columns_say(layer: CompressedLayer) -> None:
     assert layer.density == layer.nnz / dense.size
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), density=st.sampled_from([0.0, 0.1, 1.0]), bias=st.booleans())
 def test_from_dense_with_a_codebook(seed: int, density: float, bias: bool) -> None:
     """Weights that the codebook holds come back exactly, zeros pruned, and the bias too."""

@@ -12,7 +12,7 @@ from tests.oracle.kmeans import lloyd, nearest
 weights_of = st.lists(st.integers(-1000, 1000).map(lambda n: n / 8), min_size=1, max_size=60)
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(weights=weights_of, count=st.sampled_from([1, 2, 3, 7, 15]))
 def test_k_means_equals_lloyd(weights: list[float], count: int) -> None:
     array = np.array(weights, np.float32)
@@ -30,6 +30,7 @@ def test_k_means_goes_on_to_the_fixed_point() -> None:
     np.testing.assert_allclose(centroids, means, rtol=1e-9)
 
 
+@settings(deadline=None)
 @given(weights=weights_of, codebook=st.lists(st.integers(-500, 500).map(float), min_size=1, max_size=15, unique=True))
 def test_nearest_code(weights: list[float], codebook: list[float]) -> None:
     codes = nearest_code(np.array(weights, np.float32), np.array([0.0, *codebook], np.float32))

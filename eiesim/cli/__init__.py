@@ -5,6 +5,8 @@ What is slow to import is imported inside the commands, so that `--help` answers
 """
 
 import sys
+import warnings
+from typing import Any
 
 import typer
 
@@ -19,7 +21,9 @@ UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ i
 def main() -> None:
     """The `eiesim` command."""
     try:
-        status = app(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn  # type: ignore[assignment]
+            status = app(standalone_mode=False)
     except (EieError, UsageError) as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         _refuse(message if message else "no command was given")
@@ -29,6 +33,11 @@ def main() -> None:
         print("eiesim: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     raise SystemExit(status)
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    # In one line, and without the place in the code that Python's own format gives.
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _refuse(message: str) -> None:

@@ -33,7 +33,7 @@ def median_ms(work: Callable[[], object], repeats: int = 15, budget_s: float = 4
 
 
 def medians_ms(works: dict[str, Callable[[], object]], rounds: int = 25) -> dict[str, float]:
-    """Medians of works that take turns, so that their ratios see the same machine; each is timed warm, at its second go."""
+    """Medians of works that take turns, so that ratios see one machine; each is timed warm, at its second go."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}

@@ -31,7 +31,8 @@ class Machine(NamedTuple):
 
     registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
     scanner, candidate, held: the LNZD's registers (records[1]), wires (records[1]) and activation row ([pes]).
-    source: [activation rows + PAST_THE_LAST, pes], the last ones 0. accumulators: [pes, rows a PE]. queues: records[pes, depth].
+    source: [activation rows + PAST_THE_LAST, pes], the last ones 0. accumulators: [pes, rows a PE].
+    queues: records[pes, depth].
     pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
     states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
     with an empty column and with nothing, and the queue's largest occupancy.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eiesim.layer import CompressedLayer
     from eiesim.result import LayerResult, Result
     from eiesim.simulation import simulate
+    from eiesim.study.sweep import sweep
     from eiesim.workloads import workload
 
 _HOME_OF = {
@@ -36,6 +37,7 @@ _HOME_OF = {
     "save": "files.npz",
     "save_dump": "files.dump",
     "simulate": "simulation",
+    "sweep": "study.sweep",
     "workload": "workloads",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "save",
     "save_dump",
     "simulate",
+    "sweep",
     "workload",
 ]
 

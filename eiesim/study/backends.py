@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
 from eiesim.errors import EieError
 from eiesim.study.subjects import Subject
-
-if TYPE_CHECKING:
-    from joblib import Parallel
 
 BACKENDS = ("threads", "processes", "dask", "ray")
 
 Ship = Callable[[Subject], Any]
 """Makes of a subject what a task is given; `unpack` turns that back."""
+Run = Callable[[Iterator[Any]], Iterator[Any]]
+"""Runs joblib-delayed calls and yields their results as they finish, in any order; takes calls only as it needs them."""
 
 # Arrays from this size on reach worker processes through a file that all of them map, not with each task.
 _MAPPED_FROM = "10K"
@@ -22,8 +22,8 @@ _MAPPED_FROM = "10K"
 @contextmanager
 def workers(
     backend: str = "threads", jobs: int | None = None, scheduler: str | None = None
-) -> Iterator[tuple["Parallel", Ship]]:
-    """A joblib Parallel that yields results as they finish, and how it takes subjects.
+) -> Iterator[tuple[Run, Ship]]:
+    """What runs tasks, and how it takes subjects.
 
     jobs: how many tasks run at once; None is one a core. On a given scheduler, the cluster's workers decide.
     scheduler: the address of a Dask scheduler (`tcp://host:8786`) or a Ray head (`ray://host:10001`, `auto`); None
@@ -52,7 +52,7 @@ def workers(
             yield joblib.Parallel(-1, **options), _as_it_is
     else:
         with _ray(jobs, scheduler) as ship, joblib.parallel_config("ray"):
-            yield joblib.Parallel(jobs if scheduler is None else -1, **options), ship
+            yield _in_batches(joblib.Parallel(jobs if scheduler is None else -1, batch_size=1)), ship
 
 
 def unpack(shipped: Any) -> Subject:
@@ -63,6 +63,16 @@ def unpack(shipped: Any) -> Subject:
 
     subject: Subject = ray.get(shipped)
     return subject
+
+
+def _in_batches(parallel: Any) -> Run:
+    """Ray's joblib backend gives results only when all are there: give it a few tasks a worker at a time."""
+
+    def run(tasks: Iterator[Any]) -> Iterator[Any]:
+        while batch := list(islice(tasks, 4 * parallel._effective_n_jobs())):
+            yield from parallel(batch)
+
+    return run
 
 
 def _as_it_is(subject: Subject) -> Subject:

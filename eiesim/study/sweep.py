@@ -163,7 +163,7 @@ def collect(
     observe = observer or (lambda new, known: None)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(output, order)) if output is not None else None
-        parallel, ship = stack.enter_context(workers(backend, jobs, scheduler))
+        run, ship = stack.enter_context(workers(backend, jobs, scheduler))
         from joblib import delayed
 
         def tasks() -> Iterator[Any]:
@@ -181,7 +181,7 @@ def collect(
                     for group in _groups(missing, RUNS_A_TASK[engine]):
                         yield delayed(_run)(shipped, engine, group, order, __version__)
 
-        for finished in parallel(tasks()):
+        for finished in run(tasks()):
             if journal is not None:
                 journal.append(finished)
             else:

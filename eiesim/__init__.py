@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eiesim.layer import CompressedLayer
     from eiesim.result import LayerResult, Result
     from eiesim.simulation import simulate
+    from eiesim.study.balance import balance
     from eiesim.study.sweep import sweep
     from eiesim.workloads import workload
 
@@ -26,6 +27,7 @@ _HOME_OF = {
     "MachineConfig": "config",
     "Network": "files.network",
     "Result": "result",
+    "balance": "study.balance",
     "decode": "encoding",
     "interleave": "encoding",
     "load": "files.npz",
@@ -49,6 +51,7 @@ __all__ = [
     "MachineConfig",
     "Network",
     "Result",
+    "balance",
     "decode",
     "interleave",
     "load",

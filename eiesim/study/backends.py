@@ -13,7 +13,7 @@ BACKENDS = ("threads", "processes", "dask", "ray")
 Ship = Callable[[Subject], Any]
 """Makes of a subject what a task is given; `unpack` turns that back."""
 Run = Callable[[Iterator[Any]], Iterator[Any]]
-"""Runs joblib-delayed calls and yields their results as they finish, in any order; takes calls only as it needs them."""
+"""Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
 
 # Arrays from this size on reach worker processes through a file that all of them map, not with each task.
 _MAPPED_FROM = "10K"
@@ -52,7 +52,8 @@ def workers(
             yield joblib.Parallel(-1, **options), _as_it_is
     else:
         with _ray(jobs, scheduler) as ship, joblib.parallel_config("ray"):
-            yield _in_batches(joblib.Parallel(jobs if scheduler is None else -1, batch_size=1)), ship
+            parallel = joblib.Parallel(jobs if scheduler is None else -1, batch_size=1)
+            yield _in_batches(parallel, 4 * joblib.effective_n_jobs(parallel.n_jobs)), ship
 
 
 def unpack(shipped: Any) -> Subject:
@@ -65,11 +66,11 @@ def unpack(shipped: Any) -> Subject:
     return subject
 
 
-def _in_batches(parallel: Any) -> Run:
-    """Ray's joblib backend gives results only when all are there: give it a few tasks a worker at a time."""
+def _in_batches(parallel: Any, size: int) -> Run:
+    """Ray's joblib backend gives results only when all are there: it gets a few tasks a worker at a time."""
 
     def run(tasks: Iterator[Any]) -> Iterator[Any]:
-        while batch := list(islice(tasks, 4 * parallel._effective_n_jobs())):
+        while batch := list(islice(tasks, size)):
             yield from parallel(batch)
 
     return run

@@ -2,8 +2,8 @@
 
 What is guaranteed: a row that `append` has returned for is in the file and on the disk (one write of whole lines to a
 file opened for appending, then fsync). A process killed during `append` leaves at most one line without its end,
-which the next `Journal` on the file cuts off; no line before it can be touched. While a journal is open, no other can be
-opened on the same file (flock; it goes with the process, however that ends). On systems without flock there is no lock.
+which the next `Journal` on the file cuts off; no line before it can be touched. While a journal is open, no other can
+be opened on the same file (flock; it goes with the process, however that ends). Without flock there is no lock.
 """
 
 import csv

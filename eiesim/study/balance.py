@@ -137,8 +137,8 @@ def balance(
     inputs = len(np.atleast_2d(activations))
     kinds = {
         "as stored": None,
-        "balanced by weights": balanced_order(layer, config.pes),
-        "balanced for this input": balanced_order(layer, config.pes, sent(layer, activations, config), inputs),
+        "by weights": balanced_order(layer, config.pes),
+        "for this input": balanced_order(layer, config.pes, sent(layer, activations, config), inputs),
     }
     tried = [_try(name, layer, order, activations, config, engine) for name, order in kinds.items()]
     for one in tried[1:]:

@@ -65,7 +65,8 @@ def recipes(
     In a network folder the later layers' inputs are the float32 outputs of the layer before.
     Raises EieError for unknown or malformed names, and where inputs are missing or too many.
     """
-    synthetic, stored = [], []
+    synthetic: list[str] = []
+    stored: list[str] = []
     for name in names:
         if name == ALL_NINE:
             synthetic.extend(TABLE_III)

@@ -60,11 +60,10 @@ def grid(config: MachineConfig | None, axes: Mapping[str, Sequence[Any] | str]) 
     """
     config = config or MachineConfig()
     values = {key: parse_values(held) if isinstance(held, str) else list(held) for key, held in axes.items()}
+    known = MachineConfig.model_fields
     for key, held in values.items():
-        if key not in MachineConfig.model_fields:
-            raise EieError(
-                f"no configuration key is called '{key}'; there are: {', '.join(MachineConfig.model_fields)}"
-            )
+        if key not in known:
+            raise EieError(f"no configuration key is called '{key}'; there are: {', '.join(known)}")
         if not held:
             raise EieError(f"{key}: has no value to sweep")
     if np.prod([len(held) for held in values.values()], dtype=float) > SELDOM_MORE:

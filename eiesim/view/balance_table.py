@@ -25,22 +25,22 @@ def balance_table(balance: Balance) -> Table:
         title_justify="left",
         title_style="",
     )
-    table.add_column("", no_wrap=True)
+    table.add_column("order of rows:", no_wrap=True)
     for one in tried:
-        table.add_column(f"rows {one.name}", justify="right")
+        table.add_column(one.name, justify="right")
     for key, label in CAUSES.items():
         cells = []
         for one in tried:
             pe_cycles = one.losses.to_dict()[key]
             share = pe_cycles / one.losses.total if one.losses.total else 0.0
-            cells.append(f"{pe_cycles / config.pes:,.1f}  {share:6.1%}")
+            cells.append(f"{pe_cycles / config.pes:,.1f} {share:6.1%}")
         table.add_row(label, *cells, end_section=key in ("padding", "finite_queues"))
-    table.add_row("cycles", *(f"{one.cycles:,}  {1:6.1%}" for one in tried))
+    table.add_row("cycles", *(f"{one.cycles:,} {1:6.1%}" for one in tried))
     first = tried[0].cycles
     gains = [f"{one.cycles / first - 1:+.2%}" if first else "-" for one in tried[1:]]
     table.add_row("against as stored", "", *gains, end_section=True)
-    table.add_row("entries of the busiest PE", *(f"{one.busiest:,}" for one in tried))
+    table.add_row("busiest PE's entries", *(f"{one.busiest:,}" for one in tried))
     shown = [one.to_dict() for one in tried]
     table.add_row("load balance", *(f"{one['load_balance']:.1%}" for one in shown))
-    table.add_row("at most, by the busiest PE", *(f"{one['load_balance_bound']:.1%}" for one in shown))
+    table.add_row("at most, by busiest PE", *(f"{one['load_balance_bound']:.1%}" for one in shown))
     return table

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,6 +126,8 @@ def sweep(
             raise EieError(f"{key} is swept twice; give all its values at once")
         swept[key] = values
     accuracies = _accuracies(accuracy)
+    if parquet is not None and find_spec("pyarrow") is None:
+        raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'")
     planned = plan(
         layers,
         swept,
@@ -147,8 +150,11 @@ def sweep(
     if plot is not None:
         from eiesim.view.sweep_plots import draw
 
-        for path in draw(rows_, plot, accuracies):
+        drawn = draw(rows_, plot, accuracies)
+        for path in drawn:
             terminal.print(f"drawn: {path}", highlight=False, markup=False)
+        if not drawn:
+            terminal.print("nothing to draw: sweep pes, queue_depth, spmat_width, or two keys that change the balance")
 
 
 @contextmanager
@@ -177,7 +183,7 @@ def _rate(planned: "Plan") -> Iterator[Callable[[int, int], object]]:
     left = planned.runs
     known_in_all = new_in_all = 0
     terminal = console()
-    with Progress(*parts, console=terminal, transient=True) as bar:
+    with Progress(*parts, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("rows", total=left)
 
         def observe(new: int, known: int) -> None:
@@ -212,11 +218,8 @@ def _accuracies(texts: list[str] | None) -> dict[str, float]:
 def _write_parquet(rows: "pd.DataFrame", path: Path) -> None:
     from eiesim.files.atomic import writing
 
-    try:
-        with writing(path) as file:
-            rows.to_parquet(file, index=False)
-    except ImportError:
-        raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'") from None
+    with writing(path) as file:
+        rows.to_parquet(file, index=False, engine="pyarrow")
 
 
 @app.command()

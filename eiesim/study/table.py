@@ -129,16 +129,17 @@ def frame(lines: Iterable[str], order: Sequence[str]) -> "pd.DataFrame":
     """CSV lines as a DataFrame: text, whole numbers and floats as they were; an empty seed is <NA>."""
     import pandas as pd
 
-    text = [column for column in order if column in (*TEXT, *NAMES)]
-    table = pd.read_csv(
-        io.StringIO("".join(lines)),
-        names=list(order),
-        dtype={**dict.fromkeys(text, "str"), "seed": "Int64"},
-        keep_default_na=False,
-        na_values={column: [""] for column in order if column not in text},
-        float_precision="round_trip",
-    )
-    return table
+    cells = list(zip(*csv.reader(lines), strict=True)) or [()] * len(order)
+    columns = {name: _typed(name, held) for name, held in zip(order, cells, strict=True)}
+    return pd.DataFrame(columns).astype({"seed": "Int64"})
+
+
+def _typed(name: str, cells: Sequence[str]) -> list[Any]:
+    if name in TEXT or name in NAMES:
+        return list(cells)
+    if all(cell.lstrip("-").isdecimal() for cell in cells if cell):
+        return [int(cell) if cell else None for cell in cells]
+    return [float(cell) if cell else None for cell in cells]
 
 
 def _cells(subject: Subject, result: LayerResult, key: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ All times and counts are simulated, energies and areas estimated; nothing here i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
-from itertools import combinations
+from itertools import combinations, islice
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +59,10 @@ def draw(
     accuracies: Mapping[str, float] | None = None,
     formats: Sequence[str] = ("png", "svg"),
 ) -> list[Path]:
-    """Draw every figure that the table's varying keys allow; the files written.
+    """Draw every figure that the table's varying keys allow; the files written, none where nothing varies.
 
     table: rows of `study.sweep`. accuracies: by arithmetic, shares of 1, measured elsewhere, drawn beside energy.
-    Raises EieError for an empty table, one in which nothing varies, or a folder that cannot be made.
+    Raises EieError for an empty table, or a folder that cannot be made.
     """
     if not len(table):
         raise EieError("the table has no rows to draw")
@@ -81,8 +81,6 @@ def draw(
                 with writing(target / f"{name}.{kind}") as file:
                     file.write(image.getvalue())
                 written.append(target / f"{name}.{kind}")
-    if not written:
-        raise EieError("nothing to draw: sweep pes, queue_depth, spmat_width, arithmetic, or any two keys")
     return written
 
 
@@ -100,8 +98,9 @@ def figures(table: "pd.DataFrame", accuracies: Mapping[str, float]) -> Iterator[
         yield "fig9_sram_width", _sram_width(table)
     if "arithmetic" in keys and "energy_total_uj" in table:
         yield "fig10_arithmetic", _arithmetic(table, accuracies)
-    for one, other in list(combinations(keys, 2))[:MOST_HEAT_MAPS]:
-        yield f"heat_{one}_{other}", _heat_maps(table, one, other)
+    pairs = ((one, other, _heat_of(table, one, other)) for one, other in combinations(keys, 2))
+    for one, other, column in islice((pair for pair in pairs if pair[2]), MOST_HEAT_MAPS):
+        yield f"heat_{one}_{other}", _heat_maps(table, one, other, str(column))
     for cost in ("energy_total_uj", *(column for column in table if str(column).startswith("area"))):
         if keys and cost in table and table[cost].notna().any():
             yield f"pareto_time_{cost}", _pareto(table, str(cost), keys)
@@ -304,30 +303,57 @@ def _shown_layers(table: "pd.DataFrame", caption: str) -> tuple[list[str], str]:
     return names[:MOST_PANELS], f"{caption}; the first {MOST_PANELS} of {len(names)} layers"
 
 
-def _heat_maps(table: "pd.DataFrame", one: str, other: str) -> Figure:
+HEAT = {"load_balance": "load balance", "energy_total_uj": "energy (estimated) / the layer's least"}
+"""What heat maps show: the first that both keys change."""
+
+
+def _heat_of(table: "pd.DataFrame", one: str, other: str) -> str | None:
+    rows, _ = hold(table, [one, other])
+    for column in HEAT:
+        if column in rows and _changes(rows, one, other, column) and _changes(rows, other, one, column):
+            return column
+    return None
+
+
+def _changes(rows: "pd.DataFrame", key: str, other: str, column: str) -> bool:
+    """Whether a key alone changes a column by more than 0.5% anywhere."""
+    cells = rows.groupby(["layer", other, key])[column].mean().groupby(["layer", other])
+    return bool((cells.max() > 1.005 * cells.min()).any())
+
+
+def _heat_maps(table: "pd.DataFrame", one: str, other: str, column: str) -> Figure:
     rows, held = hold(table, [one, other])
     names, caption = _shown_layers(rows, _caption(rows, held, bars=False))
-    title = f"Load balance over {one} and {other}"
-    figure, panels = _grid(title, caption, names)
+    shares = column == "load_balance"
+    figure, panels = _grid(f"{HEAT[column].capitalize()} over {one} and {other}", caption, names)
+    pivots = [
+        rows[rows["layer"] == name].pivot_table(index=other, columns=one, values=column, aggfunc="mean")
+        for name in names
+    ]
+    if not shares:
+        pivots = [cells / np.nanmin(cells.to_numpy()) for cells in pivots]
+    low, high = (0.0, 1.0) if shares else (1.0, max(float(np.nanmax(cells.to_numpy())) for cells in pivots))
     image: Any = None
-    for axes, name in zip(panels, names, strict=True):
-        cells = rows[rows["layer"] == name].pivot_table(
-            index=other, columns=one, values="load_balance", aggfunc="mean", sort=True
+    for axes, cells in zip(panels, pivots, strict=True):
+        image = axes.imshow(
+            cells, cmap="cividis" if shares else "cividis_r", vmin=low, vmax=high, aspect="auto", origin="lower"
         )
-        image = axes.imshow(cells, cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
         axes.set_xticks(range(cells.shape[1]), [f"{value}" for value in cells.columns], fontsize=8)
         axes.set_yticks(range(cells.shape[0]), [f"{value}" for value in cells.index], fontsize=8)
         axes.set_xlabel(one)
         axes.set_ylabel(other)
         axes.grid(visible=False)
-        if cells.size <= 120:
-            for (down, across), value in np.ndenumerate(cells.to_numpy()):
-                dark = value < 0.5
-                axes.text(
-                    across, down, f"{value * 100:.0f}", ha="center", va="center",
-                    fontsize=7, color="white" if dark else "black",
-                )  # fmt: skip
-    figure.colorbar(image, ax=panels, format=PercentFormatter(1.0, decimals=0), shrink=0.8, label="load balance")
+        if cells.size > 120:
+            continue
+        for (down, across), value in np.ndenumerate(cells.to_numpy()):
+            light = (value - low) / (high - low)
+            axes.text(
+                across, down, f"{value * 100:.0f}" if shares else f"{value:.2f}", ha="center", va="center",
+                fontsize=7, color="black" if (light if shares else 1 - light) > 0.5 else "white",
+            )  # fmt: skip
+    bar = figure.colorbar(image, ax=panels, shrink=0.8, label=HEAT[column])
+    if shares:
+        bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     return figure
 
 
@@ -358,7 +384,11 @@ def _pareto(table: "pd.DataFrame", cost: str, keys: Sequence[str]) -> Figure:
         )  # fmt: skip
         for k in {kept[0], kept[len(kept) // 2], kept[-1]}:
             text = ", ".join(f"{points[key].iloc[k]}" for key in keys)
-            axes.annotate(text, (times[k], costs[k]), xytext=(4, 5), textcoords="offset points", fontsize=7)
+            side, shift = ("right", -4) if k == kept[-1] and len(kept) > 1 else ("left", 4)
+            axes.annotate(
+                text, (times[k], costs[k]), xytext=(shift, 5 if side == "left" else -10),
+                textcoords="offset points", fontsize=7, ha=side,
+            )  # fmt: skip
         _magnitudes(axes.xaxis, times)
         _magnitudes(axes.yaxis, costs)
         axes.margins(x=0.2, y=0.15)

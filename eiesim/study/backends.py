@@ -15,6 +15,9 @@ Ship = Callable[[Subject], Any]
 Run = Callable[[Iterator[Any]], Iterator[Any]]
 """Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
 
+ANSWER_WITHIN_S = 10.0
+"""How long a Dask scheduler may take to answer, in seconds."""
+
 # Arrays from this size on reach worker processes through a file that all of them map, not with each task.
 _MAPPED_FROM = "10K"
 
@@ -92,7 +95,7 @@ def _dask(jobs: int, scheduler: str | None) -> Iterator[Any]:
                 n_workers=jobs, threads_per_worker=1, dashboard_address=None, set_as_default=False, silence_logs=50
             )
         else:
-            client = Client(scheduler, set_as_default=False, timeout=10)
+            client = Client(scheduler, set_as_default=False, timeout=ANSWER_WITHIN_S)
     except (OSError, TimeoutError, ValueError) as error:
         raise EieError(f"{scheduler}: no Dask scheduler answers there: {error}") from None
     with client:

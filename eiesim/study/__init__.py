@@ -1,0 +1,1 @@
+"""Studies: many runs put together into tables, and what a table or one run explains."""

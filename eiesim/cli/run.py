@@ -9,6 +9,8 @@ from eiesim.cli.app import (
     ActivationDensity,
     ConfigFile,
     Density,
+    EnergyModelName,
+    EnergyTableFile,
     Layers,
     Pes,
     Rows,
@@ -47,6 +49,8 @@ def run(
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
+    energy_model: EnergyModelName = None,
+    energy_table: EnergyTableFile = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse layers that exceed a memory of the machine.")
     ] = False,
@@ -57,13 +61,14 @@ def run(
     activation_density: ActivationDensity = None,
     variation: Variation = 0.0,
 ) -> None:
-    """Run layers on the machine: outputs, cycles, time, and where the cycles went.
+    """Run layers on the machine: outputs, cycles, time, energy, and where the cycles went.
 
     \b
     eiesim run table3:Alex-7                      a synthetic AlexNet fc7
     eiesim run fc1.npz fc2.npz --input x.npy      your own layers, one after the other
     eiesim run net/ -i x.npy --pes 256 --json -   a network folder; JSON on standard output
     """
+    from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
     from eiesim.simulation import simulate
     from eiesim.sources import open_sources
@@ -75,9 +80,12 @@ def run(
     activations = source.activations if input is None else npz.load_inputs(input)
     if activations is None:
         raise EieError(f"{layers[0]} brings no activations; give some with --input FILE.npy")
+    table = None if energy_table is None else load_energy_table(energy_table)
     inputs = len(activations) if activations.ndim == 2 else 1
     with progress("inputs", inputs * len(source.layers)) as advance:
-        result = simulate(source.layers, activations, configured, engine, progress=advance)
+        result = simulate(
+            source.layers, activations, configured, engine, energy=energy_model, energy_table=table, progress=advance
+        )
     if strict and result.warnings:
         raise EieError(f"--strict: {'; '.join(result.warnings)}")
     if output is not None and result.outputs is not None:
@@ -87,7 +95,7 @@ def run(
     terminal = console()
     if not quiet:
         terminal.print(result_table(result))
-    for warning in result.warnings:
+    for warning in (*result.warnings, *filter(None, [result.layers[0].no_energy])):
         terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
 
 

@@ -8,8 +8,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from eiesim.config import MachineConfig, load_config, preset
     from eiesim.encoding import InterleavedLayer, decode, interleave
-    from eiesim.energy.events import EnergyTable
-    from eiesim.energy.events import load_energy_table
+    from eiesim.energy.events import EnergyTable, load_energy_table
     from eiesim.energy.record import Energy
     from eiesim.errors import EieError
     from eiesim.files.dump import load_dump, save_dump

@@ -1,0 +1,1 @@
+"""Studies: many simulations, and what they say together."""

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from eiesim.cli import run  # noqa: F401
+from eiesim.cli import compare, run  # noqa: F401
 from eiesim.cli.app import app
 from eiesim.errors import EieError
 

@@ -67,7 +67,7 @@ def peak_gops(config: MachineConfig) -> float:
 class Platform:
     """A machine on a layer, as in Table V. basis: published, simulated, measured or estimated. area_mm2: None unknown.
 
-    time_us: of a frame. power_w: mean over the frame.
+    time_us: of a frame. power_w: mean over the frame. peak_gops: 10**9 operations a second, where known.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Platform:
     time_us: float
     power_w: float
     area_mm2: float | None
+    peak_gops: float | None = None
 
     @property
     def frames_per_s(self) -> float:
@@ -103,4 +104,5 @@ def project_28nm(platform: Platform) -> Platform:
         technology_nm=28,
         time_us=platform.time_us / factor,
         area_mm2=area,
+        peak_gops=None if platform.peak_gops is None else platform.peak_gops * factor,
     )

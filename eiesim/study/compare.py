@@ -12,7 +12,7 @@ from eiesim.baselines.published import EIE, SERIES, geomean
 from eiesim.baselines.records import Measured
 from eiesim.config import MachineConfig
 from eiesim.energy import tables
-from eiesim.energy.area import Area, Platform, modelled_area, project_28nm, published_area
+from eiesim.energy.area import Area, Platform, modelled_area, peak_gops, project_28nm, published_area
 from eiesim.energy.check import against_table2
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import energy_model
@@ -178,7 +178,7 @@ def _efficiency(
     rows = [*_with_geomean([Ratio(name, CPU, "published", 1.0) for name in names])]
     rows += _published_bars([bar for bar in published.fig7() if bar.series != CPU], names, 7)
     for series, energies in (
-        (f"{EIE} simulated time x Table II power", [table2[name] for name in names]),
+        (f"{EIE} simulated, Table II power", [table2[name] for name in names]),
         (f"{EIE} simulated, {_spent(benchmarks[0]).model}" if benchmarks else "", [_spent(one) for one in benchmarks]),
     ):
         own = []
@@ -238,7 +238,8 @@ def _modelled(config: MachineConfig) -> Area | None:
 def _platform(layer: LayerResult) -> Platform:
     modelled = _modelled(layer.config)
     area = None if modelled is None else modelled.total_mm2
-    return Platform(f"EIE {layer.config.pes}PE", "simulated", 45, layer.time_us, _spent(layer).power_w, area)
+    name, gops = f"EIE {layer.config.pes}PE", peak_gops(layer.config)
+    return Platform(name, "simulated", 45, layer.time_us, _spent(layer).power_w, area, gops)
 
 
 def _published_platforms() -> list[Platform]:
@@ -291,7 +292,13 @@ def module_rows(comparison: Comparison) -> list[dict[str, Any]]:
         for check in checks
     ]
     rows += [
-        {"of": "AlexNet-FC8", "basis": "simulated", "module": check.name, "power_mw": check.activity_mw}
+        {
+            "of": "AlexNet-FC8",
+            "basis": "simulated",
+            "energy_model": "activity",
+            "module": check.name,
+            "power_mw": check.activity_mw,
+        }
         for check in checks
     ]
     for layer in comparison.layers:
@@ -300,6 +307,7 @@ def module_rows(comparison: Comparison) -> list[dict[str, Any]]:
             {
                 "of": layer.name,
                 "basis": "simulated",
+                "energy_model": energy.model,
                 "module": module,
                 "power_mw": microjoules / layer.time_us / layer.config.pes * 1e3,
                 "energy_uj": microjoules,

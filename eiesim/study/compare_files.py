@@ -6,7 +6,6 @@ from pathlib import Path
 from eiesim.baselines.published import headlines, inconsistencies
 from eiesim.baselines.records import Measurement
 from eiesim.energy.check import against_table2
-from eiesim.errors import EieError
 from eiesim.files.tables import write_csv
 from eiesim.study import compare
 from eiesim.study.compare import Comparison, Ratio
@@ -18,23 +17,19 @@ EIE_COLUMNS = (
     "energy_model", "energy_uj", "power_w", "energy_published_uj", "frames_per_s", "frames_per_j", "gops",
     "dense_equivalent_gops",
 )  # fmt: skip
-MODULE_COLUMNS = ("of", "basis", "module", "power_mw", "energy_uj", "leakage_uj")
+MODULE_COLUMNS = ("of", "basis", "energy_model", "module", "power_mw", "energy_uj", "leakage_uj")
 CHECK_COLUMNS = ("kind", "name", "published_mw", "activity_mw", "difference", "cause")
 WATERFALL_COLUMNS = ("layer", "step", "energy_uj", "saving", "paper_saving")
 AREA_COLUMNS = ("machine", "basis", "module", "area_mm2")
 PLATFORM_COLUMNS = (
-    "name", "basis", "technology_nm", "time_us", "power_w", "area_mm2", "frames_per_s", "frames_per_j",
+    "name", "basis", "technology_nm", "time_us", "power_w", "area_mm2", "peak_gops", "frames_per_s", "frames_per_j",
     "frames_per_s_mm2",
 )  # fmt: skip
 HEADLINE_COLUMNS = ("claim", "printed", "table4", "with_figure")
 
 
 def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write every table there is something in; returns the files. Raises EieError where the folder cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
+    """Write every table there is something in; returns the files. Raises EieError where one cannot be."""
     checks = [{**asdict(check), "difference": check.difference} for check in against_table2()]
     measured = comparison.measured.measurements if comparison.measured else ()
     every = {

@@ -6,6 +6,7 @@ colour-blind readers tell apart; what is not published also differs in hatch, fo
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from eiesim.files.atomic import writing
@@ -23,6 +24,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 GREY = "#999999"
+LEGEND_LETTERS, HANDLE_LETTERS = 120, 8
+"""About how many letters of a legend's size a page is wide, and what a legend's patch of colour takes of them."""
 
 SERIES_COLOURS = {
     "CPU comp": GREY,
@@ -34,6 +37,7 @@ SERIES_COLOURS = {
 }
 MEASURED_COLOURS = (GREY, SKY, BLUE, YELLOW, ORANGE, GREEN, PURPLE)
 SIMULATED_HATCHES = ("////", "xxxx")
+ESTIMATED_HATCH = "\\\\\\\\"
 MODULE_COLOURS = {
     "spmat_read": BLUE,
     "ptr_read": SKY,
@@ -125,7 +129,9 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
     by_place = {(row.layer, row.series): row for row in rows}
     layers = _unique(row.layer for row in rows)
     series = [name for name in _unique(row.series for row in rows) if any(_not_one(rows, name))]
-    width = 0.86 / len(series)
+    # EIE's bars carry their values, so they are wider.
+    shares = [1.7 if name.startswith("EIE") else 1.0 for name in series]
+    unit = 0.88 / sum(shares)
     simulated = 0
     spare = iter(MEASURED_COLOURS)
     for k, name in enumerate(series):
@@ -137,8 +143,10 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
             simulated += 1
         elif colour is None:
             colour = next(spare)
-            hatch = "...." if basis == "estimated" else None
-        places = [x + (k - (len(series) - 1) / 2) * width for x, row in enumerate(own) if row]
+            hatch = ESTIMATED_HATCH if basis == "estimated" else None
+        width = shares[k] * unit
+        middle = sum(shares[:k]) * unit + width / 2 - 0.44
+        places = [x + middle for x, row in enumerate(own) if row]
         heights = [row.value for row in own if row]
         # Bars stand on 1, so that worse than the baseline hangs down.
         axes.bar(
@@ -171,7 +179,9 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     axes.grid(axis="y", linewidth=0.3, color="#CCCCCC")
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper center", ncols=4 if len(series) > 4 else len(series), frameon=False)
+    longest = max(len(text.get_text()) for text in figure.legend().get_texts())
+    figure.legends.clear()
+    figure.legend(loc="outside upper center", ncols=LEGEND_LETTERS // (longest + HANDLE_LETTERS), frameon=False)
     return figure
 
 
@@ -184,6 +194,8 @@ def _series_label(name: str, basis: str) -> str:
 
 
 def _short(value: float) -> str:
+    if value >= 10_000:
+        return f"{value / 1000:,.1f}k"
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
@@ -207,13 +219,15 @@ def _stacks(
 
 def module_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     """Power of a PE by module: Table II, the check on AlexNet-FC8, and each layer."""
-    figure, axes = _figure(3.0)
+    figure, axes = _figure(3.2)
+    models = _unique(row["energy_model"] for row in rows if row["basis"] == "simulated")
+    axes.set_title(f"Table II: published. The others: simulated, energy model {' and '.join(models)}", fontsize=8)
     names = _unique(row["of"] for row in rows)
     power = {(row["of"], row["module"]): row["power_mw"] for row in rows}
     modules = [module for module in MODULE_COLOURS if (names[0], module) in power]
     parts = {module: [power[name, module] for name in names] for module in modules}
     _stacks(axes, names, parts, lambda mw: f"{mw:.2f}")
-    labels = {"Table II": "Table II\n(published)", "AlexNet-FC8": "Alex-8 of\nthe authors"}
+    labels = {"Table II": "Table II", "AlexNet-FC8": "authors'\nAlex-8"}
     axes.set_xticks(range(len(names)), [labels.get(name, name) for name in names])
     axes.set_ylabel("power of a PE, mW")
     axes.axvline(0.5, color=GREY, linewidth=0.6, linestyle=":")
@@ -237,7 +251,7 @@ def area_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
 
 def waterfall_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     """Energy of fetching the weights, step by step; a line a layer, and the paper's savings between the steps."""
-    figure, axes = _figure(3.2)
+    figure, axes = _figure(3.4)
     layers, steps = _unique(row["layer"] for row in rows), _unique(row["step"] for row in rows)
     by_place = {(row["layer"], row["step"]): row for row in rows}
     colours = (BLACK, VERMILION, ORANGE, BLUE, SKY, GREEN, PURPLE, GREY, YELLOW)
@@ -258,7 +272,7 @@ def waterfall_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
         paper = by_place[layers[0], step]["paper_saving"]
         text = span if paper is None else f"{span}\npaper: {paper:g}×"
         axes.annotate(text, (k - 0.5, high * 3.4), ha="center", va="top", fontsize=7)
-    axes.set_xticks(range(len(steps)), [step.replace(" ", "\n", 1) for step in steps])
+    axes.set_xticks(range(len(steps)), [fill(step, 13) for step in steps])
     axes.grid(axis="y", linewidth=0.3, color="#CCCCCC")
     axes.set_axisbelow(True)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 0.95), frameon=False)

@@ -117,9 +117,13 @@ def platform_table(comparison: Comparison) -> Table:
         "platform", "basis", "nm", "mm²", "W", "peak GOP/s", "frames/s", "frames/s/mm²", "frames/J",
     )  # fmt: skip
     for row in compare.platform_rows(comparison):
-        table.add_row(
-            row["name"], row["basis"], f"{row['technology_nm']}", _cell(row["area_mm2"], ",.1f"),
-            f"{row['power_w']:.3g}", _cell(row["peak_gops"], ",.1f"), f"{row['frames_per_s']:,.0f}", _cell(row["frames_per_s_mm2"], ",.4g"),
-            f"{row['frames_per_j']:,.4g}",
-        )  # fmt: skip
+        cells = (
+            (row["area_mm2"], ",.1f"),
+            (row["power_w"], ".3g"),
+            (row["peak_gops"], ",.1f"),
+            (row["frames_per_s"], ",.0f"),
+            (row["frames_per_s_mm2"], ",.4g"),
+            (row["frames_per_j"], ",.0f" if row["frames_per_j"] >= 100 else ".3g"),
+        )
+        table.add_row(row["name"], row["basis"], str(row["technology_nm"]), *(_cell(*cell) for cell in cells))
     return table

@@ -5,6 +5,7 @@ colour-blind readers tell apart; what is not published also differs in hatch, fo
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 GREY = "#999999"
+WIDER = 2.0
+"""EIE's bars are wider than others, for they carry their values."""
 LEGEND_LETTERS, HANDLE_LETTERS = 120, 8
 """About how many letters of a legend's size a page is wide, and what a legend's patch of colour takes of them."""
 
@@ -64,29 +67,20 @@ STYLE: Any = {
 
 def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
     """Draw everything there is something of, as PNG (200 dpi) and SVG; returns the files."""
-    drawings: list[tuple[str, bool, Callable[[], Figure]]] = [
-        (
-            "fig6_speedup",
-            bool(comparison.speedup),
-            lambda: ratio_plot(comparison.speedup, "speed-up over CPU, dense, batch 1"),
-        ),
-        (
-            "fig7_energy_efficiency",
-            bool(comparison.efficiency),
-            lambda: ratio_plot(comparison.efficiency, "energy efficiency over\nCPU, dense, batch 1"),
-        ),
-        (
-            "measured_speedup",
-            bool(comparison.measured_speedup),
-            lambda: ratio_plot(comparison.measured_speedup, "speed-up over this machine's\nCPU, dense, batch 1"),
-        ),
+    here = "this machine's\nCPU, dense, batch 1"
+    bases = {row.basis for row in comparison.measured_efficiency} & {"estimated"}
+    ratios = (
+        ("fig6_speedup", comparison.speedup, "speed-up over CPU, dense, batch 1"),
+        ("fig7_energy_efficiency", comparison.efficiency, "energy efficiency over\nCPU, dense, batch 1"),
+        ("measured_speedup", comparison.measured_speedup, f"speed-up over {here} (measured)"),
         (
             "measured_energy_efficiency",
-            bool(comparison.measured_efficiency),
-            lambda: ratio_plot(
-                comparison.measured_efficiency, "energy efficiency over this\nmachine's CPU, dense, batch 1"
-            ),
+            comparison.measured_efficiency,
+            f"energy efficiency over {here} ({'estimated' if bases else 'measured'})",
         ),
+    )
+    drawings: list[tuple[str, bool, Callable[[], Figure]]] = [
+        *((name, bool(rows), partial(ratio_plot, rows, label)) for name, rows, label in ratios),
         ("energy_by_module", True, lambda: module_plot(compare.module_rows(comparison))),
         ("waterfall", True, lambda: waterfall_plot(compare.waterfall_rows(comparison))),
         ("area", True, lambda: area_plot(compare.area_rows(comparison))),
@@ -129,8 +123,7 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
     by_place = {(row.layer, row.series): row for row in rows}
     layers = _unique(row.layer for row in rows)
     series = [name for name in _unique(row.series for row in rows) if any(_not_one(rows, name))]
-    # EIE's bars carry their values, so they are wider.
-    shares = [1.7 if name.startswith("EIE") else 1.0 for name in series]
+    shares = [WIDER if name.startswith("EIE") else 1.0 for name in series]
     unit = 0.88 / sum(shares)
     simulated = 0
     spare = iter(MEASURED_COLOURS)
@@ -195,7 +188,7 @@ def _series_label(name: str, basis: str) -> str:
 
 def _short(value: float) -> str:
     if value >= 10_000:
-        return f"{value / 1000:,.1f}k"
+        return f"{value / 1000:,.0f}k" if value >= 100_000 else f"{value / 1000:.1f}k"
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
@@ -263,6 +256,7 @@ def waterfall_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
             label=layer,
         )  # fmt: skip
     axes.set_yscale("log")
+    axes.set_title("simulated layers; between the steps their savings, and the paper's", fontsize=8)
     axes.set_ylabel("energy of fetching the weights\nof one input, µJ")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * 4)

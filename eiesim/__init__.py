@@ -8,6 +8,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from eiesim.config import MachineConfig, load_config, preset
     from eiesim.encoding import InterleavedLayer, decode, interleave
+    from eiesim.energy.events import EnergyTable, load_energy_table
+    from eiesim.energy.record import Energy
     from eiesim.errors import EieError
     from eiesim.files.dump import load_dump, save_dump
     from eiesim.files.network import Network, load_network
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "CompressedLayer": "layer",
     "EieError": "errors",
+    "Energy": "energy.record",
+    "EnergyTable": "energy.events",
     "InterleavedLayer": "encoding",
     "LayerResult": "result",
     "MachineConfig": "config",
@@ -32,6 +36,7 @@ _HOME_OF = {
     "interleave": "encoding",
     "load": "files.npz",
     "load_config": "config",
+    "load_energy_table": "energy.events",
     "load_dump": "files.dump",
     "load_inputs": "files.npz",
     "load_network": "files.network",
@@ -46,6 +51,8 @@ _HOME_OF = {
 __all__ = [
     "CompressedLayer",
     "EieError",
+    "Energy",
+    "EnergyTable",
     "InterleavedLayer",
     "LayerResult",
     "MachineConfig",
@@ -57,6 +64,7 @@ __all__ = [
     "load",
     "load_config",
     "load_dump",
+    "load_energy_table",
     "load_inputs",
     "load_network",
     "preset",

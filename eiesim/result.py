@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from eiesim import __version__
 from eiesim.config import MachineConfig
+from eiesim.energy.record import Energy, EnergyModel, add_up
 from eiesim.engines.job import PerPe, Run
 
 FORMAT = "eiesim-result/1"
@@ -157,6 +158,7 @@ class LayerResult:
     runs: one an input. batched: whether the activations came as a batch, (batch, cols).
     outputs: float32[rows] or [batch, rows] (float64 under fixed32), after the activation; None for timing only.
     fraction_bits: what fixed point used, by tensor; empty under float32.
+    energy_model: what `energy` comes from; None where no model covers the machine, and `no_energy` says why.
     """
 
     name: str
@@ -170,6 +172,8 @@ class LayerResult:
     outputs: npt.NDArray[Any] | None
     fraction_bits: dict[str, int]
     warnings: tuple[str, ...]
+    energy_model: EnergyModel | None = None
+    no_energy: str = ""
 
     @cached_property
     def figures(self) -> Figures:
@@ -197,6 +201,19 @@ class LayerResult:
         return self.figures.time_us
 
     @cached_property
+    def energy(self) -> Energy | None:
+        """Energy by module; the mean over a batch. None where `no_energy` says why."""
+        return self._energy_of(self.figures)
+
+    def _energy_of(self, figures: Figures) -> Energy | None:
+        return None if self.energy_model is None else self.energy_model.spent(figures, self.rows, self.cols)
+
+    @cached_property
+    def energy_per_input(self) -> tuple[Energy | None, ...]:
+        """Each input's own energy."""
+        return tuple(self._energy_of(figures) for figures in self.per_input)
+
+    @cached_property
     def counters(self) -> Counters:
         """Counters summed over PEs; means over a batch, `max_occupancy` the largest."""
         return Counters(**self.figures.to_dict()["counters"])
@@ -210,11 +227,17 @@ class LayerResult:
     def to_dict(self) -> dict[str, Any]:
         """This layer's part of the result JSON."""
         head = {"name": self.name, "rows": self.rows, "cols": self.cols, "nnz": self.nnz, "pes": self.config.pes}
-        tail = {"warnings": list(self.warnings), "fraction_bits": dict(self.fraction_bits)}
+        warnings = [*self.warnings, *([self.no_energy] if self.no_energy else [])]
+        tail = {"warnings": warnings, "fraction_bits": dict(self.fraction_bits)}
         batch = {}
         if self.batched:
-            batch["batch"] = _by_key([figures.to_dict() for figures in self.per_input])
-        return {**head, **self.figures.to_dict(), **tail, **batch}
+            inputs = zip(self.per_input, self.energy_per_input, strict=True)
+            batch["batch"] = _by_key([{**figures.to_dict(), **_energy_dict(energy)} for figures, energy in inputs])
+        return {**head, **self.figures.to_dict(), **_energy_dict(self.energy), **tail, **batch}
+
+
+def _energy_dict(energy: Energy | None) -> dict[str, Any]:
+    return {} if energy is None else {"energy": energy.to_dict()}
 
 
 def _by_key(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -247,6 +270,12 @@ class Result:
         return self._total(lambda layer: layer.time_us)
 
     @property
+    def energy(self) -> Energy | None:
+        """Energy of all layers; the mean over a batch. None where a layer has none."""
+        every = [layer.energy for layer in self.layers if layer.energy is not None]
+        return add_up(every) if len(every) == len(self.layers) else None
+
+    @property
     def outputs(self) -> npt.NDArray[Any] | None:
         """The last layer's outputs."""
         return self.layers[-1].outputs
@@ -270,12 +299,18 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The result JSON as a dictionary (spec/formats.md)."""
         total: dict[str, Any] = {"cycles": self.cycles, "time_us": self.time_us}
+        energy = self.energy
+        if energy is not None:
+            total["energy_uj"] = energy.total_uj
         if self.layers[0].batched:
             per_input = list(zip(*(layer.per_input for layer in self.layers), strict=True))
             total["batch"] = {
                 "cycles": [sum(figures.cycles for figures in one) for one in per_input],
                 "time_us": [sum(figures.time_us for figures in one) for one in per_input],
             }
+            if energy is not None:
+                energies = zip(*(layer.energy_per_input for layer in self.layers), strict=True)
+                total["batch"]["energy_uj"] = [sum(part.total_uj for part in one if part) for one in energies]
         return {
             "format": FORMAT,
             "eiesim": __version__,

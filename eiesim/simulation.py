@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,9 @@ from eiesim import capacity
 from eiesim.arithmetic import prepare
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer, interleave
+from eiesim.energy.events import EnergyTable
+from eiesim.energy.model import DEFAULT_MODEL, energy_model
+from eiesim.energy.record import EnergyModel
 from eiesim.engines.job import Job, Run
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer, as_float32
@@ -33,6 +37,8 @@ def simulate(
     engine: str = DEFAULT_ENGINE,
     outputs: bool = True,
     *,
+    energy: str | None = None,
+    energy_table: EnergyTable | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -43,9 +49,12 @@ def simulate(
     config: the machine; None is the published design.
     engine: "recurrence" (fast), "clocked" (the machine itself) or "event" (SimPy); all give the same result.
     outputs: False leaves out the last layer's outputs and computes only the timing.
+    energy: the energy model, "activity", "published" or "calibrated"; None is activity where it covers the machine.
+    energy_table: figures for the activity model in place of the published ones (`eiesim.load_energy_table`).
     threads: how many inputs run at once; None is one a core. The result does not depend on it.
 
-    Raises EieError when shapes do not fit, values are not finite, or an interleaved layer is for another machine.
+    Raises EieError when shapes do not fit, values are not finite, an interleaved layer is for another machine, or
+    the energy model asked for does not cover it.
     """
     config = config or MachineConfig()
     layers: list[Layer] = [model] if isinstance(model, CompressedLayer | InterleavedLayer) else list(model)
@@ -54,6 +63,7 @@ def simulate(
     if threads is not None and threads < 1:
         raise EieError(f"threads = {threads}: must be 1 or more, or None for one a core")
     run = _engine(engine)
+    spends, no_energy = _energy_for(config, energy, energy_table)
     values = as_float32("activations", activations)
     batched = values.ndim == 2
     values = np.atleast_2d(values)
@@ -61,7 +71,8 @@ def simulate(
     for k, layer in enumerate(layers):
         _check_activations(values, layer.layer if isinstance(layer, InterleavedLayer) else layer)
         wanted = outputs or k + 1 < len(layers)
-        results.append(_simulate_layer(layer, values, batched, config, engine, run, wanted, threads, progress))
+        result = _simulate_layer(layer, values, batched, config, engine, run, wanted, threads, progress)
+        results.append(replace(result, energy_model=spends, no_energy=no_energy))
         if wanted:
             values = np.atleast_2d(results[-1].outputs)  # type: ignore[arg-type]
     return Result(tuple(results), config, engine)
@@ -72,6 +83,16 @@ def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:
         raise EieError(f"no engine is called '{name}'; there are: {', '.join(ENGINES)}")
     run: Callable[[Job, npt.NDArray[Any]], Run] = import_module(f"eiesim.engines.{name}").run
     return run
+
+
+def _energy_for(config: MachineConfig, name: str | None, table: EnergyTable | None) -> tuple[EnergyModel | None, str]:
+    """The energy model, or None and why: a machine whose memories are beyond the default's table can still be timed."""
+    if name is not None or table is not None:
+        return energy_model(name or DEFAULT_MODEL, config, table), ""
+    try:
+        return energy_model(DEFAULT_MODEL, config), ""
+    except EieError as error:
+        return None, f"no energy: {error}; the energy model 'published' needs no such figures"
 
 
 def _check_activations(values: npt.NDArray[Any], layer: CompressedLayer) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from eiesim.errors import EieError
 from eiesim.files import dump, network, npz
 from eiesim.layer import CompressedLayer
+from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import workload
 
 TABLE_III = "table3:"
@@ -67,6 +68,31 @@ def open_sources(
     network.check_chain(layers, "these layers do not follow one another")
     origins = tuple(name for name, source in zip(names, opened, strict=True) for _ in source.layers)
     return Source(tuple(layers), opened[0].activations, origins=origins)
+
+
+def open_cases(
+    names: Sequence[str],
+    activations: npt.NDArray[np.float32] | None = None,
+    rows: int | None = None,
+    synthesis: Synthesis = Synthesis(),
+) -> list[tuple[CompressedLayer, npt.NDArray[np.float32]]]:
+    """Layers each by itself with an input, float32[cols]; Table III names may stand alone, and no name is all nine.
+
+    activations: for a single layer, instead of its own. rows, synthesis: see `open_sources`.
+    Raises EieError for a layer that comes without an input, or with several.
+    """
+    cases = []
+    for name in names or list(TABLE_III_LAYERS):
+        source = _open(f"{TABLE_III}{name}" if name in TABLE_III_LAYERS else name, rows, synthesis)
+        own = source.activations if activations is None else activations
+        if len(source.layers) > 1 or (activations is not None and len(names) != 1):
+            raise EieError(f"{name}: give one layer file at a time with --input, not a network")
+        if own is None:
+            raise EieError(f"{name} brings no activations; give some with --input FILE.npy")
+        if own.ndim != 1:
+            raise EieError(f"activations: shape {own.shape}, but a comparison takes one input, (cols,)")
+        cases.append((source.layers[0], own))
+    return cases
 
 
 def _open(name: str, rows: int | None, synthesis: Synthesis) -> Source:

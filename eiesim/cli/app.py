@@ -54,6 +54,18 @@ Variation = Annotated[
     float, typer.Option(help="How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
 ]
 
+EnergyModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--energy-model",
+        help="activity (counters x energy an event), published (Table II x time) or calibrated.  [default: activity]",
+        show_default=False,
+    ),
+]
+EnergyTableFile = Annotated[
+    str | None, typer.Option("--energy-table", metavar="FILE.toml", help="Your own picojoules for the activity model.")
+]
+
 
 def machine(config: str | None, settings: list[str] | None, named: dict[str, int | None]) -> "MachineConfig":
     """The machine that --config, the named options and --set make, the later ones winning."""

@@ -10,6 +10,8 @@ from eiesim.cli.app import (
     ActivationDensity,
     ConfigFile,
     Density,
+    EnergyModelName,
+    EnergyTableFile,
     Layers,
     Pes,
     Rows,
@@ -49,6 +51,8 @@ def run(
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
+    energy_model: EnergyModelName = None,
+    energy_table: EnergyTableFile = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse layers that exceed a memory of the machine.")
     ] = False,
@@ -59,13 +63,14 @@ def run(
     activation_density: ActivationDensity = None,
     variation: Variation = 0.0,
 ) -> None:
-    """Run layers on the machine: outputs, cycles, time, and where the cycles went.
+    """Run layers on the machine: outputs, cycles, time, energy, and where the cycles went.
 
     \b
     eiesim run table3:Alex-7                      a synthetic AlexNet fc7
     eiesim run fc1.npz fc2.npz --input x.npy      your own layers, one after the other
     eiesim run net/ -i x.npy --pes 256 --json -   a network folder; JSON on standard output
     """
+    from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
     from eiesim.files.atomic import writing
     from eiesim.simulation import simulate
@@ -80,9 +85,12 @@ def run(
     if activations is None:
         raise EieError(f"{layers[0]} brings no activations; give some with --input FILE.npy")
     source.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
+    table = None if energy_table is None else load_energy_table(energy_table)
     inputs = len(activations) if activations.ndim == 2 else 1
     with progress("inputs", inputs * len(source.layers)) as advance:
-        result = simulate(source.layers, activations, configured, engine, progress=advance)
+        result = simulate(
+            source.layers, activations, configured, engine, energy=energy_model, energy_table=table, progress=advance
+        )
     if strict and result.warnings:
         raise EieError(f"--strict: {'; '.join(result.warnings)}")
     with ExitStack() as files:  # both or neither
@@ -95,7 +103,7 @@ def run(
     terminal = console()
     if not quiet:
         terminal.print(result_table(result))
-    for warning in result.warnings:
+    for warning in (*result.warnings, *filter(None, [result.layers[0].no_energy])):
         terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from eiesim.capacity import Need
 from eiesim.encoding import InterleavedLayer
+from eiesim.energy.record import Energy
 from eiesim.result import LayerResult, Result
 from eiesim.workloads import Workload
 
@@ -16,7 +17,8 @@ def result_table(result: Result) -> Table:
     inputs = len(layers[0].runs)
     title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
     means = f", mean of {inputs} inputs" if inputs > 1 else ""
-    table = Table(title=f"{title}; engine {result.engine}{means}", title_justify="left", title_style="")
+    model = f"; energy model {result.energy.model}" if result.energy else ""
+    table = Table(title=f"{title}; engine {result.engine}{model}{means}", title_justify="left", title_style="")
     table.add_column("", no_wrap=True)
     for layer in layers:
         table.add_column(layer.name, justify="right")
@@ -40,6 +42,7 @@ def result_table(result: Result) -> Table:
     line("PE-cycles: padding", lambda layer: _share(layer, layer.counters.busy_padding))
     line("PE-cycles: empty columns", lambda layer: _share(layer, layer.counters.busy_empty))
     line("PE-cycles: starved", lambda layer: _share(layer, layer.counters.starved), last=True)
+    _energy_lines(line, result)
     totals = result.counters
     for label, counter in (
         ("broadcasts", "broadcasts"),
@@ -54,6 +57,44 @@ def result_table(result: Result) -> Table:
     ):
         line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
     return table
+
+
+MODULE_LABELS = {
+    "act_queue": "activation queue",
+    "ptr_read": "pointer read",
+    "spmat_read": "sparse-matrix read",
+    "arithm_unit": "arithmetic unit",
+    "act_rw": "activation read/write",
+    "lnzd": "leading non-zero detection",
+}
+
+
+def _energy_lines(line: Callable[..., None], result: Result) -> None:
+    """Energy, mean power, and each module's energy with its share."""
+    total = result.energy
+    if total is None:
+        return
+    line("energy, µJ", lambda layer: f"{_spent(layer).total_uj:,.3f}", f"{total.total_uj:,.3f}")
+    line("power, W", lambda layer: f"{_spent(layer).power_w:,.3f}", f"{total.power_w:,.3f}")
+    for module in total.by_module_uj:
+
+        def share(of: Energy, module: str = module) -> str:
+            return percent(of.by_module_uj[module], of.total_uj)
+
+        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_spent(layer)), share(total))
+    leaked = "energy: of all this, leakage"
+    line(leaked, lambda layer: percent(_spent(layer).leakage_uj, _spent(layer).total_uj),
+         percent(total.leakage_uj, total.total_uj), last=True)  # fmt: skip
+
+
+def _spent(layer: LayerResult) -> Energy:
+    assert layer.energy is not None
+    return layer.energy
+
+
+def percent(part: float | None, whole: float) -> str:
+    """A share, or a dash where it is not known or there is nothing to share."""
+    return f"{part / whole:.1%}" if part is not None and whole else "-"
 
 
 def _share(layer: LayerResult, cycles: float) -> str:

@@ -1,0 +1,134 @@
+"""Baselines measured on the machine at hand: dense and sparse products by the libraries people use.
+
+The work is done by `eiesim.baselines.worker` in a process of its own, so that settings which slow the BLAS down here
+(OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE) do not reach it, and its memory is given back.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.baselines.records import Machine, Measured, Measurement, load_measured, save_measured
+from eiesim.energy.tables import constant
+from eiesim.errors import EieError
+from eiesim.files import npz
+from eiesim.layer import CompressedLayer
+
+HIDDEN_FROM_WORKER = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+BATCHES = (1, 64)
+
+Case = tuple[CompressedLayer, npt.NDArray[np.float32]]
+"""A layer and an input, float32[cols]."""
+
+
+def measure(
+    cases: Sequence[Case],
+    path: str | Path | None = None,
+    *,
+    again: bool = False,
+    cpu_tdp_w: float | None = None,
+    gpu_tdp_w: float | None = None,
+    progress: Callable[[int], object] = lambda done: None,
+) -> Measured:
+    """Measure each case, or take it from the file at `path` where it stands there already, and keep the file.
+
+    again: measure even what the file has. cpu_tdp_w, gpu_tdp_w: what energy is estimated from where no counter can
+    be read; None is `default_cpu_power_w` (and no GPU estimate: its rows are then left out).
+    progress: called with 1 after each layer. Raises EieError for a malformed file or when the worker fails.
+    """
+    known = load_measured(path) if path is not None and Path(path).exists() and not again else None
+    missing = [case for case in cases if known is None or not _has(known, case[0])]
+    progress(len(cases) - len(missing))
+    if not missing:
+        assert known is not None
+        return known
+    machine, found = _run_worker(missing, cpu_tdp_w, gpu_tdp_w, progress)
+    kept: tuple[Measurement, ...] = ()
+    if known is not None:
+        if known.machine != machine:
+            raise EieError(f"{path}: was measured on another machine ({known.machine.cpu}); measure again or elsewhere")
+        names = {layer.name for layer, _ in missing}
+        kept = tuple(one for one in known.measurements if one.layer not in names)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    measured = Measured(machine=machine, when=when, measurements=(*kept, *found))
+    if path is not None:
+        save_measured(measured, path)
+    return measured
+
+
+def _has(known: Measured, layer: CompressedLayer) -> bool:
+    shape = (layer.rows, layer.cols, layer.nnz)
+    return any((one.rows, one.cols, one.nnz) == shape for one in known.of(layer.name))
+
+
+def default_cpu_power_w(threads: int) -> float:
+    """The paper's CPU's thermal design power a core (i7-5930K, 140 W, 6 cores) times the threads used: an estimate."""
+    return constant("i7_5930k_tdp_w") / constant("i7_5930k_cores") * threads
+
+
+def _run_worker(
+    cases: Sequence[Case], cpu_tdp_w: float | None, gpu_tdp_w: float | None, progress: Callable[[int], object]
+) -> tuple[Machine, list[Measurement]]:
+    environment = {key: value for key, value in os.environ.items() if key not in HIDDEN_FROM_WORKER}
+    found: list[Measurement] = []
+    machine: Machine | None = None
+    with tempfile.TemporaryDirectory(prefix="eiesim-") as folder:
+        for k, (layer, activations) in enumerate(cases):
+            npz.save(layer, Path(folder) / f"{k}.npz")
+            npz.save_array(activations, Path(folder) / f"{k}.npy")
+        command = [sys.executable, "-m", "eiesim.baselines.worker", folder, str(len(cases))]
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, env=environment, text=True) as worker,
+        ):
+            assert worker.stdout is not None
+            try:
+                for line in worker.stdout:
+                    said = json.loads(line)
+                    if "machine" in said:
+                        machine = Machine(**said["machine"])
+                    else:
+                        layer = cases[said["case"]][0]
+                        rows = (_measurement(layer, row, cpu_tdp_w, gpu_tdp_w) for row in said["rows"])
+                        found += [row for row in rows if row is not None]
+                        progress(1)
+            finally:
+                if sys.exc_info()[0] is not None:
+                    worker.terminate()
+            if worker.wait() != 0 or machine is None:
+                complaints.seek(0)
+                last = complaints.read().strip().splitlines()[-1:] or ["it said nothing"]
+                raise EieError(f"measuring the baselines failed: {last[0]}")
+    return machine, found
+
+
+def _measurement(
+    layer: CompressedLayer, row: dict[str, Any], cpu_tdp_w: float | None, gpu_tdp_w: float | None
+) -> Measurement | None:
+    """The worker's row with its energy: measured, or estimated; None where there is nothing to estimate from."""
+    energy_uj, source = row.pop("energy_uj"), row.pop("power_source")
+    basis = "measured"
+    if energy_uj is None:
+        basis = "estimated"
+        threads = row["threads"]
+        if row["device"] == "gpu":
+            if gpu_tdp_w is None:
+                return None
+            watts, source = gpu_tdp_w, f"stated GPU TDP, {gpu_tdp_w:g} W"
+        elif cpu_tdp_w is not None:
+            watts, source = cpu_tdp_w, f"stated CPU TDP, {cpu_tdp_w:g} W"
+        else:
+            watts = default_cpu_power_w(threads)
+            source = f"i7-5930K's TDP a core x {threads} thread(s), {watts:.1f} W; this CPU's own is not known"
+        energy_uj = watts * row["time_us"]
+    size: dict[str, Any] = {"layer": layer.name, "rows": layer.rows, "cols": layer.cols, "nnz": layer.nnz}
+    return Measurement(**{**size, **row, "energy_uj": energy_uj, "energy_basis": basis, "power_source": source})

@@ -1,0 +1,143 @@
+"""eiesim compare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eiesim.cli.app import (
+    ActivationDensity,
+    ConfigFile,
+    Density,
+    EnergyModelName,
+    EnergyTableFile,
+    Pes,
+    Rows,
+    Seed,
+    Settings,
+    Variation,
+    app,
+    console,
+    machine,
+    progress,
+    synthesis,
+)
+from eiesim.errors import EieError
+
+BASELINES = ("published", "measured")
+
+
+@app.command()
+def compare(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where tables and plots go.")],
+    layers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LAYERS]...",
+            help="Table III names, or what `run` takes; each is compared by itself.  [default: all nine of Table III]",
+            show_default=False,
+        ),
+    ] = None,
+    baselines: Annotated[
+        str, typer.Option(help="published (the paper's), measured (this machine's), or both, with a comma.")
+    ] = "published",
+    input: Annotated[
+        Path | None, typer.Option("--input", "-i", help="Activations, (cols,), for a single layer.")
+    ] = None,
+    pes: Pes = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    energy_model: EnergyModelName = None,
+    energy_table: EnergyTableFile = None,
+    measured_file: Annotated[
+        Path | None,
+        typer.Option(help="Where measured baselines are kept and found.  [default: DIR/measured.json]"),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure anew what the file has already.")] = False,
+    cpu_tdp: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Watts of this CPU, to estimate energy from where it has no counter to read."),
+    ] = None,
+    gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
+    plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables on the terminal.")] = False,
+    rows: Rows = None,
+    seed: Seed = 0,
+    density: Density = None,
+    activation_density: ActivationDensity = None,
+    variation: Variation = 0.0,
+) -> None:
+    """Compare EIE with CPUs and GPUs: time, energy, area; tables (CSV) and plots (PNG, SVG).
+
+    \b
+    eiesim compare -o out/                                        the paper's Figs. 6 and 7
+    eiesim compare -o out/ --baselines published,measured         and this machine's CPU and GPU
+    eiesim compare fc1.npz --input x.npy --baselines measured -o out/
+    """
+    from eiesim.baselines.measured import measure
+    from eiesim.baselines.published import headlines, inconsistencies
+    from eiesim.energy.check import against_table2
+    from eiesim.energy.events import load_energy_table
+    from eiesim.files import npz
+    from eiesim.sources import open_cases
+    from eiesim.study.compare import compare as compare_layers
+    from eiesim.study.compare_files import write_tables
+    from eiesim.view import compare_tables as tables
+
+    wanted = [name.strip() for name in baselines.split(",")]
+    unknown = next((name for name in wanted if name not in BASELINES), None)
+    if unknown is not None:
+        raise EieError(f"no baselines are called '{unknown}'; there are: {', '.join(BASELINES)}")
+    configured = machine(config, settings, {"pes": pes})
+    made = synthesis(seed, density, activation_density, variation)
+    activations = None if input is None else npz.load_inputs(input)
+    cases = open_cases(layers or [], activations, rows, made)
+    table = None if energy_table is None else load_energy_table(energy_table)
+    measured = None
+    options = {"energy": energy_model, "energy_table": table, "synthesis": made}
+    if "measured" in wanted:
+        # Before measuring for a minute, see that the rest can be done.
+        compare_layers(cases[:1], configured, with_published=False, **options)  # type: ignore[arg-type]
+        kept = measured_file or _made(out) / "measured.json"
+        with progress("layers measured", len(cases)) as advance:
+            measured = measure(cases, kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance)
+    published = "published" in wanted
+    comparison = compare_layers(cases, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
+    written = write_tables(comparison, _made(out))
+    if plots:
+        from eiesim.view.plots import write_plots
+
+        written += write_plots(comparison, out)
+    terminal = console()
+    if not quiet:
+        terminal.print(tables.eie_table(comparison))
+        for title, ratios in (
+            ("Speed-up over the CPU, dense, batch 1 (Fig. 6)", comparison.speedup),
+            ("Energy efficiency over the CPU, dense, batch 1 (Fig. 7)", comparison.efficiency),
+            ("Speed-up over this machine's CPU, dense, batch 1", comparison.measured_speedup),
+            ("Energy efficiency over this machine's CPU, dense, batch 1", comparison.measured_efficiency),
+        ):
+            if ratios:
+                terminal.print(tables.ratio_table(title, ratios))
+        if measured is not None:
+            terminal.print(f"measured on {measured.machine.cpu}, {measured.when}", highlight=False)
+            for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
+                terminal.print(f"  energy {source}", highlight=False)
+        terminal.print(tables.check_table(against_table2()))
+        terminal.print(tables.waterfall_table(comparison))
+        if comparison.platforms:
+            terminal.print(tables.platform_table(comparison))
+        if comparison.speedup:
+            terminal.print(tables.headline_table(headlines()))
+            terminal.print("Where the paper disagrees with itself:")
+            for line in inconsistencies():
+                terminal.print(f"- {line}", highlight=False)
+    terminal.print(f"{len(written)} files in {out}", highlight=False)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
+    return folder

@@ -1,0 +1,108 @@
+"""Area by configuration, and what follows from time, energy and area together (EIE Tables II and V)."""
+
+from dataclasses import dataclass, replace
+
+from eiesim.config import MachineConfig
+from eiesim.energy import tables
+from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
+from eiesim.energy.structure import POINTER_BANKS, memory, register_bits
+from eiesim.energy.tables import MODULES
+
+
+@dataclass(frozen=True)
+class Area:
+    """Area of a machine at 45 nm.
+
+    pe_um2: of one PE by module, and `filler`. lnzd_um2: of all LNZD nodes.
+    """
+
+    pes: int
+    pe_um2: dict[str, float]
+    lnzd_um2: float
+
+    @property
+    def total_mm2(self) -> float:
+        """PEs and LNZD nodes."""
+        return (self.pes * sum(self.pe_um2.values()) + self.lnzd_um2) * 1e-6
+
+
+def published_area(pes: int) -> Area:
+    """Table II's PE, `pes` times."""
+    return Area(pes, tables.module_area_um2(), _lnzd_um2(pes))
+
+
+def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE) -> Area:
+    """SRAM arrays from CACTI, logic from Table II.
+
+    Registers, combinational logic and clock network of Table II are spread over the published PE's register bits, so
+    their sum on the published machine is the chip's own; another machine has them in proportion to its register
+    bits. Filler keeps its share. Raises EieError where an array is outside the CACTI table.
+    """
+    parts = tables.component_area_um2()
+    published_bits = sum(register_bits(MachineConfig()).values())
+    bit_um2 = sum(parts[name] for name in ("register", "combinational", "clock_network")) / published_bits
+    arrays = {
+        "spmat_read": memory("spmat", config, device_type).area_um2,
+        "ptr_read": POINTER_BANKS * memory("pointer", config, device_type).area_um2,
+        "act_rw": memory("activation", config, device_type).area_um2,
+    }
+    bits = register_bits(config)
+    modules = {name: arrays.get(name, 0.0) + bits[name] * bit_um2 for name in MODULES}
+    filled = tables.pe_area_um2() - parts["filler"]
+    return Area(
+        config.pes, {**modules, "filler": sum(modules.values()) * parts["filler"] / filled}, _lnzd_um2(config.pes)
+    )
+
+
+def _lnzd_um2(pes: int) -> float:
+    return tables.lnzd_nodes(pes) * tables.constant("lnzd_node_area_um2")
+
+
+def peak_gops(config: MachineConfig) -> float:
+    """Peak rate in 10**9 operations a second: a multiply and an add a cycle and PE (EIE Sec. IV: 102 for 64 PEs)."""
+    return 2 * config.pes * config.clock_mhz * 1e-3
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A machine on a layer, as in Table V. basis: published, simulated, measured or estimated. area_mm2: None unknown.
+
+    time_us: of a frame. power_w: mean over the frame. peak_gops: 10**9 operations a second, where known.
+    """
+
+    name: str
+    basis: str
+    technology_nm: int
+    time_us: float
+    power_w: float
+    area_mm2: float | None
+    peak_gops: float | None = None
+
+    @property
+    def frames_per_s(self) -> float:
+        """One over the time."""
+        return 1e6 / self.time_us
+
+    @property
+    def frames_per_j(self) -> float:
+        """Frames a joule."""
+        return self.frames_per_s / self.power_w
+
+    @property
+    def frames_per_s_mm2(self) -> float | None:
+        """Frames a second and square millimetre."""
+        return None if self.area_mm2 is None else self.frames_per_s / self.area_mm2
+
+
+def project_28nm(platform: Platform) -> Platform:
+    """The paper's own projection from 45 to 28 nm, inferred from Table V: delay / 1.6, area / 1.6^2, the same power."""
+    factor = tables.constant("projection_factor")
+    area = None if platform.area_mm2 is None else platform.area_mm2 / factor**2
+    return replace(
+        platform,
+        name=f"{platform.name}, projected",
+        technology_nm=28,
+        time_us=platform.time_us / factor,
+        area_mm2=area,
+        peak_gops=None if platform.peak_gops is None else platform.peak_gops * factor,
+    )

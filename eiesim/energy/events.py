@@ -1,0 +1,147 @@
+"""Energy of an event: every picojoule of the activity model, with its source, and the user's own in their place."""
+
+import tomllib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eiesim.config import MachineConfig
+from eiesim.energy import tables
+from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
+from eiesim.energy.structure import memory, register_bits
+from eiesim.errors import EieError
+
+Picojoules = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class EventEnergies(BaseModel):
+    """Picojoules an event. Each default's source is in `defaults`."""
+
+    model_config = _STRICT
+
+    register_bit: Picojoules = Field(description="a bit read from or written to a register file or the queue")
+    clock_bit: Picojoules = Field(description="a cycle of one register bit's share of the clock network")
+    row_add: Picojoules = Field(description="adding a relative index to the row, for every entry")
+    multiply_float32: Picojoules
+    multiply_fixed32: Picojoules
+    multiply_fixed16: Picojoules
+    multiply_fixed8: Picojoules
+    add_float32: Picojoules
+    add_fixed32: Picojoules
+    add_fixed16: Picojoules
+    add_fixed8: Picojoules
+    lnzd_node: Picojoules = Field(description="a cycle of one LNZD node while the scan goes on")
+
+
+class SramEnergies(BaseModel):
+    """One array's figures in place of CACTI's; what is left out stays CACTI's. The pointer array is one bank of two."""
+
+    model_config = _STRICT
+
+    read_pj: Picojoules | None = None
+    write_pj: Picojoules | None = None
+    leakage_mw: Picojoules | None = None
+
+
+class SramTable(BaseModel):
+    """The three kinds of array of a PE."""
+
+    model_config = _STRICT
+
+    spmat: SramEnergies = SramEnergies()
+    pointer: SramEnergies = SramEnergies()
+    activation: SramEnergies = SramEnergies()
+
+
+class EnergyTable(BaseModel):
+    """What events cost. `name` is None for the published figures, else what the user calls their own."""
+
+    model_config = _STRICT
+
+    name: str | None = None
+    device_type: Literal["itrs-lop", "itrs-hp", "itrs-lstp"] = DEFAULT_DEVICE_TYPE  # type: ignore[assignment]
+    pj: EventEnergies
+    sram: SramTable = SramTable()
+
+
+@cache
+def default_table() -> EnergyTable:
+    """The published figures.
+
+    register_bit: a 32-bit register file costs 1 pJ an access (energy_45nm_pj.csv).
+    clock_bit: Table II's clock network, 1.874 mW at 800 MHz, over the published PE's register bits; so the clock's
+    total on the published machine is the chip's own by construction, and only its spread over modules is a model.
+    multiply, add: EIE Table I and Horowitz, ISSCC 2014; 16-bit multiply from EIE Sec. VI; fixed point as integers.
+    row_add: a 16-bit integer add. lnzd_node: 0.023 mW at 800 MHz (EIE Sec. VI).
+    """
+    pj, mhz = tables.operation_pj(), tables.constant("table2_clock_mhz")
+    clock_pj = tables.component_power_mw()["clock_network"] / mhz * 1e3
+    kinds = {"float32": "float32", "fixed32": "int32", "fixed16": "int16", "fixed8": "int8"}
+    return EnergyTable(
+        pj=EventEnergies(
+            register_bit=pj["register file 32b"] / 32,
+            clock_bit=clock_pj / sum(register_bits(MachineConfig()).values()),
+            row_add=pj["int16 add"],
+            lnzd_node=tables.constant("lnzd_node_power_mw") / mhz * 1e3,
+            **{f"multiply_{ours}": pj[f"{theirs} multiply"] for ours, theirs in kinds.items()},
+            **{f"add_{ours}": pj[f"{theirs} add"] for ours, theirs in kinds.items()},
+        )
+    )
+
+
+@lru_cache(maxsize=256)
+def array_energies(array: str, config: MachineConfig, table: EnergyTable) -> tuple[float, float, float]:
+    """(read pJ, write pJ, leakage mW) of one array: the user's, and CACTI's for what they left out.
+
+    Raises EieError where a figure is left out and the array is outside the CACTI table.
+    """
+    own: SramEnergies = getattr(table.sram, array)
+    if own.read_pj is not None and own.write_pj is not None and own.leakage_mw is not None:
+        return own.read_pj, own.write_pj, own.leakage_mw
+    cacti = memory(array, config, table.device_type)
+    return (
+        cacti.read_energy_pj if own.read_pj is None else own.read_pj,
+        cacti.write_energy_pj if own.write_pj is None else own.write_pj,
+        cacti.leakage_mw if own.leakage_mw is None else own.leakage_mw,
+    )
+
+
+def load_energy_table(path: str | Path) -> EnergyTable:
+    """A user's table: a TOML file that replaces some or all of the published figures.
+
+        name = "our 28 nm"          # shown with every figure; the file's name without it
+        device_type = "itrs-lop"    # CACTI's, for arrays not given below
+        [pj]                        # keys of EventEnergies
+        multiply_fixed16 = 0.3
+        [sram.spmat]                # spmat, pointer (one bank), activation: read_pj, write_pj, leakage_mw
+        read_pj = 9.5
+
+    Raises EieError, naming the file and the key, for anything unknown or negative.
+    """
+    path = Path(path)
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EieError(f"{path}: no such energy table") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
+    energies = given.get("pj", {})
+    if not isinstance(energies, dict):
+        raise EieError(f"{path}: pj: needs a table, [pj]")
+    merged = {"name": path.stem, **given, "pj": {**default_table().pj.model_dump(), **energies}}
+    try:
+        return EnergyTable(**merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise EieError(f"{path}: unknown key '{key}'; the keys of [pj] are: {_pj_keys()}") from None
+        message = first["msg"]
+        raise EieError(f"{path}: {key} = {first['input']!r}: {message[0].lower()}{message[1:]}") from None
+
+
+def _pj_keys() -> str:
+    return ", ".join(EventEnergies.model_fields)

@@ -1,0 +1,167 @@
+"""The energy models: `published`, `activity`, and `calibrated` (spec/energy.md).
+
+published   Table II's power times time: what the paper's own figures rest on. It knows only the PE count and the time.
+activity    the run's counters times energy an event, and leakage times time. It follows the configuration.
+calibrated  activity with one factor a module, such that AlexNet-FC8 on the published machine meets Table II.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from eiesim.capacity import REGISTER_FILE_ACTIVATIONS
+from eiesim.config import MachineConfig
+from eiesim.energy import tables
+from eiesim.energy.events import EnergyTable, array_energies, default_table
+from eiesim.energy.record import Energy, EnergyModel
+from eiesim.energy.structure import ARRAYS, POINTER_BANKS, VALUE_BITS, queue_word_bits, register_bits
+from eiesim.energy.tables import COMPONENTS, LNZD, MODULES
+from eiesim.errors import EieError
+from eiesim.result import COUNTERS, Counters, Figures
+
+MODELS = ("activity", "published", "calibrated")
+
+CALIBRATED = "calibrated (activity, fitted to Table II on AlexNet-FC8)"
+
+DEFAULT_MODEL = "activity"
+"""It is the one that answers what changes with the configuration, and needs no figure fitted to a layer."""
+
+
+def energy_model(name: str, config: MachineConfig, table: EnergyTable | None = None) -> EnergyModel:
+    """A model by name, for a configuration. table: the user's figures, for `activity`; None is the published ones.
+
+    Raises EieError for an unknown name, a table that the model does not use, or an SRAM outside CACTI's table.
+    """
+    if name not in MODELS:
+        raise EieError(f"no energy model is called '{name}'; there are: {', '.join(MODELS)}")
+    if table is not None and name != "activity":
+        raise EieError(f"an energy table goes with the model 'activity', not with '{name}'")
+    if name == "published":
+        return Published(config)
+    if name == "calibrated":
+        return Activity(config, default_table(), CALIBRATED, calibration())
+    if table is None:
+        return Activity(config, default_table(), name)
+    return Activity(config, table, f"{name} ({table.name})")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Table II: 9.157 mW a PE at 800 MHz and 0.023 mW an LNZD node, times time.
+
+    Table II does not part dynamic power and leakage, so neither does this. At another clock its energy a cycle is
+    kept. Modules are scaled by 9.157 / 9.158 to add up to the printed total.
+    """
+
+    config: MachineConfig
+    name: str = "published"
+
+    def spent(self, figures: Figures, rows: int, cols: int) -> Energy:
+        """See EnergyModel."""
+        # mW at Table II's clock x us at that clock = nJ
+        us = figures.cycles / figures.runs / tables.constant("table2_clock_mhz")
+        pes_mw_us = self.config.pes * us * 1e-3
+        lnzd = tables.lnzd_nodes(self.config.pes) * tables.constant("lnzd_node_power_mw") * us * 1e-3
+        printed, parts = tables.module_power_mw(), tables.component_power_mw()
+        scale = tables.pe_power_mw() / sum(printed.values())
+        return Energy(
+            model=self.name,
+            time_us=figures.time_us,
+            by_module_uj={**{name: printed[name] * scale * pes_mw_us for name in MODULES}, LNZD: lnzd},
+            by_component_uj={**{name: parts[name] * pes_mw_us for name in COMPONENTS}, LNZD: lnzd},
+            leakage_by_module_uj=None,
+        )
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Counters x energy an event + leakage x time.
+
+    The clock runs in every cycle, in every register: nothing says that the chip gates it. Only SRAM arrays leak: no
+    source gives the leakage of the logic, a thirtieth of the PE's area. Left out for want of a source: the wires of
+    the broadcast, multiplexers, the one-time load of the weights (the paper leaves that out too).
+    Activation SRAM is read once an input and written once an output where a vector is longer than the register
+    files (EIE Sec. IV, "Activation Read/Write"). The 1.0 of a bias is not read from anywhere.
+
+    factors: of each module, for the calibrated variant; None is 1.
+    """
+
+    config: MachineConfig
+    table: EnergyTable
+    name: str
+    factors: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        for array in ARRAYS:
+            array_energies(array, self.config, self.table)  # Refuses what the CACTI table does not cover.
+
+    def spent(self, figures: Figures, rows: int, cols: int) -> Energy:
+        """See EnergyModel."""
+        names = (*MODULES, LNZD)
+        factors = self.factors or dict.fromkeys(names, 1.0)
+        leakage = dict.fromkeys(names, 0.0)
+        for name, milliwatts in self._leakage_mw().items():
+            leakage[name] = milliwatts * self.config.pes * figures.time_us * 1e-3 * factors[name]
+        modules = dict(leakage)
+        components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
+        components["memory"] = sum(leakage.values())
+        for (module, component), picojoules in self._dynamic_pj(figures, rows, cols).items():
+            microjoules = picojoules / figures.runs * 1e-6 * factors[module]
+            modules[module] += microjoules
+            components[component] += microjoules
+        return Energy(self.name, figures.time_us, modules, components, leakage)
+
+    def _leakage_mw(self) -> dict[str, float]:
+        """Leakage of one PE by module."""
+        spmat, pointer, activation = (array_energies(array, self.config, self.table)[2] for array in ARRAYS)
+        return {"ptr_read": POINTER_BANKS * pointer, "spmat_read": spmat, "act_rw": activation}
+
+    def _dynamic_pj(self, figures: Figures, rows: int, cols: int) -> dict[tuple[str, str], float]:
+        """Picojoules of all runs, by (module, component)."""
+        config, counters, pj = self.config, figures.counters, self.table.pj
+        value_bits = VALUE_BITS[config.arithmetic]
+        value, queue_word = value_bits * pj.register_bit, queue_word_bits(config) * pj.register_bit
+        multiply_add = getattr(pj, f"multiply_{config.arithmetic}") + getattr(pj, f"add_{config.arithmetic}")
+        spmat, pointer, activation = (array_energies(array, config, self.table) for array in ARRAYS)
+        paged_in, paged_out = (_paged(length, config.pes) * figures.runs for length in (cols, rows))
+        scanned = cols * figures.runs
+        accumulated = counters.accumulator_reads + counters.accumulator_writes
+        clock = figures.cycles * config.pes * pj.clock_bit
+        return {
+            ("act_queue", "register"): (counters.queue_pushes + counters.queue_pops) * queue_word,
+            ("ptr_read", "memory"): counters.pointer_reads * POINTER_BANKS * pointer[0],
+            ("spmat_read", "memory"): counters.spmat_row_reads * spmat[0],
+            ("arithm_unit", "register"): counters.entries * value,  # the codebook
+            ("arithm_unit", "combinational"): counters.macs * multiply_add + counters.entries * pj.row_add,
+            ("act_rw", "register"): (accumulated + scanned + paged_in) * value,
+            ("act_rw", "memory"): paged_in * activation[0] + paged_out * activation[1],
+            (LNZD, LNZD): figures.scan_last * tables.lnzd_nodes(config.pes) * pj.lnzd_node,
+            **{(name, "clock_network"): clock * bits for name, bits in register_bits(config).items()},
+        }
+
+
+def _paged(length: int, pes: int) -> int:
+    """Activations that pass through the activation SRAM: all, where they are more than the register files hold."""
+    return length if length > REGISTER_FILE_ACTIVATIONS * pes else 0
+
+
+@cache
+def calibration() -> Mapping[str, float]:
+    """Factor of each module: Table II's energy on AlexNet-FC8 over the activity model's."""
+    published, activity = (reference_energy(name) for name in ("published", "activity"))
+    return {name: published.by_module_uj[name] / activity.by_module_uj[name] for name in published.by_module_uj}
+
+
+def reference_energy(model: str) -> Energy:
+    """What a model says of AlexNet-FC8 on the published machine."""
+    figures, rows, cols = reference_run()
+    return energy_model(model, figures.config).spent(figures, rows, cols)
+
+
+@cache
+def reference_run() -> tuple[Figures, int, int]:
+    """AlexNet-FC8 on the published machine, from its stored counters: (figures, rows, cols)."""
+    values = {row["key"]: int(row["value"]) for row in tables.read("alexnet_fc8_counters.csv")}
+    counters = Counters(**{name: values[name] for name in COUNTERS})
+    rows, cols = values["rows"], values["cols"]
+    return Figures(1, values["cycles"], values["scan_last"], counters, rows * cols, MachineConfig()), rows, cols

@@ -1,0 +1,87 @@
+"""Energy: what a run has spent, by module and by component."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from eiesim.result import Figures
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The energy of one run of a layer (the mean run of a batch), in microjoules.
+
+    model: the energy model's name. time_us: the run's time.
+    by_module_uj: act_queue, ptr_read, spmat_read, arithm_unit, act_rw (EIE Table II), lnzd; they add up to the total.
+    by_component_uj: memory, clock_network, register, combinational (EIE Table II), lnzd; they add up to the total.
+    leakage_by_module_uj: the part of `by_module_uj` that is leakage; None where the model's source does not say.
+    """
+
+    model: str
+    time_us: float
+    by_module_uj: Mapping[str, float]
+    by_component_uj: Mapping[str, float]
+    leakage_by_module_uj: Mapping[str, float] | None
+
+    @property
+    def total_uj(self) -> float:
+        """The sum over modules."""
+        return sum(self.by_module_uj.values())
+
+    @property
+    def power_w(self) -> float:
+        """Mean power: total / time; 0 where no time passes."""
+        return self.total_uj / self.time_us if self.time_us else 0.0
+
+    @property
+    def leakage_uj(self) -> float | None:
+        """Leakage of all modules, None where the source does not say."""
+        return None if self.leakage_by_module_uj is None else sum(self.leakage_by_module_uj.values())
+
+    @property
+    def dynamic_uj(self) -> float | None:
+        """Total less leakage, None where the source does not say."""
+        return None if self.leakage_uj is None else self.total_uj - self.leakage_uj
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `energy` part of the result JSON. Leakage is told apart only where the model can."""
+        split = {} if self.leakage_uj is None else {"dynamic_uj": self.dynamic_uj, "leakage_uj": self.leakage_uj}
+        return {
+            "total_uj": self.total_uj,
+            "power_w": self.power_w,
+            "by_module_uj": dict(self.by_module_uj),
+            "by_component_uj": dict(self.by_component_uj),
+            **split,
+            "model": self.model,
+        }
+
+
+class EnergyModel(Protocol):
+    """A model made for one configuration."""
+
+    @property
+    def name(self) -> str:
+        """As results show it."""
+
+    def spent(self, figures: "Figures", rows: int, cols: int) -> Energy:
+        """The energy of a run of a layer of `rows` x `cols`; of the mean run, where figures add up several."""
+
+
+def add_up(energies: Sequence[Energy]) -> Energy:
+    """Energies of layers run one after the other, under one model. Raises ValueError where the models differ."""
+    first = energies[0]
+    if any(one.model != first.model for one in energies):
+        raise ValueError("energies of different models do not add up")
+    leakages = [one.leakage_by_module_uj for one in energies]
+    return Energy(
+        model=first.model,
+        time_us=sum(one.time_us for one in energies),
+        by_module_uj=_sum([one.by_module_uj for one in energies]),
+        by_component_uj=_sum([one.by_component_uj for one in energies]),
+        leakage_by_module_uj=_sum([part for part in leakages if part is not None]) if None not in leakages else None,
+    )
+
+
+def _sum(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: sum(part[key] for part in parts) for key in parts[0]}

@@ -1,0 +1,129 @@
+"""Terminal tables of a comparison: fed with its rows, they compute nothing."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from eiesim.baselines.published import Headline
+from eiesim.energy.check import Check
+from eiesim.study import compare
+from eiesim.study.compare import GEOMEAN, Comparison, Ratio
+from eiesim.view.tables import MODULE_LABELS
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="")
+    for k, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if k == 0 else "right")
+    return table
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def eie_table(comparison: Comparison) -> Table:
+    """The simulated machine beside Table IV."""
+    rows = compare.eie_rows(comparison)
+    table = _table(
+        f"EIE, {comparison.config.pes} PEs: simulated, energy model {rows[0]['energy_model']}; Table IV published",
+        "layer", "time, µs", "Table IV", "difference", "energy, µJ", "power, W", "Table II power, µJ", "frames/J",
+    )  # fmt: skip
+    for row in rows:
+        table.add_row(
+            row["layer"], f"{row['time_us']:,.2f}", _cell(row["table4_time_us"], ",.1f"),
+            _cell(row["time_difference"], "+.1%"), f"{row['energy_uj']:,.3f}", f"{row['power_w']:.3f}",
+            f"{row['energy_published_uj']:,.3f}", f"{row['frames_per_j']:,.0f}",
+        )  # fmt: skip
+    return table
+
+
+def ratio_table(title: str, rows: Sequence[Ratio]) -> Table:
+    """A line a series, a column a layer. A star marks a printed bar that the paper's own tables do not give."""
+    layers, series = (list(dict.fromkeys(values)) for values in zip(*((row.layer, row.series) for row in rows)))
+    by_place = {(row.layer, row.series): row for row in rows}
+    table = _table(title, "", *("mean" if layer == GEOMEAN else layer for layer in layers))
+    for name in series:
+        cells = []
+        for layer in layers:
+            row = by_place.get((layer, name))
+            star = "*" if row is not None and row.within_rounding is False else ""
+            cells.append("-" if row is None else f"{_digits(row.value)}{star}")
+        basis = next(row.basis for row in rows if row.series == name)
+        table.add_row(name if basis in name else f"{name}, {basis}", *cells)
+    return table
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def headline_table(lines: Sequence[Headline]) -> Table:
+    """The abstract's means, and what the paper's own tables give."""
+    table = _table(
+        "The paper's geometric means: printed, and recomputed from its tables",
+        "claim", "printed", "from Table IV", "with NT-We and NT-LSTM as in Fig. 6, and Fig. 7's NT bars as printed",
+    )  # fmt: skip
+    for line in lines:
+        table.add_row(line.claim, f"{line.printed:,.0f}×", _cell(line.table4, ",.1f"), f"{line.with_figure:,.1f}")
+    return table
+
+
+def check_table(checks: Sequence[Check]) -> Table:
+    """The activity model against Table II."""
+    table = Table(
+        title="AlexNet-FC8, power of a PE: published (Table II) and simulated (activity model)",
+        title_justify="left",
+        title_style="",
+    )
+    for heading, justify in (("", "left"), ("mW", "right"), ("activity", "right"), ("difference", "right")):
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("why, above 25 %", ratio=1)
+    kind = checks[0].kind
+    for check in checks:
+        if check.kind != kind:
+            table.add_section()
+            kind = check.kind
+        name = MODULE_LABELS.get(check.name, check.name.replace("_", " "))
+        table.add_row(
+            name, f"{check.published_mw:.3f}", f"{check.activity_mw:.3f}", f"{check.difference:+.0%}", check.cause
+        )
+    return table
+
+
+def waterfall_table(comparison: Comparison) -> Table:
+    """Energy of fetching the weights, step by step."""
+    rows = compare.waterfall_rows(comparison)
+    steps = list(dict.fromkeys(row["step"] for row in rows))
+    by_place = {(row["layer"], row["step"]): row for row in rows}
+    table = _table("Fetching the weights of one input: µJ, and the saving of each step", "layer", *steps)
+    for layer in dict.fromkeys(row["layer"] for row in rows):
+        cells = []
+        for step in steps:
+            row = by_place[layer, step]
+            saving = "" if step == steps[0] else f" ({row['saving']:.3g}×)"
+            cells.append(f"{row['energy_uj']:,.4g}{saving}")
+        table.add_row(layer, *cells)
+    paper = [by_place[rows[0]["layer"], step]["paper_saving"] for step in steps]
+    table.add_section()
+    table.add_row("the paper", *("" if saving is None else f"({saving:g}×)" for saving in paper))
+    return table
+
+
+def platform_table(comparison: Comparison) -> Table:
+    """Table V and the simulated machines."""
+    table = _table(
+        "Table V (AlexNet FC7; TrueNorth: TIMIT LSTM) and simulated machines",
+        "platform", "basis", "nm", "mm²", "W", "peak GOP/s", "frames/s", "frames/s/mm²", "frames/J",
+    )  # fmt: skip
+    for row in compare.platform_rows(comparison):
+        cells = (
+            (row["area_mm2"], ",.1f"),
+            (row["power_w"], ".3g"),
+            (row["peak_gops"], ",.1f"),
+            (row["frames_per_s"], ",.0f"),
+            (row["frames_per_s_mm2"], ",.4g"),
+            (row["frames_per_j"], ",.0f" if row["frames_per_j"] >= 100 else ".3g"),
+        )
+        table.add_row(row["name"], row["basis"], str(row["technology_nm"]), *(_cell(*cell) for cell in cells))
+    return table

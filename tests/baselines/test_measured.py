@@ -1,0 +1,166 @@
+"""Measured baselines: the file they are kept in, what is estimated, the worker."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import eiesim
+from eiesim import EieError
+from eiesim.baselines import measured as baselines
+from eiesim.baselines.counters import EnergyCounter, rapl
+from eiesim.baselines.records import Machine, load_measured, save_measured
+
+MACHINE = Machine(cpu="a CPU", cores=2, gpu="", system="Linux x86_64", versions={"numpy": "2"})
+
+
+@pytest.fixture
+def case():
+    weights = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
+    weights[np.abs(weights) < 1] = 0
+    layer = eiesim.CompressedLayer.from_dense(weights)
+    return layer, np.ones(30, np.float32)
+
+
+def row(matrix="dense", **changes):
+    made = {
+        "device": "cpu", "library": "numpy", "kernel": "k", "matrix": matrix, "batch": 1, "threads": 2, "repeats": 5,
+        "time_us": 10.0, "energy_uj": None, "power_source": "",
+    }  # fmt: skip
+    return {**made, **changes}
+
+
+@pytest.fixture
+def fake_worker(monkeypatch):
+    """The worker's place taken: how often it was asked, for which layers."""
+    asked = []
+
+    def run(cases, cpu_tdp_w, gpu_tdp_w, progress):
+        asked.append([layer.name for layer, _ in cases])
+        rows = [baselines._measurement(layer, row(), cpu_tdp_w, gpu_tdp_w) for layer, _ in cases]
+        return MACHINE, rows
+
+    monkeypatch.setattr(baselines, "_run_worker", run)
+    return asked
+
+
+def test_a_file_is_kept_and_taken_up_again(tmp_path, case, fake_worker):
+    path = tmp_path / "measured.json"
+    first = baselines.measure([case], path)
+    assert baselines.measure([case], path) == first
+    assert len(fake_worker) == 1
+    assert first.machine.cpu == "a CPU"
+    assert first.when.endswith("+00:00")
+    assert load_measured(path) == first
+    assert baselines.measure([case], path, again=True).measurements == first.measurements
+    assert len(fake_worker) == 2
+
+
+def test_another_layer_of_the_same_name_is_measured_anew(tmp_path, case, fake_worker):
+    path = tmp_path / "measured.json"
+    baselines.measure([case], path)
+    other = eiesim.CompressedLayer.from_dense(np.eye(5, dtype=np.float32))
+    assert other.name == case[0].name
+    kept = baselines.measure([(other, np.ones(5, np.float32))], path)
+    assert [one.rows for one in kept.measurements] == [5]
+
+
+def test_a_file_from_another_machine_is_not_mixed_with_this_one(tmp_path, case, fake_worker):
+    path = tmp_path / "measured.json"
+    elsewhere = baselines.measure([case], path).model_copy(
+        update={"machine": MACHINE.model_copy(update={"cpu": "another"})}
+    )
+    save_measured(elsewhere, path)
+    assert baselines.measure([case], path).machine.cpu == "another"
+    other = eiesim.CompressedLayer.from_dense(np.eye(5, dtype=np.float32))
+    with pytest.raises(EieError, match="another machine"):
+        baselines.measure([case, (other, np.ones(5, np.float32))], path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text[:-20], "not readable as JSON"),
+        (lambda text: text.replace("eiesim-baselines/1", "eiesim-baselines/9"), "format"),
+        (lambda text: text.replace('"time_us":10.0', '"time_us":-1.0'), "measurements.0.time_us"),
+        (lambda text: text.replace('"time_us":10.0', '"time_us":"fast"'), "measurements.0.time_us"),
+        (lambda text: text.replace('"estimated"', '"guessed"'), "measurements.0.energy_basis"),
+        (lambda text: text.replace('"when"', '"then"'), "when"),
+        (lambda text: "[]", "file"),
+        (lambda text: "[" * 100_000, "not readable as JSON"),
+    ],
+)
+def test_malformed_files_are_refused_in_one_line(tmp_path, case, fake_worker, change, says):
+    path = tmp_path / "measured.json"
+    baselines.measure([case], path)
+    path.write_text(change(json.dumps(json.loads(path.read_text()), separators=(",", ":"))))
+    with pytest.raises(EieError) as refusal:
+        baselines.measure([case], path)
+    assert says in str(refusal.value)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_energy_is_measured_or_says_what_it_is_estimated_from(case):
+    layer = case[0]
+    guessed = baselines._measurement(layer, row(), None, None)
+    assert guessed.energy_basis == "estimated"
+    assert "i7-5930K" in guessed.power_source
+    assert guessed.power_w == pytest.approx(140 / 6 * 2)
+    stated = baselines._measurement(layer, row(), 65.0, None)
+    assert stated.energy_uj == pytest.approx(650)
+    assert "65 W" in stated.power_source
+    read = baselines._measurement(layer, row(energy_uj=123.0, power_source="RAPL"), 65.0, None)
+    assert (read.energy_basis, read.energy_uj, read.power_source) == ("measured", 123.0, "RAPL")
+    assert baselines._measurement(layer, row(device="gpu"), None, None) is None
+    assert baselines._measurement(layer, row(device="gpu"), None, 250.0).energy_uj == pytest.approx(2500)
+
+
+def test_rapl_reads_the_package_and_wraps(tmp_path):
+    for name, value in (("intel-rapl:0", "1000"), ("intel-rapl:0:0", "7")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "energy_uj").write_text(f"{value}\n")
+        (tmp_path / name / "max_energy_range_uj").write_text("5000\n")
+    counter = rapl(tmp_path)
+    assert counter.name == "RAPL, intel-rapl:0"
+    assert counter.read_uj() == 1000
+    assert counter.since_uj(400) == 600
+    assert counter.since_uj(4800) == 1200
+    assert rapl(tmp_path / "none") is None
+
+
+def test_a_counter_that_stands_still_is_no_measurement():
+    pytest.importorskip("threadpoolctl")
+    from eiesim.baselines import worker
+
+    def still():
+        return worker._measure(lambda: None, 64, EnergyCounter("still", lambda: 5.0))
+
+    worker.BUDGET_S, before = 0.0, worker.BUDGET_S
+    try:
+        assert still()["energy_uj"] is None
+        assert still()["repeats"] >= 5
+    finally:
+        worker.BUDGET_S = before
+
+
+def test_the_worker_measures_here(case, monkeypatch, tmp_path):
+    """A real process: every kernel, named, with its threads; without what slows the BLAS down."""
+    pytest.importorskip("threadpoolctl")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]))
+    done = []
+    found = baselines.measure([case], tmp_path / "measured.json", cpu_tdp_w=50.0, progress=done.append)
+    cpu = [one for one in found.measurements if one.device == "cpu" and one.library in ("numpy", "scipy")]
+    assert {(one.matrix, one.batch) for one in cpu} == {("dense", 1), ("sparse", 1), ("dense", 64), ("sparse", 64)}
+    assert all(one.repeats >= 5 and one.time_us > 0 and one.threads >= 1 for one in cpu)
+    assert not any("Prescott" in one.kernel for one in cpu)
+    assert found.machine.cpu
+    assert sum(done) == 1
+
+
+def test_a_failing_worker_is_one_line(case, monkeypatch):
+    monkeypatch.setattr(baselines.sys, "executable", "/bin/false")
+    with pytest.raises(EieError, match="measuring the baselines failed"):
+        baselines.measure([case])

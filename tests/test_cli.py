@@ -102,7 +102,17 @@ def test_engines_by_name(files: Path, engine: str) -> None:
 
 
 def test_exceeded_memories_are_warnings_and_with_strict_errors(files: Path) -> None:
-    arguments = ["run", files / "a.npz", "-i", files / "x.npy", "--set", "pointer_bytes=2", "--quiet"]
+    arguments = [
+        "run",
+        files / "a.npz",
+        "-i",
+        files / "x.npy",
+        "--set",
+        "pointer_bytes=2",
+        "--energy-model",
+        "published",
+        "--quiet",
+    ]
     answer = cli(*arguments, "--json", "-")
     line = "random 1: pointer_sram: needs 66 pointers a PE, holds 1"
     assert answer.status == 0
@@ -116,7 +126,17 @@ def test_exceeded_memories_are_warnings_and_with_strict_errors(files: Path) -> N
 def test_a_long_warning_stays_one_line(files: Path) -> None:
     eiesim.save(eiesim.CompressedLayer.from_dense(np.eye(3), name="long " * 40), files / "long.npz")
     np.save(files / "three.npy", np.ones(3, np.float32))
-    answer = cli("run", files / "long.npz", "-i", files / "three.npy", "--set", "pointer_bytes=2", "--quiet")
+    answer = cli(
+        "run",
+        files / "long.npz",
+        "-i",
+        files / "three.npy",
+        "--set",
+        "pointer_bytes=2",
+        "--energy-model",
+        "published",
+        "--quiet",
+    )
     assert answer.err.count("\n") == 1
 
 

@@ -6,13 +6,19 @@ What is slow to import is imported inside the commands, so that `--help` answers
 
 import sys
 import warnings
+from importlib import import_module
 from typing import Any
 
 import typer
 
-from eiesim.cli import compare, run, sweep  # noqa: F401
 from eiesim.cli.app import app
 from eiesim.errors import EieError
+
+COMMANDS = ("run", "compare", "sweep")
+"""Modules that add commands, in the order of `eiesim --help`."""
+
+for _name in COMMANDS:
+    import_module(f"eiesim.cli.{_name}")
 
 # Typer carries click as a package of its own or within itself, by version.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")

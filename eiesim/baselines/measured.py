@@ -51,6 +51,7 @@ def measure(
     if not missing:
         assert known is not None
         return known
+    load_average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     machine, found = _run_worker(missing, cpu_tdp_w, gpu_tdp_w, progress)
     kept: tuple[Measurement, ...] = ()
     if known is not None:
@@ -59,7 +60,7 @@ def measure(
         names = {layer.name for layer, _ in missing}
         kept = tuple(one for one in known.measurements if one.layer not in names)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    measured = Measured(machine=machine, when=when, measurements=(*kept, *found))
+    measured = Measured(machine=machine, when=when, load_average=load_average, measurements=(*kept, *found))
     if path is not None:
         save_measured(measured, path)
     return measured

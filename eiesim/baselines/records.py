@@ -10,6 +10,8 @@ from eiesim.errors import EieError
 from eiesim.files.atomic import writing
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
+BUSY_A_CORE = 0.25
+"""Load average a core above which a machine is not idle."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -64,14 +66,20 @@ class Machine(BaseModel):
 
 
 class Measured(BaseModel):
-    """A file of measurements. when: UTC, ISO 8601, of the last one."""
+    """A file of measurements. when: UTC, ISO 8601, of the last one. load_average: of the machine when that began."""
 
     model_config = _STRICT
 
     format: Literal["eiesim-baselines/1"] = "eiesim-baselines/1"
     machine: Machine
     when: str
+    load_average: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     measurements: tuple[Measurement, ...]
+
+    @property
+    def busy(self) -> bool:
+        """Whether other work may have slowed the measurements."""
+        return self.load_average is not None and self.load_average > BUSY_A_CORE * self.machine.cores
 
     def of(self, layer: str) -> list[Measurement]:
         """A layer's measurements."""

@@ -121,9 +121,15 @@ def compare(
                 terminal.print(tables.ratio_table(title, ratios))
         if measured is not None:
             terminal.print(f"measured on {measured.machine.cpu}, {measured.when}", highlight=False)
+            if measured.busy:
+                busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
+                terminal.print(f"warning: the machine was not idle ({busy}): times may be too long", style="yellow")
             for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
                 terminal.print(f"  energy {source}", highlight=False)
-        terminal.print(tables.check_table(against_table2()))
+        checks = against_table2()
+        terminal.print(tables.check_table(checks))
+        for line in tables.check_causes(checks):
+            terminal.print(f"- {line}", highlight=False)
         terminal.print(tables.waterfall_table(comparison))
         if comparison.platforms:
             terminal.print(tables.platform_table(comparison))

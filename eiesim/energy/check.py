@@ -91,10 +91,10 @@ def _causes() -> dict[str, str]:
         "memory": (
             f"PtrRead and SpmatRead of Table II are {logic:.2f} mW more than all its memory, though they are little "
             "else: it books part of the arrays (their clock, most likely) elsewhere, CACTI books all of it here. "
-            "Pointers are also read more often than the paper reckons with (see ptr_read)."
+            "Pointers are also read more often than the paper reckons with (see pointer read)."
         ),
         "register": (
-            "The general register file's energy a bit stands for the small queue and the codebook too (see act_queue)."
+            "The general register file's energy a bit stands for the small queue and the codebook too (see the queue)."
         ),
         "combinational": "Only multiplier and adders are counted: no source gives the multiplexers and the control.",
     }

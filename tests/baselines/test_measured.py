@@ -117,6 +117,12 @@ def test_energy_is_measured_or_says_what_it_is_estimated_from(case):
     assert baselines._measurement(layer, row(device="gpu"), None, 250.0).energy_uj == pytest.approx(2500)
 
 
+def test_a_busy_machine_is_told(tmp_path, case, fake_worker, monkeypatch):
+    for load, busy in ((0.1, False), (3.0, True)):
+        monkeypatch.setattr(baselines.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert baselines.measure([case]).busy is busy
+
+
 def test_rapl_reads_the_package_and_wraps(tmp_path):
     for name, value in (("intel-rapl:0", "1000"), ("intel-rapl:0:0", "7")):
         (tmp_path / name).mkdir()

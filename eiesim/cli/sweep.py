@@ -126,6 +126,8 @@ def sweep(
             raise EieError(f"{key} is swept twice; give all its values at once")
         swept[key] = values
     accuracies = _accuracies(accuracy)
+    if output.suffix == ".parquet":
+        raise EieError(f"{output}: rows are added to a CSV file; give -o NAME.csv and --parquet {output}")
     if parquet is not None and find_spec("pyarrow") is None:
         raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'")
     planned = plan(

@@ -48,13 +48,15 @@ def workers(
     if backend == "threads":
         yield joblib.Parallel(jobs, backend="threading", **options), _as_it_is
     elif backend == "processes":
-        with joblib.Parallel(jobs, backend="loky", max_nbytes=_MAPPED_FROM, **options) as parallel:
-            yield parallel, _as_it_is
+        # joblib keeps the files that workers map until a call ends: calls of some tasks keep them few.
+        parallel = joblib.Parallel(jobs, backend="loky", max_nbytes=_MAPPED_FROM, **options)
+        yield _in_batches(parallel, 16 * jobs), _as_it_is
     elif backend == "dask":
         with _dask(jobs, scheduler) as client, joblib.parallel_config("dask", client=client):
             yield joblib.Parallel(-1, **options), _as_it_is
     else:
         with _ray(jobs, scheduler) as ship, joblib.parallel_config("ray"):
+            # Ray's joblib backend gives results only when all of a call's are there: a few tasks a worker at a time.
             parallel = joblib.Parallel(jobs if scheduler is None else -1, batch_size=1)
             yield _in_batches(parallel, 4 * joblib.effective_n_jobs(parallel.n_jobs)), ship
 
@@ -70,7 +72,7 @@ def unpack(shipped: Any) -> Subject:
 
 
 def _in_batches(parallel: Any, size: int) -> Run:
-    """Ray's joblib backend gives results only when all are there: it gets a few tasks a worker at a time."""
+    """Calls of at most `size` tasks, one after the other."""
 
     def run(tasks: Iterator[Any]) -> Iterator[Any]:
         while batch := list(islice(tasks, size)):

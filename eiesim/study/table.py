@@ -139,7 +139,10 @@ def _typed(name: str, cells: Sequence[str]) -> list[Any]:
         return list(cells)
     if all(cell.lstrip("-").isdecimal() for cell in cells if cell):
         return [int(cell) if cell else None for cell in cells]
-    return [float(cell) if cell else None for cell in cells]
+    try:
+        return [float(cell) if cell else None for cell in cells]
+    except ValueError:
+        return list(cells)
 
 
 def _cells(subject: Subject, result: LayerResult, key: str) -> dict[str, Any]:

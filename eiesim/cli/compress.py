@@ -51,7 +51,7 @@ def compress(
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
     from eiesim.compress import pipeline
-    from eiesim.view.compression import statistics_table
+    from eiesim.view.compression import statistics_tables
 
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
@@ -66,7 +66,8 @@ def compress(
         write_text(dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False), json)
     terminal = console()
     if not quiet:
-        terminal.print(statistics_table(compressed))
+        for table in statistics_tables(compressed):
+            terminal.print(table)
     notes = [*found.notes, *(f"{report.name}: {note}" for report in compressed.reports for note in report.notes)]
     for note in notes:
         terminal.print(f"note: {note}", highlight=False, markup=False)

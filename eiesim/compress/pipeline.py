@@ -212,7 +212,7 @@ def _report(
         notes.append("keeps no weight")
     elif len(layer.codebook) < 2**options.bits:
         notes.append(
-            f"{len(layer.codebook) - 1} distinct values, fewer than the {2**options.bits - 1} of {options.bits} bits"
+            f"shares {len(layer.codebook) - 1} values, fewer than the {2**options.bits - 1} of {options.bits} bits"
         )
     return LayerReport(
         name=layer.name,

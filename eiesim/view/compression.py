@@ -2,47 +2,60 @@
 
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.table import Table
 
 from eiesim.compress.pipeline import Compressed
 from eiesim.compress.statistics import Statistics
 
 
-def statistics_table(compressed: Compressed) -> Table:
-    """As Deep Compression's Tables 2 to 5: one row a layer, and what was lost."""
-    title = f"{compressed.model.name}: P pruned, Q shared, H Huffman-coded; sizes against float32"
-    table = Table(title=title, title_justify="left", title_style="")
-    table.add_column("layer")
-    for heading in (
-        "weights", "kept", "padding", "bits\nPQ", "\nPQH", "index\nPQ", "\nPQH",
-        "codebook\nbytes", "rate\nP", "\nPQ", "\nPQH", "error of\nweights", "\noutputs",
-    ):  # fmt: skip
-        table.add_column(heading, justify="right")
+def statistics_tables(compressed: Compressed) -> list[Table]:
+    """As Deep Compression's Tables 2 to 5, one row a layer; and what sharing lost."""
+    sizes = _table("Sizes: P pruned, Q shared, H Huffman-coded; x times smaller than float32")
+    for heading in ("weights", "kept", "bits PQ, H", "index PQ, H", "P", "PQ", "PQH"):
+        sizes.add_column(heading, justify="right")
+    losses = _table("What was lost: relative error, ||shared - dense|| / ||dense||")
+    for heading in ("values", "codebook, B", "padding", "error: weights", "outputs"):
+        losses.add_column(heading, justify="right")
     for report in compressed.reports:
-        table.add_row(*_cells(report.statistics), _percent(report.weight_error), _percent(report.output_error))
+        part = report.statistics
+        sizes.add_row(*_sizes(part))
+        losses.add_row(
+            part.name,
+            f"{report.codebook_entries - 1}",
+            f"{part.codebook_bits / 8:,.0f}",
+            _percent((part.entries - part.kept) / part.entries if part.entries else None),
+            _percent(report.weight_error),
+            _percent(report.output_error),
+        )
     if len(compressed.reports) > 1:
-        table.add_section()
-        table.add_row(*_cells(compressed.total), "", _percent(compressed.network_error))
+        sizes.add_section()
+        sizes.add_row(*_sizes(compressed.total))
+        if compressed.network_error is not None:
+            losses.add_section()
+            losses.add_row("network", "", "", "", "", _percent(compressed.network_error))
+    return [sizes, losses]
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", overflow="fold")
     return table
 
 
-def _cells(part: Statistics) -> list[str]:
+def _sizes(part: Statistics) -> list[str]:
     return [
         part.name,
         f"{part.weights:,}",
-        f"{part.density:.1%}",
-        f"{(part.entries - part.kept) / part.entries:.1%}" if part.entries else "-",
-        f"{part.an_entry(part.weight_bits):.1f}",
-        f"{part.an_entry(part.huffman_weight_bits):.1f}",
-        f"{part.an_entry(part.index_bits):.1f}",
-        f"{part.an_entry(part.huffman_index_bits):.1f}",
-        f"{part.codebook_bits / 8:,.0f}",
+        _percent(part.density),
+        f"{part.an_entry(part.weight_bits):.1f}, {part.an_entry(part.huffman_weight_bits):.1f}",
+        f"{part.an_entry(part.index_bits):.1f}, {part.an_entry(part.huffman_index_bits):.1f}",
         *(f"{rate:.1f}x" if rate else "-" for rate in (part.pruned_rate, part.shared_rate, part.huffman_rate)),
     ]
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.2%}"
+    return "-" if share is None else f"{share:.1%}"
 
 
 def accuracy_table(shares: Mapping[str, Mapping[str, float]], inputs: int) -> Table:

@@ -65,6 +65,8 @@ def load_huffman(path: str | Path) -> CompressedLayer:
         return _parse(data)
     except EieError as error:
         raise EieError(f"{path}: {error}") from None
+    except MemoryError:
+        raise EieError(f"{path}: the layer needs more memory than there is") from None
 
 
 def _parse(data: bytes) -> CompressedLayer:
@@ -91,6 +93,8 @@ def _parse(data: bytes) -> CompressedLayer:
     except UnicodeDecodeError:
         raise EieError("name: is not UTF-8") from None
     of_codes, of_indices = (HuffmanCode(np.frombuffer(part, np.uint8)) for part in parts[2:4])
+    if not 1 <= min(rows, cols) <= max(rows, cols) < 2**31:
+        raise EieError(f"head: {rows} x {cols} is no layer's shape")
     if entries > rows * (cols + 1):
         raise EieError(f"head: {entries} entries are more than {rows} x {cols} weights and a bias")
     stream = Stream(of_codes.decode(parts[4], entries), of_indices.decode(parts[5], entries))

@@ -125,7 +125,7 @@ def activations(
     return tuple(result)
 
 
-def with_weights(path: Path, model: Model, layers: Mapping[str, DenseLayer], target: Path) -> None:
+def with_weights(path: Path, layers: Mapping[str, DenseLayer], target: Path) -> None:
     """Write the model with other weights in some layers (by name): pruned and shared ones, for onnxruntime to run.
 
     Only layers from Gemm, MatMul and Conv; the bias is left as it is where the graph has none to replace.

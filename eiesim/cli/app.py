@@ -100,8 +100,7 @@ def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    terminal = console()
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with Progress(*columns, console=console(), transient=True) as bar:
         task = bar.add_task(unit, total=total)
         yield lambda done: bar.advance(task, done)
 

@@ -93,7 +93,7 @@ def test_malformed(tmp_path):
     with pytest.raises(EieError, match=r"\.onnx, \.safetensors or \.npz"):
         load_model(tmp_path / "one.npy")
     np.savez(tmp_path / "object.npz", a=np.array([{}], object))
-    with pytest.raises(EieError, match=r"object\.npz: not readable"):
+    with pytest.raises(EieError, match=r"object\.npz: a: holds pickled objects"):
         load_model(tmp_path / "object.npz")
     np.savez(tmp_path / "none.npz", a=np.arange(3.0))
     with pytest.raises(EieError, match=r"no layer that EIE can run \(a: a vector"):

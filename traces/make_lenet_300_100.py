@@ -194,8 +194,9 @@ for early stopping, {held_out} held out, which no stage sees before it is judged
 `numpy.random.default_rng({SPLIT_SEED})`, the same for every seed. Training digits are also moved by one pixel in eight directions.
 
 **Made** by `traces/make_lenet_300_100.py` (PyTorch {version("torch")}, CPU), seed {first.seed}: trained dense, then {ROUNDS} rounds of
-pruning by magnitude and retraining, k-means from linear initialisation, fine-tuning of the shared values. Another
-processor or PyTorch may round differently and give slightly different weights.
+pruning by magnitude and retraining, k-means from linear initialisation, fine-tuning of the shared values (its learning rate
+chosen by the validation loss). Another processor
+or PyTorch may round differently and give slightly different weights.
 
 **Accuracy on the held-out digits, measured.** Fixed point picks its fraction bits by itself. One digit is
 {100 / held_out:.1f} point; an accuracy's standard error is about {noise:.1f} points. `shared` runs on the simulated
@@ -218,11 +219,11 @@ The same pruned network with the paper's 6 and 5 bits, **measured**, before any 
 
 {markdown(STATISTICS_HEAD, statistics_rows(paper_bits))}
 
-**Why they differ.** With the paper's 6 and 5 bits this network comes out as the paper's before Huffman coding (P+Q). EIE's 4-bit
+**Why they differ.** With the paper's 6 and 5 bits this network is within a tenth of the paper's sizes before Huffman coding (P+Q). EIE's 4-bit
 codes make an entry 8 bits instead of 11; but at 8 % density the mean run is 11 zeros, so that a 4-bit index, which reaches 15, has
 to be bridged by padding for every third weight, a 5-bit one for every eleventh. Padding counts here in full. Huffman coding gains less
-here than in the paper, most of all on the indices: weights kept at random places would take 4.6 of 5 bits at this density, as
-ours do; the paper's 3.7 say that its weights lie in closer groups. The 4-bit codebook is a quarter of the 6-bit one, which
+here than in the paper, most of all on the indices: weights kept at random places would take 4.7 of 5 bits at this density, much
+as ours do; the paper's 3.7 say that its weights lie in closer groups. The 4-bit codebook is a quarter of the 6-bit one, which
 is what makes ip3, of 1,010 weights, so much smaller. Biases are among the weights here and are all kept.
 """
 

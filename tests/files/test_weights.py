@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from eiesim import EieError
 from eiesim.compress.pipeline import load_model
+
+save_file = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed").save_file
 
 RNG = np.random.default_rng(0)
 

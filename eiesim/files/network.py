@@ -12,7 +12,6 @@ The folder may bring its own activations, `inputs.npy`, and what they show, `lab
 """
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +21,7 @@ from typing import Any
 from eiesim.errors import EieError, shown
 from eiesim.files import npz
 from eiesim.files.atomic import writing
+from eiesim.files.toml import read_toml
 from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"
@@ -52,12 +52,7 @@ def load_network(folder: str | Path) -> Network:
     """A network from its folder. Raises EieError, naming the file, for anything malformed or that does not chain."""
     folder = Path(folder)
     path = folder / FILE
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file; a network folder names its layers there") from None
-    except (OSError, ValueError, RecursionError) as error:  # tomllib lets plain ValueError and RecursionError out
-        raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
+    table = read_toml(path, "no such file; a network folder names its layers there")
     if table.get("format") != FORMAT:
         raise EieError(f"{path}: format: is {shown(table.get('format'))}, needs '{FORMAT}'")
     entries = table.get("layers")

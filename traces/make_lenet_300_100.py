@@ -6,7 +6,7 @@ python traces/make_lenet_300_100.py --keep DIR   also the dense and pruned netwo
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from eiesim.accuracy import ARITHMETICS, accuracies
@@ -87,22 +88,31 @@ def moved(examples: Examples) -> Examples:
 def make(seed: int, parts: tuple[Examples, Examples, Examples], console: Console) -> Made:
     """Train, prune, share and fine-tune one network, and judge every stage on the held-out digits."""
     training, validation, held_out = moved(parts[0]), parts[1], parts[2]
-    with console.status("") as status:
+    stages = [
+        ("train", DENSE),
+        *((f"prune {k + 1}/{ROUNDS}", RETRAIN) for k in range(ROUNDS)),
+        ("centroids", CENTROIDS),
+    ]
+    begins = dict(zip([name for name, _ in stages], np.cumsum([0, *(s.epochs for _, s in stages)]).tolist()))
+
+    def seeded(settings: Settings) -> Settings:
+        return replace(settings, seed=seed)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"seed {seed}", total=sum(s.epochs for _, s in stages))
 
         def progress(stage: str, epoch: int, loss: float) -> None:
-            status.update(f"seed {seed}: {stage}, epoch {epoch}, validation loss {loss:.4f}")
-
-        def seeded(settings: Settings) -> Settings:
-            return Settings(**{**vars(settings), "seed": seed})
+            text = f"seed {seed}: {stage}, epoch {epoch}, validation loss {loss:.4f}"
+            bar.update(task, description=text, completed=begins[stage] + epoch)
 
         start = untrained(SIZES, NAMES, seed)
         dense = train(start, training, validation, seeded(DENSE), progress=progress)
         pruned, _ = prune_and_retrain(dense, DENSITIES, training, validation, seeded(RETRAIN), ROUNDS, progress)
         coarse = [layer.shared(BITS) for layer in pruned]
         shared = fine_tune_centroids(coarse, training, validation, seeded(CENTROIDS), progress)
-        status.update(f"seed {seed}: simulating")
-        stages = {"dense": dense, "pruned": pruned, "shared, before fine-tuning": coarse, "shared": shared}
-        accuracy = accuracies(stages, held_out.inputs, held_out.labels)
+    networks = {"dense": dense, "pruned": pruned, "shared, before fine-tuning": coarse, "shared": shared}
+    accuracy = accuracies(networks, held_out.inputs, held_out.labels)
     return Made(seed, dense, pruned, shared, accuracy)
 
 

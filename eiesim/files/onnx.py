@@ -273,7 +273,8 @@ def _gemm(node: Any, constant: Mapping[str, npt.NDArray[Any]]) -> Made:
     if node.input[1] not in constant or settings.get("transA"):
         return "EIE needs a constant matrix times a vector: B constant, A not transposed"
     weights = _floats(constant[node.input[1]])
-    weights = (weights if settings.get("transB") else weights.T) * np.float32(settings.get("alpha", 1.0))
+    with np.errstate(all="ignore"):  # DenseLayer refuses what is not finite
+        weights = (weights if settings.get("transB") else weights.T) * np.float32(settings.get("alpha", 1.0))
     if len(node.input) < 3 or not node.input[2]:
         return weights, None
     if node.input[2] not in constant:

@@ -57,8 +57,10 @@ def load_npz_model(path: Path) -> Model:
 
 def load_safetensors(path: Path) -> Model:
     """A network from a safetensors file, its tensors sorted by name (numbers by value): the file keeps no order."""
-    import safetensors
-
+    try:
+        import safetensors
+    except ImportError:
+        raise EieError("reading safetensors files needs safetensors: pip install safetensors") from None
     try:
         tensors: Any = safetensors.deserialize(path.read_bytes())
     except FileNotFoundError:

@@ -59,6 +59,13 @@ def test_compress_then_run_with_labels(call, model, tmp_path):
     assert "accuracy" not in json.loads(out)
 
 
+def test_huffman_coded_layers_run(call, model):
+    call("compress", "model.npz", "-o", "net", "--density", "0.5", "--huffman", "-q")
+    found = [call("run", f"net/fc0.{suffix}", "-i", "x.npy", "--json", "-") for suffix in ("npz", "huff")]
+    assert found[0][0] == 0
+    assert found[0][1] == found[1][1]
+
+
 def test_accuracy_finds_the_model_it_came_from(call, model, tmp_path):
     call("compress", "model.npz", "-o", "net", "--density", "0.9", "-q")
     status, out, err = call("accuracy", "net", "-i", "x.npy", "--labels", "y.npy", "--json", "-")

@@ -161,6 +161,16 @@ def test_measured_tables_and_plots_are_written(tmp_path, comparison):
     assert "estimated" in text
 
 
+def test_a_machine_with_many_kernels_is_drawn():
+    from eiesim.study.compare import Ratio
+    from eiesim.view.plots import ratio_plot
+
+    rows = [Ratio("a", f"kernel {k}", "measured", 1.0 + k) for k in range(12)] + [Ratio("a", "EIE", "simulated", 50.0)]
+    figure = ratio_plot(rows, "speed-up")
+    drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]
+    assert drawn == pytest.approx([*range(2, 13), 50])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

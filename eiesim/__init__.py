@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from eiesim.layer import CompressedLayer
     from eiesim.result import LayerResult, Result
     from eiesim.simulation import simulate
+    from eiesim.study.balance import balance
+    from eiesim.study.sweep import sweep
     from eiesim.workloads import workload
 
 _HOME_OF = {
@@ -29,6 +31,7 @@ _HOME_OF = {
     "MachineConfig": "config",
     "Network": "files.network",
     "Result": "result",
+    "balance": "study.balance",
     "decode": "encoding",
     "interleave": "encoding",
     "load": "files.npz",
@@ -41,6 +44,7 @@ _HOME_OF = {
     "save": "files.npz",
     "save_dump": "files.dump",
     "simulate": "simulation",
+    "sweep": "study.sweep",
     "workload": "workloads",
 }
 
@@ -54,6 +58,7 @@ __all__ = [
     "MachineConfig",
     "Network",
     "Result",
+    "balance",
     "decode",
     "interleave",
     "load",
@@ -66,6 +71,7 @@ __all__ = [
     "save",
     "save_dump",
     "simulate",
+    "sweep",
     "workload",
 ]
 

@@ -2,4 +2,6 @@
 
 from eiesim.cli import main
 
-main()
+# Worker processes import this module again; only the first is the command.
+if __name__ == "__main__":
+    main()

@@ -132,7 +132,8 @@ def accumulate(
     """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's."""
     sums = np.zeros(layer.rows, codebook.dtype)
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
-    _accumulate(layer.indptr, layer.indices, layer.codes, codebook, activations, bias_codes, one, rounding, sums)
+    rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
+    _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, sums)
     return sums
 
 
@@ -158,7 +159,7 @@ def add(accumulator: Any, term: Any, rounding: Any) -> Any:
 
 @jit
 def _accumulate(
-    indptr: Any, indices: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
+    indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
     rounding: Any, sums: Any,
 ) -> None:  # fmt: skip
     terms = np.empty_like(codebook)
@@ -167,7 +168,7 @@ def _accumulate(
             for code in range(len(codebook)):
                 terms[code] = scale(codebook[code] * activations[j], rounding)
             for e in range(indptr[j], indptr[j + 1]):
-                sums[indices[e]] = add(sums[indices[e]], terms[codes[e]], rounding)
+                sums[rows[e]] = add(sums[rows[e]], terms[codes[e]], rounding)
     for row in range(len(bias_codes)):
         if bias_codes[row] != 0:
             sums[row] = add(sums[row], scale(codebook[bias_codes[row]] * one, rounding), rounding)

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, shown
 
 Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
@@ -26,7 +27,7 @@ class MachineConfig(BaseModel):
     index_bits: int = Field(4, ge=1, le=8, description="bits of a relative row index")
     weight_bits: int = Field(4, ge=1, le=8, description="bits of a weight code")
     spmat_width: int = Field(64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
-    clock_mhz: float = Field(800.0, gt=0, allow_inf_nan=False, description="clock frequency in MHz")
+    clock_mhz: float = Field(800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
     arithmetic: Arithmetic = Field("fixed16", description="number format of values and accumulators")
     activation_frac: FractionBits = Field("auto", description="fraction bits of the activations")
     weight_frac: FractionBits = Field("auto", description="fraction bits of the codebook")
@@ -35,9 +36,10 @@ class MachineConfig(BaseModel):
     pointer_bytes: int = Field(32768, ge=1, description="pointer SRAM a PE")
     activation_bytes: int = Field(2048, ge=1, description="activation SRAM a PE")
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         try:
-            super().__init__(**values)
+            # numpy's whole numbers and floats are as good as Python's; a sweep over an array brings them.
+            super().__init__(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
         except ValidationError as error:
             raise EieError(_one_line(error)) from None
 
@@ -60,7 +62,7 @@ class MachineConfig(BaseModel):
         """Entries in one sparse-matrix SRAM row."""
         return self.spmat_width // self.entry_bits
 
-    def replace(self, **changes: Any) -> "MachineConfig":
+    def replace(self, /, **changes: Any) -> "MachineConfig":
         """The same machine with some keys changed, validated anew."""
         return MachineConfig(**{**self.model_dump(), **changes})
 
@@ -87,7 +89,7 @@ def load_config(source: str | Path) -> MachineConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EieError(f"{path}: neither a file nor a preset ({', '.join(PRESETS)})") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # tomllib lets plain ValueError and RecursionError out
         raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
     try:
         return MachineConfig(**values)
@@ -101,9 +103,10 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise EieError(f"'{setting}' is not key=value, for instance queue_depth=16")
     try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        table = {}
+    value = table["value"] if len(table) == 1 else text.strip()
     return key.strip(), value
 
 
@@ -117,4 +120,4 @@ def _one_line(error: ValidationError) -> str:
         return f"unknown configuration key '{key}'; the keys are: {', '.join(MachineConfig.model_fields)}"
     if key.endswith("_frac"):
         message = "must be 'auto' or a whole number from -16 to 47"
-    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{key} = {shown(first['input'])}: {message[0].lower()}{message[1:]}"

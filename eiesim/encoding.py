@@ -114,9 +114,9 @@ def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> In
     indptr, indices, _ = _with_bias_column(layer, columns)
     pointers = np.zeros((columns + 1, pes), np.int32)
     row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
-    first_row = np.full((columns, pes), NO_FIRST_ROW, row)
-    last_row = np.full((columns, pes), NO_LAST_ROW, row)
-    padding = np.zeros((columns, pes), np.int32)
+    first_row = np.empty((columns, pes), row)
+    last_row = np.empty((columns, pes), row)
+    padding = np.empty((columns, pes), np.int32)
     _lay_out(indptr, indices, pe_of, place_of, index_bits, pointers, first_row, last_row, padding)
     arrays = (_frozen(array) for array in (pointers, first_row, last_row, padding))
     return InterleavedLayer(layer, pes, index_bits, columns, *arrays)
@@ -218,21 +218,31 @@ def _lay_out(
     indptr: Any, indices: Any, pe_of: Any, place_of: Any, index_bits: int,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
+    pes = pointers.shape[1]
+    # What one column holds, by PE; `first` and `behind` are rows, 0 behind nothing.
+    entries = np.zeros(pes, np.int32)
+    pads = np.zeros(pes, np.int32)
+    first = np.zeros(pes, np.int32)
+    behind = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
-        pointers[j + 1] = pointers[j]
+        for e in range(indptr[j + 1] - 1, indptr[j] - 1, -1):
+            first[pe_of[indices[e]]] = place_of[indices[e]]
         for e in range(indptr[j], indptr[j + 1]):
             p = pe_of[indices[e]]
             row = place_of[indices[e]]
-            previous = last_row[j, p]
-            if previous == NO_LAST_ROW:
-                pads = row >> index_bits
-                if pads == 0:
-                    first_row[j, p] = row
-            else:
-                pads = (row - previous - 1) >> index_bits
-            pointers[j + 1, p] += pads + 1
-            padding[j, p] += pads
-            last_row[j, p] = row
+            bridged = (row - behind[p]) >> index_bits
+            pads[p] += bridged
+            entries[p] += bridged + 1
+            behind[p] = row + 1
+        for p in range(pes):
+            pointers[j + 1, p] = pointers[j, p] + entries[p]
+            padding[j, p] = pads[p]
+            starts_real = entries[p] > 0 and first[p] >> index_bits == 0
+            first_row[j, p] = first[p] if starts_real else NO_FIRST_ROW
+            last_row[j, p] = behind[p] - 1 if entries[p] > 0 else NO_LAST_ROW
+            entries[p] = 0
+            pads[p] = 0
+            behind[p] = 0
 
 
 @jit
@@ -241,15 +251,17 @@ def _write_entries(
     pointers: Any, base: Any, code: Any, z: Any,
 ) -> None:  # fmt: skip
     longest_run = (1 << index_bits) - 1
-    place = np.empty(pointers.shape[1], np.int64)
-    expected = np.empty(pointers.shape[1], np.int64)
+    pes = pointers.shape[1]
+    place = np.zeros(pes, np.int64)
+    behind = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
-        place[:] = base[:-1] + pointers[j]
-        expected[:] = 0
+        for p in range(pes):
+            place[p] = base[p] + pointers[j, p]
+            behind[p] = 0
         for e in range(indptr[j], indptr[j + 1]):
             p = pe_of[indices[e]]
             row = place_of[indices[e]]
-            zeros = row - expected[p]
+            zeros = row - behind[p]
             while zeros > longest_run:
                 z[place[p]] = longest_run
                 place[p] += 1
@@ -257,4 +269,4 @@ def _write_entries(
             code[place[p]] = codes[e]
             z[place[p]] = zeros
             place[p] += 1
-            expected[p] = row + 1
+            behind[p] = row + 1

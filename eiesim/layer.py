@@ -4,9 +4,11 @@ Codes in compressed sparse columns plus a codebook: Deep Compression's result (E
 """
 
 import hashlib
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +46,9 @@ class CompressedLayer:
     name: str = field(default="layer", compare=False)
 
     def __post_init__(self) -> None:
-        _check_shape(self.shape)
-        object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1])))
+        object.__setattr__(self, "shape", _whole_shape(self.shape))
+        if not isinstance(self.name, str) or not self.name.isprintable():
+            raise EieError(f"name: {self.name!r} is not one line of text")
         dtypes = {
             "indptr": np.int64,
             "indices": np.int32,
@@ -74,7 +77,8 @@ class CompressedLayer:
     def _check_columns(self) -> None:
         if len(self.indptr) != self.cols + 1:
             raise EieError(f"indptr: has {len(self.indptr)} entries, needs cols + 1 = {self.cols + 1}")
-        if self.indptr[0] != 0 or (np.diff(self.indptr) < 0).any():
+        # Not by np.diff, which wraps around at the ends of int64.
+        if self.indptr[0] != 0 or (self.indptr[1:] < self.indptr[:-1]).any():
             raise EieError("indptr: must start at 0 and never fall")
         if self.indptr[-1] != len(self.indices):
             raise EieError(f"indptr: ends at {self.indptr[-1]}, but indices has {len(self.indices)} entries")
@@ -192,11 +196,21 @@ class CompressedLayer:
         )
 
 
-def _check_shape(shape: tuple[int, int]) -> None:
-    if len(shape) != 2 or min(shape) < 1:
-        raise EieError(f"shape: {tuple(int(n) for n in shape)} has no rows or no columns; a layer needs both")
-    if max(shape) >= 2**31:
-        raise EieError(f"shape: {tuple(int(n) for n in shape)} is more than 2**31 - 1 rows or columns")
+def printable(name: str) -> str:
+    """A file's name as a layer's: whatever could not stand on one line of text becomes `?`."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def _whole_shape(shape: Sequence[SupportsIndex]) -> tuple[int, int]:
+    try:
+        rows, cols = map(operator.index, shape)
+    except (TypeError, ValueError):
+        raise EieError(f"shape: {shape!r} is not two whole numbers, rows and columns") from None
+    if min(rows, cols) < 1:
+        raise EieError(f"shape: ({rows}, {cols}) has no rows or no columns; a layer needs both")
+    if max(rows, cols) >= 2**31:
+        raise EieError(f"shape: ({rows}, {cols}) is more than 2**31 - 1 rows or columns")
+    return rows, cols
 
 
 def _read_only(key: str, value: object, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -205,14 +219,23 @@ def _read_only(key: str, value: object, dtype: np.dtype[Any]) -> npt.NDArray[Any
         raise EieError(f"{key}: has {array.ndim} dimensions, needs 1")
     if array.dtype != dtype:
         raise EieError(f"{key}: is {array.dtype}, needs {dtype}")
-    if array.flags.writeable or not array.flags.c_contiguous:
-        array = array.copy()
+    if array.flags.writeable or array.base is not None or not array.flags.c_contiguous:
+        array = array.copy()  # also of a read-only view, whose owner could still write
         array.flags.writeable = False
     return array
 
 
+def as_float32(key: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Numbers rounded to float32, too large ones to infinity. Raises EieError for what are no numbers."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise EieError(f"{key}: is not an array of numbers") from None
+
+
 def _finite_array(key: str, values: npt.ArrayLike, ndim: int) -> npt.NDArray[np.float32]:
-    array = np.asarray(values, dtype=np.float32)
+    array = as_float32(key, values)
     if array.ndim != ndim:
         raise EieError(f"{key}: has {array.ndim} dimensions, needs {ndim}")
     if not np.isfinite(array).all():

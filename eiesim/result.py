@@ -47,7 +47,7 @@ class Counters:
     @classmethod
     def of(cls, run: Run) -> "Counters":
         """One input's counters, whole numbers."""
-        scan = {name: getattr(run, name) for name in ("broadcasts", "scan_bubbles", "broadcast_stalls")}
+        scan = {name: int(getattr(run, name)) for name in ("broadcasts", "scan_bubbles", "broadcast_stalls")}
         sums = {part.name: int(getattr(run.per_pe, part.name).sum()) for part in fields(PerPe)}
         return cls(**{**scan, **sums, "max_occupancy": int(run.per_pe.max_occupancy.max())})
 
@@ -143,8 +143,8 @@ def _add_up(runs: Sequence[Run], dense_macs: int, config: MachineConfig) -> Figu
     sums["max_occupancy"] = max(counters.max_occupancy for counters in every)
     return Figures(
         runs=len(runs),
-        cycles=sum(run.cycles for run in runs),
-        scan_last=sum(run.scan_last for run in runs),
+        cycles=sum(int(run.cycles) for run in runs),  # without the JIT, kernels give numpy's whole numbers
+        scan_last=sum(int(run.scan_last) for run in runs),
         counters=Counters(**sums),
         dense_macs=dense_macs,
         config=config,
@@ -329,4 +329,6 @@ class Result:
 
 def _over_layers(name: str, parts: Sequence[Any]) -> Any:
     values = [getattr(part, name) for part in parts]
-    return np.maximum.reduce(values) if name == "max_occupancy" else sum(values)
+    if name != "max_occupancy":
+        return sum(values)
+    return np.maximum.reduce(values) if isinstance(values[0], np.ndarray) else max(values)

@@ -19,7 +19,7 @@ from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
 from eiesim.engines.job import Job, Run
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, as_float32
 from eiesim.result import LayerResult, Result
 
 ENGINES = ("clocked", "recurrence", "event")
@@ -60,9 +60,11 @@ def simulate(
     layers: list[Layer] = [model] if isinstance(model, CompressedLayer | InterleavedLayer) else list(model)
     if not layers:
         raise EieError("there is no layer to simulate")
+    if threads is not None and threads < 1:
+        raise EieError(f"threads = {threads}: must be 1 or more, or None for one a core")
     run = _engine(engine)
     spends, no_energy = _energy_for(config, energy, energy_table)
-    values = np.asarray(activations, dtype=np.float32)
+    values = as_float32("activations", activations)
     batched = values.ndim == 2
     values = np.atleast_2d(values)
     results = []

@@ -18,10 +18,29 @@ TABLE_III = "table3:"
 
 @dataclass(frozen=True)
 class Source:
-    """Layers in order, and the activations that came with them (float32[cols], or None)."""
+    """Layers in order, and the activations that came with them (float32[cols], or None).
+
+    origins: the name that each layer was opened by.
+    """
 
     layers: tuple[CompressedLayer, ...]
     activations: npt.NDArray[np.float32] | None
+    origins: tuple[str, ...] = ()
+
+    def check(self, activations: npt.NDArray[np.float32], activations_from: str, weight_bits: int) -> None:
+        """What `simulate` would refuse too, but naming the files: lengths, and codebooks too long for the machine."""
+        first = self.layers[0]
+        if activations.shape[-1] != first.cols:
+            raise EieError(
+                f"{activations_from}: activations: {activations.shape[-1]} an input, "
+                f"but '{first.name}' ({self.origins[0]}) has {first.cols} columns"
+            )
+        for layer, origin in zip(self.layers, self.origins, strict=True):
+            if len(layer.codebook) > 2**weight_bits:
+                raise EieError(
+                    f"{origin}: codebook: that of '{layer.name}' has {len(layer.codebook)} entries, "
+                    f"weight_bits = {weight_bits} reach {2**weight_bits}"
+                )
 
 
 @dataclass(frozen=True)
@@ -47,7 +66,8 @@ def open_sources(
     opened = [_open(name, rows, synthesis) for name in names]
     layers = [layer for source in opened for layer in source.layers]
     network.check_chain(layers, "these layers do not follow one another")
-    return Source(tuple(layers), opened[0].activations)
+    origins = tuple(name for name, source in zip(names, opened, strict=True) for _ in source.layers)
+    return Source(tuple(layers), opened[0].activations, origins=origins)
 
 
 def open_cases(

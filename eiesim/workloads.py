@@ -44,6 +44,11 @@ TABLE_III = _table(
 """EIE Table III: W% and A%; FLOP% follows from them."""
 
 
+LEAST_VARIATION = 1e-6
+CELLS_AT_A_TIME = 2**22
+"""Rows x columns drawn at once when densities vary, so that memory stays with what is kept."""
+
+
 def workload(
     name: str,
     seed: int = 0,
@@ -92,18 +97,29 @@ def bernoulli_columns(
     """
     if not 0 <= density <= 1:
         raise EieError(f"density = {density}: must be 0 to 1")
-    if not 0 <= variation <= 2:
-        raise EieError(f"variation = {variation}: must be 0 (uniform) to 2")
+    if variation != 0 and not LEAST_VARIATION <= variation <= 2:
+        raise EieError(f"variation = {variation}: must be 0 (uniform), or {LEAST_VARIATION} to 2")
+    if variation == 0:
+        columns, indices = np.divmod(_bernoulli_places(rows * cols, density, rng), rows)
+        return _pointers(np.bincount(columns, minlength=cols)), indices.astype(np.int32)
     row_factor, column_factor = _gamma(rows, variation, rng), _gamma(cols, variation, rng)
-    highest = min(1.0, density * float(row_factor.max()) * float(column_factor.max()))
-    places = _bernoulli_places(rows * cols, highest, rng)
-    columns, indices = np.divmod(places, rows)
-    if variation > 0:
-        probability = np.minimum(density * row_factor[indices] * column_factor[columns], 1.0)
-        stays = rng.random(len(places)) * highest < probability
-        columns, indices = columns[stays], indices[stays]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(columns, minlength=cols))])
-    return indptr.astype(np.int64), indices.astype(np.int32)
+    step = max(1, CELLS_AT_A_TIME // rows)
+    kept: list[npt.NDArray[np.int32]] = []
+    counts: list[npt.NDArray[np.int64]] = []
+    for start in range(0, cols, step):
+        factor = column_factor[start : start + step]
+        # More than are wanted, evenly; of these each stays with its own share.
+        highest = min(1.0, density * float(row_factor.max()) * float(factor.max()))
+        columns, indices = np.divmod(_bernoulli_places(rows * len(factor), highest, rng), rows)
+        probability = np.minimum(density * row_factor[indices] * factor[columns], 1.0)
+        stays = rng.random(len(indices)) * highest < probability
+        kept.append(indices[stays].astype(np.int32))
+        counts.append(np.bincount(columns[stays], minlength=len(factor)))
+    return _pointers(np.concatenate(counts)), np.concatenate(kept)
+
+
+def _pointers(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 
 
 def _gamma(count: int, variation: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -120,7 +136,8 @@ def _bernoulli_places(count: int, probability: float, rng: np.random.Generator) 
     reached = -1
     while reached < count:
         expected = int((count - reached) * probability * 1.01) + 100
-        runs.append(reached + np.cumsum(rng.geometric(probability, expected)))
+        gaps = np.minimum(rng.geometric(probability, expected), count + 1)  # a longer one would overflow the sum
+        runs.append(reached + np.cumsum(gaps))
         reached = int(runs[-1][-1])
     places = np.concatenate(runs)
     return places[places < count]

@@ -5,12 +5,20 @@ What is slow to import is imported inside the commands, so that `--help` answers
 """
 
 import sys
+import warnings
+from importlib import import_module
+from typing import Any
 
 import typer
 
-from eiesim.cli import compare, run  # noqa: F401
 from eiesim.cli.app import app
 from eiesim.errors import EieError
+
+COMMANDS = ("run", "compare", "sweep")
+"""Modules that add commands, in the order of `eiesim --help`."""
+
+for _name in COMMANDS:
+    import_module(f"eiesim.cli.{_name}")
 
 # Typer carries click as a package of its own or within itself, by version.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
@@ -19,7 +27,9 @@ UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ i
 def main() -> None:
     """The `eiesim` command."""
     try:
-        status = app(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn  # type: ignore[assignment]
+            status = app(standalone_mode=False)
     except (EieError, UsageError) as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         _refuse(message if message else "no command was given")
@@ -29,6 +39,11 @@ def main() -> None:
         print("eiesim: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     raise SystemExit(status)
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    # In one line, and without the place in the code that Python's own format gives.
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _refuse(message: str) -> None:

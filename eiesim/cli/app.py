@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eiesim import __version__
+from eiesim.errors import EieError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,8 +93,8 @@ def console(stderr: bool = True) -> "Console":
 
 @contextmanager
 def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
-    """A progress bar on standard error for work of more than one step; gone when done."""
-    if total == 1:
+    """A progress bar on standard error, where that is a terminal, for work of more than one step; gone when done."""
+    if total == 1 or not console().is_terminal:
         yield lambda _: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -103,12 +105,26 @@ def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
         yield lambda done: bar.advance(task, done)
 
 
+def check_targets(*targets: Path | str | None) -> None:
+    """Refuse files that could not be written, before the work is done; None and `-` are none."""
+    from eiesim.files.atomic import check_target
+
+    for target in targets:
+        if target is not None and str(target) != "-":
+            check_target(target)
+
+
 def write_text(text: str, target: str) -> None:
     """Write text to a file, whole or not at all, or to standard output for `-`."""
     from eiesim.files.atomic import writing
 
     if target == "-":
-        print(text)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:  # `| head` has read enough: the application ends quietly
+            raise
+        except OSError as error:
+            raise EieError(f"standard output: cannot be written: {error.strerror}") from None
         return
     with writing(target) as file:
         file.write(f"{text}\n".encode())

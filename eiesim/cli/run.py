@@ -1,5 +1,6 @@
 """eiesim run, inspect, layers."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from eiesim.cli.app import (
     Settings,
     Variation,
     app,
+    check_targets,
     console,
     machine,
     progress,
@@ -70,16 +72,19 @@ def run(
     """
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
+    from eiesim.files.atomic import writing
     from eiesim.simulation import simulate
     from eiesim.sources import open_sources
     from eiesim.view.tables import result_table
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
+    check_targets(output, json)
     configured = machine(config, settings, named)
     source = open_sources(layers, rows, synthesis(seed, density, activation_density, variation))
     activations = source.activations if input is None else npz.load_inputs(input)
     if activations is None:
         raise EieError(f"{layers[0]} brings no activations; give some with --input FILE.npy")
+    source.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
     table = None if energy_table is None else load_energy_table(energy_table)
     inputs = len(activations) if activations.ndim == 2 else 1
     with progress("inputs", inputs * len(source.layers)) as advance:
@@ -88,15 +93,18 @@ def run(
         )
     if strict and result.warnings:
         raise EieError(f"--strict: {'; '.join(result.warnings)}")
-    if output is not None and result.outputs is not None:
-        npz.save_array(result.outputs.astype("float32"), output)
-    if json is not None:
+    with ExitStack() as files:  # both or neither
+        if json is not None and json != "-":
+            files.enter_context(writing(json)).write(f"{result.to_json()}\n".encode())
+        if output is not None and result.outputs is not None:
+            npz.save_array(result.outputs.astype("float32"), output)
+    if json == "-":
         write_text(result.to_json(), json)
     terminal = console()
     if not quiet:
         terminal.print(result_table(result))
     for warning in (*result.warnings, *filter(None, [result.layers[0].no_energy])):
-        terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+        terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -5,7 +5,9 @@ import numpy.typing as npt
 
 from eiesim.errors import EieError
 
-MAX_ITERATIONS = 300
+MAX_ITERATIONS = 100_000
+"""A guard, not a limit: 4 million normal weights take some 700 steps to 15 centroids and 17,000 to 255,
+of less than 100 microseconds each."""
 
 
 def share_weights(weights: npt.NDArray[np.float32], bits: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
@@ -32,15 +34,16 @@ def k_means(weights: npt.NDArray[np.float32], centroids: npt.NDArray[np.float64]
     """Lloyd's iterations to their fixed point, exact: in one dimension a cluster is an interval of the sorted weights.
 
     weights: float32[n]. centroids: float64[k], the start. Returns float64[up to k], ascending; a cluster
-    that loses its last weight keeps its place until the end and is then left out.
+    that loses its last weight keeps its place until the end and is then left out. A weight in the middle goes to
+    the smaller centroid, as in `nearest_code`.
     """
-    ordered = np.sort(weights)
-    sums = np.concatenate([[0.0], np.cumsum(ordered, dtype=np.float64)])
+    ordered = np.sort(weights).astype(np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
     centroids = np.sort(centroids)
     edges = np.zeros(0, np.int64)
     for _ in range(MAX_ITERATIONS):
         middles = (centroids[1:] + centroids[:-1]) / 2
-        new_edges = np.concatenate([[0], np.searchsorted(ordered, middles), [len(ordered)]])
+        new_edges = np.concatenate([[0], np.searchsorted(ordered, middles, side="right"), [len(ordered)]])
         if np.array_equal(new_edges, edges):
             break
         edges = new_edges

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._jit import inlined, jit
+from eiesim._jit import jit, uncounted
 from eiesim.arithmetic import accumulate
 from eiesim.encoding import NO_LAST_ROW
 from eiesim.engines.job import Job, PerPe, Run
@@ -54,6 +54,7 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     if job.outputs:
         one = rows.reshape(-1)[layer.columns - 1]
         sums = accumulate(layer.layer, rows.reshape(-1)[: layer.layer.cols], one, job.codebook, job.rounding)
+    cycles, scan_last = int(cycles), int(scan_last)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 
 
@@ -96,7 +97,7 @@ def _walk(
     ring = np.zeros((ring_rows, pes), np.int32)
     latest_first = np.zeros(ring_rows, np.int32)
     occupancy = np.zeros(pes, np.int32)
-    lowest = 0
+    fullest, lowest = 0, 0
     last = np.zeros(pes, np.int32)
     last_real = np.zeros(pes, np.int32)
     row_before = np.full(pes, NO_LAST_ROW, last_row.dtype)
@@ -109,7 +110,9 @@ def _walk(
     b = np.int32(0)
     for k in range(broadcasts):
         if k > 0:
-            lowest = _note_waiting(k - 1, b, depth, ring, latest_first, occupancy, lowest)
+            fullest = _note_waiting(k - 1, b, fullest, lowest, ring, latest_first, occupancy)
+            if k % 32 == 0:
+                lowest = occupancy.min()
         slot = k & wrap
         b = np.int32(b + 1 + gaps[k])
         if k >= depth:
@@ -148,7 +151,7 @@ def _walk(
             cycles = max(cycles, last_real[p] + WRITE_SEEN)
     # States count up to `cycles` only: what is still queued or walked then are empty columns.
     if broadcasts > 0 and b < cycles:
-        _note_waiting(broadcasts - 1, b, depth, ring, latest_first, occupancy, lowest)
+        _note_waiting(broadcasts - 1, b, fullest, lowest, ring, latest_first, occupancy)
     busy_empty = empty.copy()
     for late in range(max(broadcasts - depth, 0), broadcasts):
         j = columns[late]
@@ -166,31 +169,27 @@ def _power_of_two(least: int) -> int:
     return power
 
 
-@inlined
-def _note_waiting(k: int, b: int, depth: int, ring: Any, latest_first: Any, occupancy: Any, lowest: int) -> int:
-    """Note how many columns wait in each queue when broadcast k, of cycle b, has just come in; returns the new lowest.
+@uncounted
+def _note_waiting(k: int, b: int, fullest: int, lowest: int, ring: Any, latest_first: Any, occupancy: Any) -> int:
+    """Note how many columns wait in each queue when broadcast k, of cycle b, has just come in.
 
-    n + 1 wait where column k - n begins after cycle b + 1. No PE's occupancy can pass `highest`, and no occupancy
-    noted so far is below `lowest`, so few n are left to look at; where they are many, each PE looks at its own.
+    n wait where column k - n + 1 begins after cycle b + 1. Returns how many wait in the fullest queue, which is at
+    most `fullest` of the broadcast before and one more. No occupancy noted so far is below `lowest`, so few n are
+    left to look at; where they are many, each PE looks at its own, which can only grow by one.
     """
     wrap = len(ring) - 1
     now = np.int32(b + 1)
-    highest = lowest
-    while highest < depth and highest <= k and latest_first[(k - highest) & wrap] > now:
-        highest += 1
-    if highest - lowest <= FEW:
-        for n in range(lowest, highest):
-            row = (k - n) & wrap
-            waiting = np.int32(n + 1)
-            least = waiting
+    fullest += 1
+    while fullest > 0 and latest_first[(k - fullest + 1) & wrap] <= now:
+        fullest -= 1
+    if fullest - lowest <= FEW:
+        for n in range(lowest + 1, fullest + 1):
+            row = (k - n + 1) & wrap
+            waiting = np.int32(n)
             for p in range(len(occupancy)):
-                now_waiting = max(occupancy[p], waiting if ring[row, p] > now else np.int32(0))
-                least = min(least, now_waiting)
-                occupancy[p] = now_waiting
-            lowest = max(lowest, int(least))
+                occupancy[p] = max(occupancy[p], waiting if ring[row, p] > now else np.int32(0))
     else:
         for p in range(len(occupancy)):
-            n = occupancy[p]
-            occupancy[p] += n < depth and ring[(k - n) & wrap, p] > now
-        lowest = int(occupancy.min())
-    return lowest
+            more = occupancy[p] + 1
+            occupancy[p] += more <= fullest and ring[(k - more + 1) & wrap, p] > now
+    return fullest

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from eiesim.encoding import Memory, bias_column, decode_memories, interleave, layer_from_triplets
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, as_float32, printable
 
 INDEX_BITS, CODES = 4, 16
 FLOAT, INT = np.dtype("<f4"), np.dtype("<i4")
@@ -40,9 +40,13 @@ def load_dump(folder: str | Path, rows: int | None = None) -> tuple[CompressedLa
         raise EieError(f"{folder / 'act.dat'}: is empty or holds NaN or infinity")
     if len(codebook) != CODES:
         raise EieError(f"{folder / 'arithm.dat'}: has {len(codebook)} values, needs {CODES}")
-    pes = sum(1 for _ in (folder / "ptr").glob("ptr*.dat"))
-    if pes == 0:
-        raise EieError(f"{folder / 'ptr'}: has no ptrK.dat, K = 0, 1, ...")
+    if codebook[0] != 0 or not np.isfinite(codebook).all():
+        raise EieError(f"{folder / 'arithm.dat'}: holds NaN or infinity, or its entry 0 is not 0.0")
+    pes = _count(folder, "ptr")
+    if _count(folder, "spm") != pes:  # one ptr file fewer would deal the rows to other places, unnoticed
+        raise EieError(
+            f"{folder}: has {pes} ptr/ptrK.dat and {_count(folder, 'spm')} spm/spmK.dat, needs one of each a PE"
+        )
     columns = bias_column(len(activations), pes) + 1
     memories = [_memory(folder, p, columns) for p in range(pes)]
     kept = [_without_trailing_padding(*memory) for memory in memories]
@@ -55,13 +59,16 @@ def load_dump(folder: str | Path, rows: int | None = None) -> tuple[CompressedLa
         raise EieError(
             f"{folder}: column {column_of[between][0]} has entries, but lies between the inputs and the bias"
         )
+    name = printable(folder.resolve().name)
     needed = int(row_of.max(initial=0)) + 1
+    if max(needed, rows or 0) >= 2**31:
+        raise EieError(f"{folder}: rows = {max(needed, rows or 0)}: must be less than 2**31")
     if rows is not None and rows < needed:
         raise EieError(f"{folder}: row {needed - 1} occurs, so the layer has {needed} rows or more, not {rows}")
     try:
         return (
             layer_from_triplets(
-                column_of, row_of, codes, (rows or needed, len(activations)), codebook, True, "relu", folder.name
+                column_of, row_of, codes, (rows or needed, len(activations)), codebook, True, "relu", name
             ),
             activations,
         )
@@ -76,9 +83,11 @@ def save_dump(layer: CompressedLayer, activations: npt.ArrayLike, folder: str | 
     Raises EieError for what a dump cannot hold: more than 16 codes, an activation other than ReLU, a batch.
     """
     folder = Path(folder)
-    values = np.asarray(activations, dtype=FLOAT)
+    values = as_float32("activations", activations).astype(FLOAT)
     if values.shape != (layer.cols,):
         raise EieError(f"activations: shape {values.shape}, a dump of this layer holds one input of {layer.cols}")
+    if not np.isfinite(values).all():
+        raise EieError("activations: hold NaN or infinity")
     if len(layer.codebook) > CODES:
         raise EieError(f"codebook: has {len(layer.codebook)} entries, a dump holds {CODES}")
     if layer.activation != "relu":
@@ -115,6 +124,8 @@ def save_dump(layer: CompressedLayer, activations: npt.ArrayLike, folder: str | 
 
 def _numbers(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     try:
+        if path.exists() and not path.is_file():
+            raise EieError(f"{path}: is not a regular file")
         data = path.read_bytes()
     except FileNotFoundError:
         raise EieError(f"{path}: no such file; a dump has act.dat, arithm.dat, ptr/ptrK.dat and spm/spmK.dat") from None
@@ -123,6 +134,15 @@ def _numbers(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     if len(data) % dtype.itemsize:
         raise EieError(f"{path}: {len(data)} bytes are no whole number of {dtype.itemsize}-byte values; truncated?")
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="))
+
+
+def _count(folder: Path, kind: str) -> int:
+    """How many PEs have a file of a kind, numbered from 0 without a gap."""
+    count = sum(1 for _ in (folder / kind).glob(f"{kind}*.dat"))
+    missing = next((p for p in range(max(count, 1)) if not (folder / kind / f"{kind}{p}.dat").is_file()), None)
+    if missing is not None:
+        raise EieError(f"{folder / kind / f'{kind}{missing}.dat'}: no such file; a dump has one for each PE, from 0 on")
+    return count
 
 
 def _memory(folder: Path, p: int, columns: int) -> Memory:
@@ -135,7 +155,7 @@ def _memory(folder: Path, p: int, columns: int) -> Memory:
     if len(pairs) % 2:
         raise EieError(f"{spm_path}: has {len(pairs)} values, no whole number of (code, z) pairs")
     code, z = pairs.reshape(-1, 2).T
-    if pointers[0] != 0 or (np.diff(pointers) < 0).any() or pointers[-1] != len(code):
+    if pointers[0] != 0 or (pointers[1:] < pointers[:-1]).any() or pointers[-1] != len(code):
         raise EieError(
             f"{ptr_path}: pointers must start at 0, never fall, and end at the {len(code)} entries of spm{p}.dat"
         )

@@ -14,9 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, shown
 from eiesim.files import npz
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
@@ -44,16 +44,19 @@ def load_network(folder: str | Path) -> Network:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EieError(f"{path}: no such file; a network folder names its layers there") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # tomllib lets plain ValueError and RecursionError out
         raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
     if table.get("format") != FORMAT:
-        raise EieError(f"{path}: format: is {table.get('format')!r}, needs '{FORMAT}'")
+        raise EieError(f"{path}: format: is {shown(table.get('format'))}, needs '{FORMAT}'")
     entries = table.get("layers")
     if not isinstance(entries, list) or not entries:
         raise EieError(f"{path}: layers: needs one [[layers]] table or more, each with a file")
+    name = table.get("name", printable(folder.resolve().name))
+    if not isinstance(name, str) or not name.isprintable():
+        raise EieError(f"{path}: name: {shown(name)} is not one line of text")
     layers = [npz.load(_layer_path(folder, path, entry)) for entry in entries]
     check_chain(layers, str(path))
-    return Network(str(table.get("name", folder.name)), tuple(layers), table)
+    return Network(name, tuple(layers), table)
 
 
 def check_chain(layers: list[CompressedLayer], where: str) -> None:
@@ -68,5 +71,5 @@ def check_chain(layers: list[CompressedLayer], where: str) -> None:
 def _layer_path(folder: Path, path: Path, entry: Any) -> Path:
     file = entry.get("file") if isinstance(entry, dict) else None
     if not isinstance(file, str) or Path(file).is_absolute() or ".." in Path(file).parts:
-        raise EieError(f"{path}: layers: each needs file = a name inside the folder, not {file!r}")
+        raise EieError(f"{path}: layers: each needs file = a name inside the folder, not {shown(file)}")
     return folder / file

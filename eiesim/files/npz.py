@@ -1,4 +1,8 @@
-"""Layer files and inputs: numpy's .npz and .npy, never pickled (spec/formats.md, "Layer file")."""
+"""Layer files and inputs: numpy's .npz and .npy, never pickled (spec/formats.md, "Layer file").
+
+A key that `eiesim-layer/1` does not have is refused, not skipped: it is a typing error (`bias_code`), or belongs to a
+later format whose meaning a reader of this one would miss; either way the figures would be of another layer.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
+from eiesim.files.arrays import read_arrays
 from eiesim.files.atomic import writing
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-layer/1"
 REQUIRED = ("format", "shape", "indptr", "indices", "codes", "codebook")
@@ -19,7 +24,7 @@ OPTIONAL = ("name", "bias_codes", "activation")
 def load(path: str | Path) -> CompressedLayer:
     """A layer from a `.npz` file. Raises EieError, naming file and key, for anything malformed."""
     path = Path(path)
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if not isinstance(arrays, Mapping):
         raise EieError(f"{path}: is one array, not a layer file")
     missing = [key for key in REQUIRED if key not in arrays]
@@ -42,7 +47,7 @@ def load(path: str | Path) -> CompressedLayer:
             codebook=arrays["codebook"],
             bias_codes=arrays.get("bias_codes"),
             activation=_text(arrays, "activation") if "activation" in arrays else "relu",
-            name=_text(arrays, "name") if "name" in arrays else path.stem,
+            name=_text(arrays, "name") if "name" in arrays else printable(path.stem),
         )
     except EieError as error:
         raise EieError(f"{path}: {error}") from None
@@ -71,7 +76,7 @@ def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
 
     Returns float32[cols] or [batch, cols]. Raises EieError for another dtype or shape, NaN or infinity.
     """
-    arrays = _read(Path(path))
+    arrays = read_arrays(Path(path))
     if isinstance(arrays, Mapping):
         if "activations" in arrays:
             arrays = arrays["activations"]
@@ -95,24 +100,11 @@ def save_array(array: npt.NDArray[Any], path: str | Path) -> None:
         np.save(file, array)
 
 
-def _read(path: Path) -> Any:
-    """One array, or a dictionary of them. Whatever a damaged file makes numpy raise becomes one line."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded as archive:
-            return {key: np.asarray(archive[key]) for key in archive.files}
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise EieError(f"{path}: is a folder, not a file") from None
-    except Exception as error:
-        raise EieError(f"{path}: not readable as .npy or .npz: {' '.join(str(error).split())}") from None
-
-
 def _text(arrays: Mapping[str, npt.NDArray[Any]], key: str) -> str:
     value = arrays[key]
     if value.dtype.kind != "U" or value.shape != ():
         raise EieError(f"{key}: is {value.dtype}{list(value.shape)}, needs a string")
-    return str(value)
+    try:
+        return str(value)
+    except (ValueError, OverflowError):
+        raise EieError(f"{key}: holds characters that do not exist; damaged?") from None

@@ -22,7 +22,7 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, source: Any, accumulators: Any) -> None:
-    """source: [activation rows + 1, pes], the last row 0. accumulators: [pes, rows a PE]."""
+    """source: [activation rows, pes] and rows of zeros behind the last. accumulators: [pes, rows a PE]."""
     out.activation = source[own.row, p]
     out.accumulator = accumulators[p, own.read_row]
 
@@ -35,4 +35,4 @@ def update(p: int, own: Any, accumulators: Any, row_taken: bool, arithmetic: Any
     own.reads += arithmetic.reads
     own.writes += arithmetic.write
     if arithmetic.write:
-        accumulators[p, arithmetic.write_row] = arithmetic.sum
+        accumulators[p, arithmetic.write_row] = arithmetic.sum3

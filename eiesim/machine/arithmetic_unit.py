@@ -24,9 +24,9 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """Stage 1 `row`, `weight`; 2 `reads`, `product`; 3 `write`, `write_row`, `sum`; `done` after stage 4."""
+    """Stage 1 `row`, `weight`; 2 `reads`, `product`; 3 `write`, `write_row`, `sum3`; `done` after stage 4."""
     return [
-        ("row", INDEX), ("weight", value), ("product", value), ("sum", value), ("write_row", INDEX),
+        ("row", INDEX), ("weight", value), ("product", value), ("sum3", value), ("write_row", INDEX),
         ("reads", FLAG), ("write", FLAG), ("done", FLAG),
     ]  # fmt: skip
 
@@ -40,7 +40,7 @@ def propagate(own: Any, out: Any, codebook: Any, rounding: Any) -> None:
     out.product = own.weight2 * own.activation2
     out.write = own.real3
     out.write_row = own.row3
-    out.sum = add(own.accumulator3, scale(own.product3, rounding), rounding)
+    out.sum3 = add(own.accumulator3, scale(own.product3, rounding), rounding)
     out.done = own.done
 
 
@@ -55,7 +55,7 @@ def update(own: Any, out: Any, entry: Any, activation_rw: Any) -> None:
     own.real3 = own.real2
     own.row3 = own.row2
     own.product3 = out.product
-    own.accumulator3 = out.sum if bypass else activation_rw.accumulator
+    own.accumulator3 = out.sum3 if bypass else activation_rw.accumulator
     own.real2 = own.valid1 & (own.code1 != 0)
     own.row2 = out.row
     own.weight2 = out.weight

@@ -14,6 +14,9 @@ from eiesim.engines.job import Job
 from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnzd, pointer_read, spmat_read
 from eiesim.machine.records import Fields, Records, records
 
+PAST_THE_LAST = 2
+"""Rows of zeros that ActivationRW presents when all are taken: behind the last, and when that one is exhausted."""
+
 UNITS_OF_A_PE = {
     "activation_rw": activation_rw,
     "activation_queue": activation_queue,
@@ -28,7 +31,8 @@ class Machine(NamedTuple):
 
     registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
     scanner, candidate, held: the LNZD's registers (records[1]), wires (records[1]) and activation row ([pes]).
-    source: [activation rows + 1, pes], the last row 0. accumulators: [pes, rows a PE]. queues: records[pes, depth].
+    source: [activation rows + PAST_THE_LAST, pes], the last ones 0. accumulators: [pes, rows a PE].
+    queues: records[pes, depth].
     pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
     states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
     with an empty column and with nothing, and the queue's largest occupancy.
@@ -72,7 +76,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         scanner=records(1, lnzd.registers(value)),
         candidate=records(1, lnzd.wires(value)),
         held=rows[0].copy(),
-        source=np.concatenate([rows, np.zeros((1, pes), value)]),
+        source=np.concatenate([rows, np.zeros((PAST_THE_LAST, pes), value)]),
         accumulators=np.zeros((pes, layer.rows_per_pe), value),
         queues=records((pes, depth), activation_queue.places(value)),
         pointers=layer.pointers,
@@ -84,7 +88,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         rounding=job.rounding,
         states=np.zeros((pes, 4), np.int64),
     )
-    machine.registers.activation_rw.row = min(1, len(rows))
+    machine.registers.activation_rw.row = 1
     machine.registers.spmat_read.held = spmat_read.NO_ROW
     return machine
 
@@ -135,7 +139,7 @@ def propagate_arithmetic_unit(m: Any, p: int) -> None:
 
 @jit
 def update_lnzd(m: Any, fires: bool, row_taken: bool) -> None:
-    lnzd.update(m.scanner[0], m.held, len(m.source) - 1, m.candidate[0], fires, row_taken, m.wires)
+    lnzd.update(m.scanner[0], m.held, len(m.source) - PAST_THE_LAST, m.candidate[0], fires, row_taken, m.wires)
 
 
 @jit

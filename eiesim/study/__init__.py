@@ -1,1 +1,1 @@
-"""Studies: many simulations, and what they say together."""
+"""Studies: many runs put together into tables, and what a table or one run explains."""

@@ -1,0 +1,1 @@
+"""How fast eiesim itself is: `python -m benchmarks`. Ratios are formed from medians measured in one run."""

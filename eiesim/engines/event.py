@@ -1,0 +1,242 @@
+"""The machine as a story: SimPy processes, written from spec/machine.md alone, for teaching and for checking.
+
+Three kinds of process hand things on (EIE Sec. IV, Fig. 4):
+
+- `_scanner` (LNZD and CCU) looks for non-zero activations and sends each to all PEs, once every queue has a place;
+- `_Pe.pointer_read`, one a PE, takes columns from its queue and walks their entries, one a cycle;
+- `_Pe.arithmetic`, one a real entry, takes that entry down the stages to its accumulator.
+
+A queue is two of SimPy's resources: a Store of what was sent, and a Container that counts free places. The scanner
+takes a place before it sends, PointerRead gives it back when it takes the column.
+
+**Time.** Cycle t lasts from t to t + 1. SimPy runs events of equal times in the order in which they were scheduled,
+and nothing here may rest on that: what depends on something else of the same cycle happens at a later moment of it.
+
+- EARLY: the scanner sees which queues have a place; an entry in stage 3 forms its sum.
+- MIDDLE: PointerRead, idle or in a column's last cycle, takes the next column for the cycle that follows;
+  an entry in stage 2 reads its accumulator, or takes the sum just formed (the bypass).
+- LATE: what was sent goes into the queues; the sum formed in stage 3 is written.
+
+So a column sent in cycle t is first taken at the MIDDLE of t + 1 and occupies PointerRead from t + 2; a place given
+back at the MIDDLE of t is seen by the scanner in t + 1.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import simpy
+
+from eiesim.arithmetic import Rounding
+from eiesim.engines.job import Job, PerPe, Run
+
+EARLY, MIDDLE, LATE = 0.25, 0.5, 0.75
+NO_SRAM_ROW = -1
+
+Process = Generator[simpy.Event, Any, None]
+
+
+def run(job: Job, rows: npt.NDArray[Any]) -> Run:
+    """One input through one layer. rows: the activations as the LNZD meets them, [activation rows, pes]."""
+    env = simpy.Environment(initial_time=1)
+    pes = [_Pe(env, job, p) for p in range(job.layer.pes)]
+    for pe in pes:
+        env.process(pe.pointer_read())
+    scan = _Scan()
+    env.process(_scanner(env, scan, pes, [_plain(row) for row in rows]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        env.run()  # until the scan has ended and all PEs are drained: then nothing more can happen
+    cycles = max([scan.last, *(pe.finished for pe in pes)])
+    return Run(
+        cycles=cycles,
+        scan_last=scan.last,
+        broadcasts=scan.broadcasts,
+        scan_bubbles=scan.bubbles,
+        broadcast_stalls=scan.stalls,
+        per_pe=_per_pe([pe.counters(cycles) for pe in pes]),
+        sums=_sums(job, pes) if job.outputs else None,
+    )
+
+
+class _Sent(NamedTuple):
+    """A broadcast: the cycle it was sent in, its column j and its activation a_j."""
+
+    cycle: int
+    column: int
+    activation: Any
+
+
+@dataclass
+class _Scan:
+    """What the scanner reports. last: the cycle in which it found its last activation row exhausted."""
+
+    last: int = 0
+    broadcasts: int = 0
+    bubbles: int = 0
+    stalls: int = 0
+
+
+def _scanner(env: simpy.Environment, scan: _Scan, pes: list["_Pe"], rows: list[list[Any]]) -> Process:
+    """LNZD and CCU: one activation row after the other, one look a cycle."""
+    cycle = 1
+    for r, row in enumerate(rows):
+        for place, activation in enumerate(row):
+            if activation == 0:  # -0.0 too
+                continue
+            yield _at(env, cycle, EARLY)
+            yield env.all_of([pe.places.get(1) for pe in pes])
+            if env.now > cycle + EARLY:
+                # The last place came free at some cycle's MIDDLE: the look after that one finds it.
+                sendable = int(env.now) + 1
+                scan.stalls += sendable - cycle
+                cycle = sendable
+            yield _at(env, cycle, LATE)
+            for pe in pes:
+                pe.receive(_Sent(cycle, r * len(pes) + place, activation))
+            scan.broadcasts += 1
+            cycle += 1
+        if row[-1] == 0:
+            # Nothing (more) in this row; a row whose place N-1 was sent is left without this look.
+            scan.bubbles += 1
+            cycle += 1
+    scan.last = cycle - 1
+
+
+@dataclass
+class _Adder:
+    """Stage 3 of an arithmetic unit: the sum it formed, for which of the PE's rows, in which cycle."""
+
+    cycle: int = 0
+    row: int = 0
+    total: Any = 0
+
+
+@dataclass
+class _Pe:
+    """A processing element: its memories, its queue, and what it noted down."""
+
+    env: simpy.Environment
+    job: Job
+    number: int
+    finished: int = 0
+    """The cycle in which the write of the last real entry is seen done; 0 if there was none."""
+
+    adder: _Adder = field(default_factory=_Adder)
+    events: Counter[str] = field(default_factory=Counter)
+    states: list[tuple[int, str]] = field(default_factory=list)
+    """(cycle, what PointerRead did in it); cycles without a note are starved."""
+    occupancies: list[tuple[int, int]] = field(default_factory=list)
+    """(cycle, entries in the queue at its start), after each arrival."""
+
+    def __post_init__(self) -> None:
+        layer, p = self.job.layer, self.number
+        mine = slice(layer.base[p], layer.base[p + 1])
+        self.code, self.z = layer.code[mine].tolist(), layer.z[mine].tolist()
+        self.pointers = layer.pointers[:, p].tolist()
+        self.codebook = _plain(self.job.codebook)
+        self.accumulators = _plain(np.zeros(len(range(p, layer.layer.rows, layer.pes)), self.job.codebook.dtype))
+        depth = self.job.queue_depth
+        self.queue = simpy.Store(self.env)
+        self.places = simpy.Container(self.env, capacity=depth, init=depth)
+
+    def receive(self, sent: _Sent) -> None:
+        """The ActivationQueue takes in a broadcast; it is in the queue from the next cycle on."""
+        self.queue.put(sent)
+        self.events["queue_pushes"] += 1
+        self.occupancies.append((sent.cycle + 1, int(self.job.queue_depth - self.places.level)))
+
+    def pointer_read(self) -> Process:
+        """PointerRead and SpmatRead: column after column, entry after entry, one a cycle."""
+        held = NO_SRAM_ROW
+        while True:
+            sent = yield self.queue.get()
+            if self.env.now < sent.cycle + 1 + MIDDLE:
+                # PointerRead was idle and has it the moment it was sent; the queue holds it for one cycle at least.
+                yield _at(self.env, sent.cycle + 1, MIDDLE)
+            self.places.put(1)
+            self.events.update(queue_pops=1, pointer_reads=1)
+            first, end = self.pointers[sent.column], self.pointers[sent.column + 1]
+            if first == end:
+                yield self.env.timeout(1)
+                self.events["empty_columns"] += 1
+                self.states.append((int(self.env.now), "busy_empty"))
+            row = -1
+            for entry in range(first, end):
+                yield self.env.timeout(1)
+                cycle = int(self.env.now)
+                self.events["entries"] += 1
+                if entry // self.job.entries_per_row != held:
+                    held = entry // self.job.entries_per_row
+                    self.events["spmat_row_reads"] += 1
+                row += self.z[entry] + 1
+                if self.code[entry] == 0:
+                    self.events["padding_entries"] += 1
+                    self.states.append((cycle, "busy_padding"))
+                else:
+                    self.states.append((cycle, "busy_real"))
+                    self.env.process(self.arithmetic(cycle, row, self.codebook[self.code[entry]], sent.activation))
+
+    def arithmetic(self, cycle: int, row: int, weight: Any, activation: Any) -> Process:
+        """A real entry on its way to its accumulator. cycle: the one it was in PointerRead; row: the PE's own."""
+        # SpmatRead has it in cycle + 1, stage 1 (codebook lookup, row accumulate) in cycle + 2.
+        stage_2, stage_3 = cycle + 3, cycle + 4
+        yield _at(self.env, stage_2, MIDDLE)
+        total = self.accumulators[row]
+        self.events["accumulator_reads"] += 1
+        if self.adder.cycle == stage_2 and self.adder.row == row:
+            total = self.adder.total
+            self.events["bypasses"] += 1
+        product = weight * activation
+        yield _at(self.env, stage_3, EARLY)
+        total = _add(total, _shift(product, self.job.rounding), self.job.rounding)
+        self.adder = _Adder(stage_3, row, total)
+        yield _at(self.env, stage_3, LATE)
+        self.accumulators[row] = total
+        self.events.update(accumulator_writes=1, macs=1)
+        self.finished = cycle + 6
+
+    def counters(self, cycles: int) -> Counter[str]:
+        """The PE's counters: events as they are, states and occupancy for cycles 1 to `cycles` only."""
+        states = Counter(state for cycle, state in self.states if cycle <= cycles)
+        occupancy = max((number for cycle, number in self.occupancies if cycle <= cycles), default=0)
+        rest = Counter(max_occupancy=occupancy, starved=cycles - states.total())
+        return self.events + states + rest
+
+
+def _at(env: simpy.Environment, cycle: int, moment: float) -> simpy.Event:
+    return env.timeout(cycle + moment - env.now)
+
+
+def _plain(values: npt.NDArray[Any]) -> list[Any]:
+    """Fixed point as Python's integers, which cannot overflow; float32 as float32, to round as the machine does."""
+    return list(values) if values.dtype == np.float32 else values.tolist()
+
+
+def _shift(product: Any, rounding: Rounding | None) -> Any:
+    """A product in the accumulator's format (spec/formats.md, "Arithmetic"); `_add` saturates."""
+    if rounding is None:
+        return product
+    shift = rounding[0]
+    return (product + (1 << (shift - 1))) >> shift if shift > 0 else product << -shift
+
+
+def _add(total: Any, term: Any, rounding: Rounding | None) -> Any:
+    if rounding is None:
+        return total + term
+    _, low, high = rounding
+    return min(max(total + term, low), high)
+
+
+def _per_pe(every: list[Counter[str]]) -> PerPe:
+    def column(name: str) -> Iterator[int]:
+        return (counters[name] for counters in every)
+
+    return PerPe(**{part.name: np.fromiter(column(part.name), np.int64, len(every)) for part in fields(PerPe)})
+
+
+def _sums(job: Job, pes: list[_Pe]) -> npt.NDArray[Any]:
+    rows = range(job.layer.layer.rows)
+    return np.array([pes[i % len(pes)].accumulators[i // len(pes)] for i in rows], job.codebook.dtype)

@@ -1,0 +1,95 @@
+"""The commands sweep and balance, as a user starts them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import eiesim
+from eiesim import cli
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["eiesim", *map(str, arguments)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code or 0
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_sweep(command, tmp_path):
+    table, figures = tmp_path / "t.csv", tmp_path / "figures"
+    arguments = ["sweep", "table3:NT-We", "--pes", "16:64:x2", "--seeds", "0:2", "--sweep", "index_bits=3,4"]
+    assert command(*arguments, "-o", table, "--plot", figures)[0] == 0
+    rows = pd.read_csv(table)
+    assert len(rows) == 3 * 2 * 2
+    assert set(rows["index_bits"]) == {3, 4}
+    assert (figures / "fig11_speedup.png").exists()
+    status, out, err = command(*arguments, "-o", table)
+    assert (status, out) == (0, "")
+    assert "0 rows are new, 12 were there" in err
+
+
+def test_parquet_holds_the_same_rows(command, tmp_path):
+    pytest.importorskip("pyarrow")
+    paths = tmp_path / "t.csv", tmp_path / "t.parquet"
+    assert command("sweep", "table3:NT-We", "--pes", "8,16", "-o", paths[0], "--parquet", paths[1])[0] == 0
+    rows = pd.read_parquet(paths[1])
+    assert rows["hash"].tolist() == pd.read_csv(paths[0])["hash"].tolist()
+    assert rows["time_us"].tolist() == pytest.approx(pd.read_csv(paths[0])["time_us"].tolist(), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["table3:NT-We"],
+        ["table3:NT-We", "-o", "t.csv", "--pes", "0"],
+        ["table3:NT-We", "-o", "t.csv", "--pes", "1,,2"],
+        ["table3:NT-We", "-o", "t.csv", "--sweep", "pes=1", "--pes", "2"],
+        ["table3:NT-We", "-o", "t.csv", "--seeds", "x"],
+        ["table3:NT-We", "-o", "t.csv", "--variation", "x"],
+        ["table3:NT-We", "-o", "t.csv", "--accuracy", "fixed16"],
+        ["table3:NT-We", "-o", "t.csv", "--backend", "cloud"],
+        ["table3:NT-We", "-o", "t.parquet"],
+        ["table3:NT-We", "-o", "no/such/folder/t.csv"],
+        ["missing.npz", "-o", "t.csv"],
+    ],
+)
+def test_bad_words_are_one_line_and_status_2(command, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = command("sweep", *arguments)
+    assert (status, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_columns_are_explained(command):
+    status, out, _ = command("sweep", "--columns")
+    assert status == 0
+    assert "load_balance" in out
+
+
+def test_balance(command, tmp_path):
+    status, out, err = command("balance", "table3:NT-LSTM", "--pes", 32, "--json", "-", "--save", tmp_path)
+    assert status == 0
+    (layer,) = json.loads(out)["layers"]
+    for one in layer["assignments"]:
+        assert sum(one["pe_cycles"].values()) == 32 * one["cycles"]
+    assert "static imbalance" in err
+    original, activations = eiesim.workload("NT-LSTM")
+    balanced, order = eiesim.load(tmp_path / "NT-LSTM.npz"), np.load(tmp_path / "NT-LSTM-order.npy")
+    assert np.array_equal(balanced.to_dense(), original.to_dense()[order])
+    cycles = eiesim.simulate(balanced, activations, eiesim.MachineConfig(pes=32)).cycles
+    assert cycles == layer["assignments"][1]["cycles"]
+
+
+def test_balance_table_fits_a_terminal(command):
+    _, _, err = command("balance", "table3:NT-We", "--pes", 64)
+    assert max(map(len, err.splitlines())) <= 80
+    assert "100.0%" in err

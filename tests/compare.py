@@ -1,0 +1,164 @@
+"""Between eiesim and the oracle: one case through both, and every difference found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eiesim import CompressedLayer, EieError, MachineConfig
+from eiesim.arithmetic import prepare
+from eiesim.encoding import interleave
+from eiesim.engines import clocked, event, recurrence
+from eiesim.engines.job import Job
+
+from .oracle import encode, golden, timing
+
+ENGINES = {"clocked": clocked.run, "recurrence": recurrence.run, "event": event.run}
+SCALARS = ("cycles", "scan_last", "broadcasts", "scan_bubbles", "broadcast_stalls")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, a batch of inputs (float32[batch, cols]) and a machine."""
+
+    layer: CompressedLayer
+    batch: np.ndarray
+    config: MachineConfig
+
+    def __repr__(self) -> str:
+        layer, settings = self.layer, {k: v for k, v in self.config if v != MachineConfig.model_fields[k].default}
+        bias = None if layer.bias_codes is None else layer.bias_codes.tolist()
+        return (
+            f"case(codes={dense_codes(layer)}, codebook={layer.codebook.tolist()}, bias={bias}, "
+            f"batch={self.batch.tolist()}, activation={layer.activation!r}, "
+            + ", ".join(f"{key}={value!r}" for key, value in settings.items())
+            + ")"
+        )
+
+
+def case(codes, codebook, batch, bias=None, activation="none", **settings) -> Case:
+    """A case from lists. codes: [rows][cols], 0 is no weight. settings: configuration keys."""
+    return Case(layer_of(codes, codebook, bias, activation), np.array(batch, np.float32), MachineConfig(**settings))
+
+
+def layer_of(codes, codebook, bias=None, activation="none") -> CompressedLayer:
+    codes = np.asarray(codes, np.uint8)
+    kept = codes.T != 0
+    return CompressedLayer(
+        shape=codes.shape,
+        indptr=np.concatenate([[0], kept.sum(axis=1).cumsum()]).astype(np.int64),
+        indices=np.nonzero(kept)[1].astype(np.int32),
+        codes=codes.T[kept],
+        codebook=np.array(codebook, np.float32),
+        bias_codes=None if bias is None else np.array(bias, np.uint8),
+        activation=activation,
+    )
+
+
+def dense_codes(layer):
+    """The layer's codes as lists, [rows][cols], 0 where no weight is kept."""
+    matrix = [[0] * layer.cols for _ in range(layer.rows)]
+    for j in range(layer.cols):
+        for e in range(layer.indptr[j], layer.indptr[j + 1]):
+            matrix[layer.indices[e]][j] = int(layer.codes[e])
+    return matrix
+
+
+def expected(case):
+    """What the oracle says, one dictionary an input: timing's names, "sums", "fraction_bits".
+
+    Raises golden.ShiftError as the specification has it.
+    """
+    layer, config = case.layer, case.config
+    codes, bias = dense_codes(layer), None if layer.bias_codes is None else layer.bias_codes.tolist()
+    codebook, batch = layer.codebook.tolist(), case.batch.tolist()
+    memories = encode.encode(codes, bias, config.pes, config.index_bits)
+    columns = len(memories[0][1]) - 1
+    entries_per_row = config.spmat_width // (config.index_bits + config.weight_bits)
+    used = {}
+    if config.arithmetic != "float32":
+        bits = golden.BITS[config.arithmetic]
+        chosen = {name: getattr(config, f"{name}_frac") for name in ("activation", "weight", "output")}
+        used = golden.fraction_bits(codes, bias, codebook, batch, bits, chosen)
+    results = []
+    for inputs in batch:
+        if used:
+            sums = golden.fixed_sums(codes, bias, codebook, inputs, bits, used)
+            seen = [golden.quantise(value, used["activation"], bits) for value in inputs]
+            one = golden.quantise(1.0, used["activation"], bits)
+        else:
+            sums, seen, one = golden.float32_sums(codes, bias, codebook, inputs), inputs, 1.0
+        if bias is not None:
+            seen = seen + [0] * (columns - 1 - len(seen)) + [one]
+        found = timing.timing(memories, seen, config.queue_depth, entries_per_row)
+        results.append({**found, "sums": sums, "fraction_bits": used})
+    return results
+
+
+def runs(case, engines=tuple(ENGINES), outputs=True):
+    """Each engine's runs, one an input, and the fraction bits used. Raises EieError where eiesim refuses the case."""
+    operands = prepare(case.layer, case.batch, case.config, outputs)
+    job = Job.of(interleave(case.layer, case.config.pes, case.config.index_bits), operands, case.config, outputs)
+    rows = job.in_rows(operands)
+    return {name: [ENGINES[name](job, row) for row in rows] for name in engines}, operands.fraction_bits
+
+
+def differences(case, engines=tuple(ENGINES)) -> list[str]:
+    """Every output bit, cycle and counter that is not as the oracle has it, and every broken law."""
+    try:
+        oracle = expected(case)
+    except golden.ShiftError as shift:
+        try:
+            runs(case, engines)
+        except EieError:
+            return []
+        return [f"a shift of {shift} is not refused"]
+    every, fraction_bits = runs(case, engines)
+    found = []
+    if fraction_bits != oracle[0]["fraction_bits"]:
+        found.append(f"fraction bits {fraction_bits}, the oracle has {oracle[0]['fraction_bits']}")
+    for engine, each in every.items():
+        for i, (run, right) in enumerate(zip(each, oracle, strict=True)):
+            for name, ours, theirs in pairs(run, right):
+                if ours != theirs:
+                    found.append(f"{engine}, input {i}: {name} is {ours}, the oracle has {theirs}")
+            found += [f"{engine}, input {i}: not so: {law}" for law in broken_laws(run, case.config)]
+    return found
+
+
+def pairs(run, right):
+    """(name, ours, the oracle's) of all that a run reports; sums by their bits."""
+    for name in SCALARS:
+        yield name, getattr(run, name), right[name]
+    names = set(vars(run.per_pe)) | set(right["per_pe"])
+    for name in sorted(names):
+        yield name, getattr(run.per_pe, name).tolist(), right["per_pe"][name]
+    sums = right["sums"]
+    if isinstance(sums, np.ndarray):
+        yield "sums", [hex(bits) for bits in run.sums.view(np.uint32)], [hex(bits) for bits in sums.view(np.uint32)]
+    else:
+        yield "sums", run.sums.tolist(), sums
+
+
+def broken_laws(run, config) -> list[str]:
+    """The conservation laws that a run breaks (spec/machine.md, "Timing, exactly" and "Counters")."""
+    pe = run.per_pe
+    states = (pe.busy_real, pe.busy_padding, pe.busy_empty, pe.starved)
+    scanned = run.broadcasts + run.scan_bubbles + run.broadcast_stalls
+    laws = {
+        "pushes = broadcasts on every PE": pe.queue_pushes == run.broadcasts,
+        "pops = broadcasts on every PE": pe.queue_pops == run.broadcasts,
+        "pointer reads = broadcasts x PEs": pe.pointer_reads.sum() == run.broadcasts * config.pes,
+        "broadcasts + bubbles + stalls = scan_last": scanned == run.scan_last,
+        "scan_last <= cycles": run.scan_last <= run.cycles,
+        "PointerRead's four states add up to cycles": sum(states) == run.cycles,
+        "no state is negative": np.minimum.reduce(states) >= 0,
+        "entries = macs + padding": pe.entries == pe.macs + pe.padding_entries,
+        "all entries are walked within cycles": pe.busy_real + pe.busy_padding == pe.entries,
+        "busiest PE <= cycles": pe.entries.max() <= run.cycles,
+        "accumulator reads = macs": pe.accumulator_reads == pe.macs,
+        "accumulator writes = macs": pe.accumulator_writes == pe.macs,
+        "bypasses < macs": pe.bypasses <= np.maximum(pe.macs - 1, 0),
+        "SRAM rows read <= entries": pe.spmat_row_reads <= pe.entries,
+        "occupancy <= places": pe.max_occupancy <= min(config.queue_depth, run.broadcasts),
+    }
+    return [law for law, holds in laws.items() if not np.all(holds)]

@@ -1,0 +1,121 @@
+"""Cycles and counters as spec/machine.md gives them under "Timing, exactly" and "Counters": its formulas, literally.
+
+State counters are found by asking of every cycle from 1 to `cycles` what went on in it.
+"""
+
+from .encode import decode_column
+
+
+def scan(activations, pes, activation_rows):
+    """Columns to broadcast, and the scan bubbles before each and after the last: j_k and g_k of the spec."""
+    columns, gaps, gap = [], [], 0
+    for r in range(activation_rows):
+        row = activations[r * pes : (r + 1) * pes]
+        row = row + [0] * (pes - len(row))
+        for place, activation in enumerate(row):
+            if activation != 0:
+                columns.append(r * pes + place)
+                gaps.append(gap)
+                gap = 0
+        if row[pes - 1] == 0:
+            gap += 1
+    return columns, [*gaps, gap]
+
+
+def timing(memories, activations, queue_depth, entries_per_row):
+    """Everything that the spec counts. Scalars under their names, per-PE counters as lists.
+
+    memories: encode.encode's. activations: as the arithmetic holds them, the bias's 1.0 included, up to its column.
+    """
+    pes = len(memories)
+    columns = len(memories[0][1]) - 1
+    activation_rows = (columns + pes - 1) // pes
+    sent, g = scan(activations, pes, activation_rows)
+    K = len(sent)  # noqa: N806 - the spec's name
+    n = [[pointers[j + 1] - pointers[j] for j in sent] for _, pointers in memories]
+
+    b = [0] * K
+    first = [[0] * K for _ in range(pes)]
+    last = [[0] * K for _ in range(pes)]
+    stalls = 0
+    for k in range(K):
+        unhindered = (b[k - 1] if k > 0 else 0) + 1 + g[k]
+        b[k] = unhindered
+        if k >= queue_depth:
+            b[k] = max(unhindered, max(first[p][k - queue_depth] for p in range(pes)))
+        stalls += b[k] - unhindered
+        for p in range(pes):
+            first[p][k] = max(b[k] + 2, (last[p][k - 1] if k > 0 else 0) + 1)
+            last[p][k] = first[p][k] + max(1, n[p][k]) - 1
+    scan_last = b[K - 1] + g[K] if K > 0 else activation_rows
+
+    # What is in PointerRead in each cycle: {cycle: (code, the PE's row, entry number)}, None for an empty column.
+    walked = []
+    for p, (entries, pointers) in enumerate(memories):
+        walk = {}
+        for k, j in enumerate(sent):
+            column = entries[pointers[j] : pointers[j + 1]]
+            if not column:
+                walk[first[p][k]] = None
+            for e, ((code, _), row) in enumerate(zip(column, decode_column(column), strict=True)):
+                walk[first[p][k] + e] = (code, row, pointers[j] + e)
+        walked.append(walk)
+    written = [f + 6 for walk in walked for f, entry in walk.items() if entry is not None and entry[0] != 0]
+    cycles = max([scan_last, *written])
+
+    per_pe = {}
+    for p in range(pes):
+        counters = _events(walked[p], entries_per_row)
+        counters |= {"queue_pushes": K, "queue_pops": K, "pointer_reads": K}
+        counters |= {"busy_real": 0, "busy_padding": 0, "busy_empty": 0, "starved": 0, "max_occupancy": 0}
+        for t in range(1, cycles + 1):
+            if t not in walked[p]:
+                state = "starved"
+            elif walked[p][t] is None:
+                state = "busy_empty"
+            else:
+                state = "busy_real" if walked[p][t][0] != 0 else "busy_padding"
+            counters[state] += 1
+        for k in range(K):
+            # Occupancy rises only by a broadcast, so it is largest in a cycle after one.
+            t = b[k] + 1
+            if t <= cycles:
+                held = sum(1 for other in range(K) if b[other] < t and first[p][other] > t)
+                counters["max_occupancy"] = max(counters["max_occupancy"], held)
+        for name, value in counters.items():
+            per_pe.setdefault(name, []).append(value)
+    return {
+        "cycles": cycles,
+        "scan_last": scan_last,
+        "broadcasts": K,
+        "scan_bubbles": sum(g),
+        "broadcast_stalls": stalls,
+        "per_pe": per_pe,
+    }
+
+
+def _events(walk, entries_per_row):
+    entries = padding = empty = bypasses = row_reads = 0
+    held = None
+    for f in sorted(walk):
+        if walk[f] is None:
+            empty += 1
+            continue
+        code, row, number = walk[f]
+        entries += 1
+        padding += code == 0
+        before = walk.get(f - 1)
+        bypasses += code != 0 and before is not None and before[0] != 0 and before[1] == row
+        row_reads += number // entries_per_row != held
+        held = number // entries_per_row
+    macs = entries - padding
+    return {
+        "entries": entries,
+        "padding_entries": padding,
+        "empty_columns": empty,
+        "macs": macs,
+        "accumulator_reads": macs,
+        "accumulator_writes": macs,
+        "bypasses": bypasses,
+        "spmat_row_reads": row_reads,
+    }

@@ -1,0 +1,114 @@
+"""Interleaving and decoding: against the oracle, the specification's example and the paper's Fig. 3."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eiesim import EieError, decode, interleave
+from eiesim.encoding import NO_FIRST_ROW, NO_LAST_ROW
+
+from . import strategies
+from .compare import dense_codes, layer_of
+from .oracle import encode
+
+CODEBOOK = np.arange(16)
+
+
+def memories(interleaved):
+    """What each PE stores, as the oracle puts it: entries [(code, z)] and pointers."""
+    found = []
+    for p in range(interleaved.pes):
+        mine = slice(interleaved.base[p], interleaved.base[p + 1])
+        entries = list(zip(interleaved.code[mine].tolist(), interleaved.z[mine].tolist(), strict=True))
+        found.append((entries, interleaved.ptr[p].tolist()))
+    return found
+
+
+@given(layer=strategies.layers(), pes=st.integers(1, 70), index_bits=st.integers(1, 8))
+def test_each_pe_stores_what_the_oracle_encodes(layer, pes, index_bits):
+    bias = None if layer.bias_codes is None else layer.bias_codes.tolist()
+    assert memories(interleave(layer, pes, index_bits)) == encode.encode(dense_codes(layer), bias, pes, index_bits)
+
+
+@given(layer=strategies.layers(), pes=st.integers(1, 70), index_bits=st.integers(1, 8))
+def test_decoding_gives_the_layer_back(layer, pes, index_bits):
+    again = decode(interleave(layer, pes, index_bits))
+    assert again.content_hash == layer.content_hash
+    assert again.name == layer.name
+
+
+@given(layer=strategies.layers(), pes=st.integers(1, 70), index_bits=st.integers(1, 8))
+def test_the_tables_by_column_describe_the_entries(layer, pes, index_bits):
+    interleaved = interleave(layer, pes, index_bits)
+    for p, (entries, pointers) in enumerate(memories(interleaved)):
+        for j in range(interleaved.columns):
+            column = entries[pointers[j] : pointers[j + 1]]
+            rows = encode.decode_column(column)
+            first = rows[0] if column and column[0][0] != 0 else NO_FIRST_ROW
+            assert interleaved.first_row[j, p] == first
+            assert interleaved.last_row[j, p] == (rows[-1] if column else NO_LAST_ROW)
+            assert interleaved.padding[j, p] == sum(code == 0 for code, _ in column)
+
+
+def test_the_specifications_example_column():
+    layer = layer_of([[code] for code in [0, 0, 1, 2, *[0] * 18, 3]], CODEBOOK)
+    interleaved = interleave(layer, pes=1, index_bits=4)
+    assert interleaved.code.tolist() == [1, 2, 0, 3]
+    assert interleaved.z.tolist() == [2, 0, 15, 2]
+
+
+def test_pe_0_of_the_papers_figure_3():
+    # EIE Fig. 2 and 3: a 16 x 8 matrix over four PEs; the weights of PE 0 in the order of its memory.
+    weights = [
+        (0, 0),
+        (8, 0),
+        (12, 0),
+        (4, 1),
+        (0, 2),
+        (12, 2),
+        (0, 4),
+        (4, 4),
+        (0, 5),
+        (12, 5),
+        (0, 6),
+        (8, 7),
+        (12, 7),
+    ]
+    codes = np.zeros((16, 8), int)
+    for code, place in enumerate(weights, start=1):
+        codes[place] = code
+    interleaved = interleave(layer_of(codes, CODEBOOK), pes=4, index_bits=4)
+    entries, pointers = memories(interleaved)[0]
+    assert entries == list(zip(range(1, 14), [0, 1, 0, 1, 0, 2, 0, 0, 0, 2, 0, 2, 0], strict=True))
+    assert pointers == [0, 3, 4, 6, 6, 8, 10, 11, 13]
+
+
+@pytest.mark.parametrize(
+    ("zeros", "entries"),
+    [
+        (0, [(1, 0)]),
+        (3, [(1, 3)]),
+        (4, [(0, 3), (1, 0)]),
+        (7, [(0, 3), (1, 3)]),
+        (8, [(0, 3), (0, 3), (1, 0)]),
+    ],
+)
+def test_a_padding_entry_stands_for_a_run_one_longer_than_z_holds(zeros, entries):
+    layer = layer_of([[0]] * zeros + [[1]] + [[0]] * 9, CODEBOOK)
+    assert memories(interleave(layer, pes=1, index_bits=2)) == [(entries, [0, len(entries)])]
+
+
+@pytest.mark.parametrize(("cols", "pes", "column"), [(4, 4, 4), (5, 4, 8), (4, 1, 4), (4, 64, 64), (1, 3, 3)])
+def test_the_bias_stands_at_the_start_of_the_next_activation_row(cols, pes, column):
+    layer = layer_of([[0] * cols] * 2, CODEBOOK, bias=[0, 5])
+    interleaved = interleave(layer, pes)
+    assert interleaved.columns == column + 1
+    owner = 1 % pes
+    assert interleaved.ptr[owner].tolist() == [0] * (column + 1) + [1]
+
+
+@pytest.mark.parametrize(("pes", "index_bits"), [(0, 4), (4097, 4), (4, 0), (4, 9)])
+def test_pe_counts_and_index_bits_out_of_range_are_refused(pes, index_bits):
+    with pytest.raises(EieError, match="must be 1 to"):
+        interleave(layer_of([[1]], CODEBOOK), pes, index_bits)

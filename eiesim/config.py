@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eiesim.errors import EieError, shown
+from eiesim.files.toml import read_toml
 
 Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
@@ -85,12 +86,7 @@ def load_config(source: str | Path) -> MachineConfig:
     if str(source) in PRESETS:
         return preset(str(source))
     path = Path(source)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EieError(f"{path}: neither a file nor a preset ({', '.join(PRESETS)})") from None
-    except (OSError, ValueError, RecursionError) as error:  # tomllib lets plain ValueError and RecursionError out
-        raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
+    values = read_toml(path, f"neither a file nor a preset ({', '.join(PRESETS)})")
     try:
         return MachineConfig(**values)
     except EieError as error:

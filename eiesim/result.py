@@ -320,11 +320,12 @@ class Result:
             "total": total,
         }
 
-    def to_json(self) -> str:
-        """The result JSON as text."""
+    def to_json(self, accuracy: float | None = None) -> str:
+        """The result JSON as text. accuracy: the share of inputs recognised, where labels were given."""
         import json
 
-        return json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        extra = {} if accuracy is None else {"accuracy": accuracy}
+        return json.dumps({**self.to_dict(), **extra}, indent=1, allow_nan=False)
 
 
 def _over_layers(name: str, parts: Sequence[Any]) -> Any:

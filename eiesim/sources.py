@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
-from eiesim.files import dump, network, npz
+from eiesim.files import dump, huffman, network, npz
 from eiesim.layer import CompressedLayer
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import workload
@@ -18,13 +18,15 @@ TABLE_III = "table3:"
 
 @dataclass(frozen=True)
 class Source:
-    """Layers in order, and the activations that came with them (float32[cols], or None).
+    """Layers in order, and what came with them.
 
+    activations: float32[cols] or [batch, cols], or None. labels: int64[batch], the class of each of these, or None.
     origins: the name that each layer was opened by.
     """
 
     layers: tuple[CompressedLayer, ...]
     activations: npt.NDArray[np.float32] | None
+    labels: npt.NDArray[np.int64] | None = None
     origins: tuple[str, ...] = ()
 
     def check(self, activations: npt.NDArray[np.float32], activations_from: str, weight_bits: int) -> None:
@@ -60,14 +62,14 @@ def open_sources(
 ) -> Source:
     """The layers that the names stand for, in order; the first one's own activations, if it brings any.
 
-    names: layer files, network folders, dump folders, `table3:NAME`. rows: outputs of a dumped layer.
+    names: layer files (.npz, .huff), network folders, dump folders, `table3:NAME`. rows: outputs of a dumped layer.
     Raises EieError for anything unknown or malformed, and unless each layer takes what the one before gives.
     """
     opened = [_open(name, rows, synthesis) for name in names]
     layers = [layer for source in opened for layer in source.layers]
     network.check_chain(layers, "these layers do not follow one another")
     origins = tuple(name for name, source in zip(names, opened, strict=True) for _ in source.layers)
-    return Source(tuple(layers), opened[0].activations, origins=origins)
+    return Source(tuple(layers), opened[0].activations, opened[0].labels, origins)
 
 
 def open_cases(
@@ -107,12 +109,24 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Source:
         return Source((layer,), activations)
     path = Path(name)
     if not path.is_dir():
-        return Source((npz.load(path),), None)
+        return Source((huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path),), None)
     if network.is_network(path):
-        return Source(network.load_network(path).layers, None)
+        return _open_network(path)
     if dump.is_dump(path):
         layer, activations = dump.load_dump(path, rows)
         return Source((layer,), activations)
     raise EieError(
         f"{path}: a folder with neither {network.FILE} nor the authors' dump (act.dat, arithm.dat, ptr, spm)"
     )
+
+
+def _open_network(folder: Path) -> Source:
+    found = network.load_network(folder)
+    if not found.chain:
+        raise EieError(
+            f"{folder}: its layers do not follow one another (chain = false); name one: {', '.join(found.files)}"
+        )
+    inputs, labels = folder / network.INPUTS, folder / network.LABELS
+    if not inputs.is_file():
+        return Source(found.layers, None)
+    return Source(found.layers, npz.load_inputs(inputs), npz.load_labels(labels) if labels.is_file() else None)

@@ -5,9 +5,12 @@ numba's cache on disk does not notice when a kernel's callee in another file cha
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
+DAY = 24 * 3600  # Kernels of sources that nobody ran for a day are deleted.
 PACKAGE = Path(__file__).resolve().parents[1] / "eiesim"
 
 
@@ -22,4 +25,8 @@ def use() -> None:
     if hasattr(os, "getuid") and folder.parent.stat().st_uid != os.getuid():
         raise RuntimeError(f"{folder.parent} belongs to someone else; kernels are not loaded from there")
     folder.mkdir(exist_ok=True)
+    os.utime(folder)
+    for other in folder.parent.iterdir():
+        if time.time() - other.stat().st_mtime > DAY:
+            shutil.rmtree(other, ignore_errors=True)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)

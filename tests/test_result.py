@@ -121,7 +121,7 @@ def test_a_batch_is_its_inputs_one_by_one(layers: list[eiesim.CompressedLayer], 
     batch = inputs(2, 3, 30)
     result = eiesim.simulate(layers[0], batch, CONFIG, threads=threads)
     layer, singles = parsed(result)["layers"][0], alone(layers[0], batch)
-    assert set(layer["batch"]) == {"cycles", "scan_last", "counters", *DERIVED}
+    assert set(layer["batch"]) == {"cycles", "scan_last", "counters", "energy", *DERIVED}
     assert len({single["cycles"] for single in singles}) > 1, "inputs that differ, or this shows little"
     for key in ("cycles", "scan_last", *DERIVED):
         assert layer["batch"][key] == [single[key] for single in singles]

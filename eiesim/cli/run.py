@@ -35,6 +35,9 @@ def run(
     input: Annotated[
         Path | None, typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols).")
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised.")
+    ] = None,
     pes: Pes = None,
     queue_depth: Annotated[
         int | None, typer.Option(help="Places of an activation queue.  [default: 8]", show_default=False)
@@ -69,7 +72,9 @@ def run(
     eiesim run table3:Alex-7                      a synthetic AlexNet fc7
     eiesim run fc1.npz fc2.npz --input x.npy      your own layers, one after the other
     eiesim run net/ -i x.npy --pes 256 --json -   a network folder; JSON on standard output
+    eiesim run traces/lenet-300-100               a network with its own inputs.npy and labels.npy
     """
+    from eiesim.accuracy import accuracy, check_labels
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
     from eiesim.files.atomic import writing
@@ -87,22 +92,30 @@ def run(
     source.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
     table = None if energy_table is None else load_energy_table(energy_table)
     inputs = len(activations) if activations.ndim == 2 else 1
+    classes = npz.load_labels(labels) if labels is not None else source.labels if input is None else None
+    if classes is not None:
+        check_labels(classes, inputs, source.layers[-1].rows)
     with progress("inputs", inputs * len(source.layers)) as advance:
         result = simulate(
             source.layers, activations, configured, engine, energy=energy_model, energy_table=table, progress=advance
         )
     if strict and result.warnings:
         raise EieError(f"--strict: {'; '.join(result.warnings)}")
+    recognised = None
+    if classes is not None and result.outputs is not None:
+        recognised = accuracy(result.outputs, classes)
     with ExitStack() as files:  # both or neither
         if json is not None and json != "-":
-            files.enter_context(writing(json)).write(f"{result.to_json()}\n".encode())
+            files.enter_context(writing(json)).write(f"{result.to_json(recognised)}\n".encode())
         if output is not None and result.outputs is not None:
             npz.save_array(result.outputs.astype("float32"), output)
     if json == "-":
-        write_text(result.to_json(), json)
+        write_text(result.to_json(recognised), json)
     terminal = console()
     if not quiet:
         terminal.print(result_table(result))
+    if recognised is not None and not quiet:
+        terminal.print(f"accuracy: {recognised:.2%} of {inputs:,} inputs", highlight=False)
     for warning in (*result.warnings, *filter(None, [result.layers[0].no_energy])):
         terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 

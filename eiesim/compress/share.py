@@ -1,5 +1,8 @@
 """Weight sharing: one-dimensional k-means over the kept weights (Deep Compression Sec. 3)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,19 +11,37 @@ from eiesim.errors import EieError
 MAX_ITERATIONS = 100_000
 """A guard, not a limit: 4 million normal weights take some 700 steps to 15 centroids and 17,000 to 255,
 of less than 100 microseconds each."""
+OPTIMAL_SAMPLE = 2_000_000
+"""Above this many weights the optimal start is found on as many of their quantiles; its cost is a Python list's."""
+
+BLOCK = 2**22
+"""Weights looked at in one go where a temporary array would be several times as large as they are."""
 
 
-def share_weights(weights: npt.NDArray[np.float32], bits: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+def share_weights(
+    weights: npt.NDArray[np.float32], bits: int, initialisation: str = "linear", seed: int = 0
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """Share `2**bits - 1` values among the kept weights.
 
-    weights: float32[n], the kept weights only.
+    weights: float32[n], the kept weights only. initialisation: one of INITIALISATIONS; "linear" is the
+    published choice. seed: of "random"; the others do not depend on it.
     Returns (codebook float32[up to 2**bits] with entry 0 = 0.0, codes uint8[n], each 1 or more).
     With fewer distinct weights than values each keeps its own exact value.
+    Raises EieError for bits outside 1..8, another initialisation, NaN or infinity.
     """
-    distinct = np.unique(weights)
+    if not 1 <= bits <= 8:
+        raise EieError(f"bits = {bits}: must be 1 to 8")
+    if initialisation not in INITIALISATIONS:
+        raise EieError(f"no initialisation is called '{initialisation}'; there are: {', '.join(INITIALISATIONS)}")
+    if not np.isfinite(weights).all():
+        raise EieError("weights: hold NaN or infinity, which share no value")
+    ordered = np.sort(weights)
     values = 2**bits - 1
-    few = len(distinct) <= values
-    centroids = distinct if few else k_means(weights, linear_initialisation(distinct, values)).astype(np.float32)
+    centroids = _few_distinct(ordered, values)
+    if centroids is None:
+        start = INITIALISATIONS[initialisation](ordered, values, seed)
+        centroids = _lloyd(ordered, start).astype(np.float32)
+    del ordered
     codebook = np.concatenate([np.zeros(1, np.float32), centroids])
     return codebook, nearest_code(weights, codebook)
 
@@ -30,6 +51,42 @@ def linear_initialisation(weights: npt.NDArray[np.float32], count: int) -> npt.N
     return np.linspace(float(weights.min()), float(weights.max()), count)
 
 
+def density_initialisation(weights: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float64]:
+    """`count` centroids at evenly spaced heights of the weights' cumulative distribution: quantiles."""
+    return _quantiles(np.sort(weights), count)
+
+
+def random_initialisation(weights: npt.NDArray[np.float32], count: int, seed: int) -> npt.NDArray[np.float64]:
+    """`count` of the weights themselves, drawn without replacement (Forgy)."""
+    chosen = np.random.default_rng(seed).choice(len(weights), count, replace=False)
+    return np.sort(weights[chosen]).astype(np.float64)
+
+
+def optimal_initialisation(weights: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float64]:
+    """The centroids of least within-cluster sum of squares, by dynamic programming (library kmeans1d).
+
+    Exact up to OPTIMAL_SAMPLE weights; of more, the optimum of so many evenly spaced quantiles, which k-means
+    over all of them then makes better still.
+    """
+    try:
+        import kmeans1d
+    except ImportError:
+        raise EieError("initialisation 'optimal' needs kmeans1d: pip install 'eiesim[optimal]'") from None
+    ordered = np.sort(weights)
+    sample = ordered if len(ordered) <= OPTIMAL_SAMPLE else _quantiles(ordered, OPTIMAL_SAMPLE)
+    return np.array(kmeans1d.cluster(sample.astype(np.float64), count).centroids)
+
+
+Initialisation = Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.float64]]
+INITIALISATIONS: dict[str, Initialisation] = {
+    "linear": lambda weights, count, seed: linear_initialisation(weights, count),
+    "density": lambda weights, count, seed: density_initialisation(weights, count),
+    "random": random_initialisation,
+    "optimal": lambda weights, count, seed: optimal_initialisation(weights, count),
+}
+"""Ways to choose the centroids that k-means starts from (Deep Compression Sec. 3.2, and the optimum)."""
+
+
 def k_means(weights: npt.NDArray[np.float32], centroids: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Lloyd's iterations to their fixed point, exact: in one dimension a cluster is an interval of the sorted weights.
 
@@ -37,12 +94,18 @@ def k_means(weights: npt.NDArray[np.float32], centroids: npt.NDArray[np.float64]
     that loses its last weight keeps its place until the end and is then left out. A weight in the middle goes to
     the smaller centroid, as in `nearest_code`.
     """
-    ordered = np.sort(weights).astype(np.float64)
-    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    return _lloyd(np.sort(weights), centroids)
+
+
+def _lloyd(ordered: npt.NDArray[np.float32], centroids: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    sums = np.empty(len(ordered) + 1, np.float64)
+    sums[0] = 0.0
+    np.cumsum(ordered, dtype=np.float64, out=sums[1:])
     centroids = np.sort(centroids)
     edges = np.zeros(0, np.int64)
     for _ in range(MAX_ITERATIONS):
-        middles = (centroids[1:] + centroids[:-1]) / 2
+        # In the weights' own type: searchsorted would widen a float32 array to meet a float64 key.
+        middles = _float32_at_or_below((centroids[1:] + centroids[:-1]) / 2)
         new_edges = np.concatenate([[0], np.searchsorted(ordered, middles, side="right"), [len(ordered)]])
         if np.array_equal(new_edges, edges):
             break
@@ -60,7 +123,35 @@ def nearest_code(weights: npt.NDArray[np.float32], codebook: npt.NDArray[np.floa
     if len(codebook) < 2:
         raise EieError("codebook: has no entry but 0.0, so no weight can be kept")
     order = np.argsort(codebook[1:], kind="stable")
+    code_at = (order + 1).astype(np.uint8)
     ordered = codebook[1:][order].astype(np.float64)
-    places = np.searchsorted((ordered[1:] + ordered[:-1]) / 2, weights)
-    codes: npt.NDArray[np.uint8] = (order + 1).astype(np.uint8)[places]
+    middles = (ordered[1:] + ordered[:-1]) / 2
+    codes = np.empty(len(weights), np.uint8)
+    for start in range(0, len(weights), BLOCK):
+        block = slice(start, start + BLOCK)
+        codes[block] = code_at[np.searchsorted(middles, weights[block])]
     return codes
+
+
+def _few_distinct(ordered: npt.NDArray[np.float32], values: int) -> npt.NDArray[np.float32] | None:
+    """The distinct values of sorted weights if there are at most `values`, else None."""
+    found: list[Any] = []
+    place = 0
+    while place < len(ordered):
+        if len(found) == values:
+            return None
+        found.append(ordered[place])
+        place = int(np.searchsorted(ordered, ordered[place], side="right"))
+    return np.array(found, np.float32)
+
+
+def _quantiles(ordered: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float64]:
+    """`count` values of a sorted array at evenly spaced places, each in the middle of its share."""
+    places = ((np.arange(count) + 0.5) / count * len(ordered)).astype(np.int64)
+    return ordered[places].astype(np.float64)
+
+
+def _float32_at_or_below(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The largest float32 that is not above each value, so that `w <= value` may be asked in float32."""
+    rounded = values.astype(np.float32)
+    return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded)

@@ -1,6 +1,5 @@
 """Energy of an event: every picojoule of the activity model, with its source, and the user's own in their place."""
 
-import tomllib
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ from eiesim.energy import tables
 from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import memory, register_bits
 from eiesim.errors import EieError
+from eiesim.files.toml import read_toml
 
 Picojoules = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -122,12 +122,7 @@ def load_energy_table(path: str | Path) -> EnergyTable:
     Raises EieError, naming the file and the key, for anything unknown or negative.
     """
     path = Path(path)
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such energy table") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
+    given = read_toml(path, "no such energy table")
     energies = given.get("pj", {})
     if not isinstance(energies, dict):
         raise EieError(f"{path}: pj: needs a table, [pj]")

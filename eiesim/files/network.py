@@ -2,13 +2,17 @@
 
     format = "eiesim-network/1"
     name = "LeNet-300-100"
+    chain = true
     [[layers]]
     file = "ip1.npz"
 
+`chain = false` says that the layers do not follow one another (an LSTM's matrices, say): each runs by itself.
 Other keys, in the table or a layer, say where things came from and are left to their readers.
+The folder may bring its own activations, `inputs.npy`, and what they show, `labels.npy`.
 """
 
-import tomllib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,19 +20,27 @@ from typing import Any
 
 from eiesim.errors import EieError, shown
 from eiesim.files import npz
+from eiesim.files.atomic import writing
+from eiesim.files.toml import read_toml
 from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
+INPUTS, LABELS = "inputs.npy", "labels.npy"
 
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in order, and what network.toml says besides (`about`)."""
+    """Layers in order, and what network.toml says besides (`about`).
+
+    files: the layers' file names. chain: whether the layers follow one another, so that the network can run as one.
+    """
 
     name: str
     layers: tuple[CompressedLayer, ...]
     about: dict[str, Any]
+    files: tuple[str, ...] = ()
+    chain: bool = True
 
 
 def is_network(path: str | Path) -> bool:
@@ -40,12 +52,7 @@ def load_network(folder: str | Path) -> Network:
     """A network from its folder. Raises EieError, naming the file, for anything malformed or that does not chain."""
     folder = Path(folder)
     path = folder / FILE
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file; a network folder names its layers there") from None
-    except (OSError, ValueError, RecursionError) as error:  # tomllib lets plain ValueError and RecursionError out
-        raise EieError(f"{path}: not readable as TOML: {' '.join(str(error).split())}") from None
+    table = read_toml(path, "no such file; a network folder names its layers there")
     if table.get("format") != FORMAT:
         raise EieError(f"{path}: format: is {shown(table.get('format'))}, needs '{FORMAT}'")
     entries = table.get("layers")
@@ -54,9 +61,32 @@ def load_network(folder: str | Path) -> Network:
     name = table.get("name", printable(folder.resolve().name))
     if not isinstance(name, str) or not name.isprintable():
         raise EieError(f"{path}: name: {shown(name)} is not one line of text")
-    layers = [npz.load(_layer_path(folder, path, entry)) for entry in entries]
-    check_chain(layers, str(path))
-    return Network(name, tuple(layers), table)
+    chain = table.get("chain", True)
+    if not isinstance(chain, bool):
+        raise EieError(f"{path}: chain: is {chain!r}, needs true or false")
+    paths = [_layer_path(folder, path, entry) for entry in entries]
+    layers = [npz.load(layer_path) for layer_path in paths]
+    if chain:
+        check_chain(layers, str(path))
+    files = tuple(str(layer_path.relative_to(folder)) for layer_path in paths)
+    return Network(name, tuple(layers), table, files, chain)
+
+
+def write_network(
+    path: Path, name: str, chain: bool, about: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write a network.toml. about, layers: keys besides these, numbers, booleans and text; each layer has a "file"."""
+    head = {"format": FORMAT, "name": name, "chain": chain, **about}
+    lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
+    for layer in layers:
+        lines += ["", "[[layers]]", *(f"{key} = {_toml(value)}" for key, value in layer.items())]
+    with writing(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
+
+
+def _toml(value: str | bool | float) -> str:
+    # TOML's basic strings, numbers and booleans are written as JSON's, but for DEL.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def check_chain(layers: list[CompressedLayer], where: str) -> None:

@@ -74,7 +74,8 @@ def save(layer: CompressedLayer, path: str | Path) -> None:
 def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
     """Activations from `.npy`, or from `.npz` with one array or one named `activations`.
 
-    Returns float32[cols] or [batch, cols]. Raises EieError for another dtype or shape, NaN or infinity.
+    Returns float32[cols] or [batch, cols]; float16, which it holds exactly, is widened.
+    Raises EieError for another dtype or shape, NaN or infinity.
     """
     arrays = read_arrays(Path(path))
     if isinstance(arrays, Mapping):
@@ -84,6 +85,8 @@ def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
             arrays = next(iter(arrays.values()))
         else:
             raise EieError(f"{path}: activations: key is missing among {', '.join(sorted(arrays)) or 'no keys'}")
+    if arrays.dtype == np.float16:
+        arrays = arrays.astype(np.float32)
     values: npt.NDArray[np.float32] = arrays
     if arrays.dtype != np.float32:
         raise EieError(f"{path}: activations: are {arrays.dtype}, need float32")
@@ -92,6 +95,21 @@ def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
     if not np.isfinite(arrays).all():
         raise EieError(f"{path}: activations: hold NaN or infinity")
     return values
+
+
+def load_labels(path: str | Path) -> npt.NDArray[np.int64]:
+    """Class numbers from `.npy`: int64[batch], from any whole-number dtype. Raises EieError for anything else."""
+    array = read_arrays(Path(path))
+    if isinstance(array, Mapping):
+        raise EieError(f"{path}: labels: is an archive of arrays, needs one .npy array")
+    if array.dtype.kind not in "iu":
+        raise EieError(f"{path}: labels: are {array.dtype}, need whole numbers")
+    if array.ndim != 1 or len(array) == 0:
+        raise EieError(f"{path}: labels: shape {array.shape}, need (batch,)")
+    if int(array.min()) < 0:
+        raise EieError(f"{path}: labels: hold {array.min()}, need class numbers from 0")
+    labels: npt.NDArray[np.int64] = array.astype(np.int64)
+    return labels
 
 
 def save_array(array: npt.NDArray[Any], path: str | Path) -> None:

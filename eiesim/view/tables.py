@@ -65,7 +65,7 @@ MODULE_LABELS = {
     "spmat_read": "sparse-matrix read",
     "arithm_unit": "arithmetic unit",
     "act_rw": "activation read/write",
-    "lnzd": "leading non-zero detection",
+    "lnzd": "LNZD",
 }
 
 
@@ -82,7 +82,7 @@ def _energy_lines(line: Callable[..., None], result: Result) -> None:
             return percent(of.by_module_uj[module], of.total_uj)
 
         line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_spent(layer)), share(total))
-    leaked = "energy: of all this, leakage"
+    leaked = "energy: of it leakage"
     line(leaked, lambda layer: percent(_spent(layer).leakage_uj, _spent(layer).total_uj),
          percent(total.leakage_uj, total.total_uj), last=True)  # fmt: skip
 
@@ -103,8 +103,8 @@ def _share(layer: LayerResult, cycles: float) -> str:
 
 
 def number(value: float) -> str:
-    """A count with thousands separators; a mean with one decimal where it needs it."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    """A count with thousands separators; a small mean with one decimal where it needs it."""
+    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
 
 
 def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:

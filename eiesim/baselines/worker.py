@@ -46,7 +46,7 @@ def _say(line: dict[str, Any]) -> None:
 def _rows(layer: CompressedLayer, activations: npt.NDArray[np.float32]) -> Iterator[dict[str, Any]]:
     dense, sparse = layer.to_dense(), layer.to_scipy().tocsr()
     most, kernel = _blas()
-    mkl = import_module("sparse_dot_mkl").dot_product_mkl if find_spec("sparse_dot_mkl") else None
+    mkl = _mkl()
     for batch in BATCHES:
         inputs = activations if batch == 1 else np.ascontiguousarray(np.tile(activations[:, None], batch))
         kinds: list[tuple[str, str, str, int, Callable[[], object]]] = [
@@ -59,6 +59,20 @@ def _rows(layer: CompressedLayer, activations: npt.NDArray[np.float32]) -> Itera
             head = {"device": "cpu", "library": library, "kernel": what, "matrix": matrix, "batch": batch}
             yield {**head, **_fastest(call, batch, reach)}
     yield from _gpu_rows(dense, sparse, activations)
+
+
+def _mkl() -> Callable[..., Any] | None:
+    """MKL's sparse product, where sparse_dot_mkl finds an MKL; pip's lies in the environment's lib."""
+    if not find_spec("sparse_dot_mkl"):
+        return None
+    libraries = sorted((Path(sys.prefix) / "lib").glob("libmkl_rt.*"))
+    if libraries:
+        os.environ.setdefault("MKL_RT", str(libraries[-1]))
+    try:
+        product: Callable[..., Any] = import_module("sparse_dot_mkl").dot_product_mkl
+    except ImportError:
+        return None
+    return product
 
 
 def _fastest(call: Callable[[], object], batch: int, most_threads: int) -> dict[str, Any]:

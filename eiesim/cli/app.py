@@ -58,7 +58,7 @@ EnergyModelName = Annotated[
     str | None,
     typer.Option(
         "--energy-model",
-        help="activity (counters x energy an event), published (Table II x time) or calibrated.  [default: activity]",
+        help="activity (counters x energy an event), published (Table II x time) or calibrated (default: activity)",
         show_default=False,
     ),
 ]

@@ -34,7 +34,7 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="[LAYERS]...",
-            help="Table III names, or what `run` takes; each is compared by itself.  [default: all nine of Table III]",
+            help="Table III names, or what `run` takes; each is compared by itself (default: all nine of Table III)",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +51,7 @@ def compare(
     energy_table: EnergyTableFile = None,
     measured_file: Annotated[
         Path | None,
-        typer.Option(help="Where measured baselines are kept and found.  [default: DIR/measured.json]"),
+        typer.Option(help="Where measured baselines are kept and found (default: DIR/measured.json)"),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Measure anew what the file has already.")] = False,
     cpu_tdp: Annotated[

@@ -177,10 +177,10 @@ def _efficiency(
     table2 = {layer.name: energy for layer, energy in zip(layers, by_table2)}
     rows = [*_with_geomean([Ratio(name, CPU, "published", 1.0) for name in names])]
     rows += _published_bars([bar for bar in published.fig7() if bar.series != CPU], names, 7)
-    for series, energies in (
-        (f"{EIE} simulated, Table II power", [table2[name] for name in names]),
-        (f"{EIE} simulated, {_spent(benchmarks[0]).model}" if benchmarks else "", [_spent(one) for one in benchmarks]),
-    ):
+    by_model = {f"{EIE} simulated, Table II power": [table2[name] for name in names]}
+    if benchmarks and _spent(benchmarks[0]).model != "published":  # That is Table II's already.
+        by_model[f"{EIE} simulated, {_spent(benchmarks[0]).model}"] = [_spent(one) for one in benchmarks]
+    for series, energies in by_model.items():
         own = []
         for name, energy in zip(names, energies):
             watts = published.power_w(CPU, name)

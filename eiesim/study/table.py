@@ -15,6 +15,7 @@ import numpy as np
 
 from eiesim import __version__
 from eiesim.config import MachineConfig
+from eiesim.energy.tables import COMPONENTS
 from eiesim.layer import CompressedLayer
 from eiesim.result import LayerResult
 from eiesim.simulation import simulate
@@ -73,6 +74,8 @@ MEANING: Mapping[str, str] = {
     "warnings": "memories of the published design that the layer exceeds, by name",
     "energy_total_uj": "estimated energy of a run, in microjoules",
     "energy_power_w": "estimated mean power, in watts",
+    "energy_dynamic_uj": "of the total, what events and the clock cost; empty where the model cannot tell",
+    "energy_leakage_uj": "of the total, what leaks; empty where the model cannot tell",
     "energy_model": "which energy model made the estimates",
     "eiesim": "version that made the row",
     "hash": "names what made the row: content of layer and input, configuration, engine and version",
@@ -99,7 +102,8 @@ def meaning(column: str) -> str:
     if column in MachineConfig.model_fields:
         return f"configuration: {MachineConfig.model_fields[column].description}"
     if column not in MEANING and column.startswith("energy_") and column.endswith("_uj"):
-        return f"estimated energy of the {column[len('energy_') : -len('_uj')]} module, in microjoules"
+        part = column[len("energy_") : -len("_uj")]
+        return f"estimated energy of the {part} {'component' if part in COMPONENTS else 'module'}, in microjoules"
     return MEANING.get(column, "as in the result JSON")
 
 
@@ -185,8 +189,10 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
     cells: dict[str, Any] = {}
     for key, part in value.items():
         if isinstance(part, Mapping):
-            unit = key.removeprefix("by_module")
-            prefix = name if key.startswith("by_module") else f"{name}_{key}"
+            # LNZD nodes are a module and a component of their own: one column, one figure.
+            by_part = key.startswith(("by_module", "by_component"))
+            unit = key.removeprefix("by_module").removeprefix("by_component")
+            prefix = name if by_part else f"{name}_{key}"
             cells.update({f"{prefix}_{inner}{unit if prefix == name else ''}": cell for inner, cell in part.items()})
         else:
             cells[f"{name}_{key}"] = part

@@ -6,6 +6,7 @@ colour-blind readers tell apart; what is not published also differs in hatch, fo
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -126,7 +127,7 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
     shares = [WIDER if name.startswith("EIE") else 1.0 for name in series]
     unit = 0.88 / sum(shares)
     simulated = 0
-    spare = iter(MEASURED_COLOURS)
+    spare = cycle(MEASURED_COLOURS)
     for k, name in enumerate(series):
         own = [by_place.get((layer, name)) for layer in layers]
         basis = next(row.basis for row in own if row)

@@ -85,6 +85,12 @@ def test_means_are_geometric_over_the_layers_compared():
     assert "never published" in implied.note
 
 
+def test_published_power_is_drawn_once(alex7):
+    own = compare([alex7], eiesim.MachineConfig(), energy="published")
+    simulated = {row.series for row in own.efficiency if row.basis == "simulated"}
+    assert simulated == {"EIE simulated, Table II power"}
+
+
 def test_table_v_is_there_with_its_layer(comparison, alex7):
     by_name = {platform.name: platform for platform in comparison.platforms}
     assert by_name["DaDianNao"].frames_per_j == pytest.approx(9263, rel=1e-3)
@@ -119,7 +125,7 @@ def test_the_command_writes_its_tables_and_plots(tmp_path, monkeypatch, capsys):
     assert run_main(monkeypatch, "compare", "NT-LSTM", "table3:NT-We", "-o", str(out)) in (0, None)
     printed = capsys.readouterr()
     assert printed.out == ""
-    for words in ("EIE simulated", "Table II", "75.6"):
+    for words in ("simulated", "Table II", "75.6"):
         assert words in printed.err
     assert columns(out / "fig6_speedup.csv") == RATIO_COLUMNS
     assert columns(out / "fig7_energy_efficiency.csv") == RATIO_COLUMNS
@@ -153,6 +159,16 @@ def test_measured_tables_and_plots_are_written(tmp_path, comparison):
     assert all(path.read_bytes() == before for path, before in again.items())
     text = (tmp_path / "measured_energy_efficiency.svg").read_text()
     assert "estimated" in text
+
+
+def test_a_machine_with_many_kernels_is_drawn():
+    from eiesim.study.compare import Ratio
+    from eiesim.view.plots import ratio_plot
+
+    rows = [Ratio("a", f"kernel {k}", "measured", 1.0 + k) for k in range(12)] + [Ratio("a", "EIE", "simulated", 50.0)]
+    figure = ratio_plot(rows, "speed-up")
+    drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]
+    assert drawn == pytest.approx([*range(2, 13), 50])
 
 
 @pytest.mark.parametrize(

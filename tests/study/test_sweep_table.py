@@ -57,6 +57,10 @@ def test_energy_becomes_columns():
         "energy_act_queue_uj": 1.0,
         "energy_model": "m",
     }
+    parts = {"by_module_uj": {"act_rw": 1.0, "lnzd": 2.0}, "by_component_uj": {"memory": 1.0, "lnzd": 2.0}}
+    assert table._flat("energy", parts) == {"energy_act_rw_uj": 1.0, "energy_lnzd_uj": 2.0, "energy_memory_uj": 1.0}
+    assert "component" in table.meaning("energy_memory_uj")
+    assert "module" in table.meaning("energy_act_rw_uj")
 
 
 def test_hashes_tell_apart_all_that_makes_a_row():

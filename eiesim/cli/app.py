@@ -43,7 +43,7 @@ def _top(
 
 LAYERS_HELP = "Layer files (.npz, .huff), a network folder, a dump folder, or table3:NAME; several run in a row."
 Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False)]
-Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096.  [default: 64]", show_default=False)]
+Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096. (default: 64)", show_default=False)]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any configuration key.")]
 Rows = Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")]

@@ -40,10 +40,10 @@ def run(
     ] = None,
     pes: Pes = None,
     queue_depth: Annotated[
-        int | None, typer.Option(help="Places of an activation queue.  [default: 8]", show_default=False)
+        int | None, typer.Option(help="Places of an activation queue. (default: 8)", show_default=False)
     ] = None,
     spmat_width: Annotated[
-        int | None, typer.Option(help="Bits of a sparse-matrix SRAM row.  [default: 64]", show_default=False)
+        int | None, typer.Option(help="Bits of a sparse-matrix SRAM row. (default: 64)", show_default=False)
     ] = None,
     config: ConfigFile = None,
     settings: Settings = None,

@@ -163,8 +163,7 @@ def _cells(subject: Subject, result: LayerResult, key: str) -> dict[str, Any]:
             figures.update(counters)
     layer, config = result, result.config.model_dump()
     return {
-        # A line of the file is a row, so a name may not break it.
-        "layer": " ".join("".join(c if c.isprintable() else " " for c in layer.name).split()),
+        "layer": layer.name,
         "seed": "" if subject.seed is None else subject.seed,
         "engine": result.engine,
         **{key: config[key] for key in (*FIRST_KEYS, *config)},

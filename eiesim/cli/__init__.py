@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from eiesim.cli import compare, run, sweep  # noqa: F401
+from eiesim.cli import compare, reproduce, run, sweep  # noqa: F401
 from eiesim.cli.app import app
 from eiesim.errors import EieError
 

@@ -154,7 +154,7 @@ def _power(runs: Runs) -> Claim:
         "differ, and why, are under Table II"
     )
     text = "64 PEs draw 0.59 W; here the activity model, mean over layers (estimated)"
-    return Claim(text, "0.59 W", _numbers(*ours, " W"), *_verdict(holds, why))
+    return Claim(text, "0.59 W", _numbers(ours[0], ours[1], " W"), *_verdict(holds, why))
 
 
 def _best_width(runs: Runs) -> Claim:
@@ -204,7 +204,7 @@ def _wide(runs: Runs) -> Claim:
         ours.append(few / many)
     holds = all(abs(one / 3.25 - 1) <= CLOSE for one in ours)
     return Claim(
-        "256 PEs have 3.25 times the throughput of 64 (Table V, Alex-7)", "3.25×", _numbers(*ours, "×"),
+        "256 PEs have 3.25 times the throughput of 64 (Table V, Alex-7)", "3.25×", _numbers(ours[0], ours[1], "×"),
         *_verdict(holds, "the paper does not say how its 3.25 was found"),
     )  # fmt: skip
 

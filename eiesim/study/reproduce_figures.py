@@ -111,8 +111,8 @@ def _eie_rows(
 
 def _geomean_of(spreads: list[Spread]) -> Spread:
     """Of the means; least and most are of the layers' least and most, so wider than any one seed's."""
-    parts = ("mean", "least", "most")
-    return Spread(*(geomean([getattr(one, part) for one in spreads]) for part in parts), spreads[0].count)
+    mean, least, most = (geomean([getattr(one, part) for one in spreads]) for part in ("mean", "least", "most"))
+    return Spread(mean, least, most, spreads[0].count)
 
 
 def fig8(runs: Runs) -> Exhibit:

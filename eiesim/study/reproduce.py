@@ -38,7 +38,7 @@ class Extent:
 
 
 FULL = Extent(
-    seeds=(0, 1, 2, 3, 4),
+    seeds=tuple(range(10)),
     pes=(1, 2, 4, 8, 16, 32, 64, 128, 256),
     queue_depths=(1, 2, 4, 8, 16, 32, 64, 128, 256),
     widths=(32, 64, 128, 256, 512),

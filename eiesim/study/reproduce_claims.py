@@ -4,6 +4,7 @@ A claim with a number agrees within CLOSE of it; a claim of a trend agrees if th
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from eiesim.baselines import published
@@ -112,7 +113,7 @@ def _shallow_queue(runs: Runs) -> Claim:
     }
     figures, _, _ = reference_run()
     idle = 1 - figures.counters.entries / (known["queue_depth=1"] * figures.config.pes)
-    why = f"with one usable place the authors' own simulator on AlexNet-FC8 is idle for {idle:.0%} of its cycles, as ours is"
+    why = f"with one usable place the authors' own simulator is idle for {idle:.0%} of its cycles on AlexNet-FC8"
     return Claim(
         "with a queue of one place about half of the cycles are idle (Fig. 8), mean over layers", "about 50 %",
         f"{uniform:.0%} {UNIFORM}, {varied:.0%} {VARIED}", *_verdict(holds, why),
@@ -216,7 +217,7 @@ def _trend(runs: Runs, column: str, text: str, *, rises: bool) -> Claim:
     for name in (UNIFORM, VARIED):
         means = [_means(runs, column, name, pes=count) for count in pes]
         for layer in runs.layers:
-            for before, after in zip(means, means[1:]):
+            for before, after in pairwise(means):
                 steps += 1
                 ratio = after[layer] / before[layer]
                 if (ratio < 0.995) if rises else (ratio > 1.005):
@@ -272,7 +273,7 @@ def findings(runs: Runs, exhibits: Sequence[Exhibit]) -> Iterator[str]:
         )
     else:
         yield (
-            "The other weights were never published, so layers are random in their place. AlexNet-FC8, the one layer "
+            "The other weights were never published, so layers are random in their place. AlexNet-FC8, the layer "
             "of which the authors shipped the data, was not given (--dump)."
         )
     yield (

@@ -126,12 +126,14 @@ def correlation(table4: Exhibit) -> Figure:
                 label=f"simulated, {series}",
             )  # fmt: skip
     for k, (x, row) in enumerate(sorted(zip(published, rows, strict=True), key=lambda pair: pair[0])):
-        top = max(one.most for one in row.ours.values())
-        low = min(one.least for one in row.ours.values())
-        above = k % 2 == 0
+        ends_at = (
+            max(one.most for one in row.ours.values()) if k % 2 == 0 else min(one.least for one in row.ours.values())
+        )
+        side = -1 if k % 2 == 0 else 1
         axes.annotate(
-            row.item, (x, top if above else low), xytext=(0, 9 if above else -9), textcoords="offset points",
-            ha="center", va="bottom" if above else "top", fontsize=7.5,
+            row.item, (x, ends_at), xytext=(side * 20, -side * 20), textcoords="offset points",
+            ha="right" if side < 0 else "left", va="center", fontsize=7.5,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 3},
         )  # fmt: skip
     for axis in (axes.xaxis, axes.yaxis):
         axes.set_xscale("log") if axis is axes.xaxis else axes.set_yscale("log")

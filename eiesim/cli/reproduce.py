@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import app, console, progress
+from eiesim.cli.app import app, console, progress, write_text
 from eiesim.errors import EieError
 
 
@@ -34,7 +34,7 @@ def reproduce(
     from eiesim.study import reproduce as study
     from eiesim.view.report import load_pictures, report
     from eiesim.view.reproduce_plots import drawings, write_figures
-    from eiesim.view.reproduce_tables import claims_table, times_table
+    from eiesim.view.reproduce_tables import claims_table, times_markdown, times_table
 
     extent = study.QUICK if quick else study.FULL
     planned = study.plans(extent, dump)
@@ -48,6 +48,7 @@ def reproduce(
         runs = study.run(planned, extent, out, jobs=jobs, observer=lambda new, known: advance(new + known))
     found = study.conclude(runs)
     tables = study.write_tables(found, out / "tables")
+    write_text(times_markdown(found.exhibit("table_4")), str(out / "tables" / "table_4.md"))
     pictures = []
     with progress("pictures", len(drawings(found))) as advance:
         for path in write_figures(found, out / "figures"):

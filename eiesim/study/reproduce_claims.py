@@ -268,8 +268,8 @@ def findings(runs: Runs, exhibits: Sequence[Exhibit]) -> Iterator[str]:
             f"{published.time_us(EIE, 'Alex-8'):g}), and cycles and SRAM reads equal those of the authors' simulator."
         )
         yield (
-            "So the machine's timing is reproduced where the layer is known; the remaining error comes from layers that "
-            "are random in place of the unpublished ones."
+            "So the machine's timing is reproduced where the layer is known; the remaining error comes from layers "
+            "that are random in place of the unpublished ones."
         )
     else:
         yield (

@@ -67,7 +67,8 @@ def fig7(runs: Runs) -> Exhibit:
         rows += _eie_rows(published.fig7(), own, quantity, "estimated", 7, f"{EIE}, {name}")
     text = (
         "Watts of the baselines are those of Deep Compression, Table 9; NeuralTalk's were never published, so the "
-        "CPU's there is what Fig. 7 implies. The paper drew EIE with 0.600 W; Table II and the LNZD nodes give 0.5865 W.",
+        "CPU's there is what Fig. 7 implies. The paper drew EIE with 0.600 W; Table II and the LNZD nodes give "
+        "0.5865 W.",
     )
     return Exhibit("fig_7", "Fig. 7: energy efficiency over the CPU", tuple(rows), (RECOMPUTED, *BOTH), text)
 

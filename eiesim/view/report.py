@@ -24,7 +24,8 @@ p, li { max-width: 46rem; }
 nav a { display: inline-block; margin: 0 0.8rem 0.3rem 0; }
 a { color: #0b5cad; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); margin: 0.6rem 0; }
-table { border-collapse: collapse; font-size: 0.86rem; font-variant-numeric: tabular-nums; min-width: 100%; }
+table { border-collapse: separate; border-spacing: 0; font-size: 0.86rem; min-width: 100%; }
+table { font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 th { background: #f3f5f7; vertical-align: bottom; }
@@ -91,8 +92,8 @@ _ORDER = [
 _LEGEND = (
     '<p class="soft">Published: as printed in the paper. Derived: computed from published figures. Simulated: cycles '
     "and counts from the runs. Estimated: energies and areas, from a model. Input: the paper's own figure, taken over, "
-    "which no agreement can be read from. Small print under a mean is the least and the most over the seeds; errors are "
-    "(ours - published) / published, red beyond 10&nbsp;%. Click or tap a picture to enlarge it.</p>"
+    "which no agreement can be read from. Small print under a mean is the least and the most over the seeds; errors "
+    "are (ours - published) / published, red beyond 10&nbsp;%. Click or tap a picture to enlarge it.</p>"
 )
 
 
@@ -146,10 +147,13 @@ def _scrolled(rows: str) -> str:
 
 def _table(exhibit: Exhibit) -> str:
     """The rows by quantity, each under its name."""
+    groups: dict[str, list[Row]] = {}
+    for row in exhibit.rows:
+        groups.setdefault(row.quantity, []).append(row)
     shown = {
         "at": any(row.at for row in exhibit.rows),
         "published": any(row.published is not None for row in exhibit.rows),
-        "basis": len({row.our_basis for row in exhibit.rows if row.ours}) > 1,
+        "basis": any(len(_bases(rows)) > 1 for rows in groups.values()),
         "note": any(row.note for row in exhibit.rows),
     }
     head = ["<th></th>", "<th></th>" if shown["at"] else ""]
@@ -161,12 +165,9 @@ def _table(exhibit: Exhibit) -> str:
     head.append("<th>note</th>" if shown["note"] else "")
     lines = [f"<tr>{''.join(head)}</tr>"]
     columns = sum(bool(cell) for cell in head)
-    groups: dict[str, list[Row]] = {}
-    for row in exhibit.rows:
-        groups.setdefault(row.quantity, []).append(row)
     for quantity, rows in groups.items():
-        bases = dict.fromkeys(row.our_basis for row in rows if row.ours)
-        basis = f' <span class="basis">({escape(", ".join(bases))})</span>' if bases else ""
+        bases = ", ".join(_bases(rows))
+        basis = f' <span class="basis">(ours: {escape(bases)})</span>' if bases else ""
         lines.append(f'<tr class="group"><th colspan="{columns}"><span>{_text(quantity)}{basis}</span></th></tr>')
         lines += [_line(row, exhibit.series, shown) for row in rows]
     table = _scrolled("".join(lines))
@@ -175,11 +176,13 @@ def _table(exhibit: Exhibit) -> str:
     return f"<details><summary>The figures, {len(exhibit.rows)} rows</summary>{table}</details>"
 
 
+def _bases(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.our_basis for row in rows if row.ours))
+
+
 def _line(row: Row, series: Sequence[str], shown: Mapping[str, bool]) -> str:
-    cells = [
-        f'<td class="name">{_text(row.item)}</td>',
-        f'<td class="name">{_text(row.at)}</td>' if shown["at"] else "",
-    ]
+    cells = [f'<td class="name">{_text(row.item)}</td>']
+    cells.append(f'<td class="name">{_text(row.at)}</td>' if shown["at"] else "")
     cells.append(_published(row) if shown["published"] else "")
     for name in series:
         cells.append(_ours(row.ours.get(name)))

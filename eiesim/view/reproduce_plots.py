@@ -126,10 +126,9 @@ def correlation(table4: Exhibit) -> Figure:
                 label=f"simulated, {series}",
             )  # fmt: skip
     for k, (x, row) in enumerate(sorted(zip(published, rows, strict=True), key=lambda pair: pair[0])):
-        ends_at = (
-            max(one.most for one in row.ours.values()) if k % 2 == 0 else min(one.least for one in row.ours.values())
-        )
-        side = -1 if k % 2 == 0 else 1
+        # Neighbours are labelled on different sides of the line.
+        ends_at = max(one.most for one in row.ours.values()) if k % 2 else min(one.least for one in row.ours.values())
+        side = -1 if k % 2 else 1
         axes.annotate(
             row.item, (x, ends_at), xytext=(side * 20, -side * 20), textcoords="offset points",
             ha="right" if side < 0 else "left", va="center", fontsize=7.5,

@@ -1,0 +1,69 @@
+"""eiesim reproduce."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eiesim.cli.app import app, console, progress, write_text
+from eiesim.errors import EieError
+
+
+@app.command()
+def reproduce(
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where it goes; given again, what is there is kept.")
+    ] = Path("reproduction"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and points: under a minute.")] = False,
+    dump: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The authors' dump of AlexNet-FC8, for the layer that is exact.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Tasks at a time; one a core.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
+) -> None:
+    """Every table and figure of the paper (Tables I to V, Figs. 6 to 13), published beside simulated, with errors.
+
+    Writes report.html (one file, opens anywhere), tables/*.csv, figures/*.png and *.svg, and runs.csv with every run;
+    started again after an interruption, only what is missing is run.
+
+    \b
+    eiesim reproduce --quick
+    eiesim reproduce -o reproduction --dump AlexNet-FC8
+    """
+    from eiesim.files.atomic import check_target, writing
+    from eiesim.study import reproduce as study
+    from eiesim.view.report import load_pictures, report
+    from eiesim.view.reproduce_plots import drawings, write_figures
+    from eiesim.view.reproduce_tables import claims_table, times_markdown, times_table
+
+    extent = study.QUICK if quick else study.FULL
+    planned = study.plans(extent, dump)
+    for folder in (out, out / "tables", out / "figures"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
+    check_target(out / "report.html")
+    with progress("runs", sum(one.runs for one in planned)) as advance:
+        runs = study.run(planned, extent, out, jobs=jobs, observer=lambda new, known: advance(new + known))
+    found = study.conclude(runs)
+    tables = study.write_tables(found, out / "tables")
+    write_text(times_markdown(found.exhibit("table_4")), str(out / "tables" / "table_4.md"))
+    pictures = []
+    with progress("pictures", len(drawings(found))) as advance:
+        for path in write_figures(found, out / "figures"):
+            pictures.append(path)
+            advance(1)
+    page = report(found, load_pictures(pictures))
+    with writing(out / "report.html") as file:
+        file.write(page.encode())
+    terminal = console()
+    if not quiet:
+        terminal.print(times_table(found.exhibit("table_4")))
+        terminal.print(claims_table(found.claims))
+        for line in found.text:
+            terminal.print(line, highlight=False, markup=False)
+    terminal.print(
+        f"{len(runs.table):,} runs, {len(tables)} tables, {len(pictures)} pictures; read {out / 'report.html'}",
+        highlight=False, markup=False,
+    )  # fmt: skip

@@ -200,8 +200,8 @@ def fig10(runs: Runs, accuracies: Mapping[str, float]) -> Exhibit:
     text = (
         "The 16-bit multiplier's energy is an input, derived from the paper's own two ratios. The published "
         "accuracies are AlexNet's, top-5.",
-        f"Ours are {LENET}'s on 500 held-out digits, another network and a far easier task than AlexNet's, so they are not "
-        "to be set against the published ones. Fraction bits are chosen anew for each layer."
+        f"Ours are {LENET}'s on 500 held-out digits, another network and a far easier task than AlexNet's, so they are "
+        "not to be set against the published ones. Fraction bits are chosen anew for each layer."
         if accuracies
         else f"Ours would be {LENET}'s, which comes with the repository and is not at hand here.",
     )

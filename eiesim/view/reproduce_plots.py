@@ -19,6 +19,8 @@ from eiesim.files.atomic import writing
 from eiesim.study.compare import Ratio
 from eiesim.study.exhibits import FC8, UNIFORM, VARIATIONS, VARIED, Exhibit, Spread, column_name
 from eiesim.study.reproduce import Reproduction, Runs
+from eiesim.study.reproduce_figures import LENET
+from eiesim.study.reproduce_tables import MODEL
 from eiesim.view import plots, sweep_plots
 
 if TYPE_CHECKING:
@@ -168,7 +170,10 @@ def swept(runs: Runs, exhibit: Exhibit, series: str) -> Figure:
     """A sweep's picture for one kind of layers, with the published points where there are some."""
     key, name = KEYS[exhibit.key]
     table = _along(runs.table, key, VARIATIONS[series])
-    figure = next(figure for found, figure in sweep_plots.figures(table, {}) if found == name)
+    accuracies = {row.at: row.ours[MODEL].mean / 100 for row in exhibit.rows if row.item == LENET}
+    figure = next(figure for found, figure in sweep_plots.figures(table, accuracies) if found == name)
+    if accuracies:
+        figure.axes[1].set_ylabel(f"accuracy of {LENET} (simulated)")
     figure.suptitle(f"{exhibit.title} ({series})", fontweight="bold", x=0.01, ha="left", fontsize=12)
     # Only Figs. 8 and 13 have published figures, one a layer, at the published machine.
     known = {row.item: float(row.published) for row in exhibit.rows if isinstance(row.published, int | float)}

@@ -91,6 +91,16 @@ def test_mean_errors_are_those_of_the_specification(found):
     assert ours["actual"].ours[VARIED].mean == pytest.approx(100 * sum(by_hand) / 9)
 
 
+def test_accuracies_stand_beside_figure_10(found):
+    shares = {"float32": 0.972, "fixed8": 0.958}
+    with_them = study.conclude(found.runs, shares).exhibit("fig_10")
+    ours = {row.at: row.ours["eiesim"].mean for row in with_them.rows if row.item == "LeNet-300-100"}
+    assert ours == pytest.approx({"float32": 97.2, "fixed8": 95.8})
+    published = {row.at: row.published for row in found.exhibit("fig_10").rows if row.item == "AlexNet top-5"}
+    assert published == {"float32": 80.3, "fixed16": 79.8, "fixed8": 53.0}
+    assert study.lenet_accuracies(Path("/nowhere")) == {}
+
+
 def test_table_as_markdown(found):
     lines = times_markdown(found.exhibit("table_4")).splitlines()
     assert [line.split(" | ")[0].strip("| ") for line in lines[2:]] == list(LAYERS)

@@ -4,6 +4,7 @@
 fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ FIXED_BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
 
 Rounding = tuple[int, int, int]
 """(shift, low, high) of a fixed-point sum; None stands for float32."""
+
+Each = Callable[..., Iterable[Any]]
+"""A `map`: the built-in one, or a pool's."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,16 @@ class Operands:
 
 
 def prepare(
-    layer: CompressedLayer, activations: npt.NDArray[Any], config: MachineConfig, outputs: bool = True
+    layer: CompressedLayer,
+    activations: npt.NDArray[Any],
+    config: MachineConfig,
+    outputs: bool = True,
+    each: Each = map,
 ) -> Operands:
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
-    With `outputs` off, "auto" output bits are not looked for: they change no cycle.
+    With `outputs` off, "auto" output bits are not looked for: they change no cycle. each: what maps a function over
+    inputs; a thread pool's `map` runs them side by side.
     Raises EieError when the shift between product and accumulator leaves -16..62.
     """
     if config.arithmetic == "float32":
@@ -70,7 +79,7 @@ def prepare(
         chosen["weight"] = auto_fraction_bits(float(np.abs(layer.codebook).max()), bits)
     if chosen["output"] == "auto":
         if outputs:
-            exact = golden_product(layer, exact_operands(layer, activations))
+            exact = golden_product(layer, exact_operands(layer, activations), each)
             chosen["output"] = auto_fraction_bits(float(np.abs(exact).max()), bits)
         else:
             del chosen["output"]
@@ -113,13 +122,13 @@ def auto_fraction_bits(magnitude: float, bits: int) -> int:
     return fraction_bits if rounded <= 2 ** (bits - 1) - 1 else fraction_bits - 1
 
 
-def golden_product(layer: CompressedLayer, operands: Operands) -> npt.NDArray[Any]:
+def golden_product(layer: CompressedLayer, operands: Operands, each: Each = map) -> npt.NDArray[Any]:
     """The layer's accumulators, [batch, rows]: products added one after the other in column order, bias last."""
-    every = [
-        accumulate(layer, activations, operands.one, operands.codebook, operands.rounding)
-        for activations in operands.activations
-    ]
-    return np.stack(every)
+
+    def one(activations: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return accumulate(layer, activations, operands.one, operands.codebook, operands.rounding)
+
+    return np.stack(list(each(one, operands.activations)))
 
 
 def accumulate(

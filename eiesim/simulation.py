@@ -1,8 +1,9 @@
 """simulate: the one door to the engines."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim import capacity
-from eiesim.arithmetic import prepare
+from eiesim.arithmetic import Each, prepare
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.energy.events import EnergyTable
@@ -68,13 +69,14 @@ def simulate(
     batched = values.ndim == 2
     values = np.atleast_2d(values)
     results = []
-    for k, layer in enumerate(layers):
-        _check_activations(values, layer.layer if isinstance(layer, InterleavedLayer) else layer)
-        wanted = outputs or k + 1 < len(layers)
-        result = _simulate_layer(layer, values, batched, config, engine, run, wanted, threads, progress)
-        results.append(replace(result, energy_model=spends, no_energy=no_energy))
-        if wanted:
-            values = np.atleast_2d(results[-1].outputs)  # type: ignore[arg-type]
+    with _side_by_side(threads, len(values)) as each:
+        for k, layer in enumerate(layers):
+            _check_activations(values, layer.layer if isinstance(layer, InterleavedLayer) else layer)
+            wanted = outputs or k + 1 < len(layers)
+            result = _simulate_layer(layer, values, batched, config, engine, run, wanted, each, progress)
+            results.append(replace(result, energy_model=spends, no_energy=no_energy))
+            if wanted:
+                values = np.atleast_2d(results[-1].outputs)  # type: ignore[arg-type]
     return Result(tuple(results), config, engine)
 
 
@@ -93,6 +95,17 @@ def _energy_for(config: MachineConfig, name: str | None, table: EnergyTable | No
         return energy_model(DEFAULT_MODEL, config), ""
     except EieError as error:
         return None, f"no energy: {error}; the energy model 'published' needs no such figures"
+
+
+@contextmanager
+def _side_by_side(threads: int | None, inputs: int) -> Iterator[Each]:
+    """What maps a function over inputs: on threads, or one after the other."""
+    threads = min(threads or os.cpu_count() or 1, inputs)
+    if threads <= 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map
 
 
 def _check_activations(values: npt.NDArray[Any], layer: CompressedLayer) -> None:
@@ -123,7 +136,7 @@ def _simulate_layer(
     engine: str,
     run: Callable[[Job, npt.NDArray[Any]], Run],
     outputs: bool,
-    threads: int | None,
+    each: Each,
     progress: Progress | None,
 ) -> LayerResult:
     interleaved = _interleaved_for(layer, config)
@@ -133,7 +146,7 @@ def _simulate_layer(
             f"layer '{layer.name}': its codebook has {len(layer.codebook)} entries, "
             f"weight_bits = {config.weight_bits} reach {2**config.weight_bits}"
         )
-    operands = prepare(layer, values, config, outputs)
+    operands = prepare(layer, values, config, outputs, each)
     job = Job.of(interleaved, operands, config, outputs)
 
     def one(rows: npt.NDArray[Any]) -> Run:
@@ -142,16 +155,10 @@ def _simulate_layer(
             progress(1)
         return result
 
-    inputs = job.in_rows(operands)
-    threads = min(threads or os.cpu_count() or 1, len(inputs))
-    if threads == 1:
-        runs = [one(rows) for rows in inputs]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            runs = list(pool.map(one, inputs))
+    runs = tuple(each(one, job.in_rows(operands)))
     real = None
     if outputs:
-        real = operands.to_real(np.stack([run.sums for run in runs]))  # type: ignore[misc]
+        real = operands.to_real(np.stack([run.sums for run in runs]))
         if layer.activation == "relu":
             real = np.maximum(real, 0)
         real = real if batched else real[0]
@@ -162,7 +169,7 @@ def _simulate_layer(
         nnz=layer.nnz,
         config=config,
         engine=engine,
-        runs=tuple(runs),
+        runs=runs,
         batched=batched,
         outputs=real,
         fraction_bits=operands.fraction_bits,

@@ -13,7 +13,7 @@ from .compare import case, expected
 
 LATCHED = ("registers", "scanner", "held", "accumulators", "queues", "states")
 DRIVEN = ("wires", "candidate")
-FIXED = ("source", "pointers", "code", "z", "base", "entries_per_row", "codebook")
+FIXED = ("source", "pointers", "code", "z", "base", "per_row", "codebook")
 
 PE_UNITS = ("activation_rw", "activation_queue", "pointer_read", "spmat_read", "arithmetic_unit")
 MOST_CYCLES = 150

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from eiesim.engines.job import Job, PerPe, Run
@@ -20,24 +21,25 @@ def run(job: Job, rows: npt.NDArray[Any], hook: clock.Hook | None = None) -> Run
     unit, bank = pe.arithmetic_unit, pe.activation_rw
     walking, empty, starved, occupancy = machine.states.T
     # Every padding entry comes before a real one of its column, so all are walked before the layer is complete.
-    per_pe = PerPe(
-        queue_pushes=queue.pushes,
-        queue_pops=queue.pops,
-        max_occupancy=occupancy,
-        pointer_reads=pointer.pointer_reads,
-        empty_columns=pointer.empty_columns,
-        spmat_row_reads=spmat.row_reads,
-        entries=spmat.entries,
-        padding_entries=spmat.padding,
-        macs=unit.macs,
-        bypasses=unit.bypasses,
-        accumulator_reads=bank.reads,
-        accumulator_writes=bank.writes,
-        busy_real=walking - spmat.padding,
-        busy_padding=spmat.padding,
-        busy_empty=empty,
-        starved=starved,
-    )
+    counted = {
+        "queue_pushes": queue.pushes,
+        "queue_pops": queue.pops,
+        "max_occupancy": occupancy,
+        "pointer_reads": pointer.pointer_reads,
+        "empty_columns": pointer.empty_columns,
+        "spmat_row_reads": spmat.row_reads,
+        "entries": spmat.entries,
+        "padding_entries": spmat.padding,
+        "macs": unit.macs,
+        "bypasses": unit.bypasses,
+        "accumulator_reads": bank.reads,
+        "accumulator_writes": bank.writes,
+        "busy_real": walking - spmat.padding,
+        "busy_padding": spmat.padding,
+        "busy_empty": empty,
+        "starved": starved,
+    }
+    per_pe = PerPe(**{name: field.astype(np.int64) for name, field in counted.items()})
     sums = machine.accumulators.T.reshape(-1)[: job.layer.layer.rows] if job.outputs else None
     return Run(
         cycles,

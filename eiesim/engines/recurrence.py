@@ -23,13 +23,11 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     """One input through one layer. rows: [activation rows, pes], of the codebook's dtype."""
     layer = job.layer
     depth = min(job.queue_depth, layer.columns)
-    columns, gaps = _scan(rows)
-    cycles, scan_last, counters = _walk(
-        columns, gaps, depth, 1.0 / job.entries_per_row, layer.has_padding,
+    cycles, scan_last, broadcasts, bubbles, counters = _walk(
+        rows, depth, 1.0 / job.entries_per_row, layer.has_padding,
         layer.pointers, layer.first_row, layer.last_row, layer.padding,
     )  # fmt: skip
     empty, busy_empty, entries, padding, bypasses, row_reads, occupancy = np.array(counters, np.int64)
-    broadcasts, bubbles = len(columns), int(gaps.sum())
     pushes = np.full(layer.pes, broadcasts)
     macs = entries - padding
     per_pe = PerPe(
@@ -54,7 +52,7 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     if job.outputs:
         one = rows.reshape(-1)[layer.columns - 1]
         sums = accumulate(layer.layer, rows.reshape(-1)[: layer.layer.cols], one, job.codebook, job.rounding)
-    cycles, scan_last = int(cycles), int(scan_last)
+    cycles, scan_last, bubbles = int(cycles), int(scan_last), int(bubbles)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 
 
@@ -80,16 +78,15 @@ def _scan(rows: Any) -> tuple[Any, Any]:
 
 @jit
 def _walk(
-    columns: Any, gaps: Any, depth: int, per_row: float, has_padding: bool,
+    rows: Any, depth: int, per_row: float, has_padding: bool,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> Any:  # fmt: skip
-    """Walk the broadcasts in order. Returns (cycles, scan_last, counters: int[pes] each).
-
-    columns: int[broadcasts]. gaps: int[broadcasts + 1], scan bubbles before each and after the last.
+    """Walk the broadcasts in order. Returns (cycles, scan_last, broadcasts, scan bubbles, counters: int[pes] each).
 
     A ring of rows keeps the cycles in which the last broadcasts' columns begin, `first`; its size is a power
     of two, so that a mask wraps its places.
     """
+    columns, gaps = _scan(rows)
     broadcasts = len(columns)
     pes = pointers.shape[1]
     ring_rows = _power_of_two(depth + 1)
@@ -158,7 +155,8 @@ def _walk(
         for p in range(pes):
             is_empty = pointers[j, p] == pointers[j + 1, p]
             busy_empty[p] -= is_empty & (ring[late & wrap, p] > cycles)
-    return cycles, scan_last, (empty, busy_empty, entries, padded, bypasses, row_reads, occupancy)
+    counters = (empty, busy_empty, entries, padded, bypasses, row_reads, occupancy)
+    return cycles, scan_last, broadcasts, gaps.sum(), counters
 
 
 @jit

@@ -34,5 +34,5 @@ def update(p: int, own: Any, accumulators: Any, row_taken: bool, arithmetic: Any
     own.read_row = arithmetic.row
     own.reads += arithmetic.reads
     own.writes += arithmetic.write
-    if arithmetic.write:
-        accumulators[p, arithmetic.write_row] = arithmetic.sum3
+    old, new = accumulators[p, arithmetic.write_row], arithmetic.sum3
+    accumulators[p, arithmetic.write_row] = new if arithmetic.write else old

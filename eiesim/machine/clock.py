@@ -50,7 +50,7 @@ class Machine(NamedTuple):
     code: npt.NDArray[np.uint8]
     z: npt.NDArray[np.uint8]
     base: npt.NDArray[np.uint32]
-    entries_per_row: np.uint32
+    per_row: float
     codebook: npt.NDArray[Any]
     rounding: Any
     states: npt.NDArray[np.int64]
@@ -83,7 +83,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         code=layer.code if len(layer.code) else np.zeros(1, np.uint8),
         z=layer.z if len(layer.z) else np.zeros(1, np.uint8),
         base=layer.base.astype(np.uint32),
-        entries_per_row=np.uint32(job.entries_per_row),
+        per_row=1.0 / job.entries_per_row,
         codebook=job.codebook,
         rounding=job.rounding,
         states=np.zeros((pes, 4), np.int64),
@@ -128,7 +128,7 @@ def propagate_pointer_read(m: Any, p: int) -> None:
 @jit
 def propagate_spmat_read(m: Any, p: int) -> None:
     own, out = m.registers[p].spmat_read, m.wires[p].spmat_read
-    spmat_read.propagate(p, own, out, m.code, m.z, m.base, m.entries_per_row)
+    spmat_read.propagate(p, own, out, m.code, m.z, m.base, m.per_row)
 
 
 @jit

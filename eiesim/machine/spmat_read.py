@@ -5,6 +5,8 @@ A row is read only when it is not the one held; the pass-on is in the same cycle
 
 from typing import Any
 
+import numpy as np
+
 from eiesim._jit import jit
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
@@ -25,15 +27,16 @@ def wires(value: Any) -> Fields:
 
 
 @jit
-def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, entries_per_row: int) -> None:
-    """code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin."""
+def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float) -> None:
+    """code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row."""
     out.valid = own.valid
     out.first = own.first
     out.activation = own.activation
     place = (base[p] + own.address) * own.valid
     out.code = code[place]
     out.z = z[place]
-    row = own.address // entries_per_row
+    # address // entries a row, without a division: half an entry more keeps the quotient clear of whole numbers.
+    row = np.int64((own.address + 0.5) * per_row)
     out.row = row if own.valid else own.held
 
 

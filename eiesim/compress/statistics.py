@@ -69,10 +69,6 @@ class Statistics:
         """How many times smaller after P+Q+H."""
         return _ratio(self.dense_bits, self.huffman_bits)
 
-    def a_kept_weight(self, bits: int) -> float:
-        """`bits` divided by the kept weights, padding's cost spread over them."""
-        return _ratio(bits, self.kept)
-
     def an_entry(self, bits: int) -> float:
         """`bits` divided by the entries, padding among them: what the tables print as bits."""
         return _ratio(bits, self.entries)

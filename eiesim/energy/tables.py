@@ -92,8 +92,3 @@ def lnzd_nodes(pes: int) -> int:
         nodes += level
         if level == 1:
             return nodes
-
-
-def published_power_w(pes: int) -> float:
-    """Power of PEs and LNZD nodes at 800 MHz, from Table II: 0.5865 W for 64 PEs."""
-    return (pes * pe_power_mw() + lnzd_nodes(pes) * constant("lnzd_node_power_mw")) * 1e-3

@@ -59,11 +59,6 @@ class Losses:
         """All PE-cycles: PEs x cycles."""
         return sum(self.to_dict().values())
 
-    @property
-    def lost(self) -> int:
-        """PE-cycles in which no entry was walked."""
-        return self.total - self.work - self.padding
-
     def to_dict(self) -> dict[str, int]:
         """PE-cycles by cause, in order."""
         return {part.name: getattr(self, part.name) for part in fields(self)}

@@ -11,7 +11,7 @@ from benchmarks import cases, measure
 from eiesim import CompressedLayer, MachineConfig, interleave, simulate, workload
 from eiesim.arithmetic import prepare
 from eiesim.engines import clocked, event, recurrence
-from eiesim.engines.job import Job
+from eiesim.job import Job
 
 PES = 64
 YARDSTICK = "SciPy CSR float32 product"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import machine
-from eiesim.compress.share import INITIALISATIONS, share_weights
+from eiesim.weight_sharing import INITIALISATIONS, share_weights
 
 WEIGHTS = 9216 * 4096
 

@@ -43,6 +43,6 @@ def needs(layer: InterleavedLayer, config: MachineConfig) -> tuple[Need, ...]:
     )
 
 
-def warnings(layer: InterleavedLayer, config: MachineConfig) -> tuple[str, ...]:
+def exceeded(layer: InterleavedLayer, config: MachineConfig) -> tuple[str, ...]:
     """One line for each capacity exceeded, beginning with its name."""
     return tuple(str(need) for need in needs(layer, config) if not need.fits)

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from eiesim._io.toml import read_toml
 from eiesim.errors import EieError, shown
-from eiesim.files.toml import read_toml
 
 Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]

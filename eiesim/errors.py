@@ -1,6 +1,8 @@
-"""The one exception that eiesim raises on purpose, and how its messages show a value."""
+"""What eiesim raises on purpose, and how its messages show a value or a likely name."""
 
 import reprlib
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class EieError(ValueError):
@@ -11,9 +13,24 @@ class EieError(ValueError):
     """
 
 
+class NoInputError(EieError):
+    """A layer was named that brings no activations, and none were given. name: what it was named as."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} brings no activations; give some")
+        self.name = name
+
+
 def shown(value: object) -> str:
     """A value as a message shows it, shortened."""
     try:
         return reprlib.repr(value)
     except ValueError:  # Python prints no whole number of more than 4,300 digits
         return "a number too long to show"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'NAME'?`, where one of the known names is close to the one given; else nothing."""
+    every = {one.lower(): one for one in known}
+    close = get_close_matches(name.lower(), every, n=1)
+    return f"; did you mean '{every[close[0]]}'?" if close else ""

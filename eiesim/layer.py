@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from eiesim.compress.share import nearest_code, share_weights
 from eiesim.errors import EieError
+from eiesim.weight_sharing import nearest_code, share_weights
 
 ACTIVATIONS = ("relu", "none")
 MAX_CODES = 256

@@ -1,6 +1,6 @@
-"""Results: counters, the figures derived from them (spec/machine.md, "Derived figures"), and their JSON.
+"""Results of a simulation: each layer's outputs, cycles, counters and metrics, and the result JSON.
 
-Over a batch, plain figures are means over the inputs, ratios are formed from summed counters, and
+Over a batch, plain metrics are means over the inputs, ratios are formed from summed counters, and
 `max_occupancy` is the largest; `per_input` has every input's own.
 """
 
@@ -12,143 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim import __version__
+from eiesim._version import __version__
 from eiesim.config import MachineConfig
+from eiesim.counters import COUNTERS, Counters, Metrics, PerPe, Run, mean
 from eiesim.energy.record import Energy, EnergyModel, add_up
-from eiesim.engines.job import PerPe, Run
 
 FORMAT = "eiesim-result/1"
-
-
-@dataclass(frozen=True)
-class Counters:
-    """Counters of spec/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
-
-    broadcasts: float
-    scan_bubbles: float
-    broadcast_stalls: float
-    pointer_reads: float
-    empty_columns: float
-    spmat_row_reads: float
-    entries: float
-    padding_entries: float
-    macs: float
-    bypasses: float
-    queue_pushes: float
-    queue_pops: float
-    max_occupancy: float
-    accumulator_reads: float
-    accumulator_writes: float
-    busy_real: float
-    busy_padding: float
-    busy_empty: float
-    starved: float
-
-    @classmethod
-    def of(cls, run: Run) -> "Counters":
-        """One input's counters, whole numbers."""
-        scan = {name: int(getattr(run, name)) for name in ("broadcasts", "scan_bubbles", "broadcast_stalls")}
-        sums = {part.name: int(getattr(run.per_pe, part.name).sum()) for part in fields(PerPe)}
-        return cls(**{**scan, **sums, "max_occupancy": int(run.per_pe.max_occupancy.max())})
-
-
-COUNTERS = tuple(part.name for part in fields(Counters))
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What one or more runs of a layer add up to, and what follows from it. cycles, counters: sums over `runs` runs.
-
-    A ratio with nothing below the line is 0.
-    """
-
-    runs: int
-    cycles: int
-    scan_last: int
-    counters: Counters
-    dense_macs: int
-    config: MachineConfig
-
-    def _us(self, cycles: float) -> float:
-        return cycles / self.config.clock_mhz / self.runs
-
-    @property
-    def time_us(self) -> float:
-        """Mean time of a run: cycles / clock."""
-        return self._us(self.cycles)
-
-    @property
-    def theoretical_us(self) -> float:
-        """Mean time with perfect load balance, padding included: entries / PEs / clock (Table IV, "theoretical")."""
-        return self._us(self.counters.entries / self.config.pes)
-
-    @property
-    def load_balance(self) -> float:
-        """Share of PE-cycles that walk an entry (Fig. 13)."""
-        return _ratio(self.counters.entries, self.cycles * self.config.pes)
-
-    @property
-    def alu_efficiency(self) -> float:
-        """Share of PE-cycles that do a real multiply-accumulate."""
-        return _ratio(self.counters.macs, self.cycles * self.config.pes)
-
-    @property
-    def real_work(self) -> float:
-        """Share of entries that are not padding (Fig. 12)."""
-        return _ratio(self.counters.macs, self.counters.entries)
-
-    @property
-    def gops(self) -> float:
-        """Operations really done, two a multiply-accumulate, in 10**9 a second."""
-        return _ratio(2 * self.counters.macs / self.runs, self.time_us * 1e3)
-
-    @property
-    def dense_equivalent_gops(self) -> float:
-        """What a dense machine would have to do to be as fast, in 10**9 operations a second."""
-        return _ratio(2 * self.dense_macs, self.time_us * 1e3)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The layer's figures under the result JSON's keys; means where there is more than one run."""
-        counters = {name: getattr(self.counters, name) for name in COUNTERS}
-        means = {n: value if n == "max_occupancy" else _mean(value, self.runs) for n, value in counters.items()}
-        names = (
-            "time_us",
-            "theoretical_us",
-            "load_balance",
-            "alu_efficiency",
-            "real_work",
-            "gops",
-            "dense_equivalent_gops",
-        )
-        derived = {name: getattr(self, name) for name in names}
-        return {
-            "cycles": _mean(self.cycles, self.runs),
-            "scan_last": _mean(self.scan_last, self.runs),
-            "counters": means,
-            **derived,
-        }
-
-
-def _ratio(above: float, below: float) -> float:
-    return above / below if below else 0.0
-
-
-def _mean(total: float, runs: int) -> float:
-    return total if runs == 1 else total / runs
-
-
-def _add_up(runs: Sequence[Run], dense_macs: int, config: MachineConfig) -> Figures:
-    every = [Counters.of(run) for run in runs]
-    sums = {name: sum(getattr(counters, name) for counters in every) for name in COUNTERS}
-    sums["max_occupancy"] = max(counters.max_occupancy for counters in every)
-    return Figures(
-        runs=len(runs),
-        cycles=sum(int(run.cycles) for run in runs),  # without the JIT, kernels give numpy's whole numbers
-        scan_last=sum(int(run.scan_last) for run in runs),
-        counters=Counters(**sums),
-        dense_macs=dense_macs,
-        config=config,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +27,7 @@ class LayerResult:
     runs: one an input. batched: whether the activations came as a batch, (batch, cols).
     outputs: float32[rows] or [batch, rows] (float64 under fixed32), after the activation; None for timing only.
     fraction_bits: what fixed point used, by tensor; empty under float32.
+    exceeded: one line for each memory of the machine that the layer exceeds, beginning with the memory's name.
     energy_model: what `energy` comes from; None where no model covers the machine, and `no_energy` says why.
     """
 
@@ -171,52 +41,57 @@ class LayerResult:
     batched: bool
     outputs: npt.NDArray[Any] | None
     fraction_bits: dict[str, int]
-    warnings: tuple[str, ...]
+    exceeded: tuple[str, ...]
     energy_model: EnergyModel | None = None
     no_energy: str = ""
 
     @cached_property
-    def figures(self) -> Figures:
+    def metrics(self) -> Metrics:
         """All inputs added up."""
-        return _add_up(self.runs, self.rows * self.cols, self.config)
+        return Metrics.of(self.runs, self.rows * self.cols, self.config)
 
     @cached_property
-    def per_input(self) -> tuple[Figures, ...]:
-        """Each input's own figures."""
-        return tuple(_add_up([run], self.rows * self.cols, self.config) for run in self.runs)
+    def per_input(self) -> tuple[Metrics, ...]:
+        """Each input's own metrics."""
+        return tuple(Metrics.of([run], self.rows * self.cols, self.config) for run in self.runs)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is amiss, one line each: memories exceeded, and why there is no energy."""
+        return (*self.exceeded, *([self.no_energy] if self.no_energy else []))
 
     @property
     def cycles(self) -> float:
         """Cycles until the last result is written; the mean over a batch."""
-        return _mean(self.figures.cycles, len(self.runs))
+        return mean(self.metrics.cycles, len(self.runs))
 
     @property
     def scan_last(self) -> float:
         """The cycle in which the scan ends; the mean over a batch."""
-        return _mean(self.figures.scan_last, len(self.runs))
+        return mean(self.metrics.scan_last, len(self.runs))
 
     @property
     def time_us(self) -> float:
         """Time in microseconds; the mean over a batch."""
-        return self.figures.time_us
+        return self.metrics.time_us
 
     @cached_property
     def energy(self) -> Energy | None:
         """Energy by module; the mean over a batch. None where `no_energy` says why."""
-        return self._energy_of(self.figures)
+        return self._energy_of(self.metrics)
 
-    def _energy_of(self, figures: Figures) -> Energy | None:
-        return None if self.energy_model is None else self.energy_model.spent(figures, self.rows, self.cols)
+    def _energy_of(self, metrics: Metrics) -> Energy | None:
+        return None if self.energy_model is None else self.energy_model.estimate(metrics, self.rows, self.cols)
 
     @cached_property
     def energy_per_input(self) -> tuple[Energy | None, ...]:
         """Each input's own energy."""
-        return tuple(self._energy_of(figures) for figures in self.per_input)
+        return tuple(self._energy_of(metrics) for metrics in self.per_input)
 
     @cached_property
     def counters(self) -> Counters:
         """Counters summed over PEs; means over a batch, `max_occupancy` the largest."""
-        return Counters(**self.figures.to_dict()["counters"])
+        return Counters(**self.metrics.to_dict()["counters"])
 
     @cached_property
     def per_pe(self) -> PerPe:
@@ -227,13 +102,12 @@ class LayerResult:
     def to_dict(self) -> dict[str, Any]:
         """This layer's part of the result JSON."""
         head = {"name": self.name, "rows": self.rows, "cols": self.cols, "nnz": self.nnz, "pes": self.config.pes}
-        warnings = [*self.warnings, *([self.no_energy] if self.no_energy else [])]
-        tail = {"warnings": warnings, "fraction_bits": dict(self.fraction_bits)}
+        tail = {"warnings": list(self.warnings), "fraction_bits": dict(self.fraction_bits)}
         batch = {}
         if self.batched:
             inputs = zip(self.per_input, self.energy_per_input, strict=True)
-            batch["batch"] = _by_key([{**figures.to_dict(), **_energy_dict(energy)} for figures, energy in inputs])
-        return {**head, **self.figures.to_dict(), **_energy_dict(self.energy), **tail, **batch}
+            batch["batch"] = _by_key([{**metrics.to_dict(), **_energy_dict(energy)} for metrics, energy in inputs])
+        return {**head, **self.metrics.to_dict(), **_energy_dict(self.energy), **tail, **batch}
 
 
 def _energy_dict(energy: Energy | None) -> dict[str, Any]:
@@ -293,8 +167,9 @@ class Result:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """All layers' warnings, each with its layer's name."""
-        return tuple(f"{layer.name}: {warning}" for layer in self.layers for warning in layer.warnings)
+        """Memories that layers exceed, each with its layer's name; and why there is no energy, once."""
+        exceeded = [f"{layer.name}: {line}" for layer in self.layers for line in layer.exceeded]
+        return (*exceeded, *dict.fromkeys(layer.no_energy for layer in self.layers if layer.no_energy))
 
     def to_dict(self) -> dict[str, Any]:
         """The result JSON as a dictionary (spec/formats.md)."""
@@ -305,8 +180,8 @@ class Result:
         if self.layers[0].batched:
             per_input = list(zip(*(layer.per_input for layer in self.layers), strict=True))
             total["batch"] = {
-                "cycles": [sum(figures.cycles for figures in one) for one in per_input],
-                "time_us": [sum(figures.time_us for figures in one) for one in per_input],
+                "cycles": [sum(metrics.cycles for metrics in one) for one in per_input],
+                "time_us": [sum(metrics.time_us for metrics in one) for one in per_input],
             }
             if energy is not None:
                 energies = zip(*(layer.energy_per_input for layer in self.layers), strict=True)

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from eiesim import capacity
 from eiesim.arithmetic import Each, prepare
 from eiesim.config import MachineConfig
+from eiesim.counters import Run
 from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
-from eiesim.engines.job import Job, Run
 from eiesim.errors import EieError
+from eiesim.job import Job
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.result import LayerResult, Result
 
@@ -173,5 +174,5 @@ def _simulate_layer(
         batched=batched,
         outputs=real,
         fraction_bits=operands.fraction_bits,
-        warnings=capacity.warnings(interleaved, config),
+        exceeded=capacity.exceeded(interleaved, config),
     )

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, did_you_mean
 from eiesim.layer import CompressedLayer
+from eiesim.paper import source
 
 
 @dataclass(frozen=True)
-class Workload:
+class Benchmark:
     """A row of Table III: sizes, and densities as shares of 1."""
 
     name: str
@@ -23,25 +24,31 @@ class Workload:
     rows: int
     weight_density: float
     activation_density: float
-    from_network: str
+    network: str
 
 
-def _table(*rows: tuple[str, int, int, float, float, str]) -> Mapping[str, Workload]:
-    return {name: Workload(name, cols, out, w / 100, a / 100, of) for name, cols, out, w, a, of in rows}
+def _benchmark(row: Mapping[str, str]) -> Benchmark:
+    return Benchmark(
+        name=row["layer"],
+        cols=int(row["inputs"]),
+        rows=int(row["outputs"]),
+        weight_density=float(row["weight_density_pct"]) / 100,
+        activation_density=float(row["activation_density_pct"]) / 100,
+        network=row["network"],
+    )
 
 
-TABLE_III = _table(
-    ("Alex-6", 9216, 4096, 9, 35.1, "AlexNet fc6"),
-    ("Alex-7", 4096, 4096, 9, 35.3, "AlexNet fc7"),
-    ("Alex-8", 4096, 1000, 25, 37.5, "AlexNet fc8"),
-    ("VGG-6", 25088, 4096, 4, 18.3, "VGG-16 fc6"),
-    ("VGG-7", 4096, 4096, 4, 37.5, "VGG-16 fc7"),
-    ("VGG-8", 4096, 1000, 23, 41.1, "VGG-16 fc8"),
-    ("NT-We", 4096, 600, 10, 100, "NeuralTalk word embedding"),
-    ("NT-Wd", 600, 8791, 11, 100, "NeuralTalk word decoder"),
-    ("NT-LSTM", 1201, 2400, 10, 100, "NeuralTalk LSTM"),
-)
-"""EIE Table III: W% and A%; FLOP% follows from them."""
+TABLE_III: Mapping[str, Benchmark] = {row["layer"]: _benchmark(row) for row in source.read("eie_table3_layers.csv")}
+"""The nine benchmark layers of EIE Table III, in the paper's order."""
+
+
+def benchmark_named(name: str) -> Benchmark:
+    """A row of Table III. Raises EieError for a name that is not there, and says which are."""
+    if name not in TABLE_III:
+        raise EieError(
+            f"no Table III layer is called '{name}'; there are: {', '.join(TABLE_III)}{did_you_mean(name, TABLE_III)}"
+        )
+    return TABLE_III[name]
 
 
 LEAST_VARIATION = 1e-6
@@ -64,9 +71,7 @@ def workload(
     of columns, gamma-distributed; 0 is uniform. NeuralTalk's inputs are all ones, unless a density is given.
     Values are random: the timing does not depend on them. The same arguments give the same layer.
     """
-    if name not in TABLE_III:
-        raise EieError(f"no Table III layer is called '{name}'; there are: {', '.join(TABLE_III)}")
-    chosen = TABLE_III[name]
+    chosen = benchmark_named(name)
     weight_rng, value_rng, input_rng = np.random.default_rng([seed, list(TABLE_III).index(name)]).spawn(3)
     kept = chosen.weight_density if density is None else density
     indptr, indices = bernoulli_columns(chosen.rows, chosen.cols, kept, variation, weight_rng)
@@ -108,7 +113,7 @@ def bernoulli_columns(
     counts: list[npt.NDArray[np.int64]] = []
     for start in range(0, cols, step):
         factor = column_factor[start : start + step]
-        # More than are wanted, evenly; of these each stays with its own share.
+        # Draw at the highest probability, then thin.
         highest = min(1.0, density * float(row_factor.max()) * float(factor.max()))
         columns, indices = np.divmod(_bernoulli_places(rows * len(factor), highest, rng), rows)
         probability = np.minimum(density * row_factor[indices] * factor[columns], 1.0)

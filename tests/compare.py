@@ -8,7 +8,7 @@ from eiesim import CompressedLayer, EieError, MachineConfig
 from eiesim.arithmetic import prepare
 from eiesim.encoding import interleave
 from eiesim.engines import clocked, event, recurrence
-from eiesim.engines.job import Job
+from eiesim.job import Job
 
 from .oracle import encode, golden, timing
 

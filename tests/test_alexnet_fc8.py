@@ -94,7 +94,7 @@ def test_the_authors_simulator_as_an_event_model(fc8, float32_sums):
 
 def test_the_time_printed_in_table_iv(fc8):
     result = eiesim.simulate(*fc8, eiesim.preset("isca16-simulator"))
-    assert (round(result.time_us, 1), round(result.layers[0].figures.theoretical_us, 1)) == (9.9, 8.9)
+    assert (round(result.time_us, 1), round(result.layers[0].metrics.theoretical_us, 1)) == (9.9, 8.9)
 
 
 @pytest.mark.parametrize("depth", CYCLES)

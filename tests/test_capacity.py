@@ -80,11 +80,11 @@ def test_warnings_name_what_is_exceeded_and_nothing_else() -> None:
     layer = empty_layer(100, 70, bias=False)
     config = eiesim.MachineConfig(pes=1)
     interleaved = eiesim.interleave(layer, 1, 4)
-    assert capacity.warnings(interleaved, config) == ("register_file: needs 100 activations a PE, holds 64",)
-    assert capacity.warnings(eiesim.interleave(layer, 2, 4), config.replace(pes=2)) == ()
+    assert capacity.exceeded(interleaved, config) == ("register_file: needs 100 activations a PE, holds 64",)
+    assert capacity.exceeded(eiesim.interleave(layer, 2, 4), config.replace(pes=2)) == ()
     tight = config.replace(pointer_bytes=2 * 70)  # 71 pointers do not fit into 70
-    assert [line.split(":")[0] for line in capacity.warnings(interleaved, tight)] == ["pointer_sram", "register_file"]
-    assert [line.split(":")[0] for line in capacity.warnings(interleaved, config.replace(pointer_bytes=2 * 71))] == [
+    assert [line.split(":")[0] for line in capacity.exceeded(interleaved, tight)] == ["pointer_sram", "register_file"]
+    assert [line.split(":")[0] for line in capacity.exceeded(interleaved, config.replace(pointer_bytes=2 * 71))] == [
         "register_file"
     ]
 
@@ -99,7 +99,7 @@ def test_a_result_carries_the_warnings_and_runs_all_the_same() -> None:
 def test_vgg_6_does_not_fit() -> None:
     layer, _ = eiesim.workload("VGG-6")
     config = eiesim.MachineConfig()
-    lines = capacity.warnings(eiesim.interleave(layer), config)
+    lines = capacity.exceeded(eiesim.interleave(layer), config)
     assert "pointer_sram: needs 25,089 pointers a PE, holds 16,384" in lines
     assert any(line.startswith("pointer_range") for line in lines)
     assert not any(line.startswith("spmat_sram") for line in lines)

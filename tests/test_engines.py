@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import eiesim
 from eiesim.arithmetic import prepare
 from eiesim.encoding import interleave
-from eiesim.engines.job import Job
+from eiesim.job import Job
 
 from . import strategies
 from .compare import ENGINES, broken_laws, case, differences, runs

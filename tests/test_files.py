@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eiesim
-from eiesim.files import atomic, npz
+from eiesim._io import atomic
+from eiesim.files import npz
 from tests.cases import SHARED, any_layer, cli, random_layer, same_layer
 
 # --- layer files -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 
 from eiesim.arithmetic import prepare
 from eiesim.encoding import interleave
-from eiesim.engines.job import Job
+from eiesim.job import Job
 from eiesim.machine import clock
 
 from .agree import random_case

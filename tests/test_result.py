@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eiesim
-from eiesim.engines.job import PerPe
+from eiesim.counters import PerPe
 from tests.cases import random_layer
 
 CONFIG = eiesim.MachineConfig(pes=4, queue_depth=2, clock_mhz=500, arithmetic="float32")

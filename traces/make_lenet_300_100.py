@@ -18,11 +18,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from eiesim.accuracy import ARITHMETICS, accuracies
-from eiesim.compress.dense import DenseLayer
-from eiesim.compress.statistics import Statistics, statistics, total
-from eiesim.compress.train import Examples, Settings, fine_tune_centroids, prune_and_retrain, train, untrained
-from eiesim.files.atomic import writing
+from eiesim._io.atomic import writing
+from eiesim.compression.statistics import Statistics, statistics, total
+from eiesim.compression.train import Examples, Settings, fine_tune_centroids, prune_and_retrain, train, untrained
+from eiesim.dense import DenseLayer
+from eiesim.evaluation import ARITHMETICS, accuracies
 from eiesim.files.network import INPUTS, LABELS, write_network
 from eiesim.files.npz import save, save_array
 from eiesim.layer import CompressedLayer

@@ -14,24 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from eiesim.baselines.records import Machine, Measured, Measurement, load_measured, save_measured
-from eiesim.energy.tables import constant
+from eiesim.baselines.measurements import Host, Measured, Measurement, load_measured, save_measured
 from eiesim.errors import EieError
 from eiesim.files import npz
+from eiesim.inputs import Workload
 from eiesim.layer import CompressedLayer
+from eiesim.paper.source import constant
 
 HIDDEN_FROM_WORKER = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 BATCHES = (1, 64)
 
-Case = tuple[CompressedLayer, npt.NDArray[np.float32]]
-"""A layer and an input, float32[cols]."""
-
 
 def measure(
-    cases: Sequence[Case],
+    workloads: Sequence[Workload],
     path: str | Path | None = None,
     *,
     again: bool = False,
@@ -39,15 +34,16 @@ def measure(
     gpu_tdp_w: float | None = None,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Measured:
-    """Measure each case, or take it from the file at `path` where it stands there already, and keep the file.
+    """Measure each workload, or take it from the file at `path` where it stands there already, and keep the file.
 
+    workloads: with one input each, float32[cols].
     again: measure even what the file has. cpu_tdp_w, gpu_tdp_w: what energy is estimated from where no counter can
     be read; None is `default_cpu_power_w` (and no GPU estimate: its rows are then left out).
     progress: called with 1 after each layer. Raises EieError for a malformed file or when the worker fails.
     """
     known = load_measured(path) if path is not None and Path(path).exists() and not again else None
-    missing = [case for case in cases if known is None or not _has(known, case[0])]
-    progress(len(cases) - len(missing))
+    missing = [one for one in workloads if known is None or not _has(known, one.layer)]
+    progress(len(workloads) - len(missing))
     if not missing:
         assert known is not None
         return known
@@ -57,7 +53,7 @@ def measure(
     if known is not None:
         if known.machine != machine:
             raise EieError(f"{path}: was measured on another machine ({known.machine.cpu}); measure again or elsewhere")
-        names = {layer.name for layer, _ in missing}
+        names = {one.layer.name for one in missing}
         kept = tuple(one for one in known.measurements if one.layer not in names)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     measured = Measured(machine=machine, when=when, load_average=load_average, measurements=(*kept, *found))
@@ -77,16 +73,16 @@ def default_cpu_power_w(threads: int) -> float:
 
 
 def _run_worker(
-    cases: Sequence[Case], cpu_tdp_w: float | None, gpu_tdp_w: float | None, progress: Callable[[int], object]
-) -> tuple[Machine, list[Measurement]]:
+    workloads: Sequence[Workload], cpu_tdp_w: float | None, gpu_tdp_w: float | None, progress: Callable[[int], object]
+) -> tuple[Host, list[Measurement]]:
     environment = {key: value for key, value in os.environ.items() if key not in HIDDEN_FROM_WORKER}
     found: list[Measurement] = []
-    machine: Machine | None = None
+    machine: Host | None = None
     with tempfile.TemporaryDirectory(prefix="eiesim-") as folder:
-        for k, (layer, activations) in enumerate(cases):
-            npz.save(layer, Path(folder) / f"{k}.npz")
-            npz.save_array(activations, Path(folder) / f"{k}.npy")
-        command = [sys.executable, "-m", "eiesim.baselines.worker", folder, str(len(cases))]
+        for k, one in enumerate(workloads):
+            npz.save(one.layer, Path(folder) / f"{k}.npz")
+            npz.save_array(one.activations, Path(folder) / f"{k}.npy")
+        command = [sys.executable, "-m", "eiesim.baselines.worker", folder, str(len(workloads))]
         with (
             tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, env=environment, text=True) as worker,
@@ -96,9 +92,9 @@ def _run_worker(
                 for line in worker.stdout:
                     said = json.loads(line)
                     if "machine" in said:
-                        machine = Machine(**said["machine"])
+                        machine = Host(**said["machine"])
                     else:
-                        layer = cases[said["case"]][0]
+                        layer = workloads[said["case"]].layer
                         rows = (_measurement(layer, row, cpu_tdp_w, gpu_tdp_w) for row in said["rows"])
                         found += [row for row in rows if row is not None]
                         progress(1)

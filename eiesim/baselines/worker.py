@@ -21,8 +21,8 @@ import numpy.typing as npt
 import scipy
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from eiesim.baselines.counters import EnergyCounter, nvml, rapl
 from eiesim.baselines.measured import BATCHES
+from eiesim.baselines.meters import EnergyMeter, nvml, rapl
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer
 
@@ -117,7 +117,7 @@ def _cuda_torch() -> Any:
     return torch if torch.cuda.is_available() else None
 
 
-def _measure(call: Callable[[], object], batch: int, counter: EnergyCounter | None) -> dict[str, Any]:
+def _measure(call: Callable[[], object], batch: int, counter: EnergyMeter | None) -> dict[str, Any]:
     """Median time and, with a counter, mean energy of a frame: warmed, then repeated until the budget is used."""
     for _ in range(WARM_RUNS):
         call()

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eiesim import __version__
+from eiesim._version import __version__
 from eiesim.errors import EieError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from eiesim.config import MachineConfig
-    from eiesim.sources import Synthesis
+    from eiesim.inputs import Synthesis
 
 app = typer.Typer(
     help="Simulate EIE, the sparse neural-network accelerator (Han et al., ISCA 2016), cycle by cycle.",
@@ -79,7 +79,7 @@ def machine(config: str | None, settings: list[str] | None, named: dict[str, int
 
 def synthesis(seed: int, density: float | None, activation_density: float | None, variation: float) -> "Synthesis":
     """How table3: layers are made."""
-    from eiesim.sources import Synthesis
+    from eiesim.inputs import Synthesis
 
     return Synthesis(seed, density, activation_density, variation)
 
@@ -107,7 +107,7 @@ def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
 
 def check_targets(*targets: Path | str | None) -> None:
     """Refuse files that could not be written, before the work is done; None and `-` are none."""
-    from eiesim.files.atomic import check_target
+    from eiesim._io.atomic import check_target
 
     for target in targets:
         if target is not None and str(target) != "-":
@@ -116,7 +116,7 @@ def check_targets(*targets: Path | str | None) -> None:
 
 def write_text(text: str, target: str) -> None:
     """Write text to a file, whole or not at all, or to standard output for `-`."""
-    from eiesim.files.atomic import writing
+    from eiesim._io.atomic import writing
 
     if target == "-":
         try:

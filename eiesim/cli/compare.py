@@ -75,14 +75,16 @@ def compare(
     eiesim compare fc1.npz --input x.npy --baselines measured -o out/
     """
     from eiesim.baselines.measured import measure
-    from eiesim.baselines.published import headlines, inconsistencies
+    from eiesim.comparison import terminal as tables
+    from eiesim.comparison.files import write_tables
+    from eiesim.comparison.rows import compare as compare_layers
     from eiesim.energy.check import against_table2
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
-    from eiesim.sources import open_cases
-    from eiesim.study.compare import compare as compare_layers
-    from eiesim.study.compare_files import write_tables
-    from eiesim.view import compare_tables as tables
+    from eiesim.inputs import TABLE_III as PREFIX
+    from eiesim.inputs import open_workloads
+    from eiesim.paper.speedups import headlines, inconsistencies
+    from eiesim.workloads import TABLE_III
 
     wanted = [name.strip() for name in baselines.split(",")]
     unknown = next((name for name in wanted if name not in BASELINES), None)
@@ -91,21 +93,24 @@ def compare(
     configured = machine(config, settings, {"pes": pes})
     made = synthesis(seed, density, activation_density, variation)
     activations = None if input is None else npz.load_inputs(input)
-    cases = open_cases(layers or [], activations, rows, made)
+    names = [f"{PREFIX}{name}" if name in TABLE_III else name for name in layers or TABLE_III]
+    fed = [] if activations is None else [activations]
+    makers = open_workloads(names, fed, [seed], [variation], density, activation_density, rows)
+    workloads = [make() for make in makers]
     table = None if energy_table is None else load_energy_table(energy_table)
     measured = None
     options = {"energy": energy_model, "energy_table": table, "synthesis": made}
     if "measured" in wanted:
         # Before measuring for a minute, see that the rest can be done.
-        compare_layers(cases[:1], configured, with_published=False, **options)  # type: ignore[arg-type]
+        compare_layers(workloads[:1], configured, with_published=False, **options)  # type: ignore[arg-type]
         kept = measured_file or _made(out) / "measured.json"
-        with progress("layers measured", len(cases)) as advance:
-            measured = measure(cases, kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance)
+        with progress("layers measured", len(workloads)) as advance:
+            measured = measure(workloads, kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance)
     published = "published" in wanted
-    comparison = compare_layers(cases, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
+    comparison = compare_layers(workloads, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
     written = write_tables(comparison, _made(out))
     if plots:
-        from eiesim.view.plots import write_plots
+        from eiesim.comparison.plots import write_plots
 
         written += write_plots(comparison, out)
     terminal = console()

@@ -10,7 +10,7 @@ from eiesim.cli.app import ConfigFile, Pes, Settings, app, console, machine, pro
 from eiesim.errors import EieError
 
 if TYPE_CHECKING:
-    from eiesim.compress.dense import DenseLayer
+    from eiesim.dense import DenseLayer
     from eiesim.files.network import Network
 
 
@@ -50,8 +50,8 @@ def compress(
     eiesim compress model.onnx -o net --density 0.1 --calibration inputs.npy
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
-    from eiesim.compress import pipeline
-    from eiesim.view.compression import statistics_tables
+    from eiesim.compression import pipeline
+    from eiesim.compression.terminal import statistics_tables
 
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
@@ -98,12 +98,11 @@ def accuracy(
     ] = None,
 ) -> None:
     """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8."""
-    from eiesim.accuracy import ARITHMETICS, Layers, accuracies, check_labels
-    from eiesim.compress.dense import to_codes
-    from eiesim.compress.prune import Mask
+    from eiesim.compression.terminal import accuracy_table
+    from eiesim.dense import Mask, to_codes
+    from eiesim.evaluation import ARITHMETICS, Layers, accuracies, check_labels
     from eiesim.files import network as networks
     from eiesim.files import npz
-    from eiesim.view.compression import accuracy_table
 
     configured = machine(config, settings, {"pes": pes})
     found = networks.load_network(network)
@@ -172,7 +171,7 @@ def _model_of(folder: Path, network: "Network") -> Path | None:
 
 def _matching(path: Path, network: "Network") -> "tuple[DenseLayer, ...]":
     """The layers of a model file, which must have the network's shapes in the network's order."""
-    from eiesim.compress.pipeline import load_model
+    from eiesim.compression.pipeline import load_model
 
     model, _ = load_model(path)
     shapes = [layer.weights.shape for layer in model.layers]

@@ -30,14 +30,15 @@ def reproduce(
     eiesim reproduce --quick
     eiesim reproduce -o reproduction --dump AlexNet-FC8
     """
-    from eiesim.files.atomic import check_target, writing
-    from eiesim.study import reproduce as study
-    from eiesim.view.report import load_pictures, report
-    from eiesim.view.reproduce_plots import drawings, write_figures
-    from eiesim.view.reproduce_tables import claims_table, times_markdown, times_table
+    from eiesim._io.atomic import check_target, writing
+    from eiesim.reproduction import simulations
+    from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
+    from eiesim.reproduction.page import load_pictures, report
+    from eiesim.reproduction.plots import drawings, write_figures
+    from eiesim.reproduction.terminal import claims_table, times_markdown, times_table
 
-    extent = study.QUICK if quick else study.FULL
-    planned = study.plans(extent, dump)
+    extent = simulations.QUICK if quick else simulations.FULL
+    planned = simulations.plans(extent, dump)
     for folder in (out, out / "tables", out / "figures"):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -45,10 +46,10 @@ def reproduce(
             raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
     check_target(out / "report.html")
     with progress("runs", sum(one.runs for one in planned)) as advance:
-        runs = study.run(planned, extent, out, jobs=jobs, observer=lambda new, known: advance(new + known))
-    found = study.conclude(runs, study.lenet_accuracies())
-    tables = study.write_tables(found, out / "tables")
-    write_text(times_markdown(found.exhibit("table_4")), str(out / "tables" / "table_4.md"))
+        runs = simulations.run(planned, extent, out, jobs=jobs, observer=lambda new, known: advance(new + known))
+    found = conclude(runs, lenet_accuracies())
+    tables = write_tables(found, out / "tables")
+    write_text(times_markdown(found.item("table_4")), str(out / "tables" / "table_4.md"))
     pictures = []
     with progress("pictures", len(drawings(found))) as advance:
         for path in write_figures(found, out / "figures"):
@@ -59,7 +60,7 @@ def reproduce(
         file.write(page.encode())
     terminal = console()
     if not quiet:
-        terminal.print(times_table(found.exhibit("table_4")))
+        terminal.print(times_table(found.item("table_4")))
         terminal.print(claims_table(found.claims))
         for line in found.text:
             terminal.print(line, highlight=False, markup=False)

@@ -26,7 +26,7 @@ from eiesim.cli.app import (
     synthesis,
     write_text,
 )
-from eiesim.errors import EieError
+from eiesim.errors import EieError, NoInputError
 
 
 @app.command()
@@ -74,33 +74,34 @@ def run(
     eiesim run net/ -i x.npy --pes 256 --json -   a network folder; JSON on standard output
     eiesim run traces/lenet-300-100               a network with its own inputs.npy and labels.npy
     """
-    from eiesim.accuracy import accuracy, check_labels
+    from eiesim._io.atomic import writing
     from eiesim.energy.events import load_energy_table
+    from eiesim.evaluation import accuracy, check_labels
     from eiesim.files import npz
-    from eiesim.files.atomic import writing
+    from eiesim.inputs import open_model
     from eiesim.simulation import simulate
-    from eiesim.sources import open_sources
-    from eiesim.view.tables import result_table
+    from eiesim.view.terminal import result_table
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
     check_targets(output, json)
     configured = machine(config, settings, named)
-    source = open_sources(layers, rows, synthesis(seed, density, activation_density, variation))
-    activations = source.activations if input is None else npz.load_inputs(input)
+    model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
+    activations = model.activations if input is None else npz.load_inputs(input)
     if activations is None:
-        raise EieError(f"{layers[0]} brings no activations; give some with --input FILE.npy")
-    source.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
+        raise NoInputError(layers[0])
+    model.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
     table = None if energy_table is None else load_energy_table(energy_table)
     inputs = len(activations) if activations.ndim == 2 else 1
-    classes = npz.load_labels(labels) if labels is not None else source.labels if input is None else None
+    classes = npz.load_labels(labels) if labels is not None else model.labels if input is None else None
     if classes is not None:
-        check_labels(classes, inputs, source.layers[-1].rows)
-    with progress("inputs", inputs * len(source.layers)) as advance:
+        check_labels(classes, inputs, model.layers[-1].rows)
+    with progress("inputs", inputs * len(model.layers)) as advance:
         result = simulate(
-            source.layers, activations, configured, engine, energy=energy_model, energy_table=table, progress=advance
+            model.layers, activations, configured, engine, energy=energy_model, energy_table=table, progress=advance
         )
-    if strict and result.warnings:
-        raise EieError(f"--strict: {'; '.join(result.warnings)}")
+    exceeded = [f"{layer.name}: {line}" for layer in result.layers for line in layer.exceeded]
+    if strict and exceeded:
+        raise EieError(f"--strict: {'; '.join(exceeded)}")
     recognised = None
     if classes is not None and result.outputs is not None:
         recognised = accuracy(result.outputs, classes)
@@ -116,7 +117,7 @@ def run(
         terminal.print(result_table(result))
     if recognised is not None and not quiet:
         terminal.print(f"accuracy: {recognised:.2%} of {inputs:,} inputs", highlight=False)
-    for warning in (*result.warnings, *filter(None, [result.layers[0].no_energy])):
+    for warning in result.warnings:
         terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -134,12 +135,12 @@ def inspect(
     """Show a layer: sizes, density, entries and padding a PE, and what fits where."""
     from eiesim import capacity
     from eiesim.encoding import interleave
-    from eiesim.sources import open_sources
-    from eiesim.view.tables import layer_table
+    from eiesim.inputs import open_model
+    from eiesim.view.terminal import layer_table
 
     configured = machine(config, settings, {"pes": pes})
     terminal = console(stderr=False)
-    for layer in open_sources(layers, rows, synthesis(seed, density, None, variation)).layers:
+    for layer in open_model(layers, rows, synthesis(seed, density, None, variation)).layers:
         interleaved = interleave(layer, configured.pes, configured.index_bits)
         for table in layer_table(interleaved, capacity.needs(interleaved, configured)):
             terminal.print(table)
@@ -148,7 +149,7 @@ def inspect(
 @app.command(name="layers")
 def list_layers() -> None:
     """List the nine benchmark layers of EIE Table III."""
-    from eiesim.view.tables import workloads_table
+    from eiesim.view.terminal import workloads_table
     from eiesim.workloads import TABLE_III
 
     console(stderr=False).print(workloads_table(list(TABLE_III.values())))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eiesim import __version__
+from eiesim._version import __version__
 from eiesim.cli.app import (
     ActivationDensity,
     ConfigFile,
@@ -25,25 +25,25 @@ from eiesim.cli.app import (
     write_text,
 )
 from eiesim.errors import EieError
-from eiesim.study.ranges import parse_axis, parse_values, parse_whole
+from eiesim.sweeps.values import parse_axis, parse_values, parse_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from eiesim.study.sweep import Plan
+    from eiesim.sweeps.run import Plan
 
 
 def _columns(wanted: bool) -> None:
     if wanted:
         from rich.table import Table
 
-        from eiesim.study import table
+        from eiesim.sweeps.row import meanings
 
         shown = Table(title="Columns of the sweep table", title_justify="left", title_style="")
         shown.add_column("column", no_wrap=True)
         shown.add_column("meaning")
-        for column in table.columns():
-            shown.add_row(column, table.meaning(column))
+        for column, meaning in meanings().items():
+            shown.add_row(column, meaning)
         console(stderr=False).print(shown)
         raise typer.Exit
 
@@ -116,7 +116,7 @@ def sweep(
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
     from eiesim.files import npz
-    from eiesim.study.sweep import collect, plan
+    from eiesim.sweeps.run import collect, plan
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
     swept: dict[str, list[Any]] = {key: parse_values(text) for key, text in named.items() if text is not None}
@@ -150,7 +150,7 @@ def sweep(
     if not quiet:
         terminal.print(f"{len(rows_):,} rows in {output}", highlight=False, markup=False)
     if plot is not None:
-        from eiesim.view.sweep_plots import draw
+        from eiesim.sweeps.plots import draw
 
         drawn = draw(rows_, plot, accuracies)
         for path in drawn:
@@ -218,7 +218,7 @@ def _accuracies(texts: list[str] | None) -> dict[str, float]:
 
 
 def _write_parquet(rows: "pd.DataFrame", path: Path) -> None:
-    from eiesim.files.atomic import writing
+    from eiesim._io.atomic import writing
 
     with writing(path) as file:
         rows.to_parquet(file, index=False, engine="pyarrow")
@@ -260,17 +260,17 @@ def balance(
 
     import numpy as np
 
+    from eiesim.balancing import study
+    from eiesim.balancing.terminal import balance_table
     from eiesim.files import npz
-    from eiesim.study import balance as study
-    from eiesim.study.subjects import recipes
-    from eiesim.view.balance_table import balance_table
+    from eiesim.inputs import open_workloads
 
     configured = machine(config, settings, {"pes": pes})
     inputs = [] if input is None else [npz.load_inputs(input)]
     found = []
-    for recipe in recipes(layers, inputs, [seed], [variation], density, activation_density, rows):
-        subject = recipe()
-        found.append(study.balance(subject.layer, subject.activations, configured))
+    for make in open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows):
+        workload = make()
+        found.append(study.balance(workload.layer, workload.activations, configured))
         if not quiet:
             console().print(balance_table(found[-1]))
     if json is not None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from eiesim.config import MachineConfig
-from eiesim.energy import tables
 from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
-from eiesim.energy.structure import POINTER_BANKS, memory, register_bits
-from eiesim.energy.tables import MODULES
+from eiesim.energy.structure import POINTER_BANKS, lnzd_nodes, memory, register_bits
+from eiesim.paper import source
+from eiesim.paper.source import MODULES
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Area:
 
 def published_area(pes: int) -> Area:
     """Table II's PE, `pes` times."""
-    return Area(pes, tables.module_area_um2(), _lnzd_um2(pes))
+    return Area(pes, source.module_area_um2(), _lnzd_um2(pes))
 
 
 def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE) -> Area:
@@ -38,7 +38,7 @@ def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE)
     their sum on the published machine is the chip's own; another machine has them in proportion to its register
     bits. Filler keeps its share. Raises EieError where an array is outside the CACTI table.
     """
-    parts = tables.component_area_um2()
+    parts = source.component_area_um2()
     published_bits = sum(register_bits(MachineConfig()).values())
     bit_um2 = sum(parts[name] for name in ("register", "combinational", "clock_network")) / published_bits
     arrays = {
@@ -48,14 +48,14 @@ def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE)
     }
     bits = register_bits(config)
     modules = {name: arrays.get(name, 0.0) + bits[name] * bit_um2 for name in MODULES}
-    filled = tables.pe_area_um2() - parts["filler"]
+    filled = source.pe_area_um2() - parts["filler"]
     return Area(
         config.pes, {**modules, "filler": sum(modules.values()) * parts["filler"] / filled}, _lnzd_um2(config.pes)
     )
 
 
 def _lnzd_um2(pes: int) -> float:
-    return tables.lnzd_nodes(pes) * tables.constant("lnzd_node_area_um2")
+    return lnzd_nodes(pes) * source.constant("lnzd_node_area_um2")
 
 
 def peak_gops(config: MachineConfig) -> float:
@@ -96,7 +96,7 @@ class Platform:
 
 def project_28nm(platform: Platform) -> Platform:
     """The paper's own projection from 45 to 28 nm, inferred from Table V: delay / 1.6, area / 1.6^2, the same power."""
-    factor = tables.constant("projection_factor")
+    factor = source.constant("projection_factor")
     area = None if platform.area_mm2 is None else platform.area_mm2 / factor**2
     return replace(
         platform,

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from eiesim.energy import tables
 from eiesim.energy.events import default_table
 from eiesim.energy.model import reference_energy, reference_run
 from eiesim.energy.structure import queue_word_bits, register_bits
+from eiesim.paper import source
 
 WORTH_A_SENTENCE = 0.25
 """Differences above this share of the published figure are explained."""
@@ -46,7 +46,7 @@ def against_table2() -> list[Check]:
         ("PE", {"total": activity.total_uj}, {"total": published.total_uj}),
     ):
         for name in theirs:
-            if kind == "component" and name == tables.LNZD:
+            if kind == "component" and name == source.LNZD:
                 continue
             check = Check(kind, name, theirs[name] * to_mw, ours[name] * to_mw, "")
             cause = causes[name] if abs(check.difference) > WORTH_A_SENTENCE else ""
@@ -55,10 +55,10 @@ def against_table2() -> list[Check]:
 
 
 def _causes() -> dict[str, str]:
-    figures, _, _ = reference_run()
-    config, counters, pj = figures.config, figures.counters, default_table().pj
-    pe_cycles = figures.cycles * config.pes
-    activity, printed, mhz = reference_energy("activity"), tables.module_power_mw(), config.clock_mhz
+    metrics, _, _ = reference_run()
+    config, counters, pj = metrics.config, metrics.counters, default_table().pj
+    pe_cycles = metrics.cycles * config.pes
+    activity, printed, mhz = reference_energy("activity"), source.module_power_mw(), config.clock_mhz
     leakages = activity.leakage_by_module_uj or {}
     # pJ a cycle x MHz x 1e-3 = mW
     access = queue_word_bits(config) * pj.register_bit
@@ -70,8 +70,8 @@ def _causes() -> dict[str, str]:
     clock_mw = {name: bits * pj.clock_bit * mhz * 1e-3 for name, bits in register_bits(config).items()}
     reads_mw = pointer_mw - pointer_leak_mw - clock_mw["ptr_read"]
     steady_mw = pointer_mw - reads_mw + reads_mw * cycles_a_read / STEADY_CYCLES
-    rest = sum(tables.module_power_mw()[name] for name in ("ptr_read", "spmat_read"))
-    logic = rest - tables.component_power_mw()["memory"]
+    rest = sum(source.module_power_mw()[name] for name in ("ptr_read", "spmat_read"))
+    logic = rest - source.component_power_mw()["memory"]
     return {
         "act_queue": (
             f"A push and a pop at the general register file's {access:.2g} pJ each cost more than Table II leaves for "

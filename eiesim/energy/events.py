@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eiesim._io.toml import read_toml
 from eiesim.config import MachineConfig
-from eiesim.energy import tables
+from eiesim.energy.operations import operation_pj
 from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import memory, register_bits
 from eiesim.errors import EieError
-from eiesim.files.toml import read_toml
+from eiesim.paper import source
 
 Picojoules = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -77,15 +78,15 @@ def default_table() -> EnergyTable:
     multiply, add: EIE Table I and Horowitz, ISSCC 2014; 16-bit multiply from EIE Sec. VI; fixed point as integers.
     row_add: a 16-bit integer add. lnzd_node: 0.023 mW at 800 MHz (EIE Sec. VI).
     """
-    pj, mhz = tables.operation_pj(), tables.constant("table2_clock_mhz")
-    clock_pj = tables.component_power_mw()["clock_network"] / mhz * 1e3
+    pj, mhz = operation_pj(), source.constant("table2_clock_mhz")
+    clock_pj = source.component_power_mw()["clock_network"] / mhz * 1e3
     kinds = {"float32": "float32", "fixed32": "int32", "fixed16": "int16", "fixed8": "int8"}
     return EnergyTable(
         pj=EventEnergies(
             register_bit=pj["register file 32b"] / 32,
             clock_bit=clock_pj / sum(register_bits(MachineConfig()).values()),
             row_add=pj["int16 add"],
-            lnzd_node=tables.constant("lnzd_node_power_mw") / mhz * 1e3,
+            lnzd_node=source.constant("lnzd_node_power_mw") / mhz * 1e3,
             **{f"multiply_{ours}": pj[f"{theirs} multiply"] for ours, theirs in kinds.items()},
             **{f"add_{ours}": pj[f"{theirs} add"] for ours, theirs in kinds.items()},
         )

@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from eiesim._io.data import read_rows
 from eiesim.capacity import REGISTER_FILE_ACTIVATIONS
 from eiesim.config import MachineConfig
-from eiesim.energy import tables
+from eiesim.counters import COUNTERS, Counters, Metrics
 from eiesim.energy.events import EnergyTable, array_energies, default_table
 from eiesim.energy.record import Energy, EnergyModel
-from eiesim.energy.structure import ARRAYS, POINTER_BANKS, VALUE_BITS, queue_word_bits, register_bits
-from eiesim.energy.tables import COMPONENTS, LNZD, MODULES
+from eiesim.energy.structure import ARRAYS, POINTER_BANKS, VALUE_BITS, lnzd_nodes, queue_word_bits, register_bits
 from eiesim.errors import EieError
-from eiesim.result import COUNTERS, Counters, Figures
+from eiesim.paper import source
+from eiesim.paper.source import COMPONENTS, LNZD, MODULES
 
 MODELS = ("activity", "published", "calibrated")
 
@@ -56,17 +57,21 @@ class Published:
     config: MachineConfig
     name: str = "published"
 
-    def spent(self, figures: Figures, rows: int, cols: int) -> Energy:
+    def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
         """See EnergyModel."""
+        return self.of_cycles(metrics.cycles / metrics.runs, metrics.time_us)
+
+    def of_cycles(self, cycles: float, time_us: float) -> Energy:
+        """The energy of a run of so many cycles, which take time_us; nothing else of the run matters."""
         # mW at Table II's clock x us at that clock = nJ
-        us = figures.cycles / figures.runs / tables.constant("table2_clock_mhz")
+        us = cycles / source.constant("table2_clock_mhz")
         pes_mw_us = self.config.pes * us * 1e-3
-        lnzd = tables.lnzd_nodes(self.config.pes) * tables.constant("lnzd_node_power_mw") * us * 1e-3
-        printed, parts = tables.module_power_mw(), tables.component_power_mw()
-        scale = tables.pe_power_mw() / sum(printed.values())
+        lnzd = lnzd_nodes(self.config.pes) * source.constant("lnzd_node_power_mw") * us * 1e-3
+        printed, parts = source.module_power_mw(), source.component_power_mw()
+        scale = source.pe_power_mw() / sum(printed.values())
         return Energy(
             model=self.name,
-            time_us=figures.time_us,
+            time_us=time_us,
             by_module_uj={**{name: printed[name] * scale * pes_mw_us for name in MODULES}, LNZD: lnzd},
             by_component_uj={**{name: parts[name] * pes_mw_us for name in COMPONENTS}, LNZD: lnzd},
             leakage_by_module_uj=None,
@@ -95,38 +100,38 @@ class Activity:
         for array in ARRAYS:
             array_energies(array, self.config, self.table)  # Refuses what the CACTI table does not cover.
 
-    def spent(self, figures: Figures, rows: int, cols: int) -> Energy:
+    def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
         """See EnergyModel."""
         names = (*MODULES, LNZD)
         factors = self.factors or dict.fromkeys(names, 1.0)
         leakage = dict.fromkeys(names, 0.0)
         for name, milliwatts in self._leakage_mw().items():
-            leakage[name] = milliwatts * self.config.pes * figures.time_us * 1e-3 * factors[name]
+            leakage[name] = milliwatts * self.config.pes * metrics.time_us * 1e-3 * factors[name]
         modules = dict(leakage)
         components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
         components["memory"] = sum(leakage.values())
-        for (module, component), picojoules in self._dynamic_pj(figures, rows, cols).items():
-            microjoules = picojoules / figures.runs * 1e-6 * factors[module]
+        for (module, component), picojoules in self._dynamic_pj(metrics, rows, cols).items():
+            microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
             modules[module] += microjoules
             components[component] += microjoules
-        return Energy(self.name, figures.time_us, modules, components, leakage)
+        return Energy(self.name, metrics.time_us, modules, components, leakage)
 
     def _leakage_mw(self) -> dict[str, float]:
         """Leakage of one PE by module."""
         spmat, pointer, activation = (array_energies(array, self.config, self.table)[2] for array in ARRAYS)
         return {"ptr_read": POINTER_BANKS * pointer, "spmat_read": spmat, "act_rw": activation}
 
-    def _dynamic_pj(self, figures: Figures, rows: int, cols: int) -> dict[tuple[str, str], float]:
+    def _dynamic_pj(self, metrics: Metrics, rows: int, cols: int) -> dict[tuple[str, str], float]:
         """Picojoules of all runs, by (module, component)."""
-        config, counters, pj = self.config, figures.counters, self.table.pj
+        config, counters, pj = self.config, metrics.counters, self.table.pj
         value_bits = VALUE_BITS[config.arithmetic]
         value, queue_word = value_bits * pj.register_bit, queue_word_bits(config) * pj.register_bit
         multiply_add = getattr(pj, f"multiply_{config.arithmetic}") + getattr(pj, f"add_{config.arithmetic}")
         spmat, pointer, activation = (array_energies(array, config, self.table) for array in ARRAYS)
-        paged_in, paged_out = (_paged(length, config.pes) * figures.runs for length in (cols, rows))
-        scanned = cols * figures.runs
+        paged_in, paged_out = (_paged(length, config.pes) * metrics.runs for length in (cols, rows))
+        scanned = cols * metrics.runs
         accumulated = counters.accumulator_reads + counters.accumulator_writes
-        clock = figures.cycles * config.pes * pj.clock_bit
+        clock = metrics.cycles * config.pes * pj.clock_bit
         return {
             ("act_queue", "register"): (counters.queue_pushes + counters.queue_pops) * queue_word,
             ("ptr_read", "memory"): counters.pointer_reads * POINTER_BANKS * pointer[0],
@@ -135,7 +140,7 @@ class Activity:
             ("arithm_unit", "combinational"): counters.macs * multiply_add + counters.entries * pj.row_add,
             ("act_rw", "register"): (accumulated + scanned + paged_in) * value,
             ("act_rw", "memory"): paged_in * activation[0] + paged_out * activation[1],
-            (LNZD, LNZD): figures.scan_last * tables.lnzd_nodes(config.pes) * pj.lnzd_node,
+            (LNZD, LNZD): metrics.scan_last * lnzd_nodes(config.pes) * pj.lnzd_node,
             **{(name, "clock_network"): clock * bits for name, bits in register_bits(config).items()},
         }
 
@@ -154,14 +159,14 @@ def calibration() -> Mapping[str, float]:
 
 def reference_energy(model: str) -> Energy:
     """What a model says of AlexNet-FC8 on the published machine."""
-    figures, rows, cols = reference_run()
-    return energy_model(model, figures.config).spent(figures, rows, cols)
+    metrics, rows, cols = reference_run()
+    return energy_model(model, metrics.config).estimate(metrics, rows, cols)
 
 
 @cache
-def reference_run() -> tuple[Figures, int, int]:
-    """AlexNet-FC8 on the published machine, from its stored counters: (figures, rows, cols)."""
-    values = {row["key"]: int(row["value"]) for row in tables.read("alexnet_fc8_counters.csv")}
+def reference_run() -> tuple[Metrics, int, int]:
+    """AlexNet-FC8 on the published machine, from its stored counters: (metrics, rows, cols)."""
+    values = {row["key"]: int(row["value"]) for row in read_rows("eiesim.energy", "alexnet_fc8_counters.csv")}
     counters = Counters(**{name: values[name] for name in COUNTERS})
     rows, cols = values["rows"], values["cols"]
-    return Figures(1, values["cycles"], values["scan_last"], counters, rows * cols, MachineConfig()), rows, cols
+    return Metrics(1, values["cycles"], values["scan_last"], counters, rows * cols, MachineConfig()), rows, cols

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from eiesim.result import Figures
+from eiesim.counters import Metrics
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class EnergyModel(Protocol):
     def name(self) -> str:
         """As results show it."""
 
-    def spent(self, figures: "Figures", rows: int, cols: int) -> Energy:
-        """The energy of a run of a layer of `rows` x `cols`; of the mean run, where figures add up several."""
+    def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
+        """The energy of a run of a layer of `rows` x `cols`; of the mean run, where metrics add up several."""
 
 
 def add_up(energies: Sequence[Energy]) -> Energy:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import exp, log, log2
 
-from eiesim.energy.tables import read
+from eiesim._io.data import read_rows
 from eiesim.errors import EieError
 
 DEVICE_TYPES = ("itrs-lop", "itrs-hp", "itrs-lstp")
@@ -40,7 +40,7 @@ def _points(device_type: str) -> Mapping[Point, tuple[float, ...]]:
     """Logarithms of the figures by (capacity_bytes, width_bits)."""
     return {
         (int(row["capacity_bytes"]), int(row["width_bits"])): tuple(log(float(row[name])) for name in _FIGURES)
-        for row in read("cacti7_45nm_sram.csv")
+        for row in read_rows("eiesim.energy", "cacti7_45nm_sram.csv")
         if row["device_type"] == device_type
     }
 

@@ -1,4 +1,4 @@
-"""What a PE is built of, by configuration: SRAM arrays and registers. Energy and area both count from here."""
+"""What a machine is built of, by configuration: SRAM arrays, registers, LNZD nodes. Energy and area count from here."""
 
 from math import ceil
 
@@ -58,3 +58,13 @@ def register_bits(config: MachineConfig) -> dict[str, int]:
         "arithm_unit": sum(stages) + 2**config.weight_bits * value,  # and the codebook
         "act_rw": REGISTER_FILES * REGISTER_FILE_ACTIVATIONS * value + 2 * ADDRESS_BITS,
     }
+
+
+def lnzd_nodes(pes: int) -> int:
+    """Nodes of the LNZD quadtree over `pes` PEs: N/4 + N/16 + ... + 1, each rounded up (EIE Sec. IV: 21 for 64)."""
+    nodes, level = 0, pes
+    while True:
+        level = -(-level // 4)
+        nodes += level
+        if level == 1:
+            return nodes

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.engines.job import Job, PerPe, Run
+from eiesim.counters import PerPe, Run
+from eiesim.job import Job
 from eiesim.machine import clock
 
 

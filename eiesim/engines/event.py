@@ -31,7 +31,8 @@ import numpy.typing as npt
 import simpy
 
 from eiesim.arithmetic import Rounding
-from eiesim.engines.job import Job, PerPe, Run
+from eiesim.counters import PerPe, Run
+from eiesim.job import Job
 
 EARLY, MIDDLE, LATE = 0.25, 0.5, 0.75
 NO_SRAM_ROW = -1

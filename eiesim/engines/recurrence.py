@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from eiesim._jit import jit, uncounted
 from eiesim.arithmetic import accumulate
+from eiesim.counters import PerPe, Run
 from eiesim.encoding import NO_LAST_ROW
-from eiesim.engines.job import Job, PerPe, Run
+from eiesim.job import Job
 
 FEW = 8
 WRITE_SEEN = 6

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eiesim.compress.huffman import HuffmanCode
-from eiesim.compress.stream import Stream, from_stream, to_stream
+from eiesim._io.atomic import writing
+from eiesim.coding.huffman import HuffmanCode
+from eiesim.coding.stream import Stream, from_stream, to_stream
 from eiesim.errors import EieError
-from eiesim.files.atomic import writing
 from eiesim.layer import CompressedLayer
 
 SUFFIX = ".huff"

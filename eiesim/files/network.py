@@ -18,10 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from eiesim._io.atomic import writing
+from eiesim._io.toml import read_toml
 from eiesim.errors import EieError, shown
 from eiesim.files import npz
-from eiesim.files.atomic import writing
-from eiesim.files.toml import read_toml
 from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.arrays import read_arrays
+from eiesim._io.atomic import writing
 from eiesim.errors import EieError
-from eiesim.files.arrays import read_arrays
-from eiesim.files.atomic import writing
 from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-layer/1"

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.compress.dense import DenseLayer
+from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files.weights import LeftOut, Model
 
@@ -132,7 +132,7 @@ def with_weights(path: Path, layers: Mapping[str, DenseLayer], target: Path) -> 
     """
     from onnx import numpy_helper
 
-    from eiesim.files.atomic import writing
+    from eiesim._io.atomic import writing
 
     proto = _read(path)
     tensors = {tensor.name: tensor for tensor in proto.graph.initializer}

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.compress.dense import DenseLayer, chains
+from eiesim._io.arrays import read_arrays
+from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
-from eiesim.files.arrays import read_arrays
 
 FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 RECURRENT = re.compile(r"weight_(ih|hh)_l\d+")

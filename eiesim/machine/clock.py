@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import inlined, jit, uncounted
-from eiesim.engines.job import Job
+from eiesim.job import Job
 from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnzd, pointer_read, spmat_read
 from eiesim.machine.records import Fields, Records, records
 

@@ -9,10 +9,11 @@ import pytest
 import eiesim
 from eiesim import EieError
 from eiesim.baselines import measured as baselines
-from eiesim.baselines.counters import EnergyCounter, rapl
-from eiesim.baselines.records import Machine, load_measured, save_measured
+from eiesim.baselines.measurements import Host, load_measured, save_measured
+from eiesim.baselines.meters import EnergyMeter, rapl
+from eiesim.inputs import Workload
 
-MACHINE = Machine(cpu="a CPU", cores=2, gpu="", system="Linux x86_64", versions={"numpy": "2"})
+MACHINE = Host(cpu="a CPU", cores=2, gpu="", system="Linux x86_64", versions={"numpy": "2"})
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def case():
     weights = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
     weights[np.abs(weights) < 1] = 0
     layer = eiesim.CompressedLayer.from_dense(weights)
-    return layer, np.ones(30, np.float32)
+    return Workload(layer, np.ones(30, np.float32))
 
 
 def row(matrix="dense", **changes):
@@ -37,8 +38,8 @@ def fake_worker(monkeypatch):
     asked = []
 
     def run(cases, cpu_tdp_w, gpu_tdp_w, progress):
-        asked.append([layer.name for layer, _ in cases])
-        rows = [baselines._measurement(layer, row(), cpu_tdp_w, gpu_tdp_w) for layer, _ in cases]
+        asked.append([one.layer.name for one in cases])
+        rows = [baselines._measurement(one.layer, row(), cpu_tdp_w, gpu_tdp_w) for one in cases]
         return MACHINE, rows
 
     monkeypatch.setattr(baselines, "_run_worker", run)
@@ -61,8 +62,8 @@ def test_another_layer_of_the_same_name_is_measured_anew(tmp_path, case, fake_wo
     path = tmp_path / "measured.json"
     baselines.measure([case], path)
     other = eiesim.CompressedLayer.from_dense(np.eye(5, dtype=np.float32))
-    assert other.name == case[0].name
-    kept = baselines.measure([(other, np.ones(5, np.float32))], path)
+    assert other.name == case.layer.name
+    kept = baselines.measure([Workload(other, np.ones(5, np.float32))], path)
     assert [one.rows for one in kept.measurements] == [5]
 
 
@@ -75,7 +76,7 @@ def test_a_file_from_another_machine_is_not_mixed_with_this_one(tmp_path, case, 
     assert baselines.measure([case], path).machine.cpu == "another"
     other = eiesim.CompressedLayer.from_dense(np.eye(5, dtype=np.float32))
     with pytest.raises(EieError, match="another machine"):
-        baselines.measure([case, (other, np.ones(5, np.float32))], path)
+        baselines.measure([case, Workload(other, np.ones(5, np.float32))], path)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_malformed_files_are_refused_in_one_line(tmp_path, case, fake_worker, ch
 
 
 def test_energy_is_measured_or_says_what_it_is_estimated_from(case):
-    layer = case[0]
+    layer = case.layer
     guessed = baselines._measurement(layer, row(), None, None)
     assert guessed.energy_basis == "estimated"
     assert "i7-5930K" in guessed.power_source
@@ -141,7 +142,7 @@ def test_a_counter_that_stands_still_is_no_measurement():
     from eiesim.baselines import worker
 
     def still():
-        return worker._measure(lambda: None, 64, EnergyCounter("still", lambda: 5.0))
+        return worker._measure(lambda: None, 64, EnergyMeter("still", lambda: 5.0))
 
     worker.BUDGET_S, before = 0.0, worker.BUDGET_S
     try:

@@ -17,7 +17,7 @@ read_pj = 8.8659
 
 def spent(table):
     figures, rows, cols = reference_run()
-    return energy_model("activity", figures.config, table).spent(figures, rows, cols)
+    return energy_model("activity", figures.config, table).estimate(figures, rows, cols)
 
 
 def test_a_users_table_takes_effect(tmp_path):

@@ -9,9 +9,9 @@ import pytest
 
 import eiesim
 from eiesim import EieError
+from eiesim.counters import COUNTERS, Counters, Metrics
 from eiesim.energy.events import default_table
 from eiesim.energy.model import calibration, energy_model, reference_energy, reference_run
-from eiesim.result import COUNTERS, Counters, Figures
 
 MODULES = {"act_queue", "ptr_read", "spmat_read", "arithm_unit", "act_rw", "lnzd"}
 TABLE_II_MW = {"act_queue": 0.112, "ptr_read": 1.807, "spmat_read": 4.955, "arithm_unit": 1.162, "act_rw": 1.122}
@@ -103,9 +103,9 @@ def test_calibrated_meets_table_ii_on_its_layer_and_says_so(layer):
 def test_doubling_the_work_doubles_dynamic_energy():
     figures, rows, cols = reference_run()
     doubled = Counters(**{name: 2 * getattr(figures.counters, name) for name in COUNTERS})
-    twice = Figures(1, 2 * figures.cycles, 2 * figures.scan_last, doubled, figures.dense_macs, figures.config)
+    twice = Metrics(1, 2 * figures.cycles, 2 * figures.scan_last, doubled, figures.dense_macs, figures.config)
     model = energy_model("activity", figures.config)
-    once, both = model.spent(figures, rows, cols // 2), model.spent(twice, rows, cols)
+    once, both = model.estimate(figures, rows, cols // 2), model.estimate(twice, rows, cols)
     assert both.dynamic_uj == pytest.approx(2 * once.dynamic_uj, rel=1e-12)
     assert both.leakage_uj == pytest.approx(2 * once.leakage_uj, rel=1e-12)
 
@@ -275,7 +275,7 @@ def test_stored_reference_counters_are_those_of_the_authors_layer(tmp_path):
     with tarfile.open(shared) as archive:
         archive.extractall(tmp_path, filter="data")
     folder = next(path.parent for path in tmp_path.rglob("act.dat"))
-    run_figures = eiesim.simulate(*eiesim.load_dump(folder, rows=1000), outputs=False).layers[0].figures
+    run_figures = eiesim.simulate(*eiesim.load_dump(folder, rows=1000), outputs=False).layers[0].metrics
     assert run_figures == reference_run()[0]
 
 

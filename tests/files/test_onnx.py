@@ -7,8 +7,8 @@ import pytest
 
 import eiesim
 from eiesim import EieError, MachineConfig
-from eiesim.compress import pipeline
-from eiesim.compress.dense import expand
+from eiesim.compression import pipeline
+from eiesim.dense import expand
 from eiesim.files.onnx import load_onnx, with_weights
 
 onnx = pytest.importorskip("onnx", reason="needs extra [onnx]")
@@ -59,7 +59,7 @@ def test_mlp_is_what_onnxruntime_says(tmp_path):
     close(eiesim.simulate(net.layers, X, FLOAT32).outputs, exact)
     # And the model as it was read, before anything was lost.
     (dense,) = run_onnx(path, X.reshape(-1, 8, 5))
-    from eiesim.compress.dense import forward
+    from eiesim.dense import forward
 
     close(forward(result.model.layers, X), dense)
 

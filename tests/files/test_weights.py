@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eiesim import EieError
-from eiesim.compress.pipeline import load_model
+from eiesim.compression.pipeline import load_model
 
 save_file = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed").save_file
 

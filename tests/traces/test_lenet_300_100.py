@@ -9,14 +9,14 @@ import pytest
 
 import eiesim
 from eiesim import MachineConfig
-from eiesim.sources import open_sources
+from eiesim.inputs import open_model
 
 TRACE = Path(__file__).parents[2] / "traces" / "lenet-300-100"
 
 
 @pytest.fixture(scope="module")
 def source():
-    return open_sources([str(TRACE)])
+    return open_model([str(TRACE)])
 
 
 def test_what_ships(source):

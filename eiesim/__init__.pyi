@@ -1,0 +1,26 @@
+# The public names, and the modules that they come from.
+from ._version import __version__ as __version__
+from .balancing.study import balance as balance
+from .config import MachineConfig as MachineConfig
+from .config import load_config as load_config
+from .config import preset as preset
+from .encoding import InterleavedLayer as InterleavedLayer
+from .encoding import decode as decode
+from .encoding import interleave as interleave
+from .energy.events import EnergyTable as EnergyTable
+from .energy.events import load_energy_table as load_energy_table
+from .energy.record import Energy as Energy
+from .errors import EieError as EieError
+from .files.dump import load_dump as load_dump
+from .files.dump import save_dump as save_dump
+from .files.network import Network as Network
+from .files.network import load_network as load_network
+from .files.npz import load as load
+from .files.npz import load_inputs as load_inputs
+from .files.npz import save as save
+from .layer import CompressedLayer as CompressedLayer
+from .result import LayerResult as LayerResult
+from .result import Result as Result
+from .simulation import simulate as simulate
+from .sweeps.run import sweep as sweep
+from .workloads import workload as workload

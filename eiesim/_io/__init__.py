@@ -1,0 +1,1 @@
+"""What every room uses: atomic writes, TOML, CSV, arrays read without trust."""

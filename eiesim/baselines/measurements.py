@@ -1,0 +1,110 @@
+"""What measured baselines are kept as: a JSON file that says on what machine and when."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eiesim._io.atomic import writing
+from eiesim.errors import EieError
+
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
+BUSY_A_CORE = 0.25
+"""Load average a core above which a machine is not idle."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Measurement(BaseModel):
+    """One kernel on one layer. rows, cols, nnz: the layer's. time_us, energy_uj: of a frame, one of `batch`.
+
+    kernel: what ran, by library and version. repeats: how many runs the time is the median of.
+    power_source: the counter that measured the energy, or what it is estimated from.
+    """
+
+    model_config = _STRICT
+
+    layer: str
+    rows: Count
+    cols: Count
+    nnz: Annotated[int, Field(ge=0)]
+    device: Literal["cpu", "gpu"]
+    library: str
+    kernel: str
+    matrix: Literal["dense", "sparse"]
+    batch: Count
+    threads: Count
+    repeats: Count
+    time_us: Positive
+    energy_uj: Positive
+    energy_basis: Literal["measured", "estimated"]
+    power_source: str
+
+    @property
+    def power_w(self) -> float:
+        """Mean power."""
+        return self.energy_uj / self.time_us
+
+    @property
+    def series(self) -> str:
+        """What it is called in tables and plots."""
+        device = "CPU" if self.device == "cpu" else "GPU"
+        return f"{device} {self.matrix} ({self.library}), batch {self.batch}"
+
+
+class Host(BaseModel):
+    """Where it was measured. gpu: its name, empty without one."""
+
+    model_config = _STRICT
+
+    cpu: str
+    cores: Count
+    gpu: str
+    system: str
+    versions: dict[str, str]
+
+
+class Measured(BaseModel):
+    """A file of measurements. when: UTC, ISO 8601, of the last one. load_average: of the machine when that began."""
+
+    model_config = _STRICT
+
+    format: Literal["eiesim-baselines/1"] = "eiesim-baselines/1"
+    machine: Host
+    when: str
+    load_average: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    measurements: tuple[Measurement, ...]
+
+    @property
+    def busy(self) -> bool:
+        """Whether other work may have slowed the measurements."""
+        return self.load_average is not None and self.load_average > BUSY_A_CORE * self.machine.cores
+
+    def of(self, layer: str) -> list[Measurement]:
+        """A layer's measurements."""
+        return [one for one in self.measurements if one.layer == layer]
+
+
+def save_measured(measured: Measured, path: str | Path) -> None:
+    """Write the file, whole or not at all."""
+    with writing(path) as file:
+        file.write(f"{measured.model_dump_json(indent=1)}\n".encode())
+
+
+def load_measured(path: str | Path) -> Measured:
+    """A file of measurements. Raises EieError, naming file and key, for anything malformed."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+    except FileNotFoundError:
+        raise EieError(f"{path}: no such file of measured baselines") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise EieError(f"{path}: not readable as JSON: {' '.join(str(error).split())}") from None
+    try:
+        return Measured.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise EieError(f"{path}: {key or 'file'}: {first['msg'][0].lower()}{first['msg'][1:]}") from None

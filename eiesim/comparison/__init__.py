@@ -1,0 +1,1 @@
+"""EIE beside CPUs and GPUs, published and measured."""

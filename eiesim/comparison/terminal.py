@@ -1,0 +1,153 @@
+"""Terminal tables of a comparison: fed with its rows, they compute nothing."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from eiesim.comparison import rows as compare
+from eiesim.comparison.rows import GEOMEAN, Comparison, Ratio
+from eiesim.energy.check import Check
+from eiesim.paper.speedups import Headline
+from eiesim.view.terminal import MODULE_LABELS
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for k, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if k == 0 else "right")
+    return table
+
+
+def _whole_words(table: Table) -> Table:
+    """Columns of figures as wide as their longest word: narrow, and on a small terminal nothing is cut."""
+    for column in table.columns[1:]:
+        words = " ".join([str(column.header), *(str(cell) for cell in column.cells)]).split()
+        column.width = max(map(len, words), default=1)
+    return table
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def eie_table(comparison: Comparison) -> Table:
+    """The simulated machine beside Table IV."""
+    rows = compare.eie_rows(comparison)
+    table = _table(
+        f"EIE, {comparison.config.pes} PEs: simulated, energy model {rows[0]['energy_model']}; Table IV published",
+        "layer", "time, µs", "Table IV, µs", "differ- ence", "energy, µJ", "power, W", "by Table II, µJ", "frames /J",
+    )  # fmt: skip
+    for row in rows:
+        table.add_row(
+            row["layer"], f"{row['time_us']:,.2f}", _cell(row["table4_time_us"], ",.1f"),
+            _cell(row["time_difference"], "+.1%"), f"{row['energy_uj']:,.3f}", f"{row['power_w']:.3f}",
+            f"{row['energy_published_uj']:,.3f}", f"{row['frames_per_j']:,.0f}",
+        )  # fmt: skip
+    return _whole_words(table)
+
+
+def ratio_table(title: str, rows: Sequence[Ratio]) -> Table:
+    """A line a layer and one of geometric means, a column a series; the title says the basis where a heading does not.
+
+    The baseline, 1 everywhere, has no column. A star marks a printed bar that the paper's own tables do not give.
+    """
+    by_place = {(row.layer, row.series): row for row in rows}
+    layers = list(dict.fromkeys(row.layer for row in rows))
+    series = [name for name in dict.fromkeys(row.series for row in rows) if name != rows[0].series]
+    usual = rows[0].basis
+    bases = {name: next(row.basis for row in rows if row.series == name) for name in series}
+    headings = [name if bases[name] in (usual, "simulated") else f"{name}, {bases[name]}" for name in series]
+    table = _table(f"{title}; {usual} unless it says otherwise", "layer", *headings)
+    for layer in layers:
+        cells = []
+        for name in series:
+            row = by_place.get((layer, name))
+            star = "*" if row is not None and row.within_rounding is False else ""
+            cells.append("-" if row is None else f"{_digits(row.value)}{star}")
+        if layer == GEOMEAN:
+            table.add_section()
+        table.add_row("mean" if layer == GEOMEAN else layer, *cells)
+    if any(row.within_rounding is False for row in rows):
+        table.caption, table.caption_justify = (
+            "* as drawn; the paper's own Table IV gives another bar, see below",
+            "left",
+        )
+    return _whole_words(table)
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def headline_table(lines: Sequence[Headline]) -> Table:
+    """The abstract's means, and what the paper's own tables give."""
+    table = _table(
+        "The paper's geometric means: printed, and recomputed from its tables",
+        "claim", "printed", "from Table IV", "with NeuralTalk as in Figs. 6, 7",
+    )  # fmt: skip
+    for line in lines:
+        table.add_row(line.claim, f"{line.printed:,.0f}×", _cell(line.table4, ",.1f"), f"{line.with_figure:,.1f}")
+    return _whole_words(table)
+
+
+def check_table(checks: Sequence[Check]) -> Table:
+    """The activity model against Table II."""
+    title = "AlexNet-FC8, power of a PE, mW: published (Table II) and simulated (activity model)"
+    table = _table(title, "", "published", "simulated", "difference")
+    kind = checks[0].kind
+    for check in checks:
+        if check.kind != kind:
+            table.add_section()
+            kind = check.kind
+        figures = f"{check.published_mw:.3f}", f"{check.activity_mw:.3f}", f"{check.difference:+.0%}"
+        table.add_row(_check_name(check), *figures)
+    return _whole_words(table)
+
+
+def check_causes(checks: Sequence[Check]) -> list[str]:
+    """A line for each difference that has a cause."""
+    return [f"{_check_name(check)}, {check.difference:+.0%}: {check.cause}" for check in checks if check.cause]
+
+
+def _check_name(check: Check) -> str:
+    return MODULE_LABELS.get(check.name, check.name.replace("_", " "))
+
+
+def waterfall_table(comparison: Comparison) -> Table:
+    """Energy of fetching the weights, step by step."""
+    rows = compare.waterfall_rows(comparison)
+    steps = list(dict.fromkeys(row["step"] for row in rows))
+    by_place = {(row["layer"], row["step"]): row for row in rows}
+    table = _table("Fetching the weights of one input: µJ, and the saving of each step", "layer", *steps)
+    for layer in dict.fromkeys(row["layer"] for row in rows):
+        cells = []
+        for step in steps:
+            row = by_place[layer, step]
+            saving = "" if step == steps[0] else f"\n({row['saving']:.3g}×)"
+            figure = f"{row['energy_uj']:,.0f}" if row["energy_uj"] >= 1000 else f"{row['energy_uj']:.4g}"
+            cells.append(f"{figure}{saving}")
+        table.add_row(layer, *cells)
+    paper = [by_place[rows[0]["layer"], step]["paper_saving"] for step in steps]
+    table.add_section()
+    table.add_row("the paper", *("" if saving is None else f"({saving:g}×)" for saving in paper))
+    return _whole_words(table)
+
+
+def platform_table(comparison: Comparison) -> Table:
+    """Table V and the simulated machines."""
+    table = _table(
+        "Table V (AlexNet FC7; TrueNorth: TIMIT LSTM) and simulated machines",
+        "platform", "basis", "nm", "mm²", "W", "peak GOP/s", "frames /s", "frames /s/mm²", "frames /J",
+    )  # fmt: skip
+    for row in compare.platform_rows(comparison):
+        cells = (
+            (row["area_mm2"], ",.1f"),
+            (row["power_w"], ".3g"),
+            (row["peak_gops"], ",.1f"),
+            (row["frames_per_s"], ",.0f"),
+            (row["frames_per_s_mm2"], ",.4g"),
+            (row["frames_per_j"], ",.0f" if row["frames_per_j"] >= 100 else ".3g"),
+        )
+        table.add_row(row["name"], row["basis"], str(row["technology_nm"]), *(_cell(*cell) for cell in cells))
+    return _whole_words(table)

@@ -1,0 +1,1 @@
+"""Deep Compression: prune, share, count, train; the pipeline on top."""

@@ -1,0 +1,335 @@
+"""From a trained network's file to a folder of EIE layers: read, prune, share, compare, write."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._io.arrays import read_arrays
+from eiesim._io.atomic import writing
+from eiesim._version import __version__
+from eiesim.compression import prune
+from eiesim.compression.statistics import Statistics, statistics, total
+from eiesim.dense import DenseLayer, Mask, expand, forward
+from eiesim.errors import EieError
+from eiesim.files import npz
+from eiesim.files.huffman import SUFFIX, save_huffman
+from eiesim.files.network import FILE, is_network, write_network
+from eiesim.files.onnx import Tap, activations, load_onnx
+from eiesim.files.weights import Model, load_npz_model, load_safetensors
+from eiesim.layer import CompressedLayer
+
+REPORT = "report.json"
+REPORT_FORMAT = "eiesim-compress/1"
+
+Activations = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compress. At most one of density, densities (by layer name), global_density and threshold is given.
+
+    density: share of each layer's weights to keep. global_density: of all together, by one threshold.
+    threshold: keep what is above so many standard deviations of its layer. None of them: only zeros are pruned.
+    densities may go with density, which then is the rest's. bits: of a code. initialisation, seed: of k-means.
+    """
+
+    density: float | None = None
+    densities: Mapping[str, float] = field(default_factory=dict)
+    global_density: float | None = None
+    threshold: float | None = None
+    bits: int = 4
+    initialisation: str = "linear"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        by_layer = self.density is not None or bool(self.densities)
+        if by_layer + (self.global_density is not None) + (self.threshold is not None) > 1:
+            raise EieError("density, global density and threshold are three ways to prune; give one")
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What a layer became and what was lost.
+
+    weight_error: ||shared - dense|| / ||dense|| over the weights and bias. output_error: the same over the layer's
+    outputs on its real inputs, after the activation; None without calibration, or where the dense ones are all 0.
+    """
+
+    name: str
+    source: str
+    statistics: Statistics
+    codebook_entries: int
+    weight_error: float | None
+    output_error: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """A compressed network, with what each layer's inputs are on the calibration data (None: not known).
+
+    network_error: relative error of the whole network's outputs on the calibration inputs, each layer fed by the
+    compressed one before it; None where layers do not follow one another or nothing was calibrated.
+    """
+
+    model: Model
+    options: Options
+    layers: tuple[CompressedLayer, ...]
+    reports: tuple[LayerReport, ...]
+    inputs: tuple[Activations | None, ...]
+    network_error: float | None
+
+    @property
+    def total(self) -> Statistics:
+        """All layers' statistics added up."""
+        return total([report.statistics for report in self.reports])
+
+
+def load_model(path: str | Path) -> tuple[Model, tuple[Tap | None, ...]]:
+    """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
+
+    Raises EieError for another kind of file, anything malformed, NaN or infinity, and a model without any layer.
+    """
+    path = Path(path)
+    if path.suffix == ".onnx":
+        model, taps = load_onnx(path)
+    elif path.suffix == ".safetensors":
+        model, taps = load_safetensors(path), ()
+    elif path.suffix == ".npz":
+        model, taps = load_npz_model(path), ()
+    else:
+        raise EieError(f"{path}: a model is .onnx, .safetensors or .npz, not '{path.suffix}'")
+    if not model.layers:
+        reasons = "; ".join(f"{part.name}: {part.reason}" for part in model.left_out)
+        raise EieError(f"{path}: has no layer that EIE can run" + (f" ({reasons})" if reasons else ""))
+    return model, taps
+
+
+def load_calibration(path: str | Path) -> Activations:
+    """Calibration inputs from .npy: float32[batch, ...] of any number of dimensions, or float16, which is widened."""
+    values = read_arrays(Path(path))
+    if not isinstance(values, np.ndarray) or values.dtype not in (np.float32, np.float16):
+        kind = values.dtype if isinstance(values, np.ndarray) else "an archive"
+        raise EieError(f"{path}: calibration inputs: are {kind}, need float32")
+    if values.ndim == 0 or values.size == 0 or not np.isfinite(values).all():
+        raise EieError(f"{path}: calibration inputs: are empty, or hold NaN or infinity")
+    return values.astype(np.float32)
+
+
+def calibrate(
+    path: str | Path, model: Model, taps: tuple[Tap | None, ...], inputs: Activations
+) -> tuple[Activations | None, ...]:
+    """Every layer's real inputs, float32[batch, cols], on calibration inputs: by onnxruntime, or layer by layer."""
+    if taps:
+        return activations(Path(path), taps, inputs)
+    if not model.chain:
+        raise EieError(
+            f"{path}: its layers do not follow one another, so calibration inputs reach only an ONNX graph's"
+        )
+    values = inputs.reshape(1, -1) if inputs.ndim == 1 else inputs.reshape(len(inputs), -1)
+    found = []
+    for layer in model.layers:
+        if values.shape[1] != layer.cols:
+            raise EieError(f"calibration inputs: {values.shape[1]} an input, '{layer.name}' takes {layer.cols}")
+        found.append(values)
+        values = layer.outputs(values)
+    return tuple(found)
+
+
+def compress(
+    model: Model,
+    options: Options,
+    inputs: Sequence[Activations | None] = (),
+    progress: Callable[[int], object] | None = None,
+) -> Compressed:
+    """Prune and share every layer, and measure what is lost. inputs: as `calibrate` gives them, or none.
+
+    progress: called with 1 after each layer. Raises EieError where a layer does not fit into memory.
+    """
+    known = tuple(inputs) or (None,) * len(model.layers)
+    masks = _masks(model, options)
+    layers, reports = [], []
+    for dense, mask, source, given in zip(model.layers, masks, model.sources, known, strict=True):
+        try:
+            layer = dense.pruned(mask).shared(options.bits, options.initialisation, options.seed)
+            reports.append(_report(dense, layer, source, given, options))
+        except MemoryError:
+            raise EieError(
+                f"layer '{dense.name}': {dense.rows:,} x {dense.cols:,} weights need about "
+                f"{dense.weights.size * 24 / 1e9:.1f} GB at once, more than there is; split it by rows"
+            ) from None
+        layers.append(layer)
+        if progress is not None:
+            progress(1)
+    network_error = None
+    if model.chain and known[0] is not None:
+        exact, lossy = forward(model.layers, known[0]), forward([expand(layer) for layer in layers], known[0])
+        network_error = _relative_error(lossy, exact)
+    return Compressed(model, options, tuple(layers), tuple(reports), known, network_error)
+
+
+def _masks(model: Model, options: Options) -> tuple[Mask, ...]:
+    names = [layer.name for layer in model.layers]
+    unknown = [name for name in options.densities if name not in names]
+    if unknown:
+        raise EieError(f"density: no layer is called '{unknown[0]}'; there are: {', '.join(names)}")
+    weights = [layer.weights for layer in model.layers]
+    if options.global_density is not None:
+        return prune.globally(weights, options.global_density)
+    if options.threshold is not None:
+        return tuple(prune.by_deviation(part, options.threshold) for part in weights)
+    masks = []
+    for layer in model.layers:
+        density = options.densities.get(layer.name, options.density)
+        nothing_said = density is None
+        masks.append(
+            Mask.of_nonzero(layer.weights) if nothing_said else prune.by_density(layer.weights, density or 0.0)
+        )
+    return tuple(masks)
+
+
+def _report(
+    dense: DenseLayer, layer: CompressedLayer, source: str, inputs: Activations | None, options: Options
+) -> LayerReport:
+    shared = expand(layer)
+    before, after = dense.weights, shared.weights
+    if dense.bias is not None and shared.bias is not None:
+        before = np.concatenate([before, dense.bias[:, None]], axis=1)
+        after = np.concatenate([after, shared.bias[:, None]], axis=1)
+    output_error = None if inputs is None else _relative_error(shared.outputs(inputs), dense.outputs(inputs))
+    notes = []
+    if layer.nnz == 0:
+        notes.append("keeps no weight")
+    elif len(layer.codebook) < 2**options.bits:
+        notes.append(
+            f"shares {len(layer.codebook) - 1} values, fewer than the {2**options.bits - 1} of {options.bits} bits"
+        )
+    return LayerReport(
+        name=layer.name,
+        source=source,
+        statistics=statistics(layer, options.bits),
+        codebook_entries=len(layer.codebook),
+        weight_error=_relative_error(after, before),
+        output_error=output_error,
+        notes=tuple(notes),
+    )
+
+
+def _relative_error(found: npt.NDArray[Any], exact: npt.NDArray[Any]) -> float | None:
+    """||found - exact|| / ||exact||, Euclidean norms over everything; None where exact is all 0 and found is not."""
+    size = float(np.linalg.norm(exact.astype(np.float64)))
+    difference = float(np.linalg.norm(found.astype(np.float64) - exact))
+    if size == 0:
+        return 0.0 if difference == 0 else None
+    return difference / size
+
+
+def write(
+    compressed: Compressed, folder: str | Path, model_path: str | Path, *, huffman: bool = False, force: bool = False
+) -> None:
+    """Write a compressed network's folder (spec/formats.md), whole or not at all.
+
+    model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare.
+    huffman: Huffman-coded layer files beside the .npz ones. force: take the place of a network folder that is there.
+    """
+    folder, model_path = Path(folder), Path(model_path)
+    if folder.exists() and not (force and (is_network(folder) or not any(folder.iterdir()))):
+        hint = "; only a network folder can be replaced" if force else "; --force replaces it"
+        raise EieError(f"{folder}: is there already{hint}")
+    try:
+        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        _write_parts(compressed, parts, folder, model_path, huffman)
+        parts.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        parts.rename(folder)
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def _write_parts(compressed: Compressed, parts: Path, folder: Path, model_path: Path, huffman: bool) -> None:
+    options = compressed.options
+    stems = _file_stems([layer.name for layer in compressed.layers])
+    tables = []
+    for stem, layer, report, given in zip(stems, compressed.layers, compressed.reports, compressed.inputs, strict=True):
+        npz.save(layer, parts / f"{stem}.npz")
+        if huffman:
+            save_huffman(layer, parts / f"{stem}{SUFFIX}")
+        if given is not None:
+            (parts / "inputs").mkdir(exist_ok=True)
+            npz.save_array(given, parts / "inputs" / f"{stem}.npy")
+        tables.append(
+            {
+                "file": f"{stem}.npz",
+                "source": report.source,
+                "rows": layer.rows,
+                "cols": layer.cols,
+                "density": layer.density,
+                "bits": options.bits,
+            }
+        )
+    about = {
+        "model": os.path.relpath(model_path, folder),
+        "model_sha256": hashlib.sha256(model_path.read_bytes()).hexdigest(),
+        "initialisation": options.initialisation,
+        "eiesim": __version__,
+    }
+    write_network(parts / FILE, compressed.model.name, compressed.model.chain, about, tables)
+    with writing(parts / REPORT) as file:
+        file.write(f"{json.dumps(to_dict(compressed), indent=1, allow_nan=False)}\n".encode())
+
+
+def to_dict(compressed: Compressed) -> dict[str, Any]:
+    """report.json: how it was made, each layer's statistics and errors, and what was left out."""
+    options = compressed.options
+    return {
+        "format": REPORT_FORMAT,
+        "eiesim": __version__,
+        "model": compressed.model.name,
+        "chain": compressed.model.chain,
+        "options": {**vars(options), "densities": dict(options.densities)},
+        "layers": [
+            {
+                **report.statistics.to_dict(),
+                "source": report.source,
+                "activation": layer.activation,
+                "codebook_entries": report.codebook_entries,
+                "weight_relative_error": report.weight_error,
+                "output_relative_error": report.output_error,
+                "calibration_inputs": 0 if given is None else len(given),
+                "notes": list(report.notes),
+            }
+            for report, layer, given in zip(compressed.reports, compressed.layers, compressed.inputs, strict=True)
+        ],
+        "total": compressed.total.to_dict(),
+        "network_output_relative_error": compressed.network_error,
+        "left_out": [{"name": part.name, "reason": part.reason} for part in compressed.model.left_out],
+        "notes": list(compressed.model.notes),
+    }
+
+
+def _file_stems(names: Sequence[str]) -> list[str]:
+    """A file name for each layer: its name with what a file system may not like replaced, made unique."""
+    stems: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "layer"
+        stem, n = plain, 2
+        while stem.lower() in {other.lower() for other in stems}:
+            stem, n = f"{plain}-{n}", n + 1
+        stems.append(stem)
+    return stems

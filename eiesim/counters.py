@@ -1,0 +1,182 @@
+"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived metrics").
+
+Over a batch, metrics are means over the inputs, ratios are formed from summed counters, and `max_occupancy` is the
+largest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.config import MachineConfig
+
+
+@dataclass(frozen=True)
+class PerPe:
+    """Counters of spec/machine.md by PE: int64[pes] each, or [batch, pes] over a batch."""
+
+    queue_pushes: npt.NDArray[np.int64]
+    queue_pops: npt.NDArray[np.int64]
+    max_occupancy: npt.NDArray[np.int64]
+    pointer_reads: npt.NDArray[np.int64]
+    empty_columns: npt.NDArray[np.int64]
+    spmat_row_reads: npt.NDArray[np.int64]
+    entries: npt.NDArray[np.int64]
+    padding_entries: npt.NDArray[np.int64]
+    macs: npt.NDArray[np.int64]
+    bypasses: npt.NDArray[np.int64]
+    accumulator_reads: npt.NDArray[np.int64]
+    accumulator_writes: npt.NDArray[np.int64]
+    busy_real: npt.NDArray[np.int64]
+    busy_padding: npt.NDArray[np.int64]
+    busy_empty: npt.NDArray[np.int64]
+    starved: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked."""
+
+    cycles: int
+    scan_last: int
+    broadcasts: int
+    scan_bubbles: int
+    broadcast_stalls: int
+    per_pe: PerPe
+    sums: npt.NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Counters of spec/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
+
+    broadcasts: float
+    scan_bubbles: float
+    broadcast_stalls: float
+    pointer_reads: float
+    empty_columns: float
+    spmat_row_reads: float
+    entries: float
+    padding_entries: float
+    macs: float
+    bypasses: float
+    queue_pushes: float
+    queue_pops: float
+    max_occupancy: float
+    accumulator_reads: float
+    accumulator_writes: float
+    busy_real: float
+    busy_padding: float
+    busy_empty: float
+    starved: float
+
+    @classmethod
+    def of(cls, run: Run) -> "Counters":
+        """One input's counters, whole numbers."""
+        scan = {name: int(getattr(run, name)) for name in ("broadcasts", "scan_bubbles", "broadcast_stalls")}
+        sums = {part.name: int(getattr(run.per_pe, part.name).sum()) for part in fields(PerPe)}
+        return cls(**{**scan, **sums, "max_occupancy": int(run.per_pe.max_occupancy.max())})
+
+
+COUNTERS = tuple(part.name for part in fields(Counters))
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What one or more runs of a layer add up to, and what follows from it. cycles, counters: sums over `runs` runs.
+
+    A ratio with nothing below the line is 0.
+    """
+
+    runs: int
+    cycles: int
+    scan_last: int
+    counters: Counters
+    dense_macs: int
+    config: MachineConfig
+
+    def _us(self, cycles: float) -> float:
+        return cycles / self.config.clock_mhz / self.runs
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], dense_macs: int, config: MachineConfig) -> "Metrics":
+        """One or more runs of a layer of `dense_macs` weights added up."""
+        every = [Counters.of(run) for run in runs]
+        sums = {name: sum(getattr(counters, name) for counters in every) for name in COUNTERS}
+        sums["max_occupancy"] = max(counters.max_occupancy for counters in every)
+        return cls(
+            runs=len(runs),
+            cycles=sum(int(run.cycles) for run in runs),  # without the JIT, kernels give numpy's whole numbers
+            scan_last=sum(int(run.scan_last) for run in runs),
+            counters=Counters(**sums),
+            dense_macs=dense_macs,
+            config=config,
+        )
+
+    @property
+    def time_us(self) -> float:
+        """Mean time of a run: cycles / clock."""
+        return self._us(self.cycles)
+
+    @property
+    def theoretical_us(self) -> float:
+        """Mean time with perfect load balance, padding included: entries / PEs / clock (Table IV, "theoretical")."""
+        return self._us(self.counters.entries / self.config.pes)
+
+    @property
+    def load_balance(self) -> float:
+        """Share of PE-cycles that walk an entry (Fig. 13)."""
+        return _ratio(self.counters.entries, self.cycles * self.config.pes)
+
+    @property
+    def alu_efficiency(self) -> float:
+        """Share of PE-cycles that do a real multiply-accumulate."""
+        return _ratio(self.counters.macs, self.cycles * self.config.pes)
+
+    @property
+    def real_work(self) -> float:
+        """Share of entries that are not padding (Fig. 12)."""
+        return _ratio(self.counters.macs, self.counters.entries)
+
+    @property
+    def gops(self) -> float:
+        """Operations really done, two a multiply-accumulate, in 10**9 a second."""
+        return _ratio(2 * self.counters.macs / self.runs, self.time_us * 1e3)
+
+    @property
+    def dense_equivalent_gops(self) -> float:
+        """What a dense machine would have to do to be as fast, in 10**9 operations a second."""
+        return _ratio(2 * self.dense_macs, self.time_us * 1e3)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layer's metrics under the result JSON's keys; means where there is more than one run."""
+        counters = {name: getattr(self.counters, name) for name in COUNTERS}
+        means = {n: value if n == "max_occupancy" else mean(value, self.runs) for n, value in counters.items()}
+        names = (
+            "time_us",
+            "theoretical_us",
+            "load_balance",
+            "alu_efficiency",
+            "real_work",
+            "gops",
+            "dense_equivalent_gops",
+        )
+        derived = {name: getattr(self, name) for name in names}
+        return {
+            "cycles": mean(self.cycles, self.runs),
+            "scan_last": mean(self.scan_last, self.runs),
+            "counters": means,
+            **derived,
+        }
+
+
+def _ratio(above: float, below: float) -> float:
+    return above / below if below else 0.0
+
+
+def mean(total: float, runs: int) -> float:
+    """A total over runs, by run; a single run's whole number stays one."""
+    return total if runs == 1 else total / runs

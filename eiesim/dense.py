@@ -1,0 +1,170 @@
+"""DenseLayer: a layer as it comes out of training, before anything is pruned or shared; Mask: what pruning keeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.errors import EieError
+from eiesim.layer import ACTIVATIONS, CompressedLayer
+from eiesim.weight_sharing import share_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Which weights of a layer are kept: bool of the weights' shape, read-only."""
+
+    kept: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        kept = np.array(self.kept, dtype=np.bool_)
+        kept.flags.writeable = False
+        object.__setattr__(self, "kept", kept)
+
+    @classmethod
+    def of_nonzero(cls, weights: npt.NDArray[np.float32]) -> "Mask":
+        """The mask that a pruned array already has: its zeros are gone."""
+        return cls(weights != 0)
+
+    @property
+    def count(self) -> int:
+        """npt.NDArray[np.float32] kept."""
+        return int(np.count_nonzero(self.kept))
+
+    @property
+    def density(self) -> float:
+        """npt.NDArray[np.float32] kept as a share of all; 0 for a mask of nothing."""
+        return self.count / self.kept.size if self.kept.size else 0.0
+
+    def apply(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The weights with the pruned ones at 0.0. Raises EieError for another shape."""
+        if weights.shape != self.kept.shape:
+            raise EieError(f"mask: is for weights of shape {self.kept.shape}, not {weights.shape}")
+        return np.where(self.kept, weights, np.float32(0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class DenseLayer:
+    """A fully connected layer: `b = activation(W a + bias)`.
+
+    weights: float32[rows, cols], outputs by inputs. bias: float32[rows] or None. activation: "relu" or "none".
+    Raises EieError, beginning with the layer's name, for another shape, NaN or infinity.
+    """
+
+    name: str
+    weights: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32] | None = None
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", np.ascontiguousarray(self.weights, np.float32))
+        if self.weights.ndim != 2 or 0 in self.weights.shape:
+            raise EieError(f"layer '{self.name}': weights have shape {self.weights.shape}, need (outputs, inputs)")
+        if not np.isfinite(self.weights).all():
+            raise EieError(f"layer '{self.name}': weights hold NaN or infinity")
+        if self.bias is not None:
+            object.__setattr__(self, "bias", np.ascontiguousarray(self.bias, np.float32))
+            if self.bias.shape != (self.rows,):
+                raise EieError(f"layer '{self.name}': bias has shape {self.bias.shape}, needs ({self.rows},)")
+            if not np.isfinite(self.bias).all():
+                raise EieError(f"layer '{self.name}': bias holds NaN or infinity")
+        if self.activation not in ACTIVATIONS:
+            raise EieError(f"layer '{self.name}': activation {self.activation!r}, needs {' or '.join(ACTIVATIONS)}")
+
+    @property
+    def rows(self) -> int:
+        """Outputs."""
+        return int(self.weights.shape[0])
+
+    @property
+    def cols(self) -> int:
+        """Inputs."""
+        return int(self.weights.shape[1])
+
+    @property
+    def density(self) -> float:
+        """Weights that are not zero as a share of all, the bias left out."""
+        return float(np.count_nonzero(self.weights)) / self.weights.size
+
+    def sums(self, activations: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """`W a + bias` in float32 for a batch, [batch, cols] to [batch, rows], before the activation."""
+        sums = np.asarray(activations, np.float32) @ self.weights.T
+        return sums if self.bias is None else sums + self.bias
+
+    def outputs(self, activations: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """The layer's outputs for a batch, after the activation."""
+        sums = self.sums(activations)
+        return np.maximum(sums, np.float32(0)) if self.activation == "relu" else sums
+
+    def pruned(self, mask: Mask) -> "DenseLayer":
+        """The layer with only the weights that the mask keeps; the bias stays whole."""
+        return replace(self, weights=mask.apply(self.weights))
+
+    def shared(self, bits: int = 4, initialisation: str = "linear", seed: int = 0) -> CompressedLayer:
+        """Compress: zeros are pruned, what is left and the bias share `2**bits - 1` values (`share_weights`)."""
+        kept = self.weights[self.weights != 0]
+        if self.bias is not None:
+            kept = np.concatenate([kept, self.bias[self.bias != 0]])
+        codebook, codes = share_weights(kept, bits, initialisation, seed)
+        del kept
+        by_row = np.zeros(self.weights.shape, np.uint8)
+        count = np.count_nonzero(self.weights)
+        by_row[self.weights != 0] = codes[:count]
+        bias_codes = None
+        if self.bias is not None:
+            bias_codes = np.zeros(self.rows, np.uint8)
+            bias_codes[self.bias != 0] = codes[count:]
+        return from_codes(by_row, codebook, bias_codes, self.activation, self.name)
+
+
+def from_codes(
+    codes: npt.NDArray[np.uint8],
+    codebook: npt.NDArray[np.float32],
+    bias_codes: npt.NDArray[np.uint8] | None,
+    activation: str,
+    name: str,
+) -> CompressedLayer:
+    """A layer from a code for every weight, uint8[rows, cols]; 0 is a pruned one."""
+    by_column = np.ascontiguousarray(codes.T)
+    kept = by_column != 0
+    counts = kept.sum(axis=1, dtype=np.int64)
+    rows = np.broadcast_to(np.arange(codes.shape[0], dtype=np.int32), by_column.shape)
+    return CompressedLayer(
+        shape=(codes.shape[0], codes.shape[1]),
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        indices=rows[kept],
+        codes=by_column[kept],
+        codebook=codebook,
+        bias_codes=bias_codes,
+        activation=activation,
+        name=name,
+    )
+
+
+def to_codes(layer: CompressedLayer) -> npt.NDArray[np.uint8]:
+    """The code of every weight, uint8[rows, cols]; 0 where it is pruned."""
+    by_column = np.zeros((layer.cols, layer.rows), np.uint8)
+    columns = np.repeat(np.arange(layer.cols), np.diff(layer.indptr))
+    by_column[columns, layer.indices] = layer.codes
+    return by_column.T
+
+
+def expand(layer: CompressedLayer) -> DenseLayer:
+    """A compressed layer with its weights written out."""
+    return DenseLayer(layer.name, layer.to_dense(), layer.bias, layer.activation)
+
+
+def forward(layers: Sequence[DenseLayer], activations: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """A batch through layers that follow one another: [batch, cols] to [batch, rows], in float32."""
+    values = np.asarray(activations, np.float32)
+    for layer in layers:
+        values = layer.outputs(values)
+    return values
+
+
+def chains(layers: Sequence[DenseLayer]) -> bool:
+    """Whether each layer takes as many inputs as the one before gives outputs."""
+    return all(before.rows == after.cols for before, after in pairwise(layers))

@@ -1,0 +1,112 @@
+"""How many inputs a network recognises: dense, pruned and shared, in each of the machine's arithmetics.
+
+Shared layers run on the simulated machine. Dense and pruned ones have no codebook and so no place on it; the same
+arithmetic (spec/formats.md) is applied to every weight instead, each quantised by itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._jit import jit
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, quantise, scale
+from eiesim.config import MachineConfig
+from eiesim.dense import DenseLayer
+from eiesim.errors import EieError
+from eiesim.layer import CompressedLayer
+from eiesim.simulation import simulate
+
+ARITHMETICS = ("float32", "fixed32", "fixed16", "fixed8")
+
+Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
+
+
+def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+    """The share of inputs whose largest output is their label's; of outputs as large, the first counts.
+
+    outputs: [rows] or [batch, rows]. labels: int64[batch].
+    """
+    return float((np.atleast_2d(outputs).argmax(axis=1) == labels).mean())
+
+
+def check_labels(labels: npt.NDArray[np.int64], inputs: int, classes: int) -> None:
+    """Raise EieError unless there is a label an input, each one of the outputs."""
+    if len(labels) != inputs:
+        raise EieError(f"labels: {len(labels)} for {inputs} inputs, needs one each")
+    if int(labels.max()) >= classes:
+        raise EieError(f"labels: {labels.max()} occurs, but the last layer has {classes} outputs, 0 to {classes - 1}")
+
+
+def accuracies(
+    networks: Mapping[str, Layers],
+    inputs: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    config: MachineConfig | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> dict[str, dict[str, float]]:
+    """Each network's accuracy in each arithmetic: {network: {arithmetic: share}}.
+
+    inputs: float32[batch, cols]. labels: int64[batch]. config: the machine, but for its arithmetic.
+    Fixed point picks its fraction bits by itself, layer by layer. progress: called with 1 after each cell.
+    """
+    config = config or MachineConfig()
+    table: dict[str, dict[str, float]] = {}
+    for name, layers in networks.items():
+        table[name] = {}
+        for arithmetic in ARITHMETICS:
+            machine = config.replace(arithmetic=arithmetic)
+            table[name][arithmetic] = accuracy(_outputs(layers, inputs, machine), labels)
+            if progress is not None:
+                progress(1)
+    return table
+
+
+def _outputs(layers: Layers, inputs: npt.NDArray[np.float32], config: MachineConfig) -> npt.NDArray[Any]:
+    values: npt.NDArray[Any] = np.atleast_2d(inputs)
+    for layer in layers:
+        if isinstance(layer, DenseLayer):
+            values = dense_outputs(layer, values, config.arithmetic)
+        else:
+            values = simulate(layer, values, config).outputs  # type: ignore[assignment]
+    return values
+
+
+def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: str) -> npt.NDArray[Any]:
+    """A layer without a codebook in one of the machine's arithmetics: [batch, cols] to [batch, rows].
+
+    Fraction bits are automatic, by the rules for a codebook and its activations, applied to all weights.
+    """
+    # Activations between layers are float32 on their way into the next, as in `simulate`.
+    values = np.asarray(activations, np.float32)
+    if values.shape[1] != layer.cols:
+        raise EieError(f"activations: {values.shape[1]} an input, but layer '{layer.name}' has {layer.cols} columns")
+    bias = np.zeros(layer.rows, np.float32) if layer.bias is None else layer.bias
+    by_column = np.concatenate([layer.weights, bias[:, None]], axis=1).T
+    one = 1.0 if layer.bias is not None else 0.0
+    values = np.concatenate([values, np.full((len(values), 1), one, np.float32)], axis=1)
+    if arithmetic == "float32":
+        sums = _product(np.ascontiguousarray(by_column), values, None)
+    else:
+        bits = FIXED_BITS[arithmetic]
+        exact = values.astype(np.float64) @ by_column.astype(np.float64)
+        of_activations, of_weights, of_sums = (
+            auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
+        )
+        limits = (of_activations + of_weights - of_sums, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
+        sums = np.ldexp(_product(*operands, limits).astype(np.float64), -of_sums)
+    return np.maximum(sums, 0) if layer.activation == "relu" else sums
+
+
+@jit
+def _product(by_column: Any, activations: Any, rounding: Any) -> Any:
+    """[cols, rows] and [batch, cols] to [batch, rows]: products added one after the other in column order."""
+    sums = np.zeros((activations.shape[0], by_column.shape[1]), by_column.dtype)
+    for n in range(activations.shape[0]):
+        for j in range(activations.shape[1]):
+            if activations[n, j] != 0:
+                for i in range(by_column.shape[1]):
+                    sums[n, i] = add(sums[n, i], scale(by_column[j, i] * activations[n, j], rounding), rounding)
+    return sums

@@ -1,0 +1,44 @@
+"""Job: what every engine is given. Its answer is a `counters.Run`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.arithmetic import Operands, Rounding
+from eiesim.config import MachineConfig
+from eiesim.encoding import InterleavedLayer
+
+
+@dataclass(frozen=True)
+class Job:
+    """One layer on one machine, ready to run on inputs.
+
+    layer: the layer as the PEs store it. codebook: as the arithmetic holds it, float32 or int64[codes].
+    rounding: (shift, low, high) of the accumulators, None for float32.
+    queue_depth: usable places. entries_per_row: entries in an SRAM row.
+    outputs: whether the sums are wanted, or only the timing.
+    """
+
+    layer: InterleavedLayer
+    codebook: npt.NDArray[Any]
+    rounding: Rounding | None
+    queue_depth: int
+    entries_per_row: int
+    outputs: bool
+
+    @classmethod
+    def of(cls, layer: InterleavedLayer, operands: Operands, config: MachineConfig, outputs: bool) -> "Job":
+        """The job that a configuration makes of a layer and its operands."""
+        return cls(layer, operands.codebook, operands.rounding, config.queue_depth, config.entries_per_row, outputs)
+
+    def in_rows(self, operands: Operands) -> npt.NDArray[Any]:
+        """The activations as the LNZD meets them: [batch, activation rows, pes], zeros and the bias's 1.0 filled in."""
+        layer = self.layer
+        batch, cols = operands.activations.shape
+        rows = np.zeros((batch, layer.activation_rows * layer.pes), operands.activations.dtype)
+        rows[:, :cols] = operands.activations
+        if layer.layer.bias_codes is not None:
+            rows[:, layer.columns - 1] = operands.one
+        return rows.reshape(batch, layer.activation_rows, layer.pes)

@@ -1,1 +1,0 @@
-"""Studies: many runs put together into tables, and what a table or one run explains."""

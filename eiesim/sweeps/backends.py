@@ -1,0 +1,133 @@
+"""Where a sweep's tasks run: threads, processes, a Dask or a Ray cluster, all through joblib."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from eiesim.errors import EieError
+from eiesim.inputs import Workload
+
+BACKENDS = ("threads", "processes", "dask", "ray")
+
+Ship = Callable[[Workload], Any]
+"""Makes of a workload what a task is given; `unpack` turns that back."""
+RunTasks = Callable[[Iterator[Any]], Iterator[Any]]
+"""Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
+
+ANSWER_WITHIN_S = 10.0
+"""How long a Dask scheduler may take to answer, in seconds."""
+
+# Arrays from this size on reach worker processes through a file that all of them map, not with each task.
+_MAPPED_FROM = "10K"
+
+
+@contextmanager
+def workers(
+    backend: str = "threads", jobs: int | None = None, scheduler: str | None = None
+) -> Iterator[tuple[RunTasks, Ship]]:
+    """What runs tasks, and how it takes workloads.
+
+    jobs: how many tasks run at once; None is one a core. On a given scheduler, the cluster's workers decide.
+    scheduler: the address of a Dask scheduler (`tcp://host:8786`) or a Ray head (`ray://host:10001`, `auto`); None
+    starts a cluster of `jobs` workers on this machine, gone when the block ends.
+    A workload is sent once, not with every task: threads share it, processes map its arrays, Dask scatters it
+    (joblib scatters large arguments), Ray keeps it in its object store.
+    Raises EieError for an unknown backend, a missing extra, or a cluster that does not answer.
+    """
+    if backend not in BACKENDS:
+        raise EieError(f"no backend is called '{backend}'; there are: {', '.join(BACKENDS)}")
+    if scheduler is not None and backend in ("threads", "processes"):
+        raise EieError(f"a scheduler needs backend dask or ray, not {backend}")
+    if jobs is not None and jobs < 1:
+        raise EieError(f"jobs = {jobs}: must be 1 or more")
+    import joblib
+
+    jobs = jobs or joblib.cpu_count()
+    options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
+    if backend == "threads":
+        yield joblib.Parallel(jobs, backend="threading", **options), _as_it_is
+    elif backend == "processes":
+        # joblib keeps the files that workers map until a call ends: calls of some tasks keep them few.
+        parallel = joblib.Parallel(jobs, backend="loky", max_nbytes=_MAPPED_FROM, **options)
+        yield _in_batches(parallel, 16 * jobs), _as_it_is
+    elif backend == "dask":
+        with _dask(jobs, scheduler) as client, joblib.parallel_config("dask", client=client):
+            yield joblib.Parallel(-1, **options), _as_it_is
+    else:
+        with _ray(jobs, scheduler) as ship, joblib.parallel_config("ray"):
+            # Ray's joblib backend gives results only when all of a call's are there: a few tasks a worker at a time.
+            parallel = joblib.Parallel(jobs if scheduler is None else -1, batch_size=1)
+            yield _in_batches(parallel, 4 * joblib.effective_n_jobs(parallel.n_jobs)), ship
+
+
+def unpack(shipped: Any) -> Workload:
+    """The workload that a task was given, in the worker."""
+    if isinstance(shipped, Workload):
+        return shipped
+    import ray
+
+    workload: Workload = ray.get(shipped)
+    return workload
+
+
+def _in_batches(parallel: Any, size: int) -> RunTasks:
+    """Calls of at most `size` tasks, one after the other."""
+
+    def run(tasks: Iterator[Any]) -> Iterator[Any]:
+        while batch := list(islice(tasks, size)):
+            yield from parallel(batch)
+
+    return run
+
+
+def _as_it_is(workload: Workload) -> Workload:
+    return workload
+
+
+@contextmanager
+def _dask(jobs: int, scheduler: str | None) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise EieError("backend dask needs the extra: pip install 'eiesim[dask]'") from None
+    try:
+        if scheduler is None:
+            client = Client(
+                n_workers=jobs, threads_per_worker=1, dashboard_address=None, set_as_default=False, silence_logs=50
+            )
+        else:
+            client = Client(scheduler, set_as_default=False, timeout=ANSWER_WITHIN_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EieError(f"{scheduler}: no Dask scheduler answers there: {error}") from None
+    with client:
+        if not client.ncores():
+            raise EieError(f"{scheduler}: the Dask cluster has no workers")
+        yield client
+
+
+@contextmanager
+def _ray(jobs: int, scheduler: str | None) -> Iterator[Ship]:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError:
+        raise EieError("backend ray needs the extra: pip install 'eiesim[ray]'") from None
+    try:
+        ray.init(scheduler, num_cpus=jobs if scheduler is None else None, log_to_driver=False, logging_level="error")
+    except (ConnectionError, OSError, ValueError) as error:
+        raise EieError(f"{scheduler}: no Ray cluster answers there: {error}") from None
+    register_ray()
+    stored: dict[str, Any] = {}
+
+    def ship(workload: Workload) -> Any:
+        if workload.content_hash not in stored:
+            # Only the latest is kept from here: tasks hold theirs until they are done.
+            stored.clear()
+            stored[workload.content_hash] = ray.put(workload)
+        return stored[workload.content_hash]
+
+    try:
+        yield ship
+    finally:
+        ray.shutdown()

@@ -1,0 +1,266 @@
+"""Row: one simulated (layer, configuration, seed, engine), one line of the sweep table (docs/formats.md).
+
+The class names, types and explains the table's columns; nothing else does. Names are those of the result JSON and of
+the configuration keys; nested ones are joined with "_" (`energy_total_uj`, `fraction_bits_weight`).
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+
+import numpy as np
+
+from eiesim._version import __version__
+from eiesim.config import MachineConfig
+from eiesim.energy.record import Energy
+from eiesim.errors import EieError, shown
+from eiesim.inputs import Workload
+from eiesim.paper.source import COMPONENTS, MODULES
+from eiesim.result import LayerResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Number = int | float
+"""A whole number for one input; the mean over a batch may be a fraction."""
+
+
+def _key(name: str) -> str:
+    return f"configuration: {MachineConfig.model_fields[name].description}"
+
+
+def _energy(part: str) -> str:
+    return f"estimated energy of the {part} {'component' if part in COMPONENTS else 'module'}, in microjoules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One run of a layer. Each column has its type and what it means; None is an empty cell."""
+
+    layer: Annotated[str, "the layer's name"]
+    seed: Annotated[int | None, "seed of a synthetic layer; empty for one from a file"]
+    engine: Annotated[str, "recurrence, clocked or event"]
+    pes: Annotated[int, _key("pes")]
+    queue_depth: Annotated[int, _key("queue_depth")]
+    spmat_width: Annotated[int, _key("spmat_width")]
+    index_bits: Annotated[int, _key("index_bits")]
+    weight_bits: Annotated[int, _key("weight_bits")]
+    arithmetic: Annotated[str, _key("arithmetic")]
+    clock_mhz: Annotated[float, _key("clock_mhz")]
+    activation_frac: Annotated[str, _key("activation_frac")]
+    weight_frac: Annotated[str, _key("weight_frac")]
+    output_frac: Annotated[str, _key("output_frac")]
+    spmat_bytes: Annotated[int, _key("spmat_bytes")]
+    pointer_bytes: Annotated[int, _key("pointer_bytes")]
+    activation_bytes: Annotated[int, _key("activation_bytes")]
+    variation: Annotated[
+        float | None, "coefficient of variation of a synthetic layer's densities; empty for one from a file"
+    ]
+    rows: Annotated[int, "outputs"]
+    cols: Annotated[int, "inputs"]
+    nnz: Annotated[int, "kept weights, the bias left out"]
+    weight_density: Annotated[float, "nnz / (rows x cols)"]
+    activation_density: Annotated[float, "share of the inputs that are not zero, before any quantising"]
+    inputs: Annotated[int, "inputs in the batch; figures are means over them, ratios formed from summed counters"]
+    cycles: Annotated[Number, "cycles until the last result is written"]
+    scan_last: Annotated[Number, "cycle in which the scan of the activations ends"]
+    time_us: Annotated[float, "cycles / clock"]
+    theoretical_us: Annotated[
+        float, "entries / PEs / clock: the time with perfect load balance (Table IV, theoretical)"
+    ]
+    broadcasts: Annotated[Number, "non-zero activations sent"]
+    scan_bubbles: Annotated[Number, "cycles in which the LNZD found no further non-zero in its row"]
+    broadcast_stalls: Annotated[Number, "cycles in which a full queue held the broadcast back"]
+    pointer_reads: Annotated[Number, "columns taken by PointerRead, over all PEs"]
+    empty_columns: Annotated[Number, "of those, with no entries"]
+    spmat_row_reads: Annotated[Number, "rows read from the sparse-matrix SRAMs"]
+    entries: Annotated[Number, "entries walked, padding included"]
+    padding_entries: Annotated[Number, "padding entries walked"]
+    macs: Annotated[Number, "multiply-accumulates: entries less padding"]
+    bypasses: Annotated[Number, "entries that took the sum of the one just before"]
+    queue_pushes: Annotated[Number, "activations put into queues, over all PEs"]
+    queue_pops: Annotated[Number, "activations taken from queues, over all PEs"]
+    max_occupancy: Annotated[Number, "most entries that any queue held at the start of a cycle"]
+    accumulator_reads: Annotated[Number, "accumulators read"]
+    accumulator_writes: Annotated[Number, "accumulators written"]
+    busy_real: Annotated[Number, "PE-cycles on real entries"]
+    busy_padding: Annotated[Number, "PE-cycles on padding"]
+    busy_empty: Annotated[Number, "PE-cycles on empty columns"]
+    starved: Annotated[Number, "PE-cycles with nothing to do"]
+    load_balance: Annotated[float, "entries / (cycles x PEs) (Fig. 13)"]
+    alu_efficiency: Annotated[float, "macs / (cycles x PEs)"]
+    real_work: Annotated[float, "macs / entries (Fig. 12)"]
+    gops: Annotated[float, "2 x macs / time, in 10**9 a second"]
+    dense_equivalent_gops: Annotated[float, "2 x rows x cols / time, in 10**9 a second"]
+    energy_total_uj: Annotated[float | None, "estimated energy of a run, in microjoules"]
+    energy_power_w: Annotated[float | None, "estimated mean power, in watts"]
+    energy_act_queue_uj: Annotated[float | None, _energy("act_queue")]
+    energy_ptr_read_uj: Annotated[float | None, _energy("ptr_read")]
+    energy_spmat_read_uj: Annotated[float | None, _energy("spmat_read")]
+    energy_arithm_unit_uj: Annotated[float | None, _energy("arithm_unit")]
+    energy_act_rw_uj: Annotated[float | None, _energy("act_rw")]
+    energy_lnzd_uj: Annotated[float | None, _energy("lnzd")]
+    energy_memory_uj: Annotated[float | None, _energy("memory")]
+    energy_clock_network_uj: Annotated[float | None, _energy("clock_network")]
+    energy_register_uj: Annotated[float | None, _energy("register")]
+    energy_combinational_uj: Annotated[float | None, _energy("combinational")]
+    energy_dynamic_uj: Annotated[
+        float | None, "of the total, what events and the clock cost; empty where the model cannot tell"
+    ]
+    energy_leakage_uj: Annotated[float | None, "of the total, what leaks; empty where the model cannot tell"]
+    energy_model: Annotated[str, "which energy model made the estimates"]
+    fraction_bits_activation: Annotated[int | None, "fraction bits used for the activations; empty under float32"]
+    fraction_bits_weight: Annotated[int | None, "fraction bits used for the codebook; empty under float32"]
+    fraction_bits_output: Annotated[
+        int | None, "fraction bits of the accumulators where they were fixed; a timing-only run needs none"
+    ]
+    warnings: Annotated[str, "memories of the published design that the layer exceeds, by name"]
+    eiesim: Annotated[str, "version that made the row"]
+    hash: Annotated[str, "names what made the row: content of layer and input, configuration, engine and version"]
+
+    @classmethod
+    def of(cls, workload: Workload, result: LayerResult, key: str) -> "Row":
+        """The row of a run. workload: what was run. key: the row's hash (`row_hash`)."""
+        config: dict[str, Any] = result.config.model_dump()
+        metrics = result.metrics.to_dict()
+        counters = metrics.pop("counters")
+        config |= {name: str(config[name]) for name in ("activation_frac", "weight_frac", "output_frac")}
+        bits: dict[str, Any] = {
+            f"fraction_bits_{name}": result.fraction_bits.get(name) for name in ("activation", "weight", "output")
+        }
+        return cls(
+            layer=result.name,
+            seed=workload.seed,
+            engine=result.engine,
+            **config,
+            variation=workload.variation,
+            rows=result.rows,
+            cols=result.cols,
+            nnz=result.nnz,
+            weight_density=result.nnz / (result.rows * result.cols),
+            activation_density=float(np.count_nonzero(workload.activations) / workload.activations.size),
+            inputs=len(result.runs),
+            **metrics,
+            **counters,
+            **_energy_cells(result.energy),
+            **bits,
+            warnings="; ".join(warning.partition(":")[0] for warning in result.warnings),
+            eiesim=__version__,
+            hash=key,
+        )
+
+    @classmethod
+    def parse(cls, cells: Sequence[str]) -> "Row":
+        """The row of a line's cells, in the order of `columns()`. Raises EieError that names a cell of another type."""
+        if len(cells) != len(columns()):
+            raise EieError(f"has {len(cells)} cells, needs {len(columns())}")
+        values: dict[str, Any] = {}
+        for (name, read), text in zip(_readers().items(), cells, strict=True):
+            try:
+                values[name] = read(text)
+            except ValueError:
+                raise EieError(f"column {name}: {shown(text)} is not {_type_name(name)}") from None
+        return cls(**values)
+
+    def cells(self) -> dict[str, Any]:
+        """The values by column, None where a cell is empty."""
+        return {name: getattr(self, name) for name in columns()}
+
+    def line(self) -> str:
+        """The row as a CSV line, its end included; floats with all their digits."""
+        return csv_line("" if value is None else value for value in self.cells().values())
+
+
+@cache
+def columns() -> tuple[str, ...]:
+    """The table's columns, in order."""
+    return tuple(part.name for part in fields(Row))
+
+
+@cache
+def meanings() -> Mapping[str, str]:
+    """One line on each column."""
+    return {name: str(get_args(kind)[1]) for name, kind in get_type_hints(Row, include_extras=True).items()}
+
+
+def row_hash(content_hash: str, config: MachineConfig, engine: str) -> str:
+    """32 hex digits of the SHA-256 over what makes a row. content_hash: of the `Workload`."""
+    made_of = [content_hash, config.model_dump(), engine, __version__]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def csv_line(cells: Iterable[Any]) -> str:
+    """Cells as a CSV line, its end included."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def frame(rows: Sequence[Row]) -> "pd.DataFrame":
+    """Rows as a DataFrame: text, int64, float64 as the columns' types say; Int64 where whole numbers may be missing."""
+    import pandas as pd
+
+    columns_of = {name: [getattr(row, name) for row in rows] for name in columns()}
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=_dtype(name, values)) for name, values in columns_of.items()},
+        columns=list(columns()),
+    )
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    return get_type_hints(Row)
+
+
+def _dtype(name: str, values: Sequence[Any]) -> str:
+    kind = _types()[name]
+    if kind == Number:
+        return "int64" if all(isinstance(value, int) for value in values) else "float64"
+    return {str: "object", int: "int64", float: "float64", int | None: "Int64", float | None: "float64"}[kind]
+
+
+def _number(text: str) -> Number:
+    return int(text) if text.isdecimal() else float(text)
+
+
+def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: read(text) if text else None
+
+
+@cache
+def _readers() -> Mapping[str, Callable[[str], Any]]:
+    of: dict[Any, Callable[[str], Any]] = {
+        str: str,
+        int: int,
+        float: float,
+        Number: _number,
+        int | None: _optional(int),
+        float | None: _optional(float),
+    }
+    return {name: of[kind] for name, kind in _types().items()}
+
+
+def _type_name(name: str) -> str:
+    return "a whole number" if _types()[name] in (int, int | None) else "a number"
+
+
+def _energy_cells(energy: Energy | None) -> dict[str, Any]:
+    """LNZD nodes are a module and a component of their own: one column, one figure."""
+    parts = (*MODULES, "lnzd", *COMPONENTS)
+    if energy is None:
+        empty = dict.fromkeys(f"energy_{part}_uj" for part in (*parts, "total", "dynamic", "leakage"))
+        return {**empty, "energy_power_w": None, "energy_model": ""}
+    spent = {**energy.by_component_uj, **energy.by_module_uj}
+    return {
+        "energy_total_uj": energy.total_uj,
+        "energy_power_w": energy.power_w,
+        **{f"energy_{part}_uj": spent[part] for part in parts},
+        "energy_dynamic_uj": energy.dynamic_uj,
+        "energy_leakage_uj": energy.leakage_uj,
+        "energy_model": energy.model,
+    }

@@ -1,0 +1,213 @@
+"""Sweeps: every layer on every machine of a grid, as a table; interrupted, they go on where they stopped.
+
+Work is cut into tasks of one (layer, seed, PEs, index bits): one interleaving serves all queue depths, widths and
+arithmetics. Only timing is simulated: outputs change no cycle.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._version import __version__
+from eiesim.config import MachineConfig
+from eiesim.encoding import interleave
+from eiesim.errors import EieError
+from eiesim.inputs import Maker, given, open_workloads
+from eiesim.layer import CompressedLayer
+from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate
+from eiesim.sweeps.backends import unpack, workers
+from eiesim.sweeps.journal import Journal
+from eiesim.sweeps.row import Row, frame, row_hash
+from eiesim.sweeps.values import parse_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Observer = Callable[[int, int], object]
+"""Called with (rows newly written, rows that were there already or would repeat another) since the last call."""
+
+RUNS_A_TASK = {"recurrence": 256, "clocked": 8, "event": 1}
+"""So that no task takes long before its rows are written."""
+
+SELDOM_MORE = 10_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is to run: every workload, on every configuration, with every engine."""
+
+    workloads: tuple[Maker, ...]
+    configs: tuple[MachineConfig, ...]
+    engines: tuple[str, ...]
+
+    @property
+    def runs(self) -> int:
+        """Runs at most: those of the same content and configuration are run once."""
+        return len(self.workloads) * len(self.configs) * len(self.engines)
+
+
+def grid(config: MachineConfig | None, axes: Mapping[str, Sequence[Any] | str]) -> tuple[MachineConfig, ...]:
+    """Every combination of the axes' values on top of `config`, each once.
+
+    axes: configuration keys with their values, or a text such as `1:256:x2` (see `ranges`).
+    Raises EieError for an unknown key and for a combination that is no machine.
+    """
+    config = config or MachineConfig()
+    values = {key: parse_values(held) if isinstance(held, str) else list(held) for key, held in axes.items()}
+    known = MachineConfig.model_fields
+    for key, held in values.items():
+        if key not in known:
+            raise EieError(f"no configuration key is called '{key}'; there are: {', '.join(known)}")
+        if not held:
+            raise EieError(f"{key}: has no value to sweep")
+    if np.prod([len(held) for held in values.values()], dtype=float) > SELDOM_MORE:
+        raise EieError(f"more than {SELDOM_MORE:,} configurations; sweep fewer values")
+    every = (config.replace(**dict(zip(values, chosen))) for chosen in product(*values.values()))
+    return tuple({repr(one): one for one in every}.values())
+
+
+def plan(
+    layers: Sequence[str | tuple[CompressedLayer, npt.NDArray[Any]]],
+    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    *,
+    config: MachineConfig | None = None,
+    engines: Sequence[str] = (DEFAULT_ENGINE,),
+    seeds: Sequence[int] = (0,),
+    variations: Sequence[float] = (0.0,),
+    inputs: Sequence[npt.NDArray[np.float32]] = (),
+    density: float | None = None,
+    activation_density: float | None = None,
+    rows: int | None = None,
+) -> Plan:
+    """What to sweep; see `sweep` for the arguments."""
+    for engine in engines:
+        if engine not in ENGINES:
+            raise EieError(f"no engine is called '{engine}'; there are: {', '.join(ENGINES)}")
+    named = [layer for layer in layers if isinstance(layer, str)]
+    made = open_workloads(named, inputs, seeds, variations, density, activation_density, rows)
+    made += [given(*layer) for layer in layers if not isinstance(layer, str)]
+    if not made or not engines:
+        raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
+    return Plan(tuple(made), grid(config, axes or {}), tuple(dict.fromkeys(engines)))
+
+
+def sweep(
+    layers: Sequence[str | tuple[CompressedLayer, npt.NDArray[Any]]],
+    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    *,
+    config: MachineConfig | None = None,
+    engines: Sequence[str] = (DEFAULT_ENGINE,),
+    seeds: Sequence[int] = (0,),
+    variations: Sequence[float] = (0.0,),
+    inputs: Sequence[npt.NDArray[np.float32]] = (),
+    density: float | None = None,
+    activation_density: float | None = None,
+    rows: int | None = None,
+    output: str | Path | None = None,
+    jobs: int | None = None,
+    backend: str = "threads",
+    scheduler: str | None = None,
+    observer: Observer | None = None,
+) -> "pd.DataFrame":
+    """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
+
+    layers: names as on the command line (`table3:Alex-7`, `table3:all`, files, folders), or (layer, activations).
+    axes: what varies: configuration keys with their values, `{"pes": [16, 64], "queue_depth": "1:256:x2"}`.
+    config: what does not vary. engines: one or several.
+    seeds, variations, density, activation_density: how `table3:` layers are made (see `workloads.workload`).
+    inputs: activations for the layers that bring none. rows: outputs of a dumped layer.
+    output: a CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a
+    sweep that was killed goes on (see `journal`); it may hold other sweeps' rows too, which are left alone.
+    jobs, backend, scheduler: see `backends.workers`. The rows do not depend on them.
+
+    `sweep(["table3:Alex-7"], {"pes": "1:256:x2"}).plot("pes", "cycles")`
+    """
+    planned = plan(
+        layers,
+        axes,
+        config=config,
+        engines=engines,
+        seeds=seeds,
+        variations=variations,
+        inputs=inputs,
+        density=density,
+        activation_density=activation_density,
+        rows=rows,
+    )
+    return collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer)
+
+
+def collect(
+    planned: Plan,
+    output: str | Path | None = None,
+    *,
+    jobs: int | None = None,
+    backend: str = "threads",
+    scheduler: str | None = None,
+    observer: Observer | None = None,
+) -> "pd.DataFrame":
+    """Run what a plan asks for and `output` does not hold yet; see `sweep`."""
+    rows: dict[str, Row] = {}
+    wanted: dict[str, None] = {}
+    observe = observer or (lambda new, known: None)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(output)) if output is not None else None
+        run, ship = stack.enter_context(workers(backend, jobs, scheduler))
+        from joblib import delayed
+
+        def tasks() -> Iterator[Any]:
+            for make in planned.workloads:
+                workload = make()
+                shipped = ship(workload)
+                for engine in planned.engines:
+                    missing = []
+                    for config in planned.configs:
+                        key = row_hash(workload.content_hash, config, engine)
+                        if key not in wanted and (journal is None or key not in journal):
+                            missing.append((key, config))
+                        wanted[key] = None
+                    observe(0, len(planned.configs) - len(missing))
+                    for group in _groups(missing, RUNS_A_TASK[engine]):
+                        yield delayed(_run)(shipped, engine, group, __version__)
+
+        for finished in run(tasks()):
+            if journal is not None:
+                journal.append(finished)
+            else:
+                rows.update((row.hash, row) for row in finished)
+            observe(len(finished), 0)
+        every = [rows[key] if journal is None else journal.row(key) for key in wanted]
+    return frame(every)
+
+
+Missing = list[tuple[str, MachineConfig]]
+
+
+def _groups(missing: Missing, largest: int) -> Iterator[Missing]:
+    """Runs by what they can share, an interleaving, in pieces of at most `largest`."""
+    together: dict[tuple[int, int], Missing] = {}
+    for key, config in missing:
+        together.setdefault((config.pes, config.index_bits), []).append((key, config))
+    for group in together.values():
+        for start in range(0, len(group), largest):
+            yield group[start : start + largest]
+
+
+def _run(shipped: Any, engine: str, group: Missing, version: str) -> list[Row]:
+    """A task: its rows. Runs in a worker, maybe on another machine."""
+    if version != __version__:
+        raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
+    workload = unpack(shipped)
+    first = group[0][1]
+    interleaved = interleave(workload.layer, first.pes, first.index_bits)
+    rows = []
+    for key, config in group:
+        result = simulate(interleaved, workload.activations, config, engine, outputs=False, threads=1)
+        rows.append(Row.of(workload, result.layers[0], key))
+    return rows

@@ -1,0 +1,149 @@
+"""Terminal tables of results."""
+
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+
+from eiesim.capacity import Need
+from eiesim.encoding import InterleavedLayer
+from eiesim.energy.record import Energy
+from eiesim.result import LayerResult, Result
+from eiesim.workloads import Benchmark
+
+
+def result_table(result: Result) -> Table:
+    """A run: one column a layer; times, rates, and where the cycles went."""
+    config, layers = result.config, result.layers
+    inputs = len(layers[0].runs)
+    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
+    means = f", mean of {inputs} inputs" if inputs > 1 else ""
+    model = f"; energy model {result.energy.model}" if result.energy else ""
+    table = Table(title=f"{title}; engine {result.engine}{model}{means}", title_justify="left", title_style="")
+    table.add_column("", no_wrap=True)
+    for layer in layers:
+        table.add_column(layer.name, justify="right")
+    in_all = len(layers) > 1
+    if in_all:
+        table.add_column("total", justify="right")
+
+    def line(label: str, cell: Callable[[LayerResult], str], total: str = "", *, last: bool = False) -> None:
+        cells = [cell(layer) for layer in layers] + ([total] if in_all else [])
+        table.add_row(label, *cells, end_section=last)
+
+    line("rows x cols", lambda layer: f"{layer.rows:,} x {layer.cols:,}")
+    line("cycles", lambda layer: number(layer.cycles), number(result.cycles))
+    line("time, µs", lambda layer: f"{layer.time_us:,.2f}", f"{result.time_us:,.2f}")
+    line("theoretical time, µs", lambda layer: f"{layer.metrics.theoretical_us:,.2f}")
+    line("load balance", lambda layer: f"{layer.metrics.load_balance:.1%}")
+    line("ALU efficiency", lambda layer: f"{layer.metrics.alu_efficiency:.1%}")
+    line("GOP/s", lambda layer: f"{layer.metrics.gops:,.1f}")
+    line("dense-equivalent GOP/s", lambda layer: f"{layer.metrics.dense_equivalent_gops:,.0f}", last=True)
+    line("PE-cycles: real entries", lambda layer: _share(layer, layer.counters.busy_real))
+    line("PE-cycles: padding", lambda layer: _share(layer, layer.counters.busy_padding))
+    line("PE-cycles: empty columns", lambda layer: _share(layer, layer.counters.busy_empty))
+    line("PE-cycles: starved", lambda layer: _share(layer, layer.counters.starved), last=True)
+    _energy_lines(line, result)
+    totals = result.counters
+    for label, counter in (
+        ("broadcasts", "broadcasts"),
+        ("scan bubbles", "scan_bubbles"),
+        ("broadcast stalls", "broadcast_stalls"),
+        ("entries", "entries"),
+        ("of these padding", "padding_entries"),
+        ("spmat row reads", "spmat_row_reads"),
+        ("pointer reads", "pointer_reads"),
+        ("bypasses", "bypasses"),
+        ("fullest queue", "max_occupancy"),
+    ):
+        line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
+    return table
+
+
+MODULE_LABELS = {
+    "act_queue": "activation queue",
+    "ptr_read": "pointer read",
+    "spmat_read": "sparse-matrix read",
+    "arithm_unit": "arithmetic unit",
+    "act_rw": "activation read/write",
+    "lnzd": "LNZD",
+}
+
+
+def _energy_lines(line: Callable[..., None], result: Result) -> None:
+    """Energy, mean power, and each module's energy with its share."""
+    total = result.energy
+    if total is None:
+        return
+    line("energy, µJ", lambda layer: f"{_spent(layer).total_uj:,.3f}", f"{total.total_uj:,.3f}")
+    line("power, W", lambda layer: f"{_spent(layer).power_w:,.3f}", f"{total.power_w:,.3f}")
+    for module in total.by_module_uj:
+
+        def share(of: Energy, module: str = module) -> str:
+            return percent(of.by_module_uj[module], of.total_uj)
+
+        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_spent(layer)), share(total))
+    leaked = "energy: of it leakage"
+    line(leaked, lambda layer: percent(_spent(layer).leakage_uj, _spent(layer).total_uj),
+         percent(total.leakage_uj, total.total_uj), last=True)  # fmt: skip
+
+
+def _spent(layer: LayerResult) -> Energy:
+    assert layer.energy is not None
+    return layer.energy
+
+
+def percent(part: float | None, whole: float) -> str:
+    """A share, or a dash where it is not known or there is nothing to share."""
+    return f"{part / whole:.1%}" if part is not None and whole else "-"
+
+
+def _share(layer: LayerResult, cycles: float) -> str:
+    every = layer.cycles * layer.config.pes
+    return f"{cycles / every:.1%}" if every else "-"
+
+
+def number(value: float) -> str:
+    """A count with thousands separators; a small mean with one decimal where it needs it."""
+    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
+
+
+def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:
+    """What a layer is, how it lies on the PEs, and what fits where."""
+    of = layer.layer
+    entries, padding = layer.entries_per_pe, layer.padding_per_pe
+    facts = Table(title=f"{of.name} on {layer.pes} PEs", title_justify="left", title_style="", show_header=False)
+    facts.add_column("")
+    facts.add_column("", justify="right")
+    facts.add_row("rows (outputs) x cols (inputs)", f"{of.rows:,} x {of.cols:,}")
+    facts.add_row("kept weights", f"{of.nnz:,}")
+    facts.add_row("density", f"{of.density:.2%}")
+    facts.add_row("codebook entries", f"{len(of.codebook)}")
+    facts.add_row(
+        "bias", "no" if of.bias_codes is None else f"yes, {int((of.bias_codes != 0).sum()):,} of {of.rows:,} kept"
+    )
+    facts.add_row("activation", of.activation)
+    facts.add_row("entries a PE: least, mean, most", f"{entries.min():,}, {entries.mean():,.1f}, {entries.max():,}")
+    facts.add_row("padding a PE: least, mean, most", f"{padding.min():,}, {padding.mean():,.1f}, {padding.max():,}")
+    share = padding.sum() / entries.sum() if entries.sum() else 0.0
+    facts.add_row("padding among entries", f"{share:.2%}")
+    room = Table(title="What fits where", title_justify="left", title_style="")
+    for heading in ("memory", "needs", "holds", "of", "fits"):
+        room.add_column(heading, justify="right" if heading in ("needs", "holds") else "left")
+    for need in needs:
+        room.add_row(
+            need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else "[bold]no[/bold]"
+        )
+    return [facts, room]
+
+
+def workloads_table(benchmarks: Sequence[Benchmark]) -> Table:
+    """Table III."""
+    table = Table(title="EIE Table III; run one as table3:NAME", title_justify="left", title_style="")
+    for heading in ("layer", "inputs", "outputs", "weights kept", "active inputs", "from"):
+        table.add_column(heading, justify="left" if heading in ("layer", "from") else "right")
+    for row in benchmarks:
+        table.add_row(
+            row.name, f"{row.cols:,}", f"{row.rows:,}", f"{row.weight_density:.0%}", f"{row.activation_density:.1%}",
+            row.network,
+        )  # fmt: skip
+    return table

@@ -1,0 +1,186 @@
+"""eiesim reproduce: published columns are the paper's, errors are what they say, the report stands alone."""
+
+import csv
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import eiesim
+from eiesim import cli
+from eiesim.reproduction import simulations
+from eiesim.reproduction.conclusion import conclude, lenet_accuracies
+from eiesim.reproduction.items import UNIFORM, VARIED, Claim, ItemRow, Spread
+from eiesim.reproduction.page import report
+from eiesim.reproduction.terminal import times_markdown
+
+DATA = Path(eiesim.__file__).parent / "paper" / "data"
+LAYERS = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM")
+EXHIBITS = {*(f"table_{k}" for k in range(1, 6)), *(f"fig_{k}" for k in range(6, 14)), "correlation"}
+SMALL = simulations.Extent(seeds=(0,), pes=(1, 64, 256), queue_depths=(1, 8), widths=(32, 64))
+TINY = replace(SMALL, pes=(1, 64), layers=("table3:NT-We",))
+PIXEL = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return conclude(simulations.run(simulations.plans(SMALL), SMALL, tmp_path_factory.mktemp("reproduction")))
+
+
+def data(name, key):
+    with (DATA / name).open(encoding="utf-8") as file:
+        return {row[key]: row for row in csv.DictReader(file)}
+
+
+def rows(found, item, quantity):
+    return {row.item: row for row in found.item(item).rows if row.quantity == quantity}
+
+
+def test_everything_is_there(found):
+    assert {one.key for one in found.items} >= EXHIBITS
+
+
+def test_published_columns_are_the_papers(found):
+    times = data("eie_table4_time_us.csv", "matrix")
+    for kind in ("theoretical", "actual"):
+        ours = rows(found, "table_4", f"{kind} time, µs")
+        assert {layer: row.published for layer, row in ours.items()} == {one: float(times[kind][one]) for one in LAYERS}
+    densities = data("eie_table3_layers.csv", "layer")
+    for layer, row in rows(found, "table_3", "weight density, %").items():
+        assert row.published == float(densities[layer]["weight_density_pct"])
+    for figure, name in ((6, "eie_fig6_speedup.csv"), (7, "eie_fig7_energy_efficiency.csv")):
+        bars = data(name, "series")
+        for row in found.item(f"fig_{figure}").rows:
+            assert row.published == float(bars[row.at.partition(",")[0]][row.item])
+        shown = {(row.at.partition(",")[0], row.item) for row in found.item(f"fig_{figure}").rows}
+        assert len(shown) == 6 * 10  # the CPU, dense, is 1 and has no bars
+    platforms = data("eie_table5_platforms.csv", "property")
+    for row in found.item("table_5").rows:
+        if row.quantity == "frames a joule":
+            assert row.published == float(platforms["frames/J"][row.item])
+
+
+@pytest.mark.parametrize(("series", "variation"), [(UNIFORM, 0.0), (VARIED, 0.15)])
+def test_error_by_hand(found, series, variation):
+    layer, activations = eiesim.workload("NT-We", 0, variation=variation)
+    result = eiesim.simulate(layer, activations, outputs=False)
+    row = rows(found, "table_4", "actual time, µs")["NT-We"]
+    assert row.ours[series].mean == result.time_us
+    assert row.error(series) == pytest.approx((result.time_us - 8.0) / 8.0)
+    bar = next(row for row in found.item("fig_6").rows if (row.at, row.item) == ("EIE", "NT-We"))
+    assert bar.ours[series].mean == pytest.approx(605.0 / result.time_us)
+
+
+def test_no_error_where_nothing_is_reproduced():
+    ours = {UNIFORM: Spread(2.0, 1.0, 3.0, 2)}
+    assert ItemRow("a", "b", 1.0, ours).error(UNIFORM) == 1.0
+    assert ItemRow("a", "b", 1.0, ours, "input").error(UNIFORM) is None
+    assert ItemRow("a", "b", None, ours).error(UNIFORM) is None
+    assert ItemRow("a", "b", "-", ours).error(UNIFORM) is None
+
+
+def test_mean_errors_are_those_of_the_specification(found):
+    """6.4, 9.1 and 4.2 % for uniform layers, 6.2, 8.6 and 3.3 % with 0.15 (an earlier, independent run)."""
+    expected = {"theoretical": (6.4, 6.2), "actual": (9.1, 8.6), "actual / theoretical": (4.2, 3.3)}
+    ours = rows(found, "correlation", "MAPE of the mean over seeds, %")
+    for kind, means in expected.items():
+        for series, mean in zip((UNIFORM, VARIED), means, strict=True):
+            assert ours[kind].ours[series].mean == pytest.approx(mean, abs=1.0)
+    by_hand = [abs(row.error(VARIED)) for row in rows(found, "table_4", "actual time, µs").values()]
+    assert ours["actual"].ours[VARIED].mean == pytest.approx(100 * sum(by_hand) / 9)
+
+
+def test_accuracies_stand_beside_figure_10(found):
+    shares = {"float32": 0.972, "fixed8": 0.958}
+    with_them = conclude(found.runs, shares).item("fig_10")
+    ours = {row.at: row.ours["eiesim"].mean for row in with_them.rows if row.item == "LeNet-300-100"}
+    assert ours == pytest.approx({"float32": 97.2, "fixed8": 95.8})
+    published = {row.at: row.published for row in found.item("fig_10").rows if row.item == "AlexNet top-5"}
+    assert published == {"float32": 80.3, "fixed16": 79.8, "fixed8": 53.0}
+    assert lenet_accuracies(Path("/nowhere")) == {}
+
+
+def test_table_as_markdown(found):
+    lines = times_markdown(found.item("table_4")).splitlines()
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:]] == list(LAYERS)
+    assert {line.count("|") for line in lines} == {lines[0].count("|")}
+
+
+class Page(HTMLParser):
+    """What a page holds: ids, sources and links, text, and whether every tag is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.sources, self.links, self.text, self.open = [], [], [], "", []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        held = dict(attrs)
+        self.ids += [held["id"]] if "id" in held else []
+        self.sources += [held["src"]] if "src" in held else []
+        self.links += [held["href"]] if "href" in held else []
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_report_stands_alone(found):
+    text = report(found, {"table_4": PIXEL, "fig_8_uniform": PIXEL, "fig_8_variation_0_15": PIXEL})
+    page = Page(text)
+    assert not page.open
+    assert set(page.ids) >= EXHIBITS | {"summary", "claims", "inconsistencies"}
+    assert len(page.ids) == len(set(page.ids))
+    assert len(page.sources) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert all(link.removeprefix("#") in page.ids for link in page.links)
+    assert not re.search(r"https?://|url\(|@import|<script|<link", text)
+
+
+def test_report_escapes_text(found):
+    evil = '<img src="x" onerror=alert(1)> & "quotes"'
+    odd = replace(found.items[0], title=evil, text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),))
+    claims = (Claim(evil, evil, evil, "agrees", evil),)
+    text = report(replace(found, items=(odd,), claims=claims, text=(evil,), inconsistencies=(evil,)), {})
+    page = Page(text)
+    assert page.sources == []
+    assert "<img" not in text
+    # The item: link, heading, text, and five cells of its row; four of the claim; text and inconsistencies.
+    assert page.text.count(evil) == 3 + 5 + 4 + 2
+
+
+def test_interrupted_run_goes_on(tmp_path):
+    """With half of its table gone, only that half is run; what comes out is the same."""
+    plans, counts = simulations.plans(TINY), []
+    first = simulations.run(plans, TINY, tmp_path)
+    path = tmp_path / simulations.RUNS
+    lines = path.read_text().splitlines(keepends=True)
+    kept = 1 + (len(lines) - 1) // 2
+    path.write_text("".join(lines[:kept]) + lines[kept][:40])
+    again = simulations.run(plans, TINY, tmp_path, observer=lambda new, known: counts.append((new, known)))
+    assert sum(new for new, _ in counts) == len(lines) - kept
+    assert again.table.equals(first.table)
+
+
+def test_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(simulations, "QUICK", TINY)
+    monkeypatch.setattr("sys.argv", ["eiesim", "reproduce", "--quick", "-o", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    assert capsys.readouterr().out == ""
+    page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert {f"fig_{k}" for k in range(6, 14)} <= set(page.ids)
+    assert len(page.sources) == 2 + 2 + 6 * 2
+    with (tmp_path / "out" / "tables" / "table_4.csv").open(encoding="utf-8") as file:
+        held = list(csv.DictReader(file))
+    assert [row["published"] for row in held[:2]] == ["5.2", "8.0"]
+    assert float(held[1]["uniform_error"]) == pytest.approx(float(held[1]["uniform_mean"]) / 8.0 - 1)
+    assert (tmp_path / "out" / "tables" / "table_4.md").read_text(encoding="utf-8").count("NT-We") == 1
+    assert not list(tmp_path.rglob("*.part"))

@@ -1,0 +1,199 @@
+"""Rows of a sweep: each equal to a run of its own, each once."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import eiesim
+from eiesim import EieError, MachineConfig, simulate, sweep, workload
+from eiesim.counters import COUNTERS
+from eiesim.inputs import Workload
+from eiesim.sweeps import row as table
+from eiesim.sweeps import run as module
+
+
+def small_layer(seed=0, rows=40, cols=60, name="small"):
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(rows, cols)) * (rng.random((rows, cols)) < 0.2)
+    layer = eiesim.CompressedLayer.from_dense(weights, name=name, bias=rng.normal(size=rows))
+    return layer, (rng.random(cols) * (rng.random(cols) < 0.5)).astype(np.float32)
+
+
+def test_every_cell_is_that_of_a_single_run():
+    layer, activations = small_layer()
+    rows = sweep(
+        [(layer, activations)],
+        {"pes": [3, 8], "queue_depth": "1:4:x2", "arithmetic": "float32,fixed8"},
+        engines=("recurrence", "clocked"),
+    )
+    assert len(rows) == 2 * 3 * 2 * 2
+    for row in rows.to_dict("records"):
+        config = MachineConfig(pes=row["pes"], queue_depth=row["queue_depth"], arithmetic=row["arithmetic"])
+        expected = simulate(layer, activations, config, row["engine"]).to_dict()["layers"][0]
+        for key, value in {**expected, **expected["counters"]}.items():
+            if key in row and key != "warnings":
+                assert row[key] == value, key
+        bits = row["fraction_bits_weight"]
+        assert (None if pd.isna(bits) else bits) == expected["fraction_bits"].get("weight")
+
+
+def test_columns_follow_the_contract():
+    start = ["layer", "seed", "engine", "pes", "queue_depth", "spmat_width", "index_bits", "weight_bits", "arithmetic"]
+    order = list(table.columns())
+    assert order[:10] == [*start, "clock_mhz"]
+    assert order[-2:] == ["eiesim", "hash"]
+    assert set(MachineConfig.model_fields) <= set(order)
+    assert len(set(order)) == len(order)
+
+
+def test_every_column_is_explained():
+    assert list(table.meanings()) == list(table.columns())
+    assert all(len(meaning) > 5 for meaning in table.meanings().values())
+
+
+def test_no_counter_or_key_is_forgotten():
+    assert set(COUNTERS) | set(MachineConfig.model_fields) <= set(table.columns())
+
+
+def test_energy_becomes_columns():
+    layer, activations = small_layer()
+    result = simulate(layer, activations, MachineConfig(pes=4)).layers[0]
+    cells = table.Row.of(Workload(layer, activations), result, "h").cells()
+    for part, microjoules in {**result.energy.by_module_uj, **result.energy.by_component_uj}.items():
+        assert cells[f"energy_{part}_uj"] == microjoules
+        assert ("module" if part in result.energy.by_module_uj else "component") in table.meanings()[
+            f"energy_{part}_uj"
+        ]
+    assert cells["energy_total_uj"] == result.energy.total_uj
+
+
+def test_a_line_reads_back_as_the_same_row():
+    layer, activations = small_layer(name='a,"b"')
+    for config in (MachineConfig(pes=3), MachineConfig(pes=3, arithmetic="float32", spmat_bytes=7)):
+        row = table.Row.of(Workload(layer, activations, 3, 0.1), simulate(layer, activations, config).layers[0], "h")
+        assert table.Row.parse(next(csv.reader([row.line()]))) == row
+
+
+def test_hashes_tell_apart_all_that_makes_a_row():
+    (layer, activations), (other, _) = small_layer(), small_layer(1)
+    subject = Workload(layer, activations)
+    config = MachineConfig()
+    changed = np.where(np.arange(len(activations)) == 0, np.float32(0.123), activations)
+    hashes = [
+        table.row_hash(subject.content_hash, config, "recurrence"),
+        table.row_hash(subject.content_hash, config, "clocked"),
+        table.row_hash(subject.content_hash, config.replace(spmat_bytes=1), "recurrence"),
+        table.row_hash(Workload(other, activations).content_hash, config, "recurrence"),
+        table.row_hash(Workload(layer, changed).content_hash, config, "recurrence"),
+        table.row_hash(Workload(layer, activations[None]).content_hash, config, "recurrence"),
+    ]
+    assert len(set(hashes)) == len(hashes)
+    assert table.row_hash(Workload(layer, activations.copy()).content_hash, config, "recurrence") == hashes[0]
+
+
+def test_no_row_twice(tmp_path):
+    layer, activations = small_layer()
+    renamed, _ = small_layer(name="the same, renamed")
+    rows = sweep([(layer, activations), (renamed, activations)], {"pes": [4, 4]}, output=tmp_path / "t.csv")
+    assert len(rows) == 1
+    assert (tmp_path / "t.csv").read_text().count("\n") == 2
+
+
+def test_seeds_and_variations_make_rows_of_table_iii_layers():
+    rows = sweep(["table3:NT-LSTM"], {"pes": [16]}, seeds=[0, 3], variations=[0.0, 0.15])
+    assert rows[["seed", "variation"]].values.tolist() == [[0, 0.0], [0, 0.15], [3, 0.0], [3, 0.15]]
+    layer, activations = workload("NT-LSTM", 3, variation=0.15)
+    assert rows["cycles"].iloc[3] == simulate(layer, activations, MachineConfig(pes=16)).cycles
+
+
+def test_a_sweep_goes_on_with_what_is_missing(tmp_path):
+    pair = small_layer()
+    calls = []
+
+    def run(axes):
+        counts = [0, 0]
+        calls.append(counts)
+
+        def observer(new, known):
+            counts[0] += new
+            counts[1] += known
+
+        return sweep([pair], axes, output=tmp_path / "t.csv", observer=observer)
+
+    run({"pes": [1, 2], "queue_depth": [1, 2]})
+    wider = run({"pes": [1, 2, 3], "queue_depth": [2, 4]})
+    again = run({"pes": [1, 2, 3], "queue_depth": [2, 4]})
+    assert calls == [[4, 0], [4, 2], [0, 6]]
+    assert wider.equals(again)
+    assert wider.equals(sweep([pair], {"pes": [1, 2, 3], "queue_depth": [2, 4]}))
+    assert (tmp_path / "t.csv").read_text().count("\n") == 1 + 8
+
+
+def test_one_interleaving_serves_all_that_share_it(monkeypatch):
+    made = []
+    real = module.interleave
+    monkeypatch.setattr(module, "interleave", lambda *args: made.append(args[1:]) or real(*args))
+    axes = {"queue_depth": [1, 2, 4], "pes": [2, 4], "spmat_width": [32, 64], "arithmetic": "float32,fixed16"}
+    rows = sweep([small_layer()], {**axes, "index_bits": [3, 4]}, jobs=1)
+    assert len(rows) == 48
+    assert sorted(made) == [(2, 3), (2, 4), (4, 3), (4, 4)]
+
+
+def test_a_batch_is_one_row_of_means():
+    layer, activations = small_layer()
+    batch = np.stack([activations, activations[::-1]])
+    (row,) = sweep([(layer, batch)], {"pes": [4]}).to_dict("records")
+    expected = simulate(layer, batch, MachineConfig(pes=4))
+    assert row["inputs"] == 2
+    assert row["cycles"] == expected.cycles
+
+
+def test_names_cannot_break_a_row(tmp_path):
+    layer, activations = small_layer(name='a,"b"')
+    rows = sweep([(layer, activations)], {"pes": [1, 2]}, output=tmp_path / "t.csv")
+    assert set(rows["layer"]) == {'a,"b"'}
+    assert len(sweep([(layer, activations)], {"pes": [1, 2]}, output=tmp_path / "t.csv")) == 2
+
+
+@pytest.mark.parametrize(
+    ("layers", "options"),
+    [
+        (["table3:none"], {}),
+        ([], {}),
+        (["table3:NT-We"], {"axes": {"pe": [1]}}),
+        (["table3:NT-We"], {"axes": {"pes": []}}),
+        (["table3:NT-We"], {"axes": {"pes": [0]}}),
+        (["table3:NT-We"], {"engines": ["fast"]}),
+        (["table3:NT-We"], {"backend": "threds"}),
+        (["table3:NT-We"], {"scheduler": "tcp://nowhere:1"}),
+        (["table3:NT-We"], {"jobs": 0}),
+        (["table3:NT-We"], {"seeds": []}),
+    ],
+)
+def test_what_cannot_be_swept_is_refused(layers, options):
+    with pytest.raises(EieError) as error:
+        sweep(layers, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_an_error_in_a_run_keeps_the_rows_before_it(tmp_path):
+    layer, activations = small_layer()
+    with pytest.raises(EieError, match="codebook"):
+        sweep([(layer, activations)], {"pes": [1, 2], "weight_bits": [4, 2]}, output=tmp_path / "t.csv", jobs=1)
+    assert len(sweep([(layer, activations)], {"pes": [1, 2]}, output=tmp_path / "t.csv")) == 2
+
+
+def test_network_layers_are_fed_by_the_layer_before(tmp_path):
+    first, activations = small_layer(0, 30, 60, "first")
+    second, _ = small_layer(1, 20, 30, "second")
+    for layer in (first, second):
+        eiesim.save(layer, tmp_path / f"{layer.name}.npz")
+    (tmp_path / "network.toml").write_text(
+        'format = "eiesim-network/1"\nname = "n"\n[[layers]]\nfile = "first.npz"\n[[layers]]\nfile = "second.npz"\n'
+    )
+    config = MachineConfig(pes=4, arithmetic="float32")
+    rows = sweep([str(tmp_path)], inputs=[activations], config=config)
+    expected = simulate([first, second], activations, config)
+    assert rows["cycles"].tolist() == [layer.cycles for layer in expected.layers]

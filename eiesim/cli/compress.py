@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import Json, Quiet, app, check_targets, write_text
+from eiesim.cli.app import Json, Quiet, app, check_targets, print_text
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
@@ -44,10 +44,17 @@ def compress(
     eiesim compress model.onnx -o net --density 0.1 --calibration inputs.npy
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
+    from json import dumps
+
+    from eiesim._io.atomic import Outputs
     from eiesim.compression import pipeline
     from eiesim.compression.terminal import statistics_tables
 
-    check_targets(json)
+    check_targets(json, inputs=[model, calibration])
+    try:
+        pipeline.check_folder(output, force=force)
+    except EieError as error:
+        raise EieError(f"{error}" + ("" if force else ": --force")) from None
     screen = Screen(quiet, json)
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
@@ -55,11 +62,13 @@ def compress(
     inputs = pipeline.calibrate(model, found, taps, pipeline.load_calibration(calibration)) if calibration else ()
     with screen.progress("layers", len(found.layers)) as advance:
         compressed = pipeline.compress(found, options, inputs, advance)
-    pipeline.write(compressed, output, model, huffman=huffman, force=force)
-    if json is not None:
-        from json import dumps
-
-        write_text(dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False), json)
+    report = dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False)
+    with Outputs() as files:  # last, once the folder is there
+        if json is not None and json != "-":
+            files.open(json).write(f"{report}\n".encode())
+        pipeline.write(compressed, output, model, huffman=huffman, force=force)
+        if json == "-":
+            print_text(report)
     screen.show(*statistics_tables(compressed))
     notes = [*found.notes, *(f"{report.name}: {note}" for report in compressed.reports for note in report.notes)]
     for note in notes:

@@ -3,9 +3,6 @@
 import hashlib
 import json
 import os
-import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +13,10 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
+from eiesim._io.folder import making_folder
+from eiesim._io.names import file_stems
+from eiesim._io.reading import read_bytes
+from eiesim._io.toml import read_toml
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
@@ -237,34 +238,55 @@ def _relative_error(found: npt.NDArray[Any], exact: npt.NDArray[Any]) -> float |
 def write(
     compressed: Compressed, folder: str | Path, model_path: str | Path, *, huffman: bool = False, force: bool = False
 ) -> None:
-    """Write a compressed network's folder (spec/formats.md), whole or not at all.
+    """Write a compressed network's folder (docs/formats.md), whole or not at all.
 
     model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare.
-    huffman: Huffman-coded layer files beside the .npz ones. force: take the place of a network folder that is there.
+    huffman: Huffman-coded layer files beside the .npz ones.
+    force: replace the network that is there, if `write` made it: its files, and nothing else in the folder.
+    Raises EieError where something is there that may not be replaced.
     """
     folder, model_path = Path(folder), Path(model_path)
-    if folder.exists() and not (force and (is_network(folder) or not any(folder.iterdir()))):
-        hint = "; only a network folder can be replaced" if force else "; --force replaces it"
-        raise EieError(f"{folder}: is there already{hint}")
-    try:
-        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
-        _write_parts(compressed, parts, folder, model_path, huffman)
-        parts.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        parts.rename(folder)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
+    check_folder(folder, force=force)
+    digest = hashlib.sha256(read_bytes(model_path)).hexdigest()
+    with making_folder(folder, lambda there: _written(there, model_path) if force else ()) as parts:
+        _write_parts(compressed, parts, folder, model_path, digest, huffman)
 
 
-def _write_parts(compressed: Compressed, parts: Path, folder: Path, model_path: Path, huffman: bool) -> None:
+def check_folder(folder: str | Path, *, force: bool = False) -> None:
+    """Raise EieError where `write` could not begin: the parent is missing or closed, or something stands there."""
+    folder = Path(folder)
+    real = Path(os.path.realpath(folder))
+    if not real.parent.is_dir() or not os.access(real.parent, os.W_OK):
+        raise EieError(f"{folder}: cannot be written: {real.parent} is no folder that can be written")
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise EieError(f"{folder}: is there already and is no folder")
+    if not any(folder.iterdir()):
+        return
+    if not force:
+        raise EieError(f"{folder}: is there already; a network made by compress is replaced when that is asked for")
+    if not is_network(folder) or "eiesim" not in read_toml(folder / FILE):
+        raise EieError(f"{folder}: is there already and was not made by compress; only such a folder can be replaced")
+
+
+def _written(folder: Path, model_path: Path) -> set[str]:
+    """What `write` wrote into a folder that is there, as paths inside it."""
+    if not is_network(folder):
+        return set()
+    entries = read_toml(folder / FILE).get("layers", [])
+    files = {entry["file"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("file"), str)}
+    stems = {str(Path(file).with_suffix("")) for file in files}
+    mine = {FILE, REPORT, *files, *(f"{stem}{SUFFIX}" for stem in stems), *(f"inputs/{stem}.npy" for stem in stems)}
+    model = os.path.realpath(model_path)
+    return {name for name in mine if os.path.realpath(folder / name) != model}
+
+
+def _write_parts(
+    compressed: Compressed, parts: Path, folder: Path, model_path: Path, digest: str, huffman: bool
+) -> None:
     options = compressed.options
-    stems = _file_stems([layer.name for layer in compressed.layers])
+    stems = file_stems([layer.name for layer in compressed.layers])
     tables = []
     for stem, layer, report, given in zip(stems, compressed.layers, compressed.reports, compressed.inputs, strict=True):
         npz.save(layer, parts / f"{stem}.npz")
@@ -285,7 +307,7 @@ def _write_parts(compressed: Compressed, parts: Path, folder: Path, model_path: 
         )
     about = {
         "model": os.path.relpath(model_path, folder),
-        "model_sha256": hashlib.sha256(model_path.read_bytes()).hexdigest(),
+        "model_sha256": digest,
         "initialisation": options.initialisation,
         "eiesim": __version__,
     }
@@ -321,15 +343,3 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
         "left_out": [{"name": part.name, "reason": part.reason} for part in compressed.model.left_out],
         "notes": list(compressed.model.notes),
     }
-
-
-def _file_stems(names: Sequence[str]) -> list[str]:
-    """A file name for each layer: its name with what a file system may not like replaced, made unique."""
-    stems: list[str] = []
-    for name in names:
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "layer"
-        stem, n = plain, 2
-        while stem.lower() in {other.lower() for other in stems}:
-            stem, n = f"{plain}-{n}", n + 1
-        stems.append(stem)
-    return stems

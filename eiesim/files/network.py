@@ -65,7 +65,8 @@ def load_network(folder: str | Path) -> Network:
     if not isinstance(chain, bool):
         raise EieError(f"{path}: chain: is {chain!r}, needs true or false")
     paths = [_layer_path(folder, path, entry) for entry in entries]
-    layers = [npz.load(layer_path) for layer_path in paths]
+    opened = {layer_path: npz.load(layer_path) for layer_path in dict.fromkeys(paths)}
+    layers = [opened[layer_path] for layer_path in paths]
     if chain:
         check_chain(layers, str(path))
     files = tuple(str(layer_path.relative_to(folder)) for layer_path in paths)

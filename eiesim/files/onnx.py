@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.reading import check_regular
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files.weights import LeftOut, Model
@@ -167,12 +168,10 @@ def _read(path: Path) -> Any:
         import onnx
     except ImportError:
         raise EieError("reading ONNX needs onnx: pip install 'eiesim[onnx]'") from None
+    check_regular(path)
     try:
         proto = onnx.load(str(path))
         onnx.checker.check_model(proto)
-    except FileNotFoundError as error:
-        missing = f"{path}: no such file" if not path.exists() else f"{path}: {error}"
-        raise EieError(missing) from None
     except MemoryError:
         raise
     except Exception as error:

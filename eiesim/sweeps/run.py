@@ -114,6 +114,7 @@ def sweep(
     backend: str = "threads",
     scheduler: str | None = None,
     observer: Observer | None = None,
+    repair: bool = False,
 ) -> "pd.DataFrame":
     """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
 
@@ -124,6 +125,7 @@ def sweep(
     inputs: activations for the layers that bring none. rows: outputs of a dumped layer.
     output: a CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a
     sweep that was killed goes on (see `journal`); it may hold other sweeps' rows too, which are left alone.
+    repair: drop damaged lines of `output` and run their rows anew, instead of refusing the file.
     jobs, backend, scheduler: see `backends.workers`. The rows do not depend on them.
 
     `sweep(["table3:Alex-7"], {"pes": "1:256:x2"}).plot("pes", "cycles")`
@@ -140,7 +142,7 @@ def sweep(
         activation_density=activation_density,
         rows=rows,
     )
-    return collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer)
+    return collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer, repair=repair)
 
 
 def collect(
@@ -151,13 +153,14 @@ def collect(
     backend: str = "threads",
     scheduler: str | None = None,
     observer: Observer | None = None,
+    repair: bool = False,
 ) -> "pd.DataFrame":
     """Run what a plan asks for and `output` does not hold yet; see `sweep`."""
     rows: dict[str, Row] = {}
     wanted: dict[str, None] = {}
     observe = observer or (lambda new, known: None)
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal(output)) if output is not None else None
+        journal = stack.enter_context(Journal(output, repair=repair)) if output is not None else None
         run, ship = stack.enter_context(workers(backend, jobs, scheduler))
         from joblib import delayed
 

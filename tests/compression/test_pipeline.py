@@ -135,12 +135,12 @@ def test_folder_is_not_overwritten_by_chance(tmp_path):
     result = made(tmp_path)
     model = tmp_path / "model.npz"
     pipeline.write(result, tmp_path / "net", model)
-    with pytest.raises(EieError, match="is there already; --force"):
+    with pytest.raises(EieError, match="is there already"):
         pipeline.write(result, tmp_path / "net", model)
     pipeline.write(result, tmp_path / "net", model, force=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("")
-    with pytest.raises(EieError, match="only a network folder"):
+    with pytest.raises(EieError, match="was not made by compress"):
         pipeline.write(result, tmp_path / "mine", model, force=True)
     with pytest.raises(EieError, match="cannot be written"):
         pipeline.write(result, tmp_path / "none" / "net", model)

@@ -78,7 +78,6 @@ def compare(
     from eiesim.comparison import terminal as tables
     from eiesim.comparison.files import write_tables
     from eiesim.comparison.rows import compare as compare_layers
-    from eiesim.energy.check import against_table2
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
     from eiesim.inputs import TABLE_III as PREFIX
@@ -131,9 +130,8 @@ def compare(
                 terminal.print(f"warning: the machine was not idle ({busy}): times may be too long", style="yellow")
             for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
                 terminal.print(f"  energy {source}", highlight=False)
-        checks = against_table2()
-        terminal.print(tables.check_table(checks))
-        for line in tables.check_causes(checks):
+        terminal.print(tables.check_table(comparison.checks))
+        for line in tables.check_causes(comparison.checks):
             terminal.print(f"- {line}", highlight=False)
         terminal.print(tables.waterfall_table(comparison))
         if comparison.platforms:

@@ -51,6 +51,11 @@ def platforms() -> Mapping[str, Mapping[str, str]]:
     return found
 
 
+def technology_nm(platform: str) -> int:
+    """Table V: the technology of a platform in nanometres."""
+    return int(platforms()[platform]["tech nm"])
+
+
 @cache
 def _constants() -> Mapping[str, float]:
     return {row["key"]: float(row["value"]) for row in read("constants.csv")}

@@ -86,7 +86,7 @@ def test_power_of_the_published_machine_is_that_of_the_energy_model():
 
 def test_table_v_as_printed():
     platforms = source.platforms()
-    assert list(platforms)[0] == "i7-5930K"
+    assert next(iter(platforms)) == "i7-5930K"
     assert len(platforms) == 8
     assert platforms[source.TABLE_V_EIE]["W"] == "0.59"
     assert platforms[source.TABLE_V_EIE_28NM]["frames/s"] == "426230"

@@ -99,8 +99,9 @@ def accuracy(
 ) -> None:
     """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8."""
     from eiesim.compression.terminal import accuracy_table
+    from eiesim.config import ARITHMETICS
     from eiesim.dense import Mask, to_codes
-    from eiesim.evaluation import ARITHMETICS, Layers, accuracies, check_labels
+    from eiesim.evaluation import Layers, accuracies, check_labels
     from eiesim.files import network as networks
     from eiesim.files import npz
 

@@ -16,6 +16,7 @@ from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe, Run, mean
 from eiesim.energy.record import Energy, EnergyModel, add_up
+from eiesim.streaming import Memory
 
 FORMAT = "eiesim-result/1"
 
@@ -28,6 +29,7 @@ class LayerResult:
     outputs: float32[rows] or [batch, rows] (float64 under fixed32), after the activation; None for timing only.
     fraction_bits: what fixed point used, by tensor; empty under float32.
     exceeded: one line for each memory of the machine that the layer exceeds, beginning with the memory's name.
+    memory: where the weights were: resident, or streamed in tiles.
     energy_model: what `energy` comes from; None where no model covers the machine, and `no_energy` says why.
     """
 
@@ -42,18 +44,23 @@ class LayerResult:
     outputs: npt.NDArray[Any] | None
     fraction_bits: dict[str, int]
     exceeded: tuple[str, ...]
+    memory: Memory
     energy_model: EnergyModel | None = None
     no_energy: str = ""
 
     @cached_property
     def metrics(self) -> Metrics:
         """All inputs added up."""
-        return Metrics.of(self.runs, self.rows * self.cols, self.config)
+        waiting, loaded_bytes = self.memory.waiting_cycles, self.memory.loaded_bytes
+        return Metrics.of(self.runs, self.rows * self.cols, self.config, waiting, loaded_bytes)
 
     @cached_property
     def per_input(self) -> tuple[Metrics, ...]:
-        """Each input's own metrics."""
-        return tuple(Metrics.of([run], self.rows * self.cols, self.config) for run in self.runs)
+        """Each input's own metrics; what streaming weights cost is shared by all inputs alike."""
+        inputs, dense_macs = len(self.runs), self.rows * self.cols
+        waiting = mean(self.memory.waiting_cycles, inputs) if self.memory.waiting_cycles else 0
+        loaded_bytes = self.memory.loaded_bytes / inputs
+        return tuple(Metrics.of([run], dense_macs, self.config, waiting, loaded_bytes) for run in self.runs)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -107,7 +114,14 @@ class LayerResult:
         if self.batched:
             inputs = zip(self.per_input, self.energy_per_input, strict=True)
             batch["batch"] = _by_key([{**metrics.to_dict(), **_energy_dict(energy)} for metrics, energy in inputs])
-        return {**head, **self.metrics.to_dict(), **_energy_dict(self.energy), **tail, **batch}
+        return {
+            **head,
+            **self.metrics.to_dict(),
+            **_energy_dict(self.energy),
+            "memory": self.memory.to_dict(),
+            **tail,
+            **batch,
+        }
 
 
 def _energy_dict(energy: Energy | None) -> dict[str, Any]:
@@ -190,7 +204,7 @@ class Result:
             "format": FORMAT,
             "eiesim": __version__,
             "engine": self.engine,
-            "config": self.config.model_dump(),
+            "config": self.config.to_dict(),
             "layers": [layer.to_dict() for layer in self.layers],
             "total": total,
         }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim import capacity
+from eiesim import capacity, streaming
 from eiesim.arithmetic import Each, prepare
 from eiesim.config import MachineConfig
 from eiesim.counters import Run
@@ -148,15 +148,20 @@ def _simulate_layer(
             f"weight_bits = {config.weight_bits} reach {2**config.weight_bits}"
         )
     operands = prepare(layer, values, config, outputs, each)
-    job = Job.of(interleaved, operands, config, outputs)
+    if config.weights == "resident":
+        job = Job.of(interleaved, operands, config, outputs)
 
-    def one(rows: npt.NDArray[Any]) -> Run:
-        result = run(job, rows)
-        if progress is not None:
-            progress(1)
-        return result
+        def one(rows: npt.NDArray[Any]) -> Run:
+            result = run(job, rows)
+            if progress is not None:
+                progress(1)
+            return result
 
-    runs = tuple(each(one, job.in_rows(operands)))
+        runs = tuple(each(one, job.in_rows(operands)))
+        memory = streaming.resident(interleaved, config, sum(int(one.cycles) for one in runs))
+        exceeded = capacity.exceeded(interleaved, config)
+    else:
+        runs, memory, exceeded = streaming.run_tiles(run, interleaved, operands, config, outputs, each, progress)
     real = None
     if outputs:
         real = operands.to_real(np.stack([run.sums for run in runs]))
@@ -174,5 +179,6 @@ def _simulate_layer(
         batched=batched,
         outputs=real,
         fraction_bits=operands.fraction_bits,
-        exceeded=capacity.exceeded(interleaved, config),
+        exceeded=exceeded,
+        memory=memory,
     )

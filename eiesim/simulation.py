@@ -158,7 +158,7 @@ def _simulate_layer(
             return result
 
         runs = tuple(each(one, job.in_rows(operands)))
-        memory = streaming.resident(interleaved, config, sum(int(one.cycles) for one in runs))
+        memory = streaming.resident(interleaved, config, sum(int(done.cycles) for done in runs))
         exceeded = capacity.exceeded(interleaved, config)
     else:
         runs, memory, exceeded = streaming.run_tiles(run, interleaved, operands, config, outputs, each, progress)

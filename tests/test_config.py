@@ -23,6 +23,9 @@ FORMATS_MD = {
     "spmat_bytes": 131072,
     "pointer_bytes": 32768,
     "activation_bytes": 2048,
+    "weights": "resident",
+    "dram_gbps": 25.6,
+    "dram_pj_per_bit": 20.0,
 }
 
 

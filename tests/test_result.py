@@ -71,7 +71,7 @@ def test_keys_are_the_contracts(layers: list[eiesim.CompressedLayer]) -> None:
     # "energy" comes with its model; until then the keys are absent.
     assert set(found["total"]) - {"energy_uj"} == {"cycles", "time_us"}
     for layer in found["layers"]:
-        assert set(layer) - {"energy"} == {*LAYER_KEYS, "fraction_bits"}
+        assert set(layer) - {"energy"} == {*LAYER_KEYS, "fraction_bits", "memory", "inputs", "vectors"}
         assert sorted(layer["counters"]) == sorted(COUNTERS)
         assert all(
             isinstance(value, int) for value in [layer["cycles"], layer["scan_last"], *layer["counters"].values()]

@@ -142,7 +142,7 @@ def inspect(
     terminal = console(stderr=False)
     for layer in open_model(layers, rows, synthesis(seed, density, None, variation)).layers:
         interleaved = interleave(layer, configured.pes, configured.index_bits)
-        for table in layer_table(interleaved, capacity.needs(interleaved, configured)):
+        for table in layer_table(interleaved, capacity.needs(interleaved, configured), configured):
             terminal.print(table)
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
+from eiesim import streaming
 from eiesim.capacity import Need
+from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
+from eiesim.errors import EieError
 from eiesim.result import LayerResult, Result
 from eiesim.workloads import Benchmark
 
@@ -23,6 +27,7 @@ def result_table(result: Result) -> Table:
     for layer in layers:
         table.add_column(layer.name, justify="right")
     in_all = len(layers) > 1
+    streamed = config.weights != "resident"
     if in_all:
         table.add_column("total", justify="right")
 
@@ -41,7 +46,14 @@ def result_table(result: Result) -> Table:
     line("PE-cycles: real entries", lambda layer: _share(layer, layer.counters.busy_real))
     line("PE-cycles: padding", lambda layer: _share(layer, layer.counters.busy_padding))
     line("PE-cycles: empty columns", lambda layer: _share(layer, layer.counters.busy_empty))
-    line("PE-cycles: starved", lambda layer: _share(layer, layer.counters.starved), last=True)
+    line("PE-cycles: starved", lambda layer: _share(layer, layer.counters.starved), last=not streamed)
+    if streamed:
+        line("array-cycles: waiting for weights", lambda layer: _waiting(layer), last=True)
+        line("weights: tiles", lambda layer: f"{layer.memory.tiles:,}", f"{sum(la.memory.tiles for la in layers):,}")
+        loaded = sum(layer.memory.loaded_bytes for layer in layers)
+        line("weights: loaded, bytes", lambda layer: f"{layer.memory.loaded_bytes:,}", f"{loaded:,}")
+        line("weights: load cycles", lambda layer: f"{layer.memory.load_cycles:,}")
+        line("weights: compute cycles", lambda layer: f"{layer.memory.compute_cycles:,}", last=True)
     _energy_lines(line, result)
     totals = result.counters
     for label, counter in (
@@ -66,6 +78,7 @@ MODULE_LABELS = {
     "arithm_unit": "arithmetic unit",
     "act_rw": "activation read/write",
     "lnzd": "LNZD",
+    "dram": "DRAM",
 }
 
 
@@ -102,13 +115,17 @@ def _share(layer: LayerResult, cycles: float) -> str:
     return f"{cycles / every:.1%}" if every else "-"
 
 
+def _waiting(layer: LayerResult) -> str:
+    return percent(layer.memory.waiting_cycles, layer.memory.cycles)
+
+
 def number(value: float) -> str:
     """A count with thousands separators; a small mean with one decimal where it needs it."""
     return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
 
 
-def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:
-    """What a layer is, how it lies on the PEs, and what fits where."""
+def layer_table(layer: InterleavedLayer, needs: Sequence[Need], config: MachineConfig) -> list[Table]:
+    """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost."""
     of = layer.layer
     entries, padding = layer.entries_per_pe, layer.padding_per_pe
     facts = Table(title=f"{of.name} on {layer.pes} PEs", title_justify="left", title_style="", show_header=False)
@@ -133,7 +150,28 @@ def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:
         room.add_row(
             need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else "[bold]no[/bold]"
         )
-    return [facts, room]
+    return [facts, room, _streaming_table(layer, config)]
+
+
+def _streaming_table(layer: InterleavedLayer, config: MachineConfig) -> Table:
+    title = f"Streamed, {config.dram_gbps:g} GB/s, {config.dram_pj_per_bit:g} pJ a bit"
+    table = Table(title=title, title_justify="left", title_style="", show_header=False)
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_row("fits the array", "yes" if streaming.fits(layer, config) else "[bold]no[/bold]")
+    try:
+        tiles = streaming.cut(layer, config)
+    except EieError as error:
+        table.add_row("cannot be streamed", escape(str(error)))
+        return table
+    loaded = sum(tile.loaded_bytes for tile in tiles)
+    cycles = sum(streaming.load_cycles(tile.loaded_bytes, config) for tile in tiles)
+    table.add_row("tiles", f"{len(tiles):,}")
+    table.add_row("loaded, bytes", f"{loaded:,}")
+    table.add_row("loading alone, cycles", f"{cycles:,}")
+    table.add_row("loading alone, µs", f"{cycles / config.clock_mhz:,.2f}")
+    table.add_row("energy of loading, µJ", f"{loaded * 8 * config.dram_pj_per_bit * 1e-6:,.1f}")
+    return table
 
 
 def workloads_table(benchmarks: Sequence[Benchmark]) -> Table:

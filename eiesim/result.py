@@ -15,7 +15,7 @@ import numpy.typing as npt
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe, Run, mean
-from eiesim.energy.record import Energy, EnergyModel, add_up
+from eiesim.energy.record import Energy, EnergyModel, add_up, scaled
 from eiesim.streaming import Memory
 
 FORMAT = "eiesim-result/1"
@@ -30,6 +30,9 @@ class LayerResult:
     fraction_bits: what fixed point used, by tensor; empty under float32.
     exceeded: one line for each memory of the machine that the layer exceeds, beginning with the memory's name.
     memory: where the weights were: resident, or streamed in tiles.
+    inputs: what the layer was fed: "given", "chained" (the outputs of the layer before, or the network's own input) or
+    "recorded" (its own inputs, kept when its network was compressed). vectors: input vectors that the layer has in one
+    input of the whole network; the result's totals count it so often.
     energy_model: what `energy` comes from; None where no model covers the machine, and `no_energy` says why.
     """
 
@@ -45,6 +48,8 @@ class LayerResult:
     fraction_bits: dict[str, int]
     exceeded: tuple[str, ...]
     memory: Memory
+    inputs: str = "given"
+    vectors: float = 1
     energy_model: EnergyModel | None = None
     no_energy: str = ""
 
@@ -106,6 +111,13 @@ class LayerResult:
         stacks = {part.name: np.stack([getattr(run.per_pe, part.name) for run in self.runs]) for part in fields(PerPe)}
         return PerPe(**{name: stack if self.batched else stack[0] for name, stack in stacks.items()})
 
+    @property
+    def mean_per_pe(self) -> PerPe:
+        """Counters by PE, [pes]: means over a batch, `max_occupancy` the largest."""
+        stacks = {name: np.atleast_2d(values) for name, values in vars(self.per_pe).items()}
+        mean_of = {name: stack.mean(axis=0) for name, stack in stacks.items()}
+        return PerPe(**{**mean_of, "max_occupancy": stacks["max_occupancy"].max(axis=0)})
+
     def to_dict(self) -> dict[str, Any]:
         """This layer's part of the result JSON."""
         head = {"name": self.name, "rows": self.rows, "cols": self.cols, "nnz": self.nnz, "pes": self.config.pes}
@@ -119,6 +131,8 @@ class LayerResult:
             **self.metrics.to_dict(),
             **_energy_dict(self.energy),
             "memory": self.memory.to_dict(),
+            "inputs": self.inputs,
+            "vectors": self.vectors,
             **tail,
             **batch,
         }
@@ -138,14 +152,23 @@ def _by_key(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What `simulate` gives back: a layer's result, or several layers' in a row. Totals are sums over layers."""
+    """What `simulate` gives back: a layer's result, or several layers' in a row. Totals are sums over layers.
+
+    Where layers ran each by itself (`simulate_each`), totals are of one input of the whole network: each layer's mean
+    counts as often as the layer has input vectors in it.
+    """
 
     layers: tuple[LayerResult, ...]
     config: MachineConfig
     engine: str
 
     def _total(self, of: Callable[[LayerResult], float]) -> float:
-        return sum(of(layer) for layer in self.layers)
+        return sum(of(layer) * layer.vectors for layer in self.layers)
+
+    @property
+    def in_a_row(self) -> bool:
+        """Whether all layers had the same inputs, one after the other."""
+        return all(layer.inputs == "chained" for layer in self.layers[1:])
 
     @property
     def cycles(self) -> float:
@@ -160,7 +183,7 @@ class Result:
     @property
     def energy(self) -> Energy | None:
         """Energy of all layers; the mean over a batch. None where a layer has none."""
-        every = [layer.energy for layer in self.layers if layer.energy is not None]
+        every = [scaled(layer.energy, layer.vectors) for layer in self.layers if layer.energy is not None]
         return add_up(every) if len(every) == len(self.layers) else None
 
     @property
@@ -171,13 +194,14 @@ class Result:
     @property
     def counters(self) -> Counters:
         """Counters of all layers, summed over PEs; `max_occupancy` is the largest."""
-        return Counters(**{name: _over_layers(name, [layer.counters for layer in self.layers]) for name in COUNTERS})
+        every = [layer.counters for layer in self.layers]
+        return Counters(**{name: _over_layers(name, every, self.layers) for name in COUNTERS})
 
     @property
     def per_pe(self) -> PerPe:
-        """Counters of all layers by PE: int64[pes], or [batch, pes]."""
-        every = [layer.per_pe for layer in self.layers]
-        return PerPe(**{part.name: _over_layers(part.name, every) for part in fields(PerPe)})
+        """Counters of all layers by PE: int64[pes], or [batch, pes]; means, [pes], where layers ran by themselves."""
+        every = [layer.per_pe if self.in_a_row else layer.mean_per_pe for layer in self.layers]
+        return PerPe(**{part.name: _over_layers(part.name, every, self.layers) for part in fields(PerPe)})
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -191,7 +215,7 @@ class Result:
         energy = self.energy
         if energy is not None:
             total["energy_uj"] = energy.total_uj
-        if self.layers[0].batched:
+        if self.in_a_row and self.layers[0].batched:
             per_input = list(zip(*(layer.per_input for layer in self.layers), strict=True))
             total["batch"] = {
                 "cycles": [sum(metrics.cycles for metrics in one) for one in per_input],
@@ -217,8 +241,8 @@ class Result:
         return json.dumps({**self.to_dict(), **extra}, indent=1, allow_nan=False)
 
 
-def _over_layers(name: str, parts: Sequence[Any]) -> Any:
+def _over_layers(name: str, parts: Sequence[Any], layers: Sequence[LayerResult]) -> Any:
     values = [getattr(part, name) for part in parts]
     if name != "max_occupancy":
-        return sum(values)
+        return sum(value * layer.vectors for value, layer in zip(values, layers, strict=True))
     return np.maximum.reduce(values) if isinstance(values[0], np.ndarray) else max(values)

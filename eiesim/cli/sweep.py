@@ -15,6 +15,7 @@ from eiesim.cli.app import (
     Density,
     Layers,
     Pes,
+    Recorded,
     Rows,
     Seed,
     Settings,
@@ -81,6 +82,7 @@ def sweep(
         list[Path] | None,
         typer.Option("--input", "-i", help="Activations for layers that bring none; once, or once for each of them."),
     ] = None,
+    recorded: Recorded = False,
     rows: Rows = None,
     density: Density = None,
     activation_density: ActivationDensity = None,
@@ -141,6 +143,7 @@ def sweep(
         density=density,
         activation_density=activation_density,
         rows=rows,
+        recorded=recorded,
     )
     with _rate(planned) as observer:
         rows_ = collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer)
@@ -241,6 +244,7 @@ def balance(
         typer.Option(metavar="DIR", help="Write each layer balanced by its weights, and its rows' order."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables.")] = False,
+    recorded: Recorded = False,
     rows: Rows = None,
     seed: Seed = 0,
     density: Density = None,
@@ -268,7 +272,7 @@ def balance(
     configured = machine(config, settings, {"pes": pes})
     inputs = [] if input is None else [npz.load_inputs(input)]
     found = []
-    for make in open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows):
+    for make in open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows, recorded):
         workload = make()
         found.append(study.balance(workload.layer, workload.activations, configured))
         if not quiet:

@@ -91,6 +91,20 @@ def with_dram(energy: Energy, metrics: Metrics) -> Energy:
     )
 
 
+def scaled(energy: Energy, factor: float) -> Energy:
+    """The energy, and time, of so many runs."""
+    if factor == 1:
+        return energy
+    leakage = energy.leakage_by_module_uj
+    return replace(
+        energy,
+        time_us=energy.time_us * factor,
+        by_module_uj={name: value * factor for name, value in energy.by_module_uj.items()},
+        by_component_uj={name: value * factor for name, value in energy.by_component_uj.items()},
+        leakage_by_module_uj=None if leakage is None else {name: value * factor for name, value in leakage.items()},
+    )
+
+
 def add_up(energies: Sequence[Energy]) -> Energy:
     """Energies of layers run one after the other, under one model. Raises ValueError where the models differ."""
     first = energies[0]

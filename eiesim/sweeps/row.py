@@ -69,6 +69,8 @@ class Row:
     nnz: Annotated[int, "kept weights, the bias left out"]
     weight_density: Annotated[float, "nnz / (rows x cols)"]
     activation_density: Annotated[float, "share of the inputs that are not zero, before any quantising"]
+    fed: Annotated[str, "what the layer was fed: given, chained (what the layer before gave), or recorded"]
+    vectors: Annotated[float, "input vectors that the layer has in one input of its network; figures are of one vector"]
     inputs: Annotated[int, "inputs in the batch; figures are means over them, ratios formed from summed counters"]
     cycles: Annotated[Number, "cycles until the last result is written, loads of streamed weights included"]
     scan_last: Annotated[Number, "cycle in which the scan of the activations ends"]
@@ -155,6 +157,8 @@ class Row:
             nnz=result.nnz,
             weight_density=result.nnz / (result.rows * result.cols),
             activation_density=float(np.count_nonzero(workload.activations) / workload.activations.size),
+            fed=workload.fed,
+            vectors=workload.vectors,
             inputs=len(result.runs),
             **metrics,
             **counters,

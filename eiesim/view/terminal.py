@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,15 +15,16 @@ from eiesim.errors import EieError
 from eiesim.result import LayerResult, Result
 from eiesim.workloads import Benchmark
 
+MOST_COLUMNS = 6
+"""Layers that stand beside one another in a table; more stand below one another."""
+
 
 def result_table(result: Result) -> Table:
-    """A run: one column a layer; times, rates, and where the cycles went."""
+    """A run: times, rates, and where the cycles went. One column a layer, or, of many layers, one line each."""
+    if len(result.layers) > MOST_COLUMNS:
+        return _many_layers_table(result)
     config, layers = result.config, result.layers
-    inputs = len(layers[0].runs)
-    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
-    means = f", mean of {inputs} inputs" if inputs > 1 else ""
-    model = f"; energy model {result.energy.model}" if result.energy else ""
-    table = Table(title=f"{title}; engine {result.engine}{model}{means}", title_justify="left", title_style="")
+    table = Table(title=_title(result), title_justify="left", title_style="")
     table.add_column("", no_wrap=True)
     for layer in layers:
         table.add_column(layer.name, justify="right")
@@ -36,6 +38,9 @@ def result_table(result: Result) -> Table:
         table.add_row(label, *cells, end_section=last)
 
     line("rows x cols", lambda layer: f"{layer.rows:,} x {layer.cols:,}")
+    line("inputs", _fed)
+    if any(layer.vectors != 1 for layer in layers):
+        line("of these in one of the network", lambda layer: number(layer.vectors))
     line("cycles", lambda layer: number(layer.cycles), number(result.cycles))
     line("time, µs", lambda layer: f"{layer.time_us:,.2f}", f"{result.time_us:,.2f}")
     line("theoretical time, µs", lambda layer: f"{layer.metrics.theoretical_us:,.2f}")
@@ -68,6 +73,50 @@ def result_table(result: Result) -> Table:
         ("fullest queue", "max_occupancy"),
     ):
         line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
+    return table
+
+
+def _title(result: Result) -> str:
+    config, inputs = result.config, {len(layer.runs) for layer in result.layers}
+    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
+    means = f", mean of {inputs.pop()} inputs" if len(inputs) == 1 and inputs != {1} else ""
+    if not result.in_a_row:
+        means = ", each layer by itself, means of its inputs"
+    model = f"; energy model {result.energy.model}" if result.energy else ""
+    return f"{title}; engine {result.engine}{model}{means}"
+
+
+def _fed(layer: LayerResult) -> str:
+    """What a layer was fed, and how many inputs."""
+    return f"{layer.inputs}, {len(layer.runs):,}"
+
+
+def _many_layers_table(result: Result) -> Table:
+    """One line a layer; totals count a layer as often as it has inputs in one of the network."""
+    layers = result.layers
+    table = Table(title=_title(result), title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    repeated = any(layer.vectors != 1 for layer in layers)
+    headings = ["rows x cols", "inputs", *(["in one of the network"] if repeated else []), "cycles", "time, µs"]
+    streamed = result.config.weights != "resident"
+    headings += ["waiting"] if streamed else []
+    for heading in (*headings, "load balance", "energy, µJ"):
+        table.add_column(heading, justify="right", no_wrap=heading not in ("load balance", "in one of the network"))
+    for layer in layers:
+        table.add_row(
+            layer.name, f"{layer.rows:,} x {layer.cols:,}", _fed(layer),
+            *([number(layer.vectors)] if repeated else []),
+            number(layer.cycles), f"{layer.time_us:,.2f}", *([_waiting(layer)] if streamed else []),
+            f"{layer.metrics.load_balance:.1%}",
+            "-" if layer.energy is None else f"{layer.energy.total_uj:,.3f}",
+        )  # fmt: skip
+    table.add_section()
+    energy = result.energy
+    table.add_row(
+        "total" if not repeated else "total of one input of the network", "", "", *([""] if repeated else []),
+        number(result.cycles), f"{result.time_us:,.2f}", *([""] if streamed else []), "",
+        "-" if energy is None else f"{energy.total_uj:,.3f}",
+    )  # fmt: skip
     return table
 
 

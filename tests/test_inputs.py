@@ -79,7 +79,7 @@ def test_layers_apart_run_one_by_one_and_totals_are_sums(tmp_path):
     energies = [one.energy.total_uj for one in each]
     assert found["total"]["energy_uj"] == pytest.approx(6 * energies[0] + energies[1])
     assert "batch" not in found["total"]
-    shown = cli("run", net).err
+    shown = cli("run", net).out
     assert "recorded, 3" in shown
     assert "total" in shown
 

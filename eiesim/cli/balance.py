@@ -14,6 +14,7 @@ from eiesim.cli.app import (
     Layers,
     Pes,
     Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
@@ -42,6 +43,7 @@ def balance(
         typer.Option(metavar="DIR", help="Write each layer balanced by its weights, and its rows' order."),
     ] = None,
     quiet: Quiet = False,
+    recorded: Recorded = False,
     rows: Rows = None,
     seed: Seed = 0,
     density: Density = None,
@@ -69,7 +71,7 @@ def balance(
     screen = Screen(quiet, json)
     configured = machine(config, settings, {"pes": pes})
     inputs = [] if input is None else [npz.load_inputs(input)]
-    makers = open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows)
+    makers = open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows, recorded)
     stems = file_stems([make().layer.name for make in makers]) if save is not None else []
     saved = [made_folder(save) / f"{stem}{end}" for stem in stems for end in (".npz", "-order.npy")] if save else []
     for path in saved:
@@ -82,7 +84,7 @@ def balance(
         workload = make()
         found.append(study.balance(workload.layer, workload.activations, configured))
         screen.show(balance_table(found[-1]))
-    report = {"config": configured.model_dump(), "layers": [one.to_dict() for one in found]}
+    report = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
     with Outputs() as files:
         if save is not None:
             for stem, one in zip(stems, found, strict=True):

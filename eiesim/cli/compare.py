@@ -13,6 +13,7 @@ from eiesim.cli.app import (
     EnergyTableFile,
     Pes,
     Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
@@ -69,6 +70,7 @@ def compare(
     gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     quiet: Quiet = False,
+    recorded: Recorded = False,
     out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
     rows: Rows = None,
     seed: Seed = 0,
@@ -106,7 +108,7 @@ def compare(
     activations = None if input is None else npz.load_inputs(input)
     names = [f"{PREFIX}{name}" if name in TABLE_III else name for name in layers or TABLE_III]
     fed = [] if activations is None else [activations]
-    makers = open_workloads(names, fed, [seed], [variation], density, activation_density, rows)
+    makers = open_workloads(names, fed, [seed], [variation], density, activation_density, rows, recorded)
     workloads = [make() for make in makers]
     table = None if energy_table is None else load_energy_table(energy_table)
     measured = None
@@ -130,7 +132,6 @@ def compare(
 
 def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None") -> None:
     from eiesim.comparison import terminal as tables
-    from eiesim.energy.check import against_table2
     from eiesim.paper.speedups import headlines, inconsistencies
 
     screen.show(tables.eie_table(comparison))
@@ -149,9 +150,8 @@ def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None")
         if measured.busy:
             busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
             screen.warn(f"the machine was not idle ({busy}): times may be too long")
-    checks = against_table2()
-    screen.show(tables.check_table(checks))
-    for line in tables.check_causes(checks):
+    screen.show(tables.check_table(comparison.checks))
+    for line in tables.check_causes(comparison.checks):
         screen.say(f"- {line}")
     screen.show(tables.waterfall_table(comparison))
     if comparison.platforms:

@@ -51,10 +51,7 @@ def compress(
     from eiesim.compression.terminal import statistics_tables
 
     check_targets(json, inputs=[model, calibration])
-    try:
-        pipeline.check_folder(output, force=force)
-    except EieError as error:
-        raise EieError(f"{error}" + ("" if force else ": --force")) from None
+    pipeline.check_folder(output, force=force)
     screen = Screen(quiet, json)
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)

@@ -21,7 +21,7 @@ from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand, forward
-from eiesim.errors import EieError
+from eiesim.errors import EieError, FolderExistsError
 from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.network import FILE, is_network, write_network
@@ -265,7 +265,7 @@ def check_folder(folder: str | Path, *, force: bool = False) -> None:
     if not any(folder.iterdir()):
         return
     if not force:
-        raise EieError(f"{folder}: is there already; a network made by compress is replaced when that is asked for")
+        raise FolderExistsError(folder)
     if not is_network(folder) or "eiesim" not in read_toml(folder / FILE):
         raise EieError(f"{folder}: is there already and was not made by compress; only such a folder can be replaced")
 

@@ -47,7 +47,7 @@ Recorded = Annotated[
     bool, typer.Option("--recorded", help="Feed each layer its recorded inputs, even where the network has its own.")
 ]
 Rows = Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of table3: layers.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of table3: layers.")]
 Density = Annotated[float | None, typer.Option(help="Share of weights kept in table3: layers, instead of the table's.")]
 ActivationDensity = Annotated[float | None, typer.Option(help="Share of active inputs of table3: layers.")]
 Variation = Annotated[

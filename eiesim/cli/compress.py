@@ -28,7 +28,7 @@ def compress(
     init: Annotated[
         str, typer.Option(help="Where k-means starts: linear (as published), density, random, optimal.")
     ] = "linear",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of --init random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of --init random.")] = 0,
     calibration: Annotated[
         Path | None,
         typer.Option("--calibration", "-c", help="Inputs of the model, .npy: gives each layer's real inputs."),

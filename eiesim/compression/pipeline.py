@@ -20,7 +20,7 @@ from eiesim._io.toml import read_toml
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
-from eiesim.dense import DenseLayer, Mask, expand, forward
+from eiesim.dense import DenseLayer, Mask, expand
 from eiesim.errors import EieError, FolderExistsError
 from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
@@ -143,7 +143,7 @@ def calibrate(
         if values.shape[1] != layer.cols:
             raise EieError(f"calibration inputs: {values.shape[1]} an input, '{layer.name}' takes {layer.cols}")
         found.append(values)
-        values = layer.outputs(values)
+        values = _finite_outputs(layer, values)
     return tuple(found)
 
 
@@ -174,7 +174,7 @@ def compress(
             progress(1)
     network_error = None
     if model.chain and known[0] is not None:
-        exact, lossy = forward(model.layers, known[0]), forward([expand(layer) for layer in layers], known[0])
+        exact, lossy = (_all_finite(known[0], each) for each in (model.layers, [expand(layer) for layer in layers]))
         network_error = _relative_error(lossy, exact)
     return Compressed(model, options, tuple(layers), tuple(reports), known, network_error)
 
@@ -207,7 +207,9 @@ def _report(
     if dense.bias is not None and shared.bias is not None:
         before = np.concatenate([before, dense.bias[:, None]], axis=1)
         after = np.concatenate([after, shared.bias[:, None]], axis=1)
-    output_error = None if inputs is None else _relative_error(shared.outputs(inputs), dense.outputs(inputs))
+    output_error = (
+        None if inputs is None else _relative_error(_finite_outputs(shared, inputs), _finite_outputs(dense, inputs))
+    )
     notes = []
     if layer.nnz == 0:
         notes.append("keeps no weight")
@@ -233,6 +235,21 @@ def _relative_error(found: npt.NDArray[Any], exact: npt.NDArray[Any]) -> float |
     if size == 0:
         return 0.0 if difference == 0 else None
     return difference / size
+
+
+def _finite_outputs(layer: DenseLayer, inputs: Activations) -> Activations:
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs = layer.outputs(inputs)
+    if not np.isfinite(outputs).all():
+        raise EieError(f"layer '{layer.name}': its outputs on the calibration inputs are beyond float32")
+    return outputs
+
+
+def _all_finite(inputs: Activations, layers: Sequence[DenseLayer]) -> Activations:
+    values = inputs
+    for layer in layers:
+        values = _finite_outputs(layer, values)
+    return values
 
 
 def write(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, shown, unknown
 from eiesim.inputs import Workload
 
 BACKENDS = ("threads", "processes", "dask", "ray")
@@ -14,6 +14,8 @@ Ship = Callable[[Workload], Any]
 """Makes of a workload what a task is given; `unpack` turns that back."""
 RunTasks = Callable[[Iterator[Any]], Iterator[Any]]
 """Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
+
+MOST_JOBS = 1024
 
 ANSWER_WITHIN_S = 10.0
 """How long a Dask scheduler may take to answer, in seconds."""
@@ -39,8 +41,8 @@ def workers(
         raise unknown("no backend", backend, BACKENDS)
     if scheduler is not None and backend in ("threads", "processes"):
         raise EieError(f"a scheduler needs backend dask or ray, not {backend}")
-    if jobs is not None and jobs < 1:
-        raise EieError(f"jobs = {jobs}: must be 1 or more")
+    if jobs is not None and not 1 <= jobs <= MOST_JOBS:
+        raise EieError(f"jobs = {shown(jobs)}: must be 1 to {MOST_JOBS:,}")
     import joblib
 
     jobs = jobs or joblib.cpu_count()

@@ -59,7 +59,7 @@ class Outputs:
         with self._stack:
             if kind is None:
                 self._commit()
-            elif isinstance(error, OSError) and len(self._files) == 1:
+            elif isinstance(error, OSError) and error.filename is None and len(self._files) == 1:
                 raise EieError(f"{self._files[0][2]}: cannot be written: {error.strerror or error}") from None
 
     def _commit(self) -> None:

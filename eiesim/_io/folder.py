@@ -96,7 +96,7 @@ def _carry_over(old: Path, new: Path, owned: Collection[str]) -> None:
 
 
 def _carry(old: Path, new: Path, name: str, owned: Collection[str]) -> None:
-    if name in owned:
+    if name in owned and (old.is_symlink() or old.is_file()):
         return
     if old.is_dir() and not old.is_symlink():
         if not new.exists():
@@ -106,7 +106,7 @@ def _carry(old: Path, new: Path, name: str, owned: Collection[str]) -> None:
             raise EieError(f"{old}: is not eiesim's and has the name of a new file; move it")
         for child in sorted(old.iterdir()):
             inside = f"{name}/{child.name}"
-            if inside not in owned:
+            if inside not in owned or child.is_dir():
                 new.mkdir(exist_ok=True)
                 _carry(child, new / child.name, inside, owned)
         if new.is_dir():

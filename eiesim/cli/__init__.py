@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from eiesim.cli.app import StoppedError, app
+from eiesim.cli.app import STANDARD_OUTPUT, StoppedError, app
 from eiesim.errors import EieError, FolderExistsError, NoInputError
 from eiesim.view.text import one_line
 
@@ -87,11 +87,13 @@ def _place_of(error: OSError) -> str:
     """What an OSError is about: its files, or, where it names none, a stream that could not be written."""
     what = error.strerror or str(error) or type(error).__name__
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    if names:
+    if names and names != [STANDARD_OUTPUT]:
         return f"{' and '.join(names)}: {what}"
-    if error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO):
+    if names or error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO):
         _silence(sys.stdout, 1)
-        return f"standard output: cannot be written: {what}"
+        return f"{STANDARD_OUTPUT}: cannot be written: {what}"
+    if error.errno == errno.ENOENT:
+        return "the working directory is gone"
     return what
 
 

@@ -103,9 +103,16 @@ def check_targets(*targets: Path | str | None, inputs: Iterable[Path | str | Non
     atomic.check_targets(files, [path for path in inputs if path is not None])
 
 
+STANDARD_OUTPUT = "standard output"
+
+
 def print_text(text: str) -> None:
-    """Print data on standard output."""
-    print(text, flush=True)
+    """Print data on standard output. An OSError names it."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        error.filename = STANDARD_OUTPUT
+        raise
 
 
 def write_text(text: str, target: str) -> None:

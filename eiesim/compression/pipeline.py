@@ -23,7 +23,7 @@ from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand
 from eiesim.errors import EieError, FolderExistsError
 from eiesim.files import npz
-from eiesim.files.huffman import SUFFIX, save_huffman
+from eiesim.files.huffman import SUFFIX, is_huffman, save_huffman
 from eiesim.files.network import FILE, is_network, write_network
 from eiesim.files.onnx import Tap, activations, load_onnx
 from eiesim.files.weights import Model, load_npz_model, load_safetensors
@@ -294,9 +294,20 @@ def _written(folder: Path, model_path: Path) -> set[str]:
     entries = read_toml(folder / FILE).get("layers", [])
     files = {entry["file"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("file"), str)}
     stems = {str(Path(file).with_suffix("")) for file in files}
-    mine = {FILE, REPORT, *files, *(f"{stem}{SUFFIX}" for stem in stems), *(f"inputs/{stem}.npy" for stem in stems)}
+    coded = {f"{stem}{SUFFIX}" for stem in stems}
+    mine = {FILE, REPORT, *files, *(name for name in coded if is_huffman(folder / name))}
+    if _was_calibrated(folder / REPORT):
+        mine |= {f"inputs/{stem}.npy" for stem in stems}
     model = os.path.realpath(model_path)
     return {name for name in mine if os.path.realpath(folder / name) != model}
+
+
+def _was_calibrated(report: Path) -> bool:
+    try:
+        layers = json.loads(read_bytes(report))["layers"]
+        return any(layer["calibration_inputs"] for layer in layers)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
 
 
 def _write_parts(

@@ -49,7 +49,7 @@ class Model:
     origins: tuple[str, ...] = ()
 
     def check(self, activations: npt.NDArray[np.float32], activations_from: str, weight_bits: int) -> None:
-        """What `simulate` would refuse too, but naming the files: lengths, and codebooks too long for the machine."""
+        """Raise EieError, naming the file, where lengths differ or a codebook is too long for the machine."""
         first = self.layers[0]
         if activations.shape[-1] != first.cols:
             raise EieError(
@@ -95,7 +95,7 @@ Maker = Callable[[], Workload]
 
 
 def open_model(names: Sequence[str], rows: int | None = None, synthesis: Synthesis = Synthesis()) -> Model:
-    """The layers that the names stand for, in order; the first one's own activations, if it brings any.
+    """The layers that the names stand for, in order, with the first one's own activations, if it brings any.
 
     names: layer files (.npz, .huff), network folders, dump folders, `table3:NAME`, `example:NAME`.
     rows: outputs of a dumped layer.
@@ -121,10 +121,10 @@ def open_workloads(
 ) -> list[Maker]:
     """A maker for each layer the names stand for; `table3:all` is all nine of Table III.
 
-    Every seed and variation makes its own layers of each `table3:` name, seeds outside names; files have neither, and
-    stand where they are named in the first round.
+    Each `table3:` name is made once for every seed and variation: first all names with the first seed, then all with
+    the second. Other names have no seed; they stand once, where they are named in the first round.
     inputs: for the names that bring none (layer files, network folders): one for all, or one for each in order.
-    In a network folder the later layers' inputs are the float32 outputs of the layer before.
+    In a network the inputs of later layers are the float32 outputs of the layer before.
     Raises EieError for unknown or malformed names, and where inputs are missing or too many.
     """
     _check_rows(names, rows)
@@ -165,7 +165,7 @@ def _all_nine() -> list[str]:
 
 
 def _once(spelled: Sequence[str]) -> Iterator[str]:
-    """The names, synthetic ones once; a file that is named twice stands twice."""
+    """The names, each synthetic one once. A file that is named twice stands twice."""
     seen: set[str] = set()
     for name in spelled:
         if name not in seen or not name.startswith(TABLE_III):

@@ -37,7 +37,7 @@ from eiesim.result import Result
 
 @dataclass(frozen=True)
 class Losses:
-    """PE-cycles by cause, whole numbers that add up to `pes` x cycles. Over a batch, sums."""
+    """PE-cycles by cause: whole numbers that add up to `pes` x cycles. Over a batch they are sums."""
 
     work: int
     padding: int
@@ -58,9 +58,9 @@ class Losses:
 
 
 def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Result) -> tuple[Losses, int]:
-    """A simulated layer's PE-cycles by cause, and the busiest PE's entries (each input's, summed).
+    """The PE-cycles of a simulated layer by cause, and the entries of its busiest PE (added up over the inputs).
 
-    layer, activations: what `result` was simulated from, one layer.
+    layer, activations: what `result` was simulated from; it must be a result of this one layer.
     """
     config = result.config
     runs = result.layers[0].runs
@@ -91,10 +91,11 @@ def _in_rows(layer: InterleavedLayer, activations: npt.NDArray[Any], config: Mac
 
 @jit
 def _bounds(columns: Any, sent_in: Any, pointers: Any) -> tuple[int, int, int]:
-    """Busiest PE's entries; busiest PE's columns and entries up to its last entry; last entry's cycle.
+    """Three bounds on the cycles: (most entries, most cycles up to a PE's last entry, cycle of the last entry).
 
-    The last with queues without end and no pipeline: a column begins in the cycle it is sent in, or after the PE's
-    one before. columns, sent_in: int[broadcasts]. pointers: int32[columns + 1, pes].
+    The first is the number of entries of the busiest PE. The second counts a cycle for each empty column too. The
+    third has queues without end and no pipeline: a column begins in the cycle it is sent in, or when the PE has
+    finished the column before. columns, sent_in: int[broadcasts]. pointers: int32[columns + 1, pes].
     """
     pes = pointers.shape[1]
     entries, walked, ends = np.zeros(pes, np.int64), np.zeros(pes, np.int64), np.zeros(pes, np.int64)

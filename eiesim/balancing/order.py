@@ -23,12 +23,14 @@ def sent(layer: CompressedLayer, activations: npt.NDArray[Any], config: MachineC
 def balanced_order(
     layer: CompressedLayer, pes: int, times_sent: npt.NDArray[np.int64] | None = None, bias_sent: int = 1
 ) -> npt.NDArray[np.int64]:
-    """An order of rows that evens out the PEs' work: int64[rows]; place r takes row order[r].
+    """An order of rows that evens out the PEs' work: int64[rows], where place r takes row order[r].
 
-    Longest processing time first (Graham 1969): the row with most kept weights goes to the PE with least so far that
-    has a place left; a PE has as many places as rows r with r mod pes = p. Within a PE rows keep their order.
-    times_sent: int[cols], how often each column counts (see `sent`); None counts every column once, which needs no
-    input. bias_sent: how often the bias counts, once an input. Padding is not foreseen: it depends on the neighbours.
+    The rule is longest processing time first (Graham 1969): the row with most kept weights goes to the PE that has
+    least so far and a place left. PE p has as many places as there are rows r with r mod pes = p. Within a PE rows
+    keep their order. Padding is not foreseen, because it depends on the neighbours.
+    times_sent: int[cols], how often each column counts (see `sent`). None counts every column once and needs no input.
+    bias_sent: how often the bias counts, which is once an input.
+    Raises EieError for times_sent of another shape.
     """
     weights = np.ones(layer.cols, np.int64) if times_sent is None else np.asarray(times_sent)
     if weights.shape != (layer.cols,):
@@ -53,7 +55,7 @@ def balanced_order(
 def permute_rows(layer: CompressedLayer, order: Sequence[int] | npt.NDArray[np.int64]) -> CompressedLayer:
     """The layer with its rows in another order: its row r is the original's row order[r].
 
-    Its outputs come in that order too (`unpermute` turns them back); the next layer's columns could be permuted alike
+    Its outputs come in that order too; `unpermute` turns them back. The next layer's columns could be permuted alike
     instead, at no cost to the machine. Raises EieError unless `order` names every row once.
     """
     order = np.asarray(order, np.int64)

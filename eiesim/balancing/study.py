@@ -20,7 +20,7 @@ class Assignment:
     """A layer with its rows in some order on the machine, simulated.
 
     order: int64[rows]; place r of this layer holds the original's row order[r]. None is the order as stored.
-    busiest: entries of the PE with most, over the batch the sum of each input's most.
+    busiest: entries of the PE that has most. Over a batch it is the sum over the inputs.
     losses: where the cycles went.
     """
 
@@ -52,7 +52,7 @@ class Assignment:
 
 @dataclass(frozen=True, eq=False)
 class Balance:
-    """A layer as stored, balanced by its weights alone, and balanced for this very input."""
+    """A layer in three orders: as stored, balanced by its weights alone, and balanced for this very input."""
 
     config: MachineConfig
     inputs: int
@@ -76,8 +76,9 @@ def balance(
 ) -> Balance:
     """Attribute a layer's cycles to causes, as stored and with its rows balanced over the PEs.
 
-    activations: float[cols] or [batch, cols]. Each assignment is simulated, outputs too; the balanced ones' outputs,
-    un-permuted, are the original's bit for bit, which is checked here.
+    activations: float[cols] or [batch, cols]. Each order of rows is simulated with its outputs. Put back in the
+    original order, the outputs must equal the original's bit for bit; this is checked, with a
+    RuntimeError if they do not.
     """
     config = config or MachineConfig()
     inputs = len(np.atleast_2d(activations))

@@ -1,4 +1,4 @@
-"""Networks: a folder with `network.toml`, which names layer files in order (spec/formats.md).
+"""Networks: a folder with `network.toml`, which names layer files in order (docs/formats.md).
 
     format = "eiesim-network/1"
     name = "LeNet-300-100"
@@ -6,9 +6,9 @@
     [[layers]]
     file = "ip1.npz"
 
-`chain = false` says that the layers do not follow one another (an LSTM's matrices, say): each runs by itself.
-Other keys, in the table or a layer, say where things came from and are left to their readers.
-The folder may bring its own activations, `inputs.npy`, and what they show, `labels.npy`.
+`chain = false` says that the layers do not follow one another (for instance the matrices of an LSTM): each runs by
+itself. Other keys, of the file or of a layer, say how it was made; they are read but not used.
+The folder may hold activations, `inputs.npy`, and the class of each of them, `labels.npy`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Sentences of the paper, checked against the runs.
 
-A claim with a number agrees within CLOSE of it; a claim of a trend agrees if the trend is there on every layer named.
+A claim with a number agrees if ours is within CLOSE of it. A claim of a trend agrees if every layer named follows it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ from eiesim.reproduction.simulations import Simulations
 
 CLOSE = 0.10
 NEAR_LINEAR = 0.75
-"""Share of linear speed-up from which a layer counts as near-linear: the paper gives no number."""
+"""From this share of linear speed-up on, a layer counts as near-linear. The paper gives no number."""
 
 WORST = "NT-We"
 """The layer that the paper singles out: its load balance is worst, and it scales worst."""

@@ -169,7 +169,7 @@ def _eie_rows(
 
 
 def _geomean_of(spreads: list[Spread]) -> Spread:
-    """Of the means; least and most are of the layers' least and most, so wider than any one seed's."""
+    """Geometric mean over layers. Its least and most are of the layers' least and most, so wider than for any seed."""
     mean, least, most = (geomean([getattr(one, part) for one in spreads]) for part in ("mean", "least", "most"))
     return Spread(mean, least, most, spreads[0].count)
 

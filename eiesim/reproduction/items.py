@@ -20,7 +20,7 @@ MODEL = "eiesim"
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over seeds; least and most are the mean where there is one value."""
+    """A figure over seeds. With one value, least and most are the mean."""
 
     mean: float
     least: float
@@ -113,7 +113,7 @@ class ItemRow:
     key: "Key | None" = None
 
     def error(self, series: str) -> float | None:
-        """(ours - published) / published, as a share; None where one of them is missing, or ours is no reproduction."""
+        """(ours - published) / published, as a share. None where one is missing, or where ours is an input."""
         if self.our_basis == "input" or series not in self.ours or not isinstance(self.published, int | float):
             return None
         return self.ours[series].mean / self.published - 1 if self.published else None
@@ -167,7 +167,7 @@ class PaperItem:
 
 
 def column_name(series: str) -> str:
-    """`variation 0.15` as variation_0_15."""
+    """A series as part of a column's name: `variation 0.15` becomes variation_0_15."""
     return "".join(letter if letter.isalnum() else "_" for letter in series).lower()
 
 

@@ -10,7 +10,7 @@ from eiesim.reproduction.conclusion import Reproduction
 from eiesim.reproduction.items import Claim, ItemRow, PaperItem, Spread
 
 LONG = 45
-"""Rows from which a table is folded away."""
+"""A table of this many rows or more is folded away."""
 
 _STYLE = """
 :root { color-scheme: light; --line: #d8dce2; --soft: #5b6470; --red: #a3320b; --green: #00694d; }
@@ -111,7 +111,7 @@ def _paragraph(text: str) -> str:
 
 
 def _pictures(title: str, images: Sequence[bytes]) -> str:
-    """Two narrow ones stand beside one another where there is room."""
+    """The pictures of an item. Two narrow ones stand beside one another where there is room."""
     pair = len(images) == 2 and all(_aspect(image) < 2.2 for image in images)
     every = "".join(_picture(title, image) for image in images)
     return f'<div class="pair">{every}</div>' if pair else every
@@ -194,7 +194,7 @@ def _line(row: ItemRow, series: Sequence[str], shown: Mapping[str, bool]) -> str
 
 
 def _text(text: str) -> str:
-    """Escaped, with percent signs kept by their numbers."""
+    """Escaped for HTML. A percent sign stays on the line of its number."""
     return escape(text).replace(" %", "&nbsp;%")
 
 

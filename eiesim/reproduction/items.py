@@ -123,14 +123,28 @@ class ItemRow:
 class PaperItem:
     """A table or figure of the paper.
 
-    key: such as `table_4` or `fig_8`. series: ours, in order. text: what to know of it, a paragraph each.
+    key: such as `table_4` or `fig_8`. name: what the paper calls it, such as `Table IV`. subject: what it shows; may be
+    empty. series: ours, in order. text: what to know of it, a paragraph each.
+    part: whether this is only a part of the table, so that its name alone is not enough.
     """
 
     key: str
-    title: str
+    name: str
+    subject: str
     rows: tuple[ItemRow, ...]
     series: tuple[str, ...]
     text: tuple[str, ...] = ()
+    part: bool = False
+
+    @property
+    def title(self) -> str:
+        """Name and subject."""
+        return f"{self.name}: {self.subject}" if self.subject else self.name
+
+    @property
+    def link(self) -> str:
+        """What links to it say: its name, or its title where it is a part."""
+        return self.title if self.part else self.name
 
     def row(self, key: Key) -> ItemRow:
         """The one row with this key. Raises StopIteration where there is none."""
@@ -164,6 +178,15 @@ class PaperItem:
             for part in ("mean", "least", "most", "seeds", "error")
         ]
         return ["item", "at", "quantity", "published", "published_basis", *ours, "our_basis", "note"]
+
+
+SWEPT = tuple(f"fig_{number}" for number in range(8, 14))
+"""The items that a sweep draws, once for each kind of synthetic layers."""
+
+
+def picture_names(key: str) -> list[str]:
+    """The names of an item's pictures, if it has any: one a kind of synthetic layers, or one."""
+    return [f"{key}_{column_name(series)}" for series in VARIATIONS] if key in SWEPT else [key]
 
 
 def column_name(series: str) -> str:

@@ -241,7 +241,7 @@ def table4_baselines() -> PaperItem:
     ]
     text = (
         "These are measurements of machines that a simulator of EIE does not reproduce; they enter Figs. 6 and 7 as "
-        "published. `eiesim compare` can measure the machine at hand beside them.",
+        "published. The command eiesim compare can measure the machine at hand.",
     )
     return PaperItem("table_4_baselines", "Table IV", "the baselines", tuple(rows), (), text, part=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from eiesim.errors import EieError, did_you_mean
+from eiesim.errors import EieError, unknown
 from eiesim.files.network import is_network
 
 PREFIX = "example:"
@@ -26,6 +26,6 @@ def folder(name: str) -> Path:
         return known[name]
     if not known:
         raise EieError(f"{PREFIX}{name}: the example networks are missing from this installation of eiesim")
-    asked = f"no example is called '{name}'" if name else f"{PREFIX} needs a name"
-    listed = ", ".join(f"{PREFIX}{one}" for one in known)
-    raise EieError(f"{asked}; there are: {listed}{did_you_mean(name, known)}")
+    if not name:
+        raise EieError(f"{PREFIX} needs a name; there are: {', '.join(known)}")
+    raise unknown("no example", name, known)

@@ -18,8 +18,8 @@ def test_an_example_is_the_network_of_its_folder():
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("example:", "needs a name; there are: example:lenet-300-100"),
-        ("example:lenet", "no example is called 'lenet'; there are: example:lenet-300-100"),
+        ("example:", "needs a name; there are: lenet-300-100"),
+        ("example:lenet", "no example is called 'lenet'; there are: lenet-300-100"),
         ("example:lenet-300-10", "did you mean 'lenet-300-100'?"),
         ("example:../traces/lenet-300-100", "no example is called"),
     ],

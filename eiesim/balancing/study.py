@@ -10,6 +10,7 @@ from eiesim.balancing.causes import Losses, attribute
 from eiesim.balancing.order import balanced_order, permute_rows, sent, unpermute
 from eiesim.config import MachineConfig
 from eiesim.encoding import interleave
+from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 from eiesim.result import LayerResult
 from eiesim.simulation import simulate

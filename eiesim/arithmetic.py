@@ -1,7 +1,10 @@
-"""Number formats and the golden product (spec/formats.md, "Arithmetic").
+"""Number formats and the golden product (docs/formats.md, "Arithmetic").
 
-`float32` rounds product and sum to float32. `fixed32/16/8` are two's complement with separate
-fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
+`float32` rounds product and sum to float32 each. `fixed32`, `fixed16` and `fixed8` are two's complement numbers whose
+fraction bits are chosen separately for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
+
+`multiply`, `scale` and `add` are the whole of a multiply-accumulate. The clocked machine, the golden product and the
+evaluation of dense layers call these three; the event engine has its own, to check them.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,10 +22,13 @@ from eiesim.layer import CompressedLayer
 FIXED_BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
 
 Rounding = tuple[int, int, int]
-"""(shift, low, high) of a fixed-point sum; None stands for float32."""
+"""(shift, low, high): how far a product is shifted right, and the least and largest sum. None stands for float32."""
+
+LEAST_SHIFT, LARGEST_SHIFT = -16, 62
+"""Shifts from a product to the accumulator's format that the machine can do; a negative one shifts left."""
 
 Each = Callable[..., Iterable[Any]]
-"""A `map`: the built-in one, or a pool's."""
+"""Maps a function over inputs: the built-in `map`, or a thread pool's."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Operands:
 
     activations: float32 or int64[batch, cols]. codebook: the same type, [codes].
     rounding: (shift, low, high) or None for float32. one: the bias's activation.
-    fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
+    fraction_bits: the bits used, by tensor. It is empty for float32, and lacks "output" where those stay unresolved.
     """
 
     arithmetic: str
@@ -58,9 +64,10 @@ def prepare(
 ) -> Operands:
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
-    With `outputs` off, "auto" output bits are not looked for: they change no cycle. each: what maps a function over
-    inputs; a thread pool's `map` runs them side by side.
-    Raises EieError when the shift between product and accumulator leaves -16..62.
+    With `outputs` off, output_frac="auto" stays unresolved; timing does not need it.
+    each: maps a function over inputs; a thread pool's `map` runs them side by side.
+    Raises EieError when the shift from product to accumulator leaves -16..62, unless all three fraction bits are
+    automatic: then the output's are moved to the nearest that can be reached.
     """
     if config.arithmetic == "float32":
         values = activations.astype(np.float32, copy=False)
@@ -81,14 +88,16 @@ def prepare(
         if outputs:
             exact = golden_product(layer, exact_operands(layer, activations), each)
             chosen["output"] = auto_fraction_bits(float(np.abs(exact).max()), bits)
+            if config.activation_frac == config.weight_frac == "auto":
+                chosen["output"] = reachable(int(chosen["output"]), int(chosen["activation"]) + int(chosen["weight"]))
         else:
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
     shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
-    if not -16 <= shift <= 62:
+    if not LEAST_SHIFT <= shift <= LARGEST_SHIFT:
         raise EieError(
             f"fraction bits activation {used['activation']} + weight {used['weight']} - output {used['output']} "
-            f"= {shift} is outside -16..62; set output_frac nearer to the other two's sum"
+            f"= {shift} is outside {LEAST_SHIFT}..{LARGEST_SHIFT}; set output_frac nearer to the other two's sum"
         )
     return Operands(
         config.arithmetic,
@@ -101,7 +110,7 @@ def prepare(
 
 
 def exact_operands(layer: CompressedLayer, activations: npt.NDArray[Any]) -> Operands:
-    """The same operands in float64, the yardstick for automatic fraction bits."""
+    """The operands in float64. Automatic output bits are chosen from the product of these."""
     return Operands(
         "float64", activations.astype(np.float64), layer.codebook.astype(np.float64), None, np.float64(1.0), {}
     )
@@ -114,12 +123,17 @@ def quantise(values: npt.NDArray[Any], fraction_bits: int, bits: int) -> npt.NDA
 
 
 def auto_fraction_bits(magnitude: float, bits: int) -> int:
-    """The most fraction bits, at most bits + 15, with which `magnitude` still fits `bits` bits."""
+    """The most fraction bits, at most bits + 15, with which the quantised `magnitude` still fits in `bits` bits."""
     if magnitude == 0:
         return bits - 1
     fraction_bits = min(bits + 15, bits - 1 - int(np.frexp(magnitude)[1]))
     rounded = np.floor(np.ldexp(magnitude, fraction_bits) + 0.5)
     return fraction_bits if rounded <= 2 ** (bits - 1) - 1 else fraction_bits - 1
+
+
+def reachable(output: int, product: int) -> int:
+    """Output fraction bits, or the nearest that a product of `product` fraction bits can be shifted to."""
+    return min(max(output, product - LARGEST_SHIFT), product - LEAST_SHIFT)
 
 
 def golden_product(layer: CompressedLayer, operands: Operands, each: Each = map) -> npt.NDArray[Any]:
@@ -138,7 +152,7 @@ def accumulate(
     codebook: npt.NDArray[Any],
     rounding: Rounding | None,
 ) -> npt.NDArray[Any]:
-    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's."""
+    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]. one: the bias's activation."""
     sums = np.zeros(layer.rows, codebook.dtype)
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
@@ -147,8 +161,18 @@ def accumulate(
 
 
 @jit
+def multiply(weight: Any, activation: Any) -> Any:
+    """Weight times activation: rounded to float32, or exact in 64 bits."""
+    return weight * activation
+
+
+@jit
 def scale(product: Any, rounding: Any) -> Any:
-    """A product in the accumulator's format: shifted right with rounding, or left with saturation."""
+    """A product in the accumulator's format: shifted right, halves rounded up, or shifted left.
+
+    Of fixed32 a product shifted left may need more than 64 bits. It is then cut to 62 bits, still far beyond every
+    accumulator, so that `add` saturates to the same sum as it would with the exact term.
+    """
     if rounding is None:
         return product
     shift = rounding[0]
@@ -160,7 +184,7 @@ def scale(product: Any, rounding: Any) -> Any:
 
 @jit
 def add(accumulator: Any, term: Any, rounding: Any) -> Any:
-    """Accumulator plus term: rounded to float32, or saturated to the accumulator's bits."""
+    """Accumulator plus term: rounded to float32, or saturated to the accumulator's least or largest number."""
     if rounding is None:
         return accumulator + term
     return min(max(accumulator + term, rounding[1]), rounding[2])
@@ -175,9 +199,9 @@ def _accumulate(
     for j in range(len(activations)):
         if activations[j] != 0:
             for code in range(len(codebook)):
-                terms[code] = scale(codebook[code] * activations[j], rounding)
+                terms[code] = scale(multiply(codebook[code], activations[j]), rounding)
             for e in range(indptr[j], indptr[j + 1]):
                 sums[rows[e]] = add(sums[rows[e]], terms[codes[e]], rounding)
     for row in range(len(bias_codes)):
         if bias_codes[row] != 0:
-            sums[row] = add(sums[row], scale(codebook[bias_codes[row]] * one, rounding), rounding)
+            sums[row] = add(sums[row], scale(multiply(codebook[bias_codes[row]], one), rounding), rounding)

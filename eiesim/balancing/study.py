@@ -8,7 +8,7 @@ the entries of PE p in broadcast k = 0 .. K-1 and e the last broadcast of which 
     padding          entries / N                              less the above
     static imbalance max_p sum_k n[p,k]                       less the above: the busiest PE sets the bound
     empty columns    max(K, max_p sum_{k <= e} max(1, n))     an empty column takes a cycle
-    scan bubbles     the recurrences of spec/machine.md with bubbles, queues without end, no pipeline
+    scan bubbles     the recurrences of docs/machine.md with bubbles, queues without end, no pipeline
                      (first >= b, complete with the last entry's own cycle)
     start and drain  the same with the pipeline: first >= b + 2, complete at f + 6
     finite queues    the machine: broadcasts wait for full queues
@@ -35,11 +35,12 @@ from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.errors import EieError
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
+from eiesim.machine.latency import Column, Entry
 from eiesim.result import LayerResult, Result
 from eiesim.simulation import simulate
 
-START, DRAIN = 2, 6
-"""A broadcast is walked from two cycles later; an entry is seen written six cycles after (spec/machine.md)."""
+PIPELINE = Column.IN_POINTER_READ + Entry.WRITE_SEEN
+"""Cycles from a broadcast to its entry's write seen done, if nothing holds it up."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,8 @@ def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Re
         most, without_bubbles, last = _bounds(columns, sent_in, layer.pointers)
         scan_last = len(columns) + int(bubbles[-1])
         with_bubbles = max(scan_last, last)
-        # Unlimited queues pass the two cycles of the start on unchanged: every column begins two cycles later.
-        with_pipeline = max(scan_last, last + START + DRAIN) if last else scan_last
+        # Unlimited queues pass the start's cycles on unchanged: every column begins that much later.
+        with_pipeline = max(scan_last, last + PIPELINE) if last else scan_last
         entries, macs = int(run.per_pe.entries.sum()), int(run.per_pe.macs.sum())
         machines = np.array([most, max(len(columns), without_bubbles), with_bubbles, with_pipeline, run.cycles])
         parts += np.diff(np.concatenate([[0, macs, entries], layer.pes * machines]))

@@ -1,6 +1,6 @@
-"""The machine as a story: SimPy processes, written from spec/machine.md alone, for teaching and for checking.
+"""The machine as a story: SimPy processes, written from docs/machine.md alone, for teaching and for checking.
 
-Three kinds of process hand things on (EIE Sec. IV, Fig. 4):
+Three kinds of process pass things on (EIE Sec. IV, Fig. 4):
 
 - `_scanner` (LNZD and CCU) looks for non-zero activations and sends each to all PEs, once every queue has a place;
 - `_Pe.pointer_read`, one a PE, takes columns from its queue and walks their entries, one a cycle;
@@ -22,8 +22,8 @@ back at the MIDDLE of t is seen by the scanner in t + 1.
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Generator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,9 +33,29 @@ import simpy
 from eiesim.arithmetic import Rounding
 from eiesim.counters import PerPe, Run
 from eiesim.job import Job
+from eiesim.machine.latency import Column, Entry
 
 EARLY, MIDDLE, LATE = 0.25, 0.5, 0.75
 NO_SRAM_ROW = -1
+
+EVENTS = (
+    "queue_pushes",
+    "queue_pops",
+    "pointer_reads",
+    "empty_columns",
+    "spmat_row_reads",
+    "entries",
+    "padding_entries",
+    "macs",
+    "bypasses",
+    "accumulator_reads",
+    "accumulator_writes",
+)
+"""What a PE counts until it is drained. A name that is not here cannot be counted, and one that `PerPe` lacks, or
+has and neither this nor `STATES` names, raises a TypeError."""
+
+STATES = ("busy_real", "busy_padding", "busy_empty")
+"""What PointerRead may do in a cycle; in every other cycle it is starved."""
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -126,7 +146,7 @@ class _Pe:
     """The cycle in which the write of the last real entry is seen done; 0 if there was none."""
 
     adder: _Adder = field(default_factory=_Adder)
-    events: Counter[str] = field(default_factory=Counter)
+    events: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EVENTS, 0))
     states: list[tuple[int, str]] = field(default_factory=list)
     """(cycle, what PointerRead did in it); cycles without a note are starved."""
     occupancies: list[tuple[int, int]] = field(default_factory=list)
@@ -143,38 +163,44 @@ class _Pe:
         self.queue = simpy.Store(self.env)
         self.places = simpy.Container(self.env, capacity=depth, init=depth)
 
+    def count(self, *events: str) -> None:
+        """Count one more of each. Raises KeyError for one that `EVENTS` does not name."""
+        for event in events:
+            self.events[event] += 1
+
     def receive(self, sent: _Sent) -> None:
         """The ActivationQueue takes in a broadcast; it is in the queue from the next cycle on."""
         self.queue.put(sent)
-        self.events["queue_pushes"] += 1
-        self.occupancies.append((sent.cycle + 1, int(self.job.queue_depth - self.places.level)))
+        self.count("queue_pushes")
+        self.occupancies.append((sent.cycle + Column.IN_QUEUE, int(self.job.queue_depth - self.places.level)))
 
     def pointer_read(self) -> Process:
         """PointerRead and SpmatRead: column after column, entry after entry, one a cycle."""
-        held = NO_SRAM_ROW
+        held = NO_SRAM_ROW  # the SRAM row that SpmatRead holds
         while True:
             sent = yield self.queue.get()
-            if self.env.now < sent.cycle + 1 + MIDDLE:
-                # PointerRead was idle and has it the moment it was sent; the queue holds it for one cycle at least.
-                yield _at(self.env, sent.cycle + 1, MIDDLE)
+            taken = sent.cycle + Column.IN_POINTER_READ - 1
+            if self.env.now < taken + MIDDLE:
+                # PointerRead is idle and SimPy gives it the column at once; but the column is in the queue for a cycle.
+                yield _at(self.env, taken, MIDDLE)
             self.places.put(1)
-            self.events.update(queue_pops=1, pointer_reads=1)
+            self.count("queue_pops", "pointer_reads")
             first, end = self.pointers[sent.column], self.pointers[sent.column + 1]
             if first == end:
                 yield self.env.timeout(1)
-                self.events["empty_columns"] += 1
+                self.count("empty_columns")
                 self.states.append((int(self.env.now), "busy_empty"))
             row = -1
             for entry in range(first, end):
                 yield self.env.timeout(1)
                 cycle = int(self.env.now)
-                self.events["entries"] += 1
+                self.count("entries")
                 if entry // self.job.entries_per_row != held:
                     held = entry // self.job.entries_per_row
-                    self.events["spmat_row_reads"] += 1
+                    self.count("spmat_row_reads")
                 row += self.z[entry] + 1
                 if self.code[entry] == 0:
-                    self.events["padding_entries"] += 1
+                    self.count("padding_entries")
                     self.states.append((cycle, "busy_padding"))
                 else:
                     self.states.append((cycle, "busy_real"))
@@ -182,29 +208,28 @@ class _Pe:
 
     def arithmetic(self, cycle: int, row: int, weight: Any, activation: Any) -> Process:
         """A real entry on its way to its accumulator. cycle: the one it was in PointerRead; row: the PE's own."""
-        # SpmatRead has it in cycle + 1, stage 1 (codebook lookup, row accumulate) in cycle + 2.
-        stage_2, stage_3 = cycle + 3, cycle + 4
+        stage_2, stage_3 = cycle + Entry.MULTIPLY, cycle + Entry.ADD
         yield _at(self.env, stage_2, MIDDLE)
         total = self.accumulators[row]
-        self.events["accumulator_reads"] += 1
+        self.count("accumulator_reads")
         if self.adder.cycle == stage_2 and self.adder.row == row:
             total = self.adder.total
-            self.events["bypasses"] += 1
+            self.count("bypasses")
         product = weight * activation
         yield _at(self.env, stage_3, EARLY)
         total = _add(total, _shift(product, self.job.rounding), self.job.rounding)
         self.adder = _Adder(stage_3, row, total)
         yield _at(self.env, stage_3, LATE)
         self.accumulators[row] = total
-        self.events.update(accumulator_writes=1, macs=1)
-        self.finished = cycle + 6
+        self.count("accumulator_writes", "macs")
+        self.finished = cycle + Entry.WRITE_SEEN
 
-    def counters(self, cycles: int) -> Counter[str]:
+    def counters(self, cycles: int) -> dict[str, int]:
         """The PE's counters: events as they are, states and occupancy for cycles 1 to `cycles` only."""
-        states = Counter(state for cycle, state in self.states if cycle <= cycles)
+        seen = Counter(state for cycle, state in self.states if cycle <= cycles)
+        states = {name: seen[name] for name in STATES}
         occupancy = max((number for cycle, number in self.occupancies if cycle <= cycles), default=0)
-        rest = Counter(max_occupancy=occupancy, starved=cycles - states.total())
-        return self.events + states + rest
+        return self.events | states | {"max_occupancy": occupancy, "starved": cycles - seen.total()}
 
 
 def _at(env: simpy.Environment, cycle: int, moment: float) -> simpy.Event:
@@ -217,7 +242,7 @@ def _plain(values: npt.NDArray[Any]) -> list[Any]:
 
 
 def _shift(product: Any, rounding: Rounding | None) -> Any:
-    """A product in the accumulator's format (spec/formats.md, "Arithmetic"); `_add` saturates."""
+    """A product in the accumulator's format (docs/formats.md, "Arithmetic"); `_add` saturates."""
     if rounding is None:
         return product
     shift = rounding[0]
@@ -231,11 +256,8 @@ def _add(total: Any, term: Any, rounding: Rounding | None) -> Any:
     return min(max(total + term, low), high)
 
 
-def _per_pe(every: list[Counter[str]]) -> PerPe:
-    def column(name: str) -> Iterator[int]:
-        return (counters[name] for counters in every)
-
-    return PerPe(**{part.name: np.fromiter(column(part.name), np.int64, len(every)) for part in fields(PerPe)})
+def _per_pe(every: list[dict[str, int]]) -> PerPe:
+    return PerPe(**{name: np.array([counters[name] for counters in every], np.int64) for name in every[0]})
 
 
 def _sums(job: Job, pes: list[_Pe]) -> npt.NDArray[Any]:

@@ -1,7 +1,8 @@
-"""The machine's timing from its max-plus recurrences (spec/machine.md, "Timing, exactly"), without stepping cycles.
+"""The machine's timing from its max-plus recurrences (docs/machine.md, "Timing, exactly"), without stepping cycles.
 
-Cost grows with broadcasts x PEs for the timing and with the kept weights of the broadcast columns for the outputs,
-which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.
+The timing costs time in proportion to broadcasts x PEs. The outputs cost time in proportion to the kept weights of the
+broadcast columns. They are summed up from the layer itself, column by column, without looking at PEs, because
+a row's additions come in the same order that way.
 """
 
 from typing import Any
@@ -14,10 +15,12 @@ from eiesim.arithmetic import accumulate
 from eiesim.counters import PerPe, Run
 from eiesim.encoding import NO_LAST_ROW
 from eiesim.job import Job
+from eiesim.machine.latency import Column, Entry
 
 FEW = 8
-WRITE_SEEN = 6
-"""An entry in PointerRead in cycle f is seen written in f + 6."""
+"""Up to so many occupancies are tried on all PEs at once (see `_note_waiting`); found by measuring."""
+
+TO_POINTER_READ, TO_WRITE_SEEN = np.int32(Column.IN_POINTER_READ), np.int32(Entry.WRITE_SEEN)
 
 
 def run(job: Job, rows: npt.NDArray[Any]) -> Run:
@@ -25,7 +28,7 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     layer = job.layer
     depth = min(job.queue_depth, layer.columns)
     cycles, scan_last, broadcasts, bubbles, counters = _walk(
-        rows, depth, 1.0 / job.entries_per_row, layer.has_padding,
+        rows, depth, 1.0 / job.entries_per_row, layer.has_padding, TO_POINTER_READ, TO_WRITE_SEEN,
         layer.pointers, layer.first_row, layer.last_row, layer.padding,
     )  # fmt: skip
     empty, busy_empty, entries, padding, bypasses, row_reads, occupancy = np.array(counters, np.int64)
@@ -79,13 +82,18 @@ def _scan(rows: Any) -> tuple[Any, Any]:
 
 @jit
 def _walk(
-    rows: Any, depth: int, per_row: float, has_padding: bool,
+    rows: Any, depth: int, per_row: float, has_padding: bool, to_pointer_read: Any, to_write_seen: Any,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> Any:  # fmt: skip
     """Walk the broadcasts in order. Returns (cycles, scan_last, broadcasts, scan bubbles, counters: int[pes] each).
 
-    A ring of rows keeps the cycles in which the last broadcasts' columns begin, `first`; its size is a power
-    of two, so that a mask wraps its places.
+    rows: [activation rows, pes]. depth: places of a queue. per_row: 1 / entries an SRAM row.
+    to_pointer_read: cycles from a broadcast to its column in PointerRead.
+    to_write_seen: cycles from an entry in PointerRead to its write seen done.
+    pointers, first_row, last_row, padding: as in InterleavedLayer; has_padding: whether any of it is not 0.
+
+    `ring` keeps for the latest broadcasts the cycles in which their columns begin, first[p, k] of the recurrences.
+    Broadcast k has row k modulo the ring's size, which is a power of two so that a mask does for the division.
     """
     columns, gaps = _scan(rows)
     broadcasts = len(columns)
@@ -116,7 +124,7 @@ def _walk(
         if k >= depth:
             b = max(b, latest_first[(k - depth) & wrap])
         j = columns[k]
-        earliest = np.int32(b + 2)
+        earliest = np.int32(b + to_pointer_read)
         latest = np.int32(0)
         for p in range(pes):
             n = np.int32(pointers[j + 1, p] - pointers[j, p])
@@ -132,7 +140,7 @@ def _walk(
             bypasses[p] += np.int32((first == follow) & (first_row[j, p] == row_before[p]))
             row_before[p] = last_row[j, p]
         for p in range(pes):
-            # Half an entry more keeps the quotient clear of whole numbers, where rounding could err.
+            # Half an entry is added, or taken off, so that rounding cannot cross a whole number.
             start = np.int32((pointers[j, p] + 0.5) * per_row)
             end = np.int32((pointers[j + 1, p] - 0.5) * per_row)
             any_read = pointers[j + 1, p] > pointers[j, p]
@@ -146,8 +154,8 @@ def _walk(
     cycles = scan_last
     for p in range(pes):
         if last_real[p] > 0:
-            cycles = max(cycles, last_real[p] + WRITE_SEEN)
-    # States count up to `cycles` only: what is still queued or walked then are empty columns.
+            cycles = max(cycles, last_real[p] + to_write_seen)
+    # States count up to `cycles` only. Columns that begin later are all empty; they are taken off again.
     if broadcasts > 0 and b < cycles:
         _note_waiting(broadcasts - 1, b, fullest, lowest, ring, latest_first, occupancy)
     busy_empty = empty.copy()
@@ -170,11 +178,12 @@ def _power_of_two(least: int) -> int:
 
 @uncounted
 def _note_waiting(k: int, b: int, fullest: int, lowest: int, ring: Any, latest_first: Any, occupancy: Any) -> int:
-    """Note how many columns wait in each queue when broadcast k, of cycle b, has just come in.
+    """Note how many columns wait in each queue in cycle b + 1, when broadcast k, of cycle b, has just come in.
 
-    n wait where column k - n + 1 begins after cycle b + 1. Returns how many wait in the fullest queue, which is at
-    most `fullest` of the broadcast before and one more. No occupancy noted so far is below `lowest`, so few n are
-    left to look at; where they are many, each PE looks at its own, which can only grow by one.
+    At least n columns wait in a queue if the n-th latest has not begun by cycle b + 1. Returns how many wait in the
+    fullest queue. `fullest`: the same for the broadcast before; it can have grown by one at most. `lowest`: no
+    occupancy noted so far is below it, so smaller n need not be tried. If few n are left, each is tried on all PEs;
+    if many, each PE tries only one more than its largest so far.
     """
     wrap = len(ring) - 1
     now = np.int32(b + 1)

@@ -1,19 +1,24 @@
 """ArithmeticUnit: four pipeline stages with a bypass (EIE Sec. IV, "Arithmetic Unit").
 
-1 codebook lookup and row accumulate, 2 read b and multiply, 3 shift and add, driving the write, 4 the write.
-The accumulator read of stage 2 is ActivationRW's, at the address that stage 1 sent; the sum is written at the
-end of stage 3. Only an entry exactly one cycle behind would read too early: it takes the sum by the bypass.
+Stage 1 looks up the codebook and adds up the output row. Stage 2 reads the accumulator and multiplies. Stage 3 shifts,
+adds, and drives the write. Stage 4 is the write. The memory of accumulators is ActivationRW's, which reads at the
+address that stage 1 sent and writes at the end of stage 3. So only an entry exactly one cycle behind another of the
+same output row would read too early: it takes the other's sum from stage 3 instead, by the bypass.
 """
 
 from typing import Any
 
 from eiesim._jit import jit
-from eiesim.arithmetic import add, scale
+from eiesim.arithmetic import add, multiply, scale
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """Stage by stage; `next_row1` is the output row behind the column's entry before the one in stage 1."""
+    """Stage by stage, named after the stage that reads them; `real`: the stage has an entry that is not padding.
+
+    `next_row1`: the row after the column's previous entry, 0 at the column's start; z is added to it.
+    `done`: the write of stage 4 is over.
+    """
     return [
         ("valid1", FLAG), ("code1", "u1"), ("z1", "u1"), ("activation1", value), ("next_row1", INDEX),
         ("real2", FLAG), ("real3", FLAG), ("real4", FLAG), ("done", FLAG),
@@ -24,7 +29,7 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """Stage 1 `row`, `weight`; 2 `reads`, `product`; 3 `write`, `write_row`, `sum3`; `done` after stage 4."""
+    """Stage 1: `row`, `weight`. Stage 2: `reads`, `product`. Stage 3: `write`, `write_row`, `sum3`. After 4: `done`."""
     return [
         ("row", INDEX), ("weight", value), ("product", value), ("sum3", value), ("write_row", INDEX),
         ("reads", FLAG), ("write", FLAG), ("done", FLAG),
@@ -33,11 +38,11 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(own: Any, out: Any, codebook: Any, rounding: Any) -> None:
-    """codebook: [codes]. rounding: (shift, low, high), or None for float32."""
+    """Work out what each stage does with the entry in it. codebook: [codes]. rounding: see `arithmetic.Rounding`."""
     out.row = (own.next_row1 + own.z1) * own.valid1
     out.weight = codebook[own.code1]
     out.reads = own.real2
-    out.product = own.weight2 * own.activation2
+    out.product = multiply(own.weight2, own.activation2)
     out.write = own.real3
     out.write_row = own.row3
     out.sum3 = add(own.accumulator3, scale(own.product3, rounding), rounding)
@@ -45,8 +50,8 @@ def propagate(own: Any, out: Any, codebook: Any, rounding: Any) -> None:
 
 
 @jit
-def update(own: Any, out: Any, entry: Any, activation_rw: Any) -> None:
-    """out: its own wires. entry: SpmatRead's. activation_rw: the accumulator read for stage 2."""
+def update(own: Any, out: Any, spmat_read: Any, activation_rw: Any) -> None:
+    """Move each entry to the next stage, and SpmatRead's entry into stage 1; the last stages come first here."""
     bypass = own.real2 & own.real3 & (own.row2 == own.row3)
     own.macs += own.real3
     own.bypasses += bypass
@@ -60,8 +65,14 @@ def update(own: Any, out: Any, entry: Any, activation_rw: Any) -> None:
     own.row2 = out.row
     own.weight2 = out.weight
     own.activation2 = own.activation1
-    own.next_row1 = (out.row + 1) * (entry.first == 0)
-    own.valid1 = entry.valid
-    own.code1 = entry.code
-    own.z1 = entry.z
-    own.activation1 = entry.activation
+    own.next_row1 = (out.row + 1) * (spmat_read.first == 0)
+    own.valid1 = spmat_read.valid
+    own.code1 = spmat_read.code
+    own.z1 = spmat_read.z
+    own.activation1 = spmat_read.activation
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether an entry is in a stage, or its write is yet to be seen done."""
+    return (own.valid1 | own.real2 | own.real3 | own.real4 | own.done) > 0

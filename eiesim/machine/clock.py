@@ -1,4 +1,4 @@
-"""The clock: joins the units' wires and drives them, propagate then update, cycle by cycle.
+"""The clock: joins the units' wires and drives the units cycle by cycle, first propagate, then update.
 
 Within a phase a unit writes only what is its own, so the order of the units cannot matter.
 """
@@ -14,8 +14,10 @@ from eiesim.job import Job
 from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnzd, pointer_read, spmat_read
 from eiesim.machine.records import Fields, Records, records
 
-PAST_THE_LAST = 2
-"""Rows of zeros that ActivationRW presents when all are taken: behind the last, and when that one is exhausted."""
+ZERO_ROWS = 2
+"""Rows of zeros after the last activation row, so that ActivationRW can safely read after it.
+
+ActivationRW is one row ahead of the LNZD, and steps once more when the LNZD finds the last row exhausted."""
 
 UNITS_OF_A_PE = {
     "activation_rw": activation_rw,
@@ -31,11 +33,11 @@ class Machine(NamedTuple):
 
     registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
     scanner, candidate, held: the LNZD's registers (records[1]), wires (records[1]) and activation row ([pes]).
-    source: [activation rows + PAST_THE_LAST, pes], the last ones 0. accumulators: [pes, rows a PE].
-    queues: records[pes, depth].
-    pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
-    states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
-    with an empty column and with nothing, and the queue's largest occupancy.
+    source: [activation rows + ZERO_ROWS, pes], the last ones 0. accumulators: [pes, rows a PE].
+    queues: records[pes, depth]. pointers, code, z, base: as in InterleavedLayer. per_row: 1 / entries an SRAM row.
+    codebook: [codes]. rounding: see `arithmetic.Rounding`.
+    states: int64[pes, 4], the state counters as they stood when the layer was complete: PointerRead's cycles with an
+        entry, with an empty column and with no column, and the queue's largest occupancy.
     """
 
     registers: Records
@@ -61,7 +63,7 @@ Hook = Callable[[int, Machine], None]
 
 
 def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
-    """A machine as it stands before cycle 1: activation row 0 in the LNZD, nothing else held.
+    """A machine as it stands before cycle 1: activation row 0 is in the LNZD, everything else is empty.
 
     rows: the input, [activation rows, pes], of the codebook's dtype.
     """
@@ -69,14 +71,14 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
     pes = layer.pes
     registers: Fields = [(name, unit.registers(value)) for name, unit in UNITS_OF_A_PE.items()]
     wires: Fields = [(name, unit.wires(value)) for name, unit in UNITS_OF_A_PE.items()]
-    depth = min(job.queue_depth, layer.columns + 1)  # More places than columns are never used.
+    depth = min(job.queue_depth, layer.columns + 1)  # no more than one place a column can ever be used
     machine = Machine(
         registers=records(pes, registers),
         wires=records(pes, wires),
         scanner=records(1, lnzd.registers(value)),
         candidate=records(1, lnzd.wires(value)),
         held=rows[0].copy(),
-        source=np.concatenate([rows, np.zeros((PAST_THE_LAST, pes), value)]),
+        source=np.concatenate([rows, np.zeros((ZERO_ROWS, pes), value)]),
         accumulators=np.zeros((pes, layer.rows_per_pe), value),
         queues=records((pes, depth), activation_queue.places(value)),
         pointers=layer.pointers,
@@ -94,9 +96,9 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
 
 
 def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
-    """Clock the machine until it is drained. Returns (cycles, scan_last).
+    """Clock the machine until it is drained. Returns (cycles, scan_last), as docs/machine.md defines them.
 
-    Without a hook the whole loop is compiled; with one the same loop runs as Python around compiled phases.
+    Without a hook the whole loop is compiled. With a hook the same loop runs as Python around compiled phases.
     """
     cycles, scan_last = _drive_compiled(machine, None) if hook is None else _drive(machine, hook)
     return int(cycles), int(scan_last)
@@ -107,7 +109,7 @@ def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
 
 @jit
 def propagate_lnzd(m: Any) -> None:
-    lnzd.propagate(m.scanner[0], m.held, m.candidate[0])
+    lnzd.propagate(m.scanner[0], m.candidate[0], m.held)
 
 
 @jit
@@ -139,19 +141,19 @@ def propagate_arithmetic_unit(m: Any, p: int) -> None:
 
 @jit
 def update_lnzd(m: Any, fires: bool, row_taken: bool) -> None:
-    lnzd.update(m.scanner[0], m.held, len(m.source) - PAST_THE_LAST, m.candidate[0], fires, row_taken, m.wires)
+    lnzd.update(m.scanner[0], m.candidate[0], m.held, len(m.source) - ZERO_ROWS, m.wires, fires, row_taken)
 
 
 @jit
 def update_activation_rw(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].activation_rw, m.wires[p]
-    activation_rw.update(p, own, m.accumulators, row_taken, wires.arithmetic_unit)
+    activation_rw.update(p, own, m.accumulators, wires.arithmetic_unit, row_taken)
 
 
 @jit
 def update_activation_queue(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].activation_queue, m.wires[p]
-    activation_queue.update(p, own, m.queues, wires.activation_queue, m.candidate[0], fires, wires.pointer_read)
+    activation_queue.update(p, own, wires.activation_queue, m.queues, m.candidate[0], wires.pointer_read, fires)
 
 
 @jit
@@ -186,14 +188,14 @@ def propagate(m: Any) -> None:
 
 @inlined
 def settle(m: Any) -> tuple[bool, bool]:
-    """Between the phases, from wires alone: (the candidate is broadcast, the next activation row is taken).
+    """Between the phases, from wires alone: (`fires`: the candidate is broadcast, `row_taken`: the LNZD loads a row).
 
-    Every unit would come to the same answer, so it is worked out once.
+    Every unit could work this out from the same wires, so it is done once for all of them.
     """
     fires = bool(m.candidate[0].found)
     for p in range(len(m.wires)):
         fires &= m.wires[p].activation_queue.full == 0
-    return fires, lnzd.takes_row(m.candidate[0], fires, len(m.held))
+    return fires, lnzd.takes_row(m.candidate[0], len(m.held), fires)
 
 
 @inlined
@@ -210,20 +212,25 @@ def update(m: Any, fires: bool, row_taken: bool) -> None:
 
 @jit
 def drained(m: Any) -> bool:
-    """Whether queues and pipelines are empty."""
+    """Whether the scan is over and queues and pipelines are empty."""
+    if lnzd.busy(m.scanner[0]):
+        return False
     for p in range(len(m.registers)):
         pe = m.registers[p]
-        unit = pe.arithmetic_unit
-        if pe.activation_queue.count > 0 or pe.pointer_read.valid or pe.spmat_read.valid:
-            return False
-        if unit.valid1 or unit.real2 or unit.real3 or unit.real4 or unit.done:
+        if (
+            activation_rw.busy(pe.activation_rw)
+            or activation_queue.busy(pe.activation_queue)
+            or pointer_read.busy(pe.pointer_read)
+            or spmat_read.busy(pe.spmat_read)
+            or arithmetic_unit.busy(pe.arithmetic_unit)
+        ):
             return False
     return True
 
 
 @jit
 def any_write_done(m: Any) -> bool:
-    """Whether some PE sees a write done in this cycle."""
+    """Whether the write of some PE is seen done in this cycle."""
     done = False
     for p in range(len(m.wires)):
         done |= m.wires[p].arithmetic_unit.done > 0
@@ -241,10 +248,19 @@ def keep_states(m: Any) -> None:
 
 
 def _drive(m: Any, hook: Any) -> tuple[int, int]:
+    """Drive cycle after cycle until the machine is drained. Returns (cycles, scan_last). Each cycle has five phases.
+
+    1. propagate: every unit drives its wires from its own registers and memories.
+    2. settle: the wires decide whether the candidate is broadcast and whether the LNZD loads a row.
+    3. hook: whoever watches sees the registers of this cycle and the wires they led to.
+    4. update: every unit takes its registers from the wires; what it reads next is the next cycle's.
+    5. The layer is complete when the scan has ended and the last write is seen done. The last write is known only
+       afterwards, so the cycle and the state counters are saved after each one.
+    """
     cycle, cycles, scan_last = 0, 0, 0
-    while not m.scanner[0].done or not drained(m):
+    while not drained(m):
         cycle += 1
-        scanning = not m.scanner[0].done
+        scanning = lnzd.busy(m.scanner[0])
         propagate(m)
         fires, row_taken = settle(m)
         if hook is not None:
@@ -252,9 +268,7 @@ def _drive(m: Any, hook: Any) -> tuple[int, int]:
         update(m, fires, row_taken)
         if scanning:
             scan_last = cycle
-        # The layer is complete when the scan has ended and the last write is done. Only hindsight tells which
-        # write is the last, so the state counters are kept at each that may be.
-        if m.scanner[0].done and (scanning or any_write_done(m)):
+        if not lnzd.busy(m.scanner[0]) and (scanning or any_write_done(m)):
             cycles = cycle
             keep_states(m)
     return cycles, scan_last

@@ -1,6 +1,6 @@
 """LNZD and CCU: finds the leading non-zero activation and broadcasts it (EIE Sec. IV, "Distributed LNZD").
 
-The quadtree of LNZD nodes answers within a cycle, so one unit stands for all of it and its root, the CCU.
+The quadtree of LNZD nodes answers within a cycle, so one unit stands for all nodes and for their root, the CCU.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """`next_place`: where the search goes on in the activation row held. `row`: its number. `done`: none is left."""
+    """`row`: number of the activation row held. `next_place`: where the search in it begins. `done`: no row is left."""
     return [
         ("row", INDEX), ("next_place", INDEX), ("done", FLAG),
         ("broadcasts", COUNT), ("scan_bubbles", COUNT), ("broadcast_stalls", COUNT),
@@ -20,13 +20,13 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """The candidate: `found`, its `place` in the row, its `column`, its `activation`; `done`: the scan has ended."""
+    """`found`: there is a candidate, with its `place` in the row, `column`, `activation`. `done`: the scan is over."""
     return [("found", FLAG), ("done", FLAG), ("place", INDEX), ("column", INDEX), ("activation", value)]
 
 
 @jit
-def propagate(own: Any, held: Any, out: Any) -> None:
-    """held: [pes], the activation row in the LNZD's registers."""
+def propagate(own: Any, out: Any, held: Any) -> None:
+    """Drive the candidate: the first non-zero from `next_place` on. held: [pes], the activation row held."""
     pes = len(held)
     place = np.int64(own.next_place)
     while place < pes and held[place] == 0:
@@ -40,21 +40,24 @@ def propagate(own: Any, held: Any, out: Any) -> None:
 
 
 @jit
-def takes_row(candidate: Any, fires: bool, pes: int) -> bool:
-    """Whether the next activation row is loaded: none found in this one, or its last place is broadcast."""
-    if candidate.done:
+def takes_row(out: Any, pes: int, fires: bool) -> bool:
+    """Whether the next activation row is loaded: none is found in this row, or its last place is broadcast."""
+    if out.done:
         return False
-    return not candidate.found or (fires and candidate.place == pes - 1)
+    return not out.found or (fires and out.place == pes - 1)
 
 
 @jit
-def update(own: Any, held: Any, rows: int, candidate: Any, fires: bool, row_taken: bool, wires: Any) -> None:
-    """rows: activation rows in all. candidate: its own wires. wires: the PEs', whose ActivationRWs present a row."""
+def update(own: Any, out: Any, held: Any, rows: int, wires: Any, fires: bool, row_taken: bool) -> None:
+    """Step past the candidate if it is broadcast, and load the next activation row if it is time.
+
+    rows: activation rows in all. wires: all PEs' wires; their ActivationRWs present the next row.
+    """
     if own.done:
         return
     own.broadcasts += fires
-    own.broadcast_stalls += candidate.found and not fires
-    own.scan_bubbles += not candidate.found
+    own.broadcast_stalls += out.found and not fires
+    own.scan_bubbles += not out.found
     if row_taken:
         own.row += 1
         own.next_place = 0
@@ -62,4 +65,10 @@ def update(own: Any, held: Any, rows: int, candidate: Any, fires: bool, row_take
         for p in range(len(held)):
             held[p] = wires[p].activation_rw.activation
     elif fires:
-        own.next_place = candidate.place + 1
+        own.next_place = out.place + 1
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether the scan goes on."""
+    return own.done == 0

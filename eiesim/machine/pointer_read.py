@@ -1,7 +1,7 @@
-"""PointerRead: walks a column's entries, one a cycle (EIE Sec. IV, "Pointer Read Unit").
+"""PointerRead: walks the entries of a column, one a cycle (EIE Sec. IV, "Pointer Read Unit").
 
 In a column's first cycle it reads p_j and p_j+1 from the even and the odd bank and already sends the first
-entry's address; an empty column costs that one cycle.
+entry's address. A column without entries takes that one cycle.
 """
 
 from typing import Any
@@ -11,7 +11,11 @@ from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """The column held (`valid`, `column`, `activation`), its `first` cycle, `address` and `end` of what is left."""
+    """The column being walked: `valid`, `column`, `activation`; `first`: this is its first cycle.
+
+    `address`, `end`: the next entry's address and the one after the last entry's, both 0 in the first cycle.
+    Counters follow; `walking`, `empty` and `starved` count cycles with an entry, an empty column and no column.
+    """
     return [
         ("valid", FLAG), ("first", FLAG), ("column", INDEX), ("activation", value), ("address", INDEX), ("end", INDEX),
         ("pointer_reads", COUNT), ("empty_columns", COUNT), ("walking", COUNT), ("empty", COUNT), ("starved", COUNT),
@@ -19,7 +23,10 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """`ready` to take a column, and the entry sent: `valid`, `first` of its column, `address`, `activation`; `end`."""
+    """`ready`: it takes a column at the end of this cycle. The entry sent: `valid`, `address`, `activation`.
+
+    `first`: this is the column's first cycle. `end`: the address after the column's last entry.
+    """
     return [
         ("ready", FLAG), ("valid", FLAG), ("first", FLAG), ("address", INDEX), ("end", INDEX), ("activation", value),
     ]  # fmt: skip
@@ -27,7 +34,10 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, pointers: Any) -> None:
-    """pointers: [columns + 1, pes]. They count only in a column's first cycle."""
+    """Send an entry's address. pointers: [columns + 1, pes].
+
+    They are used only in a column's first cycle; later, registers hold the position.
+    """
     address = own.address + own.first * pointers[own.column, p]
     end = own.end + own.first * pointers[own.column + 1, p]
     out.address = address
@@ -39,8 +49,8 @@ def propagate(p: int, own: Any, out: Any, pointers: Any) -> None:
 
 
 @jit
-def update(own: Any, out: Any, head: Any) -> None:
-    """out: its own wires. head: the ActivationQueue's."""
+def update(own: Any, out: Any, activation_queue: Any) -> None:
+    """Step to the column's next entry, or take the oldest entry of the queue if this was the last."""
     own.walking += out.valid
     own.empty += own.valid & (out.valid == 0)
     own.starved += own.valid == 0
@@ -49,8 +59,14 @@ def update(own: Any, out: Any, head: Any) -> None:
     walking_on = out.ready == 0
     own.address = (out.address + 1) * walking_on
     own.end = out.end * walking_on
-    own.first = out.ready & head.valid
-    own.valid = head.valid | walking_on
-    own.column = head.column
-    kept, taken = own.activation, head.activation
+    own.first = out.ready & activation_queue.valid
+    own.valid = activation_queue.valid | walking_on
+    own.column = activation_queue.column
+    kept, taken = own.activation, activation_queue.activation
     own.activation = kept if walking_on else taken
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether a column is being walked."""
+    return own.valid > 0

@@ -1,6 +1,6 @@
-"""SpmatRead: reads SRAM rows of the sparse matrix and hands on one entry a cycle (EIE Sec. IV, "Sparse Matrix Read").
+"""SpmatRead: reads SRAM rows of the sparse matrix and sends one entry a cycle (EIE Sec. IV, "Sparse Matrix Read").
 
-A row is read only when it is not the one held; the pass-on is in the same cycle.
+An SRAM row is read only when it is not the one held. The entry leaves in the same cycle.
 """
 
 from typing import Any
@@ -11,10 +11,14 @@ from eiesim._jit import jit
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 NO_ROW = 2**32 - 1
+"""Stands for no SRAM row."""
 
 
 def registers(value: Any) -> Fields:
-    """The entry asked for (`valid`, `first`, `address`, `activation`) and the SRAM row held, NO_ROW at the start."""
+    """The entry asked for: `valid`, `first` of its column, `address`, `activation`. `held`: the SRAM row held.
+
+    `held` is NO_ROW at the start.
+    """
     return [
         ("valid", FLAG), ("first", FLAG), ("address", INDEX), ("activation", value), ("held", INDEX),
         ("row_reads", COUNT), ("entries", COUNT), ("padding", COUNT),
@@ -22,27 +26,30 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """The entry: `valid`, `first` of its column, `code`, `z`, the column's `activation`; its SRAM `row`."""
+    """The entry sent: `valid`, `first`, `code`, `z`, its column's `activation`. `row`: the SRAM row held after this."""
     return [("valid", FLAG), ("first", FLAG), ("code", "u1"), ("z", "u1"), ("activation", value), ("row", INDEX)]
 
 
 @jit
 def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float) -> None:
-    """code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row."""
+    """Send the entry at `address`.
+
+    code, z: [entries of all PEs]. base: [pes + 1], where each PE's entries begin. per_row: 1 / entries an SRAM row.
+    """
     out.valid = own.valid
     out.first = own.first
     out.activation = own.activation
     place = (base[p] + own.address) * own.valid
     out.code = code[place]
     out.z = z[place]
-    # address // entries a row, without a division: half an entry more keeps the quotient clear of whole numbers.
+    # address // entries a row without a division. Half an entry is added so that rounding cannot cross a whole number.
     row = np.int64((own.address + 0.5) * per_row)
     out.row = row if own.valid else own.held
 
 
 @jit
 def update(own: Any, out: Any, pointer_read: Any) -> None:
-    """out: its own wires. pointer_read: the next entry's address."""
+    """Note the SRAM row held, and take the address that PointerRead sends."""
     own.row_reads += out.row != own.held
     own.held = out.row
     own.entries += out.valid
@@ -51,3 +58,9 @@ def update(own: Any, out: Any, pointer_read: Any) -> None:
     own.first = pointer_read.first
     own.address = pointer_read.address
     own.activation = pointer_read.activation
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether an entry is being read."""
+    return own.valid > 0

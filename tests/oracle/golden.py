@@ -1,4 +1,4 @@
-"""The golden product, as spec/formats.md says under "Arithmetic": plain integers and numpy's float32 scalars."""
+"""The golden product, as docs/formats.md says under "Arithmetic": plain integers and numpy's float32 scalars."""
 
 from math import floor, ldexp
 
@@ -72,6 +72,10 @@ def fraction_bits(codes, bias_codes, codebook, batch, bits, chosen):
                 sums[i] += weight * activation
             outputs += sums
         used["output"] = auto_fraction(outputs, bits)
+        if set(chosen.values()) == {"auto"}:
+            product = used["activation"] + used["weight"]
+            allowed = range(product - 62, product + 16 + 1)
+            used["output"] = min(allowed, key=lambda output: abs(output - used["output"]))
     return used
 
 

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 
-from eiesim.arithmetic import prepare
-from eiesim.encoding import interleave
-from eiesim.job import Job
 from eiesim.machine import clock
-
-from .agree import random_case
-from .compare import case, expected
+from tests.agree import random_case
+from tests.compare import case, expected
+from tests.machine.drive import machine_of
 
 LATCHED = ("registers", "scanner", "held", "accumulators", "queues", "states")
 DRIVEN = ("wires", "candidate")
@@ -31,12 +28,6 @@ SPARSE = case(
 )  # fmt: skip
 
 CASES = {"busy": BUSY, "sparse": SPARSE} | {f"random {number}": random_case(3, number) for number in range(8)}
-
-
-def machine_of(one):
-    operands = prepare(one.layer, one.batch, one.config)
-    job = Job.of(interleave(one.layer, one.config.pes, one.config.index_bits), operands, one.config, outputs=True)
-    return clock.build(job, job.in_rows(operands)[0])
 
 
 def state(machine, names):

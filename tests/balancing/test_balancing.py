@@ -10,6 +10,7 @@ import eiesim.arithmetic
 from eiesim import CompressedLayer, EieError, MachineConfig, balance, interleave, simulate
 from eiesim.balancing.study import attribute, balanced_order, permute_rows, unpermute
 from eiesim.workloads import TABLE_III, workload
+from tests.oracle.timing import START, WRITE_SEEN
 
 DUMP = Path(__file__).parents[3] / "shared" / "data" / "alexnet_fc8"
 
@@ -85,8 +86,8 @@ def losses_twin(layer, inputs, result):
             pes * busiest,
             pes * machine_twin(layer, rows, endless, bubbles=False, start=0, drain=0),
             pes * machine_twin(layer, rows, endless, bubbles=True, start=0, drain=0),
-            pes * machine_twin(layer, rows, endless, bubbles=True, start=2, drain=6),
-            pes * machine_twin(layer, rows, result.config.queue_depth, bubbles=True, start=2, drain=6),
+            pes * machine_twin(layer, rows, endless, bubbles=True, start=START, drain=WRITE_SEEN),
+            pes * machine_twin(layer, rows, result.config.queue_depth, bubbles=True, start=START, drain=WRITE_SEEN),
         ]
         assert steps[-1] == pes * run.cycles
         parts += np.diff([0, *steps])

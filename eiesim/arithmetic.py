@@ -21,6 +21,9 @@ from eiesim.layer import CompressedLayer
 
 FIXED_BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
 
+LOWEST_SHIFT, HIGHEST_SHIFT = -16, 62
+"""By how many bits a product may be shifted right into the accumulator's format; negative is left."""
+
 Rounding = tuple[int, int, int]
 """(shift, low, high): how far a product is shifted right, and the least and largest sum. None stands for float32."""
 
@@ -64,10 +67,10 @@ def prepare(
 ) -> Operands:
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
-    With `outputs` off, output_frac="auto" stays unresolved; timing does not need it.
-    each: maps a function over inputs; a thread pool's `map` runs them side by side.
-    Raises EieError when the shift from product to accumulator leaves -16..62, unless all three fraction bits are
-    automatic: then the output's are moved to the nearest that can be reached.
+    With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: what maps a function over
+    inputs; a thread pool's `map` runs them side by side.
+    Where all three fraction bits are automatic, those of the output are moved to the nearest with which the shift
+    between product and accumulator is in -16..62; where not, a shift outside raises EieError.
     """
     if config.arithmetic == "float32":
         values = activations.astype(np.float32, copy=False)
@@ -93,11 +96,14 @@ def prepare(
         else:
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
+    if "output" in used and (config.activation_frac, config.weight_frac, config.output_frac) == ("auto",) * 3:
+        exact_bits = used["activation"] + used["weight"]
+        used["output"] = min(max(used["output"], exact_bits - HIGHEST_SHIFT), exact_bits - LOWEST_SHIFT)
     shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
-    if not LEAST_SHIFT <= shift <= LARGEST_SHIFT:
+    if not LOWEST_SHIFT <= shift <= HIGHEST_SHIFT:
         raise EieError(
             f"fraction bits activation {used['activation']} + weight {used['weight']} - output {used['output']} "
-            f"= {shift} is outside {LEAST_SHIFT}..{LARGEST_SHIFT}; set output_frac nearer to the other two's sum"
+            f"= {shift} is outside {LOWEST_SHIFT}..{HIGHEST_SHIFT}; set output_frac nearer to the other two's sum"
         )
     return Operands(
         config.arithmetic,
@@ -151,9 +157,14 @@ def accumulate(
     one: Any,
     codebook: npt.NDArray[Any],
     rounding: Rounding | None,
+    sums: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
-    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]. one: the bias's activation."""
-    sums = np.zeros(layer.rows, codebook.dtype)
+    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's.
+
+    sums: accumulators to go on from, which are written to and given back; None is all 0.
+    """
+    if sums is None:
+        sums = np.zeros(layer.rows, codebook.dtype)
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
     _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, sums)
@@ -162,16 +173,14 @@ def accumulate(
 
 @jit
 def multiply(weight: Any, activation: Any) -> Any:
-    """Weight times activation: rounded to float32, or exact in 64 bits."""
+    """The product: rounded to float32, or exact in 64 bits."""
     return weight * activation
 
 
 @jit
 def scale(product: Any, rounding: Any) -> Any:
-    """A product in the accumulator's format: shifted right, halves rounded up, or shifted left.
-
-    Of fixed32 a product shifted left may need more than 64 bits. It is then cut to 62 bits, still far beyond every
-    accumulator, so that `add` saturates to the same sum as it would with the exact term.
+    """A product in the accumulator's format: shifted right with rounding, or left; so far left that 64 bits would not
+    hold it, it is cut to what saturates any accumulator.
     """
     if rounding is None:
         return product

@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
-from eiesim.config import MachineConfig
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
+from eiesim.config import ARITHMETICS, MachineConfig
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
-
-ARITHMETICS = ("float32", "fixed32", "fixed16", "fixed8")
 
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
@@ -109,6 +107,7 @@ def _product(by_column: Any, activations: Any, rounding: Any) -> Any:
         for j in range(activations.shape[1]):
             if activations[n, j] != 0:
                 for i in range(by_column.shape[1]):
-                    term = scale(multiply(by_column[j, i], activations[n, j]), rounding)
-                    sums[n, i] = add(sums[n, i], term, rounding)
+                    sums[n, i] = add(
+                        sums[n, i], scale(multiply(by_column[j, i], activations[n, j]), rounding), rounding
+                    )
     return sums

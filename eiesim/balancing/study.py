@@ -35,12 +35,9 @@ from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.errors import EieError
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
-from eiesim.machine.latency import Column, Entry
+from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.result import LayerResult, Result
 from eiesim.simulation import simulate
-
-PIPELINE = Column.IN_POINTER_READ + Entry.WRITE_SEEN
-"""Cycles from a broadcast to its entry's write seen done, if nothing holds it up."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class Assignment:
     @property
     def cycles(self) -> int:
         """Cycles, over a batch summed."""
-        return self.result.metrics.cycles
+        return int(self.result.metrics.cycles)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: cycles and times are sums over the batch, PE-cycles by cause add up to pes x cycles."""
@@ -130,6 +127,8 @@ def balance(
     un-permuted, are the original's bit for bit, which is checked here.
     """
     config = config or MachineConfig()
+    if config.weights != "resident":
+        raise EieError(f"weights = '{config.weights}': balance tells where the cycles of resident weights go")
     inputs = len(np.atleast_2d(activations))
     kinds = {
         "as stored": None,
@@ -178,8 +177,8 @@ def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Re
         most, without_bubbles, last = _bounds(columns, sent_in, layer.pointers)
         scan_last = len(columns) + int(bubbles[-1])
         with_bubbles = max(scan_last, last)
-        # Unlimited queues pass the start's cycles on unchanged: every column begins that much later.
-        with_pipeline = max(scan_last, last + PIPELINE) if last else scan_last
+        # Unlimited queues pass the two cycles of the start on unchanged: every column begins two cycles later.
+        with_pipeline = max(scan_last, last + QUEUE + WRITTEN) if last else scan_last
         entries, macs = int(run.per_pe.entries.sum()), int(run.per_pe.macs.sum())
         machines = np.array([most, max(len(columns), without_bubbles), with_bubbles, with_pipeline, run.cycles])
         parts += np.diff(np.concatenate([[0, macs, entries], layer.pes * machines]))

@@ -23,7 +23,7 @@ back at the MIDDLE of t is seen by the scanner in t + 1.
 
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,29 +33,19 @@ import simpy
 from eiesim.arithmetic import Rounding
 from eiesim.counters import PerPe, Run
 from eiesim.job import Job
-from eiesim.machine.latency import Column, Entry
+from eiesim.machine.latency import ADD, MULTIPLY, QUEUE, WRITTEN
 
 EARLY, MIDDLE, LATE = 0.25, 0.5, 0.75
 NO_SRAM_ROW = -1
 
 EVENTS = (
-    "queue_pushes",
-    "queue_pops",
-    "pointer_reads",
-    "empty_columns",
-    "spmat_row_reads",
-    "entries",
-    "padding_entries",
-    "macs",
-    "bypasses",
-    "accumulator_reads",
-    "accumulator_writes",
+    *("queue_pushes", "queue_pops", "pointer_reads", "empty_columns", "spmat_row_reads", "entries", "padding_entries"),
+    *("macs", "bypasses", "accumulator_reads", "accumulator_writes"),
 )
-"""What a PE counts until it is drained. A name that is not here cannot be counted, and one that `PerPe` lacks, or
-has and neither this nor `STATES` names, raises a TypeError."""
+"""What a PE counts until it is drained."""
 
 STATES = ("busy_real", "busy_padding", "busy_empty")
-"""What PointerRead may do in a cycle; in every other cycle it is starved."""
+"""What PointerRead does in a cycle; in all others it is starved."""
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -158,7 +148,7 @@ class _Pe:
         self.code, self.z = layer.code[mine].tolist(), layer.z[mine].tolist()
         self.pointers = layer.pointers[:, p].tolist()
         self.codebook = _plain(self.job.codebook)
-        self.accumulators = _plain(np.zeros(len(range(p, layer.layer.rows, layer.pes)), self.job.codebook.dtype))
+        self.accumulators = _plain(self.job.accumulators()[p :: layer.pes])
         depth = self.job.queue_depth
         self.queue = simpy.Store(self.env)
         self.places = simpy.Container(self.env, capacity=depth, init=depth)
@@ -179,10 +169,10 @@ class _Pe:
         held = NO_SRAM_ROW  # the SRAM row that SpmatRead holds
         while True:
             sent = yield self.queue.get()
-            taken = sent.cycle + Column.IN_POINTER_READ - 1
-            if self.env.now < taken + MIDDLE:
-                # PointerRead is idle and SimPy gives it the column at once; but the column is in the queue for a cycle.
-                yield _at(self.env, taken, MIDDLE)
+            earliest = sent.cycle + QUEUE - 1
+            if self.env.now < earliest + MIDDLE:
+                # PointerRead was idle and has it the moment it was sent; the queue holds it for one cycle at least.
+                yield _at(self.env, earliest, MIDDLE)
             self.places.put(1)
             self.count("queue_pops", "pointer_reads")
             first, end = self.pointers[sent.column], self.pointers[sent.column + 1]
@@ -208,7 +198,7 @@ class _Pe:
 
     def arithmetic(self, cycle: int, row: int, weight: Any, activation: Any) -> Process:
         """A real entry on its way to its accumulator. cycle: the one it was in PointerRead; row: the PE's own."""
-        stage_2, stage_3 = cycle + Entry.MULTIPLY, cycle + Entry.ADD
+        stage_2, stage_3 = cycle + MULTIPLY, cycle + ADD
         yield _at(self.env, stage_2, MIDDLE)
         total = self.accumulators[row]
         self.count("accumulator_reads")
@@ -221,15 +211,20 @@ class _Pe:
         self.adder = _Adder(stage_3, row, total)
         yield _at(self.env, stage_3, LATE)
         self.accumulators[row] = total
-        self.count("accumulator_writes", "macs")
-        self.finished = cycle + Entry.WRITE_SEEN
+        self.events.update(accumulator_writes=1, macs=1)
+        self.finished = cycle + WRITTEN
 
     def counters(self, cycles: int) -> dict[str, int]:
         """The PE's counters: events as they are, states and occupancy for cycles 1 to `cycles` only."""
         seen = Counter(state for cycle, state in self.states if cycle <= cycles)
         states = {name: seen[name] for name in STATES}
         occupancy = max((number for cycle, number in self.occupancies if cycle <= cycles), default=0)
-        return self.events | states | {"max_occupancy": occupancy, "starved": cycles - seen.total()}
+        return {
+            **{name: self.events[name] for name in EVENTS},
+            **{name: states[name] for name in STATES},
+            "max_occupancy": occupancy,
+            "starved": cycles - states.total(),
+        }
 
 
 def _at(env: simpy.Environment, cycle: int, moment: float) -> simpy.Event:
@@ -257,7 +252,8 @@ def _add(total: Any, term: Any, rounding: Rounding | None) -> Any:
 
 
 def _per_pe(every: list[dict[str, int]]) -> PerPe:
-    return PerPe(**{name: np.array([counters[name] for counters in every], np.int64) for name in every[0]})
+    """The PEs' counters side by side. A counter of PerPe that this engine does not count is a KeyError."""
+    return PerPe(**{part.name: np.array([of[part.name] for of in every], np.int64) for part in fields(PerPe)})
 
 
 def _sums(job: Job, pes: list[_Pe]) -> npt.NDArray[Any]:

@@ -15,12 +15,9 @@ from eiesim.arithmetic import accumulate
 from eiesim.counters import PerPe, Run
 from eiesim.encoding import NO_LAST_ROW
 from eiesim.job import Job
-from eiesim.machine.latency import Column, Entry
+from eiesim.machine.latency import QUEUE, WRITTEN
 
 FEW = 8
-"""Up to so many occupancies are tried on all PEs at once (see `_note_waiting`); found by measuring."""
-
-TO_POINTER_READ, TO_WRITE_SEEN = np.int32(Column.IN_POINTER_READ), np.int32(Entry.WRITE_SEEN)
 
 
 def run(job: Job, rows: npt.NDArray[Any]) -> Run:
@@ -55,7 +52,8 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     sums = None
     if job.outputs:
         one = rows.reshape(-1)[layer.columns - 1]
-        sums = accumulate(layer.layer, rows.reshape(-1)[: layer.layer.cols], one, job.codebook, job.rounding)
+        inputs = rows.reshape(-1)[: layer.layer.cols]
+        sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators())
     cycles, scan_last, bubbles = int(cycles), int(scan_last), int(bubbles)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 
@@ -124,7 +122,7 @@ def _walk(
         if k >= depth:
             b = max(b, latest_first[(k - depth) & wrap])
         j = columns[k]
-        earliest = np.int32(b + to_pointer_read)
+        earliest = np.int32(b + QUEUE)
         latest = np.int32(0)
         for p in range(pes):
             n = np.int32(pointers[j + 1, p] - pointers[j, p])
@@ -154,8 +152,8 @@ def _walk(
     cycles = scan_last
     for p in range(pes):
         if last_real[p] > 0:
-            cycles = max(cycles, last_real[p] + to_write_seen)
-    # States count up to `cycles` only. Columns that begin later are all empty; they are taken off again.
+            cycles = max(cycles, last_real[p] + WRITTEN)
+    # States count up to `cycles` only: what is still queued or walked then are empty columns.
     if broadcasts > 0 and b < cycles:
         _note_waiting(broadcasts - 1, b, fullest, lowest, ring, latest_first, occupancy)
     busy_empty = empty.copy()
@@ -180,13 +178,13 @@ def _power_of_two(least: int) -> int:
 def _note_waiting(k: int, b: int, fullest: int, lowest: int, ring: Any, latest_first: Any, occupancy: Any) -> int:
     """Note how many columns wait in each queue in cycle b + 1, when broadcast k, of cycle b, has just come in.
 
-    At least n columns wait in a queue if the n-th latest has not begun by cycle b + 1. Returns how many wait in the
-    fullest queue. `fullest`: the same for the broadcast before; it can have grown by one at most. `lowest`: no
-    occupancy noted so far is below it, so smaller n need not be tried. If few n are left, each is tried on all PEs;
-    if many, each PE tries only one more than its largest so far.
+    At least n columns wait if the n-th latest has not begun by cycle b + 1. Returns how many wait in the fullest queue:
+    at most one more than `fullest`, those of the broadcast before. No occupancy noted so far is below `lowest`, so only
+    the n above it have to be tried. Where these are many, each PE tries only the one above its own, since an occupancy
+    grows by one at most.
     """
     wrap = len(ring) - 1
-    now = np.int32(b + 1)
+    now = np.int32(b + QUEUE - 1)
     fullest += 1
     while fullest > 0 and latest_first[(k - fullest + 1) & wrap] <= now:
         fullest -= 1

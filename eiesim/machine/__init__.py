@@ -1,8 +1,12 @@
 """The hardware, one file a unit (EIE Fig. 4); `clock` joins them and drives them in two phases.
 
-Every unit is written the same way: `registers` and `wires` list its fields, `propagate` drives its wires from its
-registers and memories, `update` takes its registers from wires, and `busy` tells whether it still has something to do.
-Arguments stand in one order and those that a unit does not need are left out: `p` (the PE's number), `own` (its
-registers), `out` (its wires), its memories and constants, the wires of other units, and last what `clock.settle`
-decided. `latency` says how many cycles lie between the units.
+Every unit has the same functions, with arguments in one order:
+
+    registers(value), wires(value)                      its records' fields; value: the dtype of an activation
+    propagate(p, own, out, memories...)                 phase 1: drives its wires `out` from its registers `own`
+    update(p, own, out, memories..., wires..., settled) phase 2: takes its registers from wires
+    busy(own)                                           whether it still holds something that has to move on
+
+p is the PE (the LNZD is one for all PEs and has none), wires are other units', and settled is what all units agree on
+between the phases: `fires`, the candidate is broadcast, and `row_taken`, the LNZD takes the next activation row.
 """

@@ -1,4 +1,4 @@
-"""ActivationQueue: a PE's FIFO of broadcast activations (EIE Sec. IV, "Activation Queue and Load Balancing")."""
+"""ActivationQueue: holds broadcast activations, first in, first out, until PointerRead takes them (EIE Sec. IV)."""
 
 from typing import Any
 
@@ -24,27 +24,27 @@ def wires(value: Any) -> Fields:
 
 
 @jit
-def propagate(p: int, own: Any, out: Any, queues: Any) -> None:
-    """Drive `full` and the oldest entry. queues: places[pes, depth]."""
-    head = queues[p, own.head]
-    out.full = own.count == queues.shape[1]
+def propagate(p: int, own: Any, out: Any, memory: Any) -> None:
+    """Show the oldest entry, and whether the queue is full. memory: [pes, depth] places."""
+    head = memory[p, own.head]
+    out.full = own.count == memory.shape[1]
     out.valid = own.count > 0
     out.column = head.column
     out.activation = head.activation
 
 
 @jit
-def update(p: int, own: Any, out: Any, queues: Any, candidate: Any, pointer_read: Any, fires: bool) -> None:
-    """Let the oldest entry go if PointerRead is ready, and take in the LNZD's candidate if it is broadcast.
+def update(p: int, own: Any, out: Any, memory: Any, candidate: Any, pointer_read: Any, fires: bool) -> None:
+    """Take in what is broadcast, and let go of the head that PointerRead takes.
 
-    queues: places[pes, depth], used as a ring. The places are numbers modulo depth; comparisons stand for the
-    division, and are multiplied in instead of branched on, for speed.
+    candidate: the LNZD's wires. pointer_read: its `ready` takes the head.
     """
-    depth = queues.shape[1]
+    depth = memory.shape[1]
     taken = out.valid & pointer_read.ready
     head = np.int64(own.head)
     own.most = max(own.most, own.count)
     if fires:
+        # The queue is a ring: past the last place comes place 0. No division, and no branch for PointerRead's side.
         tail = head + own.count
         place = queues[p, tail - depth * (tail >= depth)]
         place.column = candidate.column
@@ -57,5 +57,5 @@ def update(p: int, own: Any, out: Any, queues: Any, candidate: Any, pointer_read
 
 @jit
 def busy(own: Any) -> bool:
-    """Whether an activation waits in the queue."""
+    """Whether a column waits."""
     return own.count > 0

@@ -1,4 +1,4 @@
-"""ActivationRW: a PE's bank of activations, source and destination (EIE Sec. IV, "Activation Read/Write").
+"""ActivationRW: holds a PE's activations, source and destination, and reads and writes accumulators (EIE Sec. IV).
 
 It presents the PE's activation of the next activation row to the LNZD and steps on when the LNZD takes that row.
 It reads the accumulator whose address the arithmetic's stage 1 sent in the cycle before. It writes sums in update.
@@ -22,26 +22,26 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, source: Any, accumulators: Any) -> None:
-    """Drive the presented activation and the accumulator.
+    """Present an activation and an accumulator.
 
-    source: [activation rows + clock.ZERO_ROWS, pes]. accumulators: [pes, rows a PE].
+    source: [activation rows and some rows of zeros after the last, pes]. accumulators: [pes, rows a PE].
     """
     out.activation = source[own.row, p]
     out.accumulator = accumulators[p, own.read_row]
 
 
 @jit
-def update(p: int, own: Any, accumulators: Any, arithmetic_unit: Any, row_taken: bool) -> None:
-    """Step to the next activation row if the LNZD takes this one, and write the sum that stage 3 sends."""
+def update(p: int, own: Any, out: Any, accumulators: Any, arithmetic: Any, row_taken: bool) -> None:
+    """Step to the next activation row where the LNZD took one; write the sum that the ArithmeticUnit drives."""
     own.row += row_taken
-    own.read_row = arithmetic_unit.row
-    own.reads += arithmetic_unit.reads
-    own.writes += arithmetic_unit.write
-    old, new = accumulators[p, arithmetic_unit.write_row], arithmetic_unit.sum3
-    accumulators[p, arithmetic_unit.write_row] = new if arithmetic_unit.write else old
+    own.read_row = arithmetic.row
+    own.reads += arithmetic.reads
+    own.writes += arithmetic.write
+    old, new = accumulators[p, arithmetic.write_row], arithmetic.sum3
+    accumulators[p, arithmetic.write_row] = new if arithmetic.write else old
 
 
 @jit
 def busy(own: Any) -> bool:
-    """Never: what it has to write is still in the ArithmeticUnit."""
+    """Never: it only answers, and a write is the ArithmeticUnit's until it is done."""
     return False

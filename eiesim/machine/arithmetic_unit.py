@@ -1,4 +1,4 @@
-"""ArithmeticUnit: four pipeline stages with a bypass (EIE Sec. IV, "Arithmetic Unit").
+"""ArithmeticUnit: multiplies and adds in four pipeline stages with a bypass (EIE Sec. IV, "Arithmetic Unit").
 
 Stage 1 looks up the codebook and adds up the output row. Stage 2 reads the accumulator and multiplies. Stage 3 shifts,
 adds, and drives the write. Stage 4 is the write. The memory of accumulators is ActivationRW's, which reads at the
@@ -14,11 +14,7 @@ from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """Stage by stage, named after the stage that reads them; `real`: the stage has an entry that is not padding.
-
-    `next_row1`: the row after the column's previous entry, 0 at the column's start; z is added to it.
-    `done`: the write of stage 4 is over.
-    """
+    """Stage by stage. `next_row1`: the row after the previous entry's in this column; stage 1 adds z to it."""
     return [
         ("valid1", FLAG), ("code1", "u1"), ("z1", "u1"), ("activation1", value), ("next_row1", INDEX),
         ("real2", FLAG), ("real3", FLAG), ("real4", FLAG), ("done", FLAG),
@@ -37,8 +33,8 @@ def wires(value: Any) -> Fields:
 
 
 @jit
-def propagate(own: Any, out: Any, codebook: Any, rounding: Any) -> None:
-    """Work out what each stage does with the entry in it. codebook: [codes]. rounding: see `arithmetic.Rounding`."""
+def propagate(p: int, own: Any, out: Any, codebook: Any, rounding: Any) -> None:
+    """Do each stage's work. codebook: [codes]. rounding: (shift, low, high), or None for float32."""
     out.row = (own.next_row1 + own.z1) * own.valid1
     out.weight = codebook[own.code1]
     out.reads = own.real2
@@ -50,8 +46,8 @@ def propagate(own: Any, out: Any, codebook: Any, rounding: Any) -> None:
 
 
 @jit
-def update(own: Any, out: Any, spmat_read: Any, activation_rw: Any) -> None:
-    """Move each entry to the next stage, and SpmatRead's entry into stage 1; the last stages come first here."""
+def update(p: int, own: Any, out: Any, entry: Any, activation_rw: Any) -> None:
+    """Move every stage on by one. entry: SpmatRead's wires. activation_rw: the accumulator read for stage 2."""
     bypass = own.real2 & own.real3 & (own.row2 == own.row3)
     own.macs += own.real3
     own.bypasses += bypass
@@ -65,14 +61,14 @@ def update(own: Any, out: Any, spmat_read: Any, activation_rw: Any) -> None:
     own.row2 = out.row
     own.weight2 = out.weight
     own.activation2 = own.activation1
-    own.next_row1 = (out.row + 1) * (spmat_read.first == 0)
-    own.valid1 = spmat_read.valid
-    own.code1 = spmat_read.code
-    own.z1 = spmat_read.z
-    own.activation1 = spmat_read.activation
+    own.next_row1 = (out.row + 1) * (entry.first == 0)
+    own.valid1 = entry.valid
+    own.code1 = entry.code
+    own.z1 = entry.z
+    own.activation1 = entry.activation
 
 
 @jit
 def busy(own: Any) -> bool:
-    """Whether an entry is in a stage, or its write is yet to be seen done."""
-    return (own.valid1 | own.real2 | own.real3 | own.real4 | own.done) > 0
+    """Whether an entry is in a stage, or a write has not been seen done."""
+    return bool(own.valid1 | own.real2 | own.real3 | own.real4 | own.done)

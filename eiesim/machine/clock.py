@@ -15,9 +15,7 @@ from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnz
 from eiesim.machine.records import Fields, Records, records
 
 ZERO_ROWS = 2
-"""Rows of zeros after the last activation row, so that ActivationRW can safely read after it.
-
-ActivationRW is one row ahead of the LNZD, and steps once more when the LNZD finds the last row exhausted."""
+"""Rows of zeros after the last input row, so that ActivationRW may read past it when the LNZD has taken all."""
 
 UNITS_OF_A_PE = {
     "activation_rw": activation_rw,
@@ -34,10 +32,10 @@ class Machine(NamedTuple):
     registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
     scanner, candidate, held: the LNZD's registers (records[1]), wires (records[1]) and activation row ([pes]).
     source: [activation rows + ZERO_ROWS, pes], the last ones 0. accumulators: [pes, rows a PE].
-    queues: records[pes, depth]. pointers, code, z, base: as in InterleavedLayer. per_row: 1 / entries an SRAM row.
-    codebook: [codes]. rounding: see `arithmetic.Rounding`.
-    states: int64[pes, 4], the state counters as they stood when the layer was complete: PointerRead's cycles with an
-        entry, with an empty column and with no column, and the queue's largest occupancy.
+    queues: records[pes, depth].
+    pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
+    states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
+    with an empty column and with nothing, and the queue's largest occupancy.
     """
 
     registers: Records
@@ -79,7 +77,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         candidate=records(1, lnzd.wires(value)),
         held=rows[0].copy(),
         source=np.concatenate([rows, np.zeros((ZERO_ROWS, pes), value)]),
-        accumulators=np.zeros((pes, layer.rows_per_pe), value),
+        accumulators=_accumulators(job),
         queues=records((pes, depth), activation_queue.places(value)),
         pointers=layer.pointers,
         code=layer.code if len(layer.code) else np.zeros(1, np.uint8),
@@ -93,6 +91,14 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
     machine.registers.activation_rw.row = 1
     machine.registers.spmat_read.held = spmat_read.NO_ROW
     return machine
+
+
+def _accumulators(job: Job) -> npt.NDArray[Any]:
+    """The accumulators by PE, [pes, rows a PE]; rows past the layer's last are 0."""
+    start, layer = job.accumulators(), job.layer
+    rows = np.zeros(layer.rows_per_pe * layer.pes, start.dtype)
+    rows[: len(start)] = start
+    return np.ascontiguousarray(rows.reshape(layer.rows_per_pe, layer.pes).T)
 
 
 def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
@@ -136,18 +142,19 @@ def propagate_spmat_read(m: Any, p: int) -> None:
 @jit
 def propagate_arithmetic_unit(m: Any, p: int) -> None:
     own, out = m.registers[p].arithmetic_unit, m.wires[p].arithmetic_unit
-    arithmetic_unit.propagate(own, out, m.codebook, m.rounding)
+    arithmetic_unit.propagate(p, own, out, m.codebook, m.rounding)
 
 
 @jit
 def update_lnzd(m: Any, fires: bool, row_taken: bool) -> None:
-    lnzd.update(m.scanner[0], m.candidate[0], m.held, len(m.source) - ZERO_ROWS, m.wires, fires, row_taken)
+    rows = len(m.source) - ZERO_ROWS
+    lnzd.update(m.scanner[0], m.candidate[0], m.held, rows, m.wires, fires, row_taken)
 
 
 @jit
 def update_activation_rw(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].activation_rw, m.wires[p]
-    activation_rw.update(p, own, m.accumulators, wires.arithmetic_unit, row_taken)
+    activation_rw.update(p, own, wires.activation_rw, m.accumulators, wires.arithmetic_unit, row_taken)
 
 
 @jit
@@ -159,19 +166,19 @@ def update_activation_queue(m: Any, p: int, fires: bool, row_taken: bool) -> Non
 @jit
 def update_pointer_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    pointer_read.update(m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue)
+    pointer_read.update(p, m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue)
 
 
 @jit
 def update_spmat_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    spmat_read.update(m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read)
+    spmat_read.update(p, m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read)
 
 
 @jit
 def update_arithmetic_unit(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].arithmetic_unit, m.wires[p]
-    arithmetic_unit.update(own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw)
+    arithmetic_unit.update(p, own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw)
 
 
 @inlined
@@ -212,18 +219,16 @@ def update(m: Any, fires: bool, row_taken: bool) -> None:
 
 @jit
 def drained(m: Any) -> bool:
-    """Whether the scan is over and queues and pipelines are empty."""
+    """Whether the scan has ended and no unit holds anything that has to move on."""
     if lnzd.busy(m.scanner[0]):
         return False
     for p in range(len(m.registers)):
         pe = m.registers[p]
-        if (
-            activation_rw.busy(pe.activation_rw)
-            or activation_queue.busy(pe.activation_queue)
-            or pointer_read.busy(pe.pointer_read)
-            or spmat_read.busy(pe.spmat_read)
-            or arithmetic_unit.busy(pe.arithmetic_unit)
-        ):
+        if activation_queue.busy(pe.activation_queue) or pointer_read.busy(pe.pointer_read):
+            return False
+        if spmat_read.busy(pe.spmat_read) or arithmetic_unit.busy(pe.arithmetic_unit):
+            return False
+        if activation_rw.busy(pe.activation_rw):
             return False
     return True
 
@@ -248,14 +253,15 @@ def keep_states(m: Any) -> None:
 
 
 def _drive(m: Any, hook: Any) -> tuple[int, int]:
-    """Drive cycle after cycle until the machine is drained. Returns (cycles, scan_last). Each cycle has five phases.
+    """Step the clock until the machine is drained. A cycle has four steps:
 
-    1. propagate: every unit drives its wires from its own registers and memories.
-    2. settle: the wires decide whether the candidate is broadcast and whether the LNZD loads a row.
-    3. hook: whoever watches sees the registers of this cycle and the wires they led to.
-    4. update: every unit takes its registers from the wires; what it reads next is the next cycle's.
-    5. The layer is complete when the scan has ended and the last write is seen done. The last write is known only
-       afterwards, so the cycle and the state counters are saved after each one.
+    1. propagate: every unit drives its wires from its registers and memories;
+    2. settle: from wires alone, whether the candidate is broadcast and whether the LNZD takes the next activation row;
+    3. the hook looks on: registers and wires are both those of this cycle;
+    4. update: every unit takes its registers and memories from the wires.
+
+    The layer is complete when the scan has ended and the last write is done. The last write is known only afterwards,
+    so the state counters are saved after each one.
     """
     cycle, cycles, scan_last = 0, 0, 0
     while not drained(m):
@@ -268,7 +274,7 @@ def _drive(m: Any, hook: Any) -> tuple[int, int]:
         update(m, fires, row_taken)
         if scanning:
             scan_last = cycle
-        if not lnzd.busy(m.scanner[0]) and (scanning or any_write_done(m)):
+        if m.scanner[0].done and (scanning or any_write_done(m)):
             cycles = cycle
             keep_states(m)
     return cycles, scan_last

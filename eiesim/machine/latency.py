@@ -1,35 +1,26 @@
-"""How many cycles lie between the units, said once (docs/machine.md, "Timing, exactly").
+"""How long the pipeline is (docs/machine.md, "Timing, exactly"): the one place where its lengths stand.
 
-The clocked machine does not read this: its registers take as long as they take. The recurrences, the event engine and
-the balance study do, so that a stage added to a unit is one line added here.
+A pipeline stage more or less is one line of `STAGES` here, besides the unit that holds its registers.
 """
 
-from enum import IntEnum, auto
+QUEUE = 2
+"""A column broadcast in cycle t is in the queue in t + 1, and can be in PointerRead from t + QUEUE on."""
 
+STAGES = (
+    "pointer read",
+    "spmat read",
+    "1 codebook lookup, row accumulate",
+    "2 read b, multiply",
+    "3 shift, add",
+    "4 write",
+)
+"""What an entry passes, a cycle each, beginning with its cycle in PointerRead."""
 
-class _Steps(IntEnum):
-    """Steps one cycle apart; the first is 0."""
+MULTIPLY = STAGES.index("2 read b, multiply")
+"""Cycles from an entry's place in PointerRead to its multiplication, in which its accumulator is read."""
 
-    @staticmethod
-    def _generate_next_value_(name: str, start: int, count: int, last_values: list[int]) -> int:
-        return count
+ADD = STAGES.index("3 shift, add")
+"""Cycles to the stage whose sum is written at the cycle's end, or taken by the bypass."""
 
-
-class Column(_Steps):
-    """Cycles from the broadcast of an activation to each further place of its column, if nothing holds it up."""
-
-    SENT = auto()
-    IN_QUEUE = auto()
-    IN_POINTER_READ = auto()
-
-
-class Entry(_Steps):
-    """Cycles from an entry's cycle in PointerRead to each further place of it; nothing can hold it up there."""
-
-    IN_POINTER_READ = auto()
-    IN_SPMAT_READ = auto()
-    LOOKUP = auto()
-    MULTIPLY = auto()
-    ADD = auto()
-    WRITE = auto()
-    WRITE_SEEN = auto()
+WRITTEN = len(STAGES)
+"""An entry in PointerRead in cycle f is seen written in cycle f + WRITTEN."""

@@ -26,7 +26,7 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(own: Any, out: Any, held: Any) -> None:
-    """Drive the candidate: the first non-zero from `next_place` on. held: [pes], the activation row held."""
+    """Offer the next non-zero activation. held: [pes], the activation row in the LNZD's registers."""
     pes = len(held)
     place = np.int64(own.next_place)
     while place < pes and held[place] == 0:
@@ -49,9 +49,9 @@ def takes_row(out: Any, pes: int, fires: bool) -> bool:
 
 @jit
 def update(own: Any, out: Any, held: Any, rows: int, wires: Any, fires: bool, row_taken: bool) -> None:
-    """Step past the candidate if it is broadcast, and load the next activation row if it is time.
+    """Step past what was broadcast, or take the next activation row.
 
-    rows: activation rows in all. wires: all PEs' wires; their ActivationRWs present the next row.
+    rows: activation rows in all. wires: the PEs', whose ActivationRWs present a row.
     """
     if own.done:
         return
@@ -71,4 +71,4 @@ def update(own: Any, out: Any, held: Any, rows: int, wires: Any, fires: bool, ro
 @jit
 def busy(own: Any) -> bool:
     """Whether the scan goes on."""
-    return own.done == 0
+    return not own.done

@@ -34,9 +34,8 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, pointers: Any) -> None:
-    """Send an entry's address. pointers: [columns + 1, pes].
-
-    They are used only in a column's first cycle; later, registers hold the position.
+    """Send an entry's address. pointers: [columns + 1, pes], used only in a column's first cycle; later, registers hold
+    the position.
     """
     address = own.address + own.first * pointers[own.column, p]
     end = own.end + own.first * pointers[own.column + 1, p]
@@ -49,8 +48,8 @@ def propagate(p: int, own: Any, out: Any, pointers: Any) -> None:
 
 
 @jit
-def update(own: Any, out: Any, activation_queue: Any) -> None:
-    """Step to the column's next entry, or take the oldest entry of the queue if this was the last."""
+def update(p: int, own: Any, out: Any, head: Any) -> None:
+    """Walk on in the column, or take the next one. head: the ActivationQueue's wires."""
     own.walking += out.valid
     own.empty += own.valid & (out.valid == 0)
     own.starved += own.valid == 0
@@ -68,5 +67,5 @@ def update(own: Any, out: Any, activation_queue: Any) -> None:
 
 @jit
 def busy(own: Any) -> bool:
-    """Whether a column is being walked."""
+    """Whether it holds a column."""
     return own.valid > 0

@@ -1,6 +1,6 @@
 """SpmatRead: reads SRAM rows of the sparse matrix and sends one entry a cycle (EIE Sec. IV, "Sparse Matrix Read").
 
-An SRAM row is read only when it is not the one held. The entry leaves in the same cycle.
+A row is read only when it is not the one held. The entry leaves in the same cycle.
 """
 
 from typing import Any
@@ -32,9 +32,9 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float) -> None:
-    """Send the entry at `address`.
+    """Read the row and send the entry on.
 
-    code, z: [entries of all PEs]. base: [pes + 1], where each PE's entries begin. per_row: 1 / entries an SRAM row.
+    code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row.
     """
     out.valid = own.valid
     out.first = own.first
@@ -48,8 +48,8 @@ def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row:
 
 
 @jit
-def update(own: Any, out: Any, pointer_read: Any) -> None:
-    """Note the SRAM row held, and take the address that PointerRead sends."""
+def update(p: int, own: Any, out: Any, pointer_read: Any) -> None:
+    """Hold the row just read, and take the address that PointerRead sends."""
     own.row_reads += out.row != own.held
     own.held = out.row
     own.entries += out.valid
@@ -62,5 +62,5 @@ def update(own: Any, out: Any, pointer_read: Any) -> None:
 
 @jit
 def busy(own: Any) -> bool:
-    """Whether an entry is being read."""
+    """Whether an entry is asked for."""
     return own.valid > 0

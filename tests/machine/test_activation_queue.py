@@ -1,4 +1,4 @@
-"""ActivationQueue alone: first in, first out, of `depth` places, and what is pushed in t is there in t + 1."""
+"""The activation queue alone, beside a deque."""
 
 from collections import deque
 
@@ -7,89 +7,95 @@ import pytest
 
 from eiesim.machine import activation_queue, lnzd, pointer_read
 from eiesim.machine.records import records
-from tests.machine.drive import VALUE, Alone, got, put, wires_of
+
+VALUE = np.dtype(np.float32)
 
 
-class Queue(Alone):
+class Queue:
+    """One queue, PE 1 of 2, stepped cycle by cycle."""
+
     def __init__(self, depth):
-        super().__init__(activation_queue)
-        self.memory = records((3, depth), activation_queue.places(VALUE))
-        self.candidate = wires_of(lnzd)
-        self.taker = wires_of(pointer_read)
+        self.own = records(1, activation_queue.registers(VALUE))[0]
+        self.out = records(1, activation_queue.wires(VALUE))[0]
+        self.memory = records((2, depth), activation_queue.places(VALUE))
+        self.candidate = records(1, lnzd.wires(VALUE))[0]
+        self.reader = records(1, pointer_read.wires(VALUE))[0]
 
-    def cycle(self, push=None, ready=False):
-        """One cycle. push: (column, activation). Returns the wires (full, valid, column, activation) in it."""
+    def look(self):
+        """Phase 1: (full, head's column or None)."""
         activation_queue.propagate(1, self.own, self.out, self.memory)
-        seen = got(self.out, "full", "valid", "column", "activation")
-        if push is not None:
-            put(self.candidate, found=1, column=push[0], activation=push[1])
-        self.taker.ready = ready
-        fires = push is not None
-        activation_queue.update(1, self.own, self.out, self.memory, self.candidate, self.taker, fires)
-        return seen
+        return bool(self.out.full), int(self.out.column) if self.out.valid else None
+
+    def step(self, send=None, ready=False):
+        """A cycle: what the queue shows in it, then the update."""
+        shown = self.look()
+        self.candidate.column, self.candidate.activation = (0, 0) if send is None else (send, send / 2)
+        self.reader.ready = ready
+        activation_queue.update(1, self.own, self.out, self.memory, self.candidate, self.reader, send is not None)
+        return shown
+
+
+def test_what_is_sent_is_there_in_the_next_cycle_and_not_before():
+    queue = Queue(3)
+    assert queue.step(send=9) == (False, None)
+    assert queue.step() == (False, 9)
+    assert float(queue.out.activation) == 4.5
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8])
-def test_a_push_is_not_there_in_its_cycle_but_in_the_next(depth):
+def test_full_with_all_places_taken_and_not_with_one_left(depth):
     queue = Queue(depth)
-    assert not queue.busy()
-    assert queue.cycle(push=(5, -7))[:2] == (0, 0)
-    assert queue.busy()
-    assert queue.cycle() == (depth == 1, 1, 5, -7)
+    assert [queue.step(send=k)[0] for k in range(depth)] == [False] * depth
+    assert queue.look()[0]
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3, 8])
-def test_it_is_full_with_depth_entries_and_not_with_one_fewer(depth):
-    queue = Queue(depth)
-    for pushed in range(depth):
-        assert queue.cycle(push=(pushed, pushed))[0] == 0, f"full with {pushed} of {depth}"
-    assert queue.cycle()[0] == 1
-
-
-def test_a_place_given_back_in_t_is_free_in_the_next_cycle_only():
+def test_a_place_given_back_in_a_cycle_is_free_in_the_next():
     queue = Queue(1)
-    queue.cycle(push=(0, 1))
-    assert queue.cycle(ready=True)[0] == 1
-    assert queue.cycle()[:2] == (0, 0)
+    queue.step(send=4)
+    assert queue.step(ready=True) == (True, 4)
+    assert queue.look() == (False, None)
 
 
-def test_an_empty_queue_gives_nothing_though_pointer_read_is_ready():
+def test_the_head_stays_until_it_is_taken():
     queue = Queue(2)
-    queue.cycle(ready=True)
-    queue.cycle(push=(3, 4), ready=True)  # The push is not there yet, so it is not taken.
-    assert queue.cycle()[1:] == (1, 3, 4)
-    assert got(queue.own, "pushes", "pops", "count") == (1, 0, 1)
+    queue.step(send=1)
+    queue.step(send=2)
+    assert [queue.step() for _ in range(3)] == [(True, 1)] * 3
+    assert queue.step(ready=True) == (True, 1)
+    assert queue.look() == (False, 2)
+
+
+def test_nothing_is_taken_from_an_empty_queue():
+    queue = Queue(2)
+    for _ in range(3):
+        assert queue.step(ready=True) == (False, None)
+    assert (queue.own.pops, queue.own.count) == (0, 0)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5, 8])
-def test_it_is_a_deque(depth):
-    rng, queue, twin, most = np.random.default_rng(depth), Queue(depth), deque(), 0
-    pushes = pops = 0
-    for t in range(300):
-        full, ready = len(twin) == depth, bool(rng.random() < 0.5)
-        push = (t, t + 1000) if not full and rng.random() < 0.6 else None
+def test_first_in_first_out_like_a_deque(depth):
+    rng = np.random.default_rng(depth)
+    queue, twin = Queue(depth), deque()
+    sent = taken = most = 0
+    for k in range(400):
         most = max(most, len(twin))
-        assert queue.cycle(push, ready)[:2] == (full, len(twin) > 0)
+        full, head = queue.look()
+        assert (full, head) == (len(twin) == depth, twin[0] if twin else None)
+        assert activation_queue.busy(queue.own) == bool(twin)
+        send = k if rng.random() < 0.6 and not full else None
+        ready = bool(rng.random() < 0.5)
+        queue.step(send, ready)
         if ready and twin:
-            assert got(queue.out, "column", "activation") == twin.popleft()
-            pops += 1
-        if push is not None:
-            twin.append(push)
-            pushes += 1
-        assert queue.busy() == bool(twin)
-    assert got(queue.own, "pushes", "pops", "most") == (pushes, pops, most)
+            twin.popleft()
+            taken += 1
+        if send is not None:
+            twin.append(send)
+            sent += 1
+    assert (queue.own.pushes, queue.own.pops, queue.own.most) == (sent, taken, most)
     assert most == depth
 
 
-def test_the_largest_occupancy_is_that_at_the_start_of_a_cycle():
-    queue = Queue(4)
-    queue.cycle(push=(0, 1))
-    assert queue.own.most == 0
-    queue.cycle(push=(1, 1), ready=True)
-    assert queue.own.most == 1
-
-
-def test_only_this_pes_places_are_written():
+def test_another_pes_places_are_left_alone():
     queue = Queue(2)
-    queue.cycle(push=(9, 9))
-    assert queue.memory["column"].tolist() == [[0, 0], [9, 0], [0, 0]]
+    queue.step(send=7)
+    assert (queue.memory[0].column == 0).all()

@@ -1,67 +1,74 @@
-"""ActivationRW alone: presents a row until it is taken, reads where stage 1 says, writes what stage 3 sends."""
+"""ActivationRW alone: which activation it presents, and when a sum is seen."""
 
 import numpy as np
-import pytest
 
 from eiesim.machine import activation_rw, arithmetic_unit
-from tests.machine.drive import VALUE, Alone, got, put, wires_of
+from eiesim.machine.records import records
+
+VALUE = np.dtype(np.float32)
+SOURCE = np.array([[1, 10], [2, 20], [3, 30], [0, 0], [0, 0]], np.float32)
+"""Three activation rows of two PEs, and the rows of zeros after them."""
 
 
-class Bank(Alone):
-    """PE 1 of two, with three activation rows and two of zeros, and four accumulators."""
+class Bank:
+    """PE 1's bank, stepped cycle by cycle."""
 
     def __init__(self):
-        super().__init__(activation_rw)
-        self.source = np.array([[0, 10], [1, 11], [2, 12], [0, 0], [0, 0]], VALUE)
-        self.accumulators = np.arange(8, dtype=VALUE).reshape(2, 4) * 100
-        self.arithmetic = wires_of(arithmetic_unit)
+        self.own = records(1, activation_rw.registers(VALUE))[0]
+        self.out = records(1, activation_rw.wires(VALUE))[0]
+        self.accumulators = np.zeros((2, 8), np.float32)
+        self.arithmetic = records(1, arithmetic_unit.wires(VALUE))[0]
 
-    def cycle(self, row_taken=False, **arithmetic):
-        activation_rw.propagate(1, self.own, self.out, self.source, self.accumulators)
-        put(self.arithmetic, **{"row": 0, "reads": 0, "write": 0} | arithmetic)
-        activation_rw.update(1, self.own, self.accumulators, self.arithmetic, row_taken)
-        return got(self.out, "activation", "accumulator")
+    def step(self, taken=False, read_row=0, reads=False, write=None):
+        """A cycle: (activation presented, accumulator read). write: (row, sum)."""
+        activation_rw.propagate(1, self.own, self.out, SOURCE, self.accumulators)
+        shown = float(self.out.activation), float(self.out.accumulator)
+        self.arithmetic.row, self.arithmetic.reads = read_row, reads
+        self.arithmetic.write = write is not None
+        self.arithmetic.write_row, self.arithmetic.sum3 = write or (5, 99.0)
+        activation_rw.update(1, self.own, self.out, self.accumulators, self.arithmetic, taken)
+        return shown
 
 
-def test_a_row_is_presented_until_the_cycle_after_it_is_taken():
+def test_it_steps_on_when_its_row_is_taken_and_stays_otherwise():
     bank = Bank()
-    assert [bank.cycle(taken)[0] for taken in (False, True, False, True, True)] == [10, 10, 11, 11, 12]
+    assert [bank.step(taken)[0] for taken in (False, True, False, True, True)] == [10, 10, 20, 20, 30]
 
 
-def test_after_the_last_row_it_presents_zeros():
+def test_after_the_last_row_it_presents_zero():
     bank = Bank()
-    assert [bank.cycle(row_taken=True)[0] for _ in range(4)] == [10, 11, 12, 0]
-    assert bank.cycle()[0] == 0
+    for _ in range(3):
+        bank.step(taken=True)
+    assert bank.step(taken=True)[0] == 0
+    assert bank.step()[0] == 0
 
 
-def test_an_accumulator_is_read_in_the_cycle_after_its_address_came():
+def test_an_address_given_in_a_cycle_is_read_in_the_next_and_not_in_the_same():
     bank = Bank()
-    assert [bank.cycle(row=row)[1] for row in (3, 1, 2)] == [400, 700, 500]
+    bank.accumulators[1] = np.arange(8)
+    assert bank.step(read_row=6)[1] == 0
+    assert bank.step(read_row=2)[1] == 6
+    assert bank.step()[1] == 2
 
 
-def test_a_sum_written_in_t_is_read_in_the_next_cycle_and_not_in_t():
+def test_a_sum_written_at_a_cycles_end_is_seen_in_the_next_and_not_in_the_same():
     bank = Bank()
-    bank.cycle(row=2)
-    assert bank.cycle(row=2, write=1, write_row=2, sum3=-5)[1] == 600
-    assert bank.cycle()[1] == -5
+    bank.step(read_row=3)
+    assert bank.step(read_row=3, write=(3, 7.0))[1] == 0
+    assert bank.step()[1] == 7
 
 
-@pytest.mark.parametrize("write", [0, 1])
-def test_without_the_write_wire_nothing_is_written(write):
+def test_without_a_write_nothing_is_written():
     bank = Bank()
-    bank.cycle(write=write, write_row=1, sum3=77)
-    assert bank.accumulators.tolist() == [[0, 100, 200, 300], [400, 77 if write else 500, 600, 700]]
-    assert got(bank.own, "reads", "writes") == (0, write)
+    for _ in range(3):
+        bank.step()
+    assert not bank.accumulators.any()
 
 
-def test_reads_are_counted_by_the_arithmetics_word():
+def test_only_its_own_pes_sums_are_written_and_all_is_counted():
     bank = Bank()
-    for reads in (1, 0, 1):
-        bank.cycle(reads=reads)
-    assert got(bank.own, "reads", "writes") == (2, 0)
-
-
-def test_it_is_never_what_the_machine_waits_for():
-    bank = Bank()
-    bank.cycle(row_taken=True, row=1, reads=1, write=1)
-    assert not bank.busy()
+    bank.step(write=(2, 1.5), reads=True)
+    bank.step(reads=True)
+    assert (bank.own.writes, bank.own.reads) == (1, 2)
+    assert bank.accumulators.tolist() == [[0] * 8, [0, 0, 1.5, 0, 0, 0, 0, 0]]
+    assert not activation_rw.busy(bank.own)

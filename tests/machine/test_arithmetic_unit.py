@@ -1,149 +1,157 @@
-"""ArithmeticUnit alone: an entry that is in SpmatRead in cycle 0 is in stage s in cycle s."""
+"""ArithmeticUnit alone: latencies of its stages, rows, the bypass, padding, rounding and saturation."""
 
 import numpy as np
 import pytest
 
 from eiesim.machine import activation_rw, arithmetic_unit, spmat_read
-from eiesim.machine.latency import Entry
-from tests.machine.drive import VALUE, Alone, got, put, wires_of
+from eiesim.machine.latency import STAGES, WRITTEN
+from eiesim.machine.records import records
 
-CODEBOOK = np.array([0, 3, -5, 1000], VALUE)
-WIDE = (0, -(2**31), 2**31 - 1)
+FLOAT, FIXED = np.dtype(np.float32), np.dtype(np.int64)
+CODEBOOK = [0.0, 1.0, 2.0, 0.5]
+STAGE_1 = STAGES.index("1 codebook lookup, row accumulate") - STAGES.index("spmat read")
+"""Cycles from an entry's cycle in SpmatRead to stage 1."""
 
 
-class Unit(Alone):
-    """The unit beside a plain memory of accumulators, which reads and writes as ActivationRW does."""
+class Unit:
+    """One unit and the accumulators that ActivationRW would hold; each cycle SpmatRead may hand it an entry."""
 
-    def __init__(self, rounding=WIDE, codebook=CODEBOOK):
-        super().__init__(arithmetic_unit, codebook.dtype)
-        self.codebook, self.rounding = codebook, rounding
-        self.entry, self.bank = wires_of(spmat_read, codebook.dtype), wires_of(activation_rw, codebook.dtype)
-        self.memory, self.read_row = np.zeros(64, codebook.dtype), 0
+    def __init__(self, codebook=CODEBOOK, rounding=None):
+        value = FLOAT if rounding is None else FIXED
+        self.codebook = np.array(codebook, value)
+        self.rounding = rounding
+        self.own = records(1, arithmetic_unit.registers(value))[0]
+        self.out = records(1, arithmetic_unit.wires(value))[0]
+        self.entry = records(1, spmat_read.wires(value))[0]
+        self.bank = records(1, activation_rw.wires(value))[0]
+        self.sums = np.zeros(64, value)
+        self.address = 0
 
-    def cycle(self, entry=None):
-        """One cycle with an entry (first, code, z, activation) in SpmatRead, or none. Returns the wires' values."""
-        self.bank.accumulator = self.memory[self.read_row]
-        arithmetic_unit.propagate(self.own, self.out, self.codebook, self.rounding)
-        seen = dict(zip(self.out.dtype.names, got(self.out, *self.out.dtype.names), strict=True))
-        first, code, z, activation = entry or (0, 0, 0, 0)
-        put(self.entry, valid=entry is not None, first=first, code=code, z=z, activation=activation)
-        arithmetic_unit.update(self.own, self.out, self.entry, self.bank)
-        self.read_row = seen["row"]
-        if seen["write"]:
-            self.memory[seen["write_row"]] = self.out.sum3
+    def step(self, entry=None, activation=1):
+        """A cycle. entry: (code, z, first of its column). Returns the wires, copied."""
+        arithmetic_unit.propagate(0, self.own, self.out, self.codebook, self.rounding)
+        shown = self.out.copy()
+        self.bank.accumulator = self.sums[self.address]
+        code, z, first = entry or (0, 0, False)
+        self.entry.valid, self.entry.code, self.entry.z, self.entry.first = entry is not None, code, z, first
+        self.entry.activation = activation
+        arithmetic_unit.update(0, self.own, self.out, self.entry, self.bank)
+        # ActivationRW writes the sum at the cycle's end and then reads where stage 1 pointed.
+        if shown.write:
+            self.sums[shown.write_row] = shown.sum3
+        self.address = int(shown.row)
+        return shown
+
+    def run(self, entries, activation=1):
+        """Entries one a cycle (None: nothing), until drained; the wires of every cycle."""
+        seen = [self.step(entry, activation) for entry in entries]
+        while arithmetic_unit.busy(self.own):
+            seen.append(self.step())
         return seen
 
-    def run(self, entries):
-        """All entries, one a cycle, None for a cycle without; then until nothing is left."""
-        seen = [self.cycle(entry) for entry in entries]
-        while self.busy():
-            seen.append(self.cycle())
-        return seen
+
+def test_each_stage_comes_in_its_cycle_and_not_before():
+    seen = Unit().run([(1, 4, True)])
+    # Cycle 0: the entry is in SpmatRead.
+    assert [bool(one.row == 4) for one in seen][:3] == [False, True, False]
+    assert [bool(one.reads) for one in seen] == [False, False, True, False, False, False]
+    assert [bool(one.write) for one in seen] == [False, False, False, True, False, False]
+    assert [bool(one.done) for one in seen] == [False] * 5 + [True]
+    assert STAGE_1 == 1
+    # PointerRead had the entry a cycle before SpmatRead.
+    assert len(seen) == WRITTEN
 
 
-def when(seen, wire):
-    return [t for t, wires in enumerate(seen) if wires[wire]]
+def test_rows_add_up_in_a_column_and_start_anew_in_the_next():
+    seen = Unit().run([(1, 2, True), (1, 0, False), (1, 3, False), (1, 1, True), None])
+    assert [int(one.row) for one in seen[1:5]] == [2, 3, 7, 1]
 
 
-def test_each_stage_has_the_entry_for_one_cycle_only():
-    seen = Unit().run([(1, 1, 4, 7)])
-    base = Entry.IN_SPMAT_READ
-    assert when(seen, "row") == [Entry.LOOKUP - base] == [1]
-    assert when(seen, "reads") == [Entry.MULTIPLY - base] == [2]
-    assert when(seen, "write") == [Entry.ADD - base] == [3]
-    assert when(seen, "done") == [Entry.WRITE_SEEN - base] == [5]
-    assert (seen[1]["row"], seen[1]["weight"], seen[2]["product"], seen[3]["write_row"], seen[3]["sum3"]) == (
-        4, 3, 21, 4, 21,
-    )  # fmt: skip
-
-
-def test_it_is_busy_up_to_the_cycle_in_which_the_write_is_seen_done():
+def test_a_pause_within_a_column_does_not_lose_the_row():
     unit = Unit()
-    assert not unit.busy()
-    busy = []
-    for t in range(7):
-        unit.cycle((1, 1, 0, 1) if t == 0 else None)
-        busy.append(unit.busy())  # at the start of cycle t + 1
-    assert busy == [True] * 5 + [False] * 2
+    unit.run([(1, 2, True), (1, 0, False)])
+    assert unit.sums[2] == unit.sums[3] == 1
 
 
-def test_rows_add_up_within_a_column_and_start_anew_at_the_next():
-    entries = [(1, 1, 2, 1), (0, 1, 0, 1), (0, 1, 3, 1), (1, 1, 1, 1)]
-    assert [wires["write_row"] for wires in Unit().run(entries) if wires["write"]] == [2, 3, 7, 1]
-
-
-def test_rows_add_up_over_padding_too():
-    entries = [(1, 0, 15, 1), (0, 0, 15, 1), (0, 1, 4, 1)]
-    assert [wires["write_row"] for wires in Unit().run(entries) if wires["write"]] == [36]
-
-
-def test_padding_reads_and_writes_nothing():
+def test_padding_moves_the_row_on_and_neither_reads_nor_writes():
     unit = Unit()
-    unit.memory[:] = 9
-    seen = unit.run([(1, 0, 3, 5)])
-    assert not any(wires[name] for wires in seen for name in ("reads", "write", "done"))
-    assert unit.memory.tolist() == [9] * 64
-    assert got(unit.own, "macs", "bypasses") == (0, 0)
+    seen = unit.run([(0, 15, True), (2, 1, False)])
+    assert [bool(one.reads) for one in seen[:5]] == [False, False, False, True, False]
+    assert [bool(one.write) for one in seen[:6]] == [False, False, False, False, True, False]
+    assert unit.sums[17] == 2
+    assert (unit.own.macs, np.count_nonzero(unit.sums)) == (1, 1)
 
 
-@pytest.mark.parametrize(("behind", "bypasses"), [(1, 1), (2, 0), (3, 0)])
-def test_only_an_entry_exactly_one_behind_takes_the_bypass(behind, bypasses):
+@pytest.mark.parametrize(("gap", "bypassed"), [(0, True), (1, False), (2, False)])
+def test_bypass_exactly_one_behind(gap, bypassed):
     unit = Unit()
-    unit.memory[6] = 100
-    unit.run([(1, 1, 6, 2), *[None] * (behind - 1), (1, 2, 6, 4)])
-    assert unit.memory[6] == 100 + 3 * 2 - 5 * 4  # The sum is right in any case.
-    assert got(unit.own, "macs", "bypasses") == (2, bypasses)
+    unit.run([(1, 5, True), *[None] * gap, (2, 5, True)])
+    assert unit.sums[5] == 3
+    assert unit.own.bypasses == bypassed
 
 
-@pytest.mark.parametrize("other", [5, 7])
-def test_one_behind_on_another_row_takes_no_bypass(other):
+def test_without_the_bypass_one_behind_would_read_too_early():
     unit = Unit()
-    unit.run([(1, 1, 6, 2), (1, 2, other, 4)])
-    assert (unit.memory[6], unit.memory[other], unit.own.bypasses) == (6, -20, 0)
+    for entry in ((1, 5, True), (2, 5, True), None):
+        unit.step(entry)
+    # The second entry is in stage 2 and the first in stage 3: the accumulator still holds 0.
+    assert unit.sums[5] == 0
+    assert (int(unit.own.row2), int(unit.own.row3)) == (5, 5)
 
 
-def test_one_behind_padding_of_the_same_row_takes_no_bypass():
+def test_no_bypass_for_another_row_or_behind_padding():
     unit = Unit()
-    unit.memory[6] = 100
-    unit.run([(1, 0, 6, 2), (1, 1, 6, 2)])
-    assert (unit.memory[6], unit.own.bypasses) == (106, 0)
+    unit.run([(1, 5, True), (2, 6, True), (0, 6, True), (2, 6, True)])
+    assert unit.own.bypasses == 0
+    assert (unit.sums[5], unit.sums[6]) == (1, 4)
 
 
-def test_padding_behind_a_real_entry_of_the_same_row_takes_no_bypass():
+def test_a_run_of_one_row_is_added_up_in_order():
     unit = Unit()
-    unit.run([(1, 1, 6, 2), (1, 0, 6, 2)])
-    assert (unit.memory[6], unit.own.bypasses) == (6, 0)
+    unit.run([(code, 3, True) for code in (1, 2, 3, 2, 1)])
+    assert unit.sums[3] == 1 + 2 + 0.5 + 2 + 1
+    assert unit.own.bypasses == 4
 
 
-def test_bypasses_in_every_cycle_pass_the_sum_on():
+def test_product_and_sum_are_each_rounded_to_float32():
+    third = np.float32(1) / np.float32(3)
+    unit = Unit(codebook=[0, third])
+    unit.run([(1, 0, True), (1, 0, True)], activation=third)
+    product = third * third
+    assert unit.sums[0] == product + product
+    fused = np.float32(np.float64(product) + np.float64(third) * np.float64(third))
+    other = Unit(codebook=[0, 1.0 + 2.0**-12])
+    other.sums[0] = -1
+    other.run([(1, 0, True)], activation=1.0 + 2.0**-12)
+    # One plus 2**-11 plus 2**-24, rounded before the addition: the last part is lost.
+    assert other.sums[0] == np.float32(2.0**-11)
+    assert fused >= product
+
+
+@pytest.mark.parametrize(
+    ("product", "shift", "term"),
+    [(7, 1, 4), (5, 2, 1), (6, 2, 2), (-6, 2, -1), (-7, 2, -2), (5, 0, 5), (5, -3, 40)],
+)
+def test_a_product_is_shifted_with_rounding(product, shift, term):
+    """`(product + 2**(s-1)) >> s` for s > 0, an exact shift to the left for s < 0."""
+    unit = Unit(codebook=[0, product], rounding=(shift, -128, 127))
+    unit.run([(1, 0, True)])
+    assert unit.sums[0] == term
+
+
+@pytest.mark.parametrize(("start", "end"), [(120, 127), (-120, -128)])
+def test_sums_saturate_on_either_side(start, end):
+    unit = Unit(codebook=[0, 50 if start > 0 else -50], rounding=(0, -128, 127))
+    unit.sums[9] = start
+    unit.run([(1, 9, True), (1, 9, True)])
+    assert unit.sums[9] == end
+
+
+def test_it_is_busy_until_the_write_is_seen_done():
     unit = Unit()
-    unit.run([(1, 1, 0, a) for a in (1, 2, 3, 4, 5)])
-    assert (unit.memory[0], unit.own.bypasses) == (45, 4)
-
-
-@pytest.mark.parametrize(("activation", "total"), [(42, 126), (43, 127), (-42, -126), (-43, -128)])
-def test_a_sum_saturates(activation, total):
-    unit = Unit(rounding=(0, -128, 127))
-    unit.run([(1, 1, 0, activation)])
-    assert unit.memory[0] == total
-
-
-def test_it_saturates_after_each_entry_and_not_at_the_end():
-    unit = Unit(rounding=(0, -128, 127))
-    unit.run([(1, 1, 0, 100), (1, 1, 0, -10)])
-    assert unit.memory[0] == 127 - 30
-
-
-@pytest.mark.parametrize(("shift", "total"), [(1, 11), (2, 5), (3, 3), (-2, 84)])
-def test_a_product_is_shifted_with_halves_going_up(shift, total):
-    unit = Unit(rounding=(shift, -(2**15), 2**15 - 1))
-    unit.run([(1, 1, 0, 7)])
-    assert unit.memory[0] == total
-
-
-def test_float32_rounds_product_and_sum():
-    unit = Unit(None, np.array([0, 1 + 2**-12], np.float32))
-    unit.memory[0] = 2**25
-    unit.run([(1, 1, 0, np.float32(1 + 2**-12)), (1, 1, 1, np.float32(1 + 2**-12))])
-    assert unit.memory[1] == np.float32(1 + 2**-11)  # 2**-24 of the product is rounded away
-    assert unit.memory[0] == 2**25  # so is what is below 2 of the sum
+    unit.step((1, 0, True))
+    held = []
+    for _ in range(6):
+        held.append(arithmetic_unit.busy(unit.own))
+        unit.step()
+    assert held == [True] * 5 + [False]

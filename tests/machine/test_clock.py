@@ -6,7 +6,6 @@ import pytest
 from eiesim.machine import clock
 from tests.agree import random_case
 from tests.compare import case, expected
-from tests.machine.drive import machine_of
 
 LATCHED = ("registers", "scanner", "held", "accumulators", "queues", "states")
 DRIVEN = ("wires", "candidate")

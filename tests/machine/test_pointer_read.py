@@ -1,88 +1,93 @@
-"""PointerRead alone: a column with n entries takes max(1, n) cycles, and the next one follows without a gap."""
+"""PointerRead alone: which address it sends in which cycle."""
 
 import numpy as np
 import pytest
 
 from eiesim.machine import activation_queue, pointer_read
-from tests.machine.drive import Alone, got, put, wires_of
+from eiesim.machine.records import records
 
-LENGTHS = [3, 1, 0, 2, 0, 0, 4]
-POINTERS = np.concatenate([[0], np.cumsum(LENGTHS)]).astype(np.int32)
+VALUE = np.dtype(np.float32)
+LENGTHS = [3, 1, 0, 2, 0, 1, 5, 4]
+POINTERS = np.stack([np.arange(9), np.concatenate([[0], np.cumsum(LENGTHS)])], axis=1).astype(np.int32)
+"""PE 1's columns, of odd and even numbers, empty ones among them; PE 0 has one entry in each."""
 
 
-class Reader(Alone):
-    """PE 1 of two; PE 0's pointers are others, to be told apart."""
+class Reader:
+    """PE 1's PointerRead, stepped cycle by cycle."""
 
     def __init__(self):
-        super().__init__(pointer_read)
-        self.pointers = np.stack([POINTERS + 50, POINTERS], axis=1)
-        self.head = wires_of(activation_queue)
+        self.own = records(1, pointer_read.registers(VALUE))[0]
+        self.out = records(1, pointer_read.wires(VALUE))[0]
+        self.head = records(1, activation_queue.wires(VALUE))[0]
 
-    def cycle(self, column=None):
-        """One cycle with `column` as the queue's oldest entry. Returns (ready, valid, first, address)."""
-        pointer_read.propagate(1, self.own, self.out, self.pointers)
-        seen = got(self.out, "ready", "valid", "first", "address")
-        put(self.head, valid=column is not None, column=column or 0, activation=100 + (column or 0))
-        pointer_read.update(self.own, self.out, self.head)
-        return seen
+    def step(self, head=None):
+        """A cycle: (address sent or None, first of its column, ready)."""
+        pointer_read.propagate(1, self.own, self.out, POINTERS)
+        shown = int(self.out.address) if self.out.valid else None, bool(self.out.first), bool(self.out.ready)
+        self.head.valid = head is not None
+        self.head.column, self.head.activation = (0, 0) if head is None else (head, head + 0.5)
+        pointer_read.update(1, self.own, self.out, self.head)
+        return shown
 
 
 def test_idle_it_is_ready_and_sends_nothing():
     reader = Reader()
-    assert [reader.cycle()[:2] for _ in range(3)] == [(1, 0)] * 3
-    assert not reader.busy()
-    assert reader.own.starved == 3
+    assert [reader.step() for _ in range(3)] == [(None, False, True)] * 3
+    assert (reader.own.starved, reader.own.pointer_reads) == (3, 0)
+    assert not pointer_read.busy(reader.own)
 
 
-def test_a_column_taken_in_t_is_walked_from_the_next_cycle():
+def test_a_column_taken_at_a_cycles_end_sends_its_first_entry_in_the_next():
     reader = Reader()
-    assert reader.cycle(0)[1] == 0
-    assert reader.busy()
-    assert reader.cycle() == (0, 1, 1, 0)
+    assert reader.step(head=0) == (None, False, True)
+    assert pointer_read.busy(reader.own)
+    assert reader.step() == (0, True, False)
 
 
-@pytest.mark.parametrize("column", range(len(LENGTHS)))  # even and odd ones, long, short and empty
-def test_a_column_sends_its_addresses_one_a_cycle_and_is_ready_in_the_last(column):
-    reader, n = Reader(), LENGTHS[column]
-    reader.cycle(column)
-    walked = [reader.cycle() for _ in range(max(1, n))]
-    assert [ready for ready, *_ in walked] == [0] * (max(1, n) - 1) + [1]
-    assert [address for _, valid, _, address in walked if valid] == list(range(POINTERS[column], POINTERS[column + 1]))
-    assert [first for _, _, first, _ in walked] == [1] + [0] * (max(1, n) - 1)
-    assert not reader.busy()
-    assert reader.cycle()[:2] == (1, 0)
-    assert got(reader.own, "pointer_reads", "empty_columns", "walking", "empty") == (1, n == 0, n, n == 0)
+@pytest.mark.parametrize("column", range(8))
+def test_every_column_sends_its_entries_one_a_cycle(column):
+    """Odd and even columns: both banks."""
+    reader = Reader()
+    reader.step(head=column)
+    first, end = POINTERS[column, 1], POINTERS[column + 1, 1]
+    for entry in range(first, end):
+        assert reader.step() == (entry, entry == first, entry == end - 1)
+        assert float(reader.out.activation) == column + 0.5
+    if first == end:
+        assert reader.step() == (None, True, True)
+    assert reader.step() == (None, False, True)
 
 
-def test_columns_follow_each_other_without_a_gap():
-    reader, waiting, walked = Reader(), list(range(len(LENGTHS))), []
-    reader.cycle(waiting.pop(0))
-    while reader.busy():
-        pointer_read.propagate(1, reader.own, reader.out, reader.pointers)
-        ready = bool(reader.out.ready)
-        walked.append(reader.cycle(waiting[0] if waiting else None))
+def test_it_is_ready_in_the_last_cycle_and_not_one_before():
+    reader = Reader()
+    reader.step(head=0)
+    assert [reader.step()[2] for _ in range(3)] == [False, False, True]
+
+
+def test_what_waits_is_not_taken_before_the_last_cycle():
+    reader = Reader()
+    reader.step(head=0)
+    reader.step(head=6)
+    assert reader.step(head=6)[0] == 1
+    assert reader.step(head=6)[0] == 2
+    assert reader.step()[0] == POINTERS[6, 1]
+
+
+def test_no_gap_between_columns():
+    reader = Reader()
+    waiting = list(range(8))
+    sent, cycles = [], 0
+    while waiting or pointer_read.busy(reader.own):
+        address, _, ready = reader.step(head=waiting[0] if waiting else None)
+        sent.append(address)
+        cycles += 1
         if ready and waiting:
             waiting.pop(0)
-    assert len(walked) == sum(max(1, n) for n in LENGTHS)
-    assert [address for _, valid, _, address in walked if valid] == list(range(sum(LENGTHS)))
-    assert reader.own.pointer_reads == len(LENGTHS)
-
-
-def test_the_queue_is_not_looked_at_within_a_column():
-    reader = Reader()
-    reader.cycle(6)
-    assert [reader.cycle(0)[3] for _ in range(3)] == [6, 7, 8]
-    assert reader.out.activation == 106
-    assert reader.cycle(0) == (1, 1, 0, 9)
-    assert reader.cycle() == (0, 1, 1, 0)
-
-
-def test_a_columns_activation_goes_with_each_of_its_entries():
-    reader = Reader()
-    reader.cycle(3)
-    sent = []
-    for _ in range(2):
-        reader.cycle(0)
-        sent.append(int(reader.out.activation))
-    reader.cycle()
-    assert [*sent, int(reader.out.activation)] == [103, 103, 100]
+    expected = [None]
+    for column, length in enumerate(LENGTHS):
+        expected += list(range(POINTERS[column, 1], POINTERS[column + 1, 1])) if length else [None]
+    assert sent == expected
+    assert cycles == 1 + sum(max(1, length) for length in LENGTHS)
+    own = reader.own
+    assert (own.pointer_reads, own.empty_columns, own.walking) == (8, LENGTHS.count(0), sum(LENGTHS))
+    assert own.walking + own.empty + own.starved == cycles

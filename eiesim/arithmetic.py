@@ -1,10 +1,7 @@
 """Number formats and the golden product (docs/formats.md, "Arithmetic").
 
-`float32` rounds product and sum to float32 each. `fixed32`, `fixed16` and `fixed8` are two's complement numbers whose
-fraction bits are chosen separately for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
-
-`multiply`, `scale` and `add` are the whole of a multiply-accumulate. The clocked machine, the golden product and the
-evaluation of dense layers call these three; the event engine has its own, to check them.
+`float32` rounds product and sum to float32. `fixed32/16/8` are two's complement with separate
+fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
 """
 
 from collections.abc import Callable, Iterable
@@ -25,13 +22,10 @@ LOWEST_SHIFT, HIGHEST_SHIFT = -16, 62
 """By how many bits a product may be shifted right into the accumulator's format; negative is left."""
 
 Rounding = tuple[int, int, int]
-"""(shift, low, high): how far a product is shifted right, and the least and largest sum. None stands for float32."""
-
-LEAST_SHIFT, LARGEST_SHIFT = -16, 62
-"""Shifts from a product to the accumulator's format that the machine can do; a negative one shifts left."""
+"""(shift, low, high) of a fixed-point sum; None stands for float32."""
 
 Each = Callable[..., Iterable[Any]]
-"""Maps a function over inputs: the built-in `map`, or a thread pool's."""
+"""A `map`: the built-in one, or a pool's."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class Operands:
 
     activations: float32 or int64[batch, cols]. codebook: the same type, [codes].
     rounding: (shift, low, high) or None for float32. one: the bias's activation.
-    fraction_bits: the bits used, by tensor. It is empty for float32, and lacks "output" where those stay unresolved.
+    fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
     """
 
     arithmetic: str
@@ -91,14 +85,11 @@ def prepare(
         if outputs:
             exact = golden_product(layer, exact_operands(layer, activations), each)
             chosen["output"] = auto_fraction_bits(float(np.abs(exact).max()), bits)
-            if config.activation_frac == config.weight_frac == "auto":
-                chosen["output"] = reachable(int(chosen["output"]), int(chosen["activation"]) + int(chosen["weight"]))
         else:
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
     if "output" in used and (config.activation_frac, config.weight_frac, config.output_frac) == ("auto",) * 3:
-        exact_bits = used["activation"] + used["weight"]
-        used["output"] = min(max(used["output"], exact_bits - HIGHEST_SHIFT), exact_bits - LOWEST_SHIFT)
+        used["output"] = reachable(used["output"], used["activation"] + used["weight"])
     shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
     if not LOWEST_SHIFT <= shift <= HIGHEST_SHIFT:
         raise EieError(
@@ -116,7 +107,7 @@ def prepare(
 
 
 def exact_operands(layer: CompressedLayer, activations: npt.NDArray[Any]) -> Operands:
-    """The operands in float64. Automatic output bits are chosen from the product of these."""
+    """The same operands in float64, the yardstick for automatic fraction bits."""
     return Operands(
         "float64", activations.astype(np.float64), layer.codebook.astype(np.float64), None, np.float64(1.0), {}
     )
@@ -129,7 +120,7 @@ def quantise(values: npt.NDArray[Any], fraction_bits: int, bits: int) -> npt.NDA
 
 
 def auto_fraction_bits(magnitude: float, bits: int) -> int:
-    """The most fraction bits, at most bits + 15, with which the quantised `magnitude` still fits in `bits` bits."""
+    """The most fraction bits, at most bits + 15, with which `magnitude` still fits `bits` bits."""
     if magnitude == 0:
         return bits - 1
     fraction_bits = min(bits + 15, bits - 1 - int(np.frexp(magnitude)[1]))
@@ -139,7 +130,7 @@ def auto_fraction_bits(magnitude: float, bits: int) -> int:
 
 def reachable(output: int, product: int) -> int:
     """Output fraction bits, or the nearest that a product of `product` fraction bits can be shifted to."""
-    return min(max(output, product - LARGEST_SHIFT), product - LEAST_SHIFT)
+    return min(max(output, product - HIGHEST_SHIFT), product - LOWEST_SHIFT)
 
 
 def golden_product(layer: CompressedLayer, operands: Operands, each: Each = map) -> npt.NDArray[Any]:
@@ -193,7 +184,7 @@ def scale(product: Any, rounding: Any) -> Any:
 
 @jit
 def add(accumulator: Any, term: Any, rounding: Any) -> Any:
-    """Accumulator plus term: rounded to float32, or saturated to the accumulator's least or largest number."""
+    """Accumulator plus term: rounded to float32, or saturated to the accumulator's bits."""
     if rounding is None:
         return accumulator + term
     return min(max(accumulator + term, rounding[1]), rounding[2])

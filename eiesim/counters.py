@@ -1,4 +1,4 @@
-"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived figures").
+"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived metrics").
 
 Over a batch, metrics are means over the inputs, ratios are formed from summed counters, and `max_occupancy` is the
 largest.

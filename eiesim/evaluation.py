@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
 from eiesim.config import ARITHMETICS, MachineConfig
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError

@@ -1,4 +1,4 @@
-"""The energy models: `published`, `activity`, and `calibrated` (spec/energy.md).
+"""The energy models: `published`, `activity`, and `calibrated` (docs/energy.md).
 
 published   Table II's power times time: what the paper's own figures rest on. It knows only the PE count and the time.
 activity    the run's counters times energy an event, and leakage times time. It follows the configuration.

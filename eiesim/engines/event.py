@@ -1,6 +1,6 @@
 """The machine as a story: SimPy processes, written from docs/machine.md alone, for teaching and for checking.
 
-Three kinds of process pass things on (EIE Sec. IV, Fig. 4):
+Three kinds of process hand things on (EIE Sec. IV, Fig. 4):
 
 - `_scanner` (LNZD and CCU) looks for non-zero activations and sends each to all PEs, once every queue has a place;
 - `_Pe.pointer_read`, one a PE, takes columns from its queue and walks their entries, one a cycle;
@@ -136,7 +136,7 @@ class _Pe:
     """The cycle in which the write of the last real entry is seen done; 0 if there was none."""
 
     adder: _Adder = field(default_factory=_Adder)
-    events: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EVENTS, 0))
+    events: Counter[str] = field(default_factory=Counter)
     states: list[tuple[int, str]] = field(default_factory=list)
     """(cycle, what PointerRead did in it); cycles without a note are starved."""
     occupancies: list[tuple[int, int]] = field(default_factory=list)
@@ -153,20 +153,15 @@ class _Pe:
         self.queue = simpy.Store(self.env)
         self.places = simpy.Container(self.env, capacity=depth, init=depth)
 
-    def count(self, *events: str) -> None:
-        """Count one more of each. Raises KeyError for one that `EVENTS` does not name."""
-        for event in events:
-            self.events[event] += 1
-
     def receive(self, sent: _Sent) -> None:
         """The ActivationQueue takes in a broadcast; it is in the queue from the next cycle on."""
         self.queue.put(sent)
-        self.count("queue_pushes")
-        self.occupancies.append((sent.cycle + Column.IN_QUEUE, int(self.job.queue_depth - self.places.level)))
+        self.events["queue_pushes"] += 1
+        self.occupancies.append((sent.cycle + 1, int(self.job.queue_depth - self.places.level)))
 
     def pointer_read(self) -> Process:
         """PointerRead and SpmatRead: column after column, entry after entry, one a cycle."""
-        held = NO_SRAM_ROW  # the SRAM row that SpmatRead holds
+        held = NO_SRAM_ROW
         while True:
             sent = yield self.queue.get()
             earliest = sent.cycle + QUEUE - 1
@@ -174,23 +169,23 @@ class _Pe:
                 # PointerRead was idle and has it the moment it was sent; the queue holds it for one cycle at least.
                 yield _at(self.env, earliest, MIDDLE)
             self.places.put(1)
-            self.count("queue_pops", "pointer_reads")
+            self.events.update(queue_pops=1, pointer_reads=1)
             first, end = self.pointers[sent.column], self.pointers[sent.column + 1]
             if first == end:
                 yield self.env.timeout(1)
-                self.count("empty_columns")
+                self.events["empty_columns"] += 1
                 self.states.append((int(self.env.now), "busy_empty"))
             row = -1
             for entry in range(first, end):
                 yield self.env.timeout(1)
                 cycle = int(self.env.now)
-                self.count("entries")
+                self.events["entries"] += 1
                 if entry // self.job.entries_per_row != held:
                     held = entry // self.job.entries_per_row
-                    self.count("spmat_row_reads")
+                    self.events["spmat_row_reads"] += 1
                 row += self.z[entry] + 1
                 if self.code[entry] == 0:
-                    self.count("padding_entries")
+                    self.events["padding_entries"] += 1
                     self.states.append((cycle, "busy_padding"))
                 else:
                     self.states.append((cycle, "busy_real"))
@@ -201,10 +196,10 @@ class _Pe:
         stage_2, stage_3 = cycle + MULTIPLY, cycle + ADD
         yield _at(self.env, stage_2, MIDDLE)
         total = self.accumulators[row]
-        self.count("accumulator_reads")
+        self.events["accumulator_reads"] += 1
         if self.adder.cycle == stage_2 and self.adder.row == row:
             total = self.adder.total
-            self.count("bypasses")
+            self.events["bypasses"] += 1
         product = weight * activation
         yield _at(self.env, stage_3, EARLY)
         total = _add(total, _shift(product, self.job.rounding), self.job.rounding)
@@ -216,8 +211,7 @@ class _Pe:
 
     def counters(self, cycles: int) -> dict[str, int]:
         """The PE's counters: events as they are, states and occupancy for cycles 1 to `cycles` only."""
-        seen = Counter(state for cycle, state in self.states if cycle <= cycles)
-        states = {name: seen[name] for name in STATES}
+        states = Counter(state for cycle, state in self.states if cycle <= cycles)
         occupancy = max((number for cycle, number in self.occupancies if cycle <= cycles), default=0)
         return {
             **{name: self.events[name] for name in EVENTS},

@@ -1,8 +1,7 @@
 """The machine's timing from its max-plus recurrences (docs/machine.md, "Timing, exactly"), without stepping cycles.
 
-The timing costs time in proportion to broadcasts x PEs. The outputs cost time in proportion to the kept weights of the
-broadcast columns. They are summed up from the layer itself, column by column, without looking at PEs, because
-a row's additions come in the same order that way.
+Cost grows with broadcasts x PEs for the timing and with the kept weights of the broadcast columns for the outputs,
+which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.
 """
 
 from typing import Any
@@ -25,7 +24,7 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     layer = job.layer
     depth = min(job.queue_depth, layer.columns)
     cycles, scan_last, broadcasts, bubbles, counters = _walk(
-        rows, depth, 1.0 / job.entries_per_row, layer.has_padding, TO_POINTER_READ, TO_WRITE_SEEN,
+        rows, depth, 1.0 / job.entries_per_row, layer.has_padding,
         layer.pointers, layer.first_row, layer.last_row, layer.padding,
     )  # fmt: skip
     empty, busy_empty, entries, padding, bypasses, row_reads, occupancy = np.array(counters, np.int64)
@@ -80,18 +79,13 @@ def _scan(rows: Any) -> tuple[Any, Any]:
 
 @jit
 def _walk(
-    rows: Any, depth: int, per_row: float, has_padding: bool, to_pointer_read: Any, to_write_seen: Any,
+    rows: Any, depth: int, per_row: float, has_padding: bool,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> Any:  # fmt: skip
     """Walk the broadcasts in order. Returns (cycles, scan_last, broadcasts, scan bubbles, counters: int[pes] each).
 
-    rows: [activation rows, pes]. depth: places of a queue. per_row: 1 / entries an SRAM row.
-    to_pointer_read: cycles from a broadcast to its column in PointerRead.
-    to_write_seen: cycles from an entry in PointerRead to its write seen done.
-    pointers, first_row, last_row, padding: as in InterleavedLayer; has_padding: whether any of it is not 0.
-
-    `ring` keeps for the latest broadcasts the cycles in which their columns begin, first[p, k] of the recurrences.
-    Broadcast k has row k modulo the ring's size, which is a power of two so that a mask does for the division.
+    A ring of rows keeps the cycles in which the last broadcasts' columns begin, `first`; its size is a power
+    of two, so that a mask wraps its places.
     """
     columns, gaps = _scan(rows)
     broadcasts = len(columns)
@@ -138,7 +132,7 @@ def _walk(
             bypasses[p] += np.int32((first == follow) & (first_row[j, p] == row_before[p]))
             row_before[p] = last_row[j, p]
         for p in range(pes):
-            # Half an entry is added, or taken off, so that rounding cannot cross a whole number.
+            # Half an entry more keeps the quotient clear of whole numbers, where rounding could err.
             start = np.int32((pointers[j, p] + 0.5) * per_row)
             end = np.int32((pointers[j + 1, p] - 0.5) * per_row)
             any_read = pointers[j + 1, p] > pointers[j, p]
@@ -176,7 +170,7 @@ def _power_of_two(least: int) -> int:
 
 @uncounted
 def _note_waiting(k: int, b: int, fullest: int, lowest: int, ring: Any, latest_first: Any, occupancy: Any) -> int:
-    """Note how many columns wait in each queue in cycle b + 1, when broadcast k, of cycle b, has just come in.
+    """Note how many columns wait in each queue when broadcast k, of cycle b, has just come in.
 
     At least n columns wait if the n-th latest has not begun by cycle b + 1. Returns how many wait in the fullest queue:
     at most one more than `fullest`, those of the broadcast before. No occupancy noted so far is below `lowest`, so only

@@ -9,17 +9,17 @@ from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """`head`: place of the oldest entry. `count`: entries in the queue. `most`: largest `count` at a cycle's start."""
+    """`head`: the oldest entry's place. `count`: entries held. `most`: the largest `count` at the start of a cycle."""
     return [("head", INDEX), ("count", INDEX), ("most", COUNT), ("pushes", COUNT), ("pops", COUNT)]
 
 
 def places(value: Any) -> Fields:
-    """One place of the queue: an activation a_j and its column j."""
+    """One place of the queue: a_j with its index."""
     return [("column", INDEX), ("activation", value)]
 
 
 def wires(value: Any) -> Fields:
-    """`full`: no place is free. `valid`: there is an oldest entry; `column`, `activation`: what it holds."""
+    """`full`, and the head: `valid`, its `column` and `activation`."""
     return [("full", FLAG), ("valid", FLAG), ("column", INDEX), ("activation", value)]
 
 
@@ -46,7 +46,7 @@ def update(p: int, own: Any, out: Any, memory: Any, candidate: Any, pointer_read
     if fires:
         # The queue is a ring: past the last place comes place 0. No division, and no branch for PointerRead's side.
         tail = head + own.count
-        place = queues[p, tail - depth * (tail >= depth)]
+        place = memory[p, tail - depth * (tail >= depth)]
         place.column = candidate.column
         place.activation = candidate.activation
     own.head = (head + taken) * (head + taken < depth)

@@ -1,7 +1,7 @@
 """ActivationRW: holds a PE's activations, source and destination, and reads and writes accumulators (EIE Sec. IV).
 
-It presents the PE's activation of the next activation row to the LNZD and steps on when the LNZD takes that row.
-It reads the accumulator whose address the arithmetic's stage 1 sent in the cycle before. It writes sums in update.
+It presents the PE's activation of the next activation row to the LNZD and steps on when that row is taken.
+It reads the accumulator whose address the arithmetic's stage 1 gave a cycle before, and writes sums in update.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """`activation`: of the presented row, 0 after the last row. `accumulator`: the sum at `read_row`."""
+    """`activation`: of the presented row, 0 past the last. `accumulator`: the sum at `read_row`."""
     return [("activation", value), ("accumulator", value)]
 
 

@@ -1,9 +1,8 @@
 """ArithmeticUnit: multiplies and adds in four pipeline stages with a bypass (EIE Sec. IV, "Arithmetic Unit").
 
-Stage 1 looks up the codebook and adds up the output row. Stage 2 reads the accumulator and multiplies. Stage 3 shifts,
-adds, and drives the write. Stage 4 is the write. The memory of accumulators is ActivationRW's, which reads at the
-address that stage 1 sent and writes at the end of stage 3. So only an entry exactly one cycle behind another of the
-same output row would read too early: it takes the other's sum from stage 3 instead, by the bypass.
+1 codebook lookup and row accumulate, 2 read b and multiply, 3 shift and add, driving the write, 4 the write.
+The accumulator read of stage 2 is ActivationRW's, at the address that stage 1 sent; the sum is written at the
+end of stage 3. Only an entry exactly one cycle behind would read too early: it takes the sum by the bypass.
 """
 
 from typing import Any
@@ -25,7 +24,7 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """Stage 1: `row`, `weight`. Stage 2: `reads`, `product`. Stage 3: `write`, `write_row`, `sum3`. After 4: `done`."""
+    """Stage 1 `row`, `weight`; 2 `reads`, `product`; 3 `write`, `write_row`, `sum3`; `done` after stage 4."""
     return [
         ("row", INDEX), ("weight", value), ("product", value), ("sum3", value), ("write_row", INDEX),
         ("reads", FLAG), ("write", FLAG), ("done", FLAG),

@@ -1,4 +1,4 @@
-"""The clock: joins the units' wires and drives the units cycle by cycle, first propagate, then update.
+"""The clock: joins the units' wires and drives them, propagate then update, cycle by cycle.
 
 Within a phase a unit writes only what is its own, so the order of the units cannot matter.
 """
@@ -61,7 +61,7 @@ Hook = Callable[[int, Machine], None]
 
 
 def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
-    """A machine as it stands before cycle 1: activation row 0 is in the LNZD, everything else is empty.
+    """A machine as it stands before cycle 1: activation row 0 in the LNZD, nothing else held.
 
     rows: the input, [activation rows, pes], of the codebook's dtype.
     """
@@ -69,7 +69,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
     pes = layer.pes
     registers: Fields = [(name, unit.registers(value)) for name, unit in UNITS_OF_A_PE.items()]
     wires: Fields = [(name, unit.wires(value)) for name, unit in UNITS_OF_A_PE.items()]
-    depth = min(job.queue_depth, layer.columns + 1)  # no more than one place a column can ever be used
+    depth = min(job.queue_depth, layer.columns + 1)  # More places than columns are never used.
     machine = Machine(
         registers=records(pes, registers),
         wires=records(pes, wires),
@@ -102,9 +102,9 @@ def _accumulators(job: Job) -> npt.NDArray[Any]:
 
 
 def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
-    """Clock the machine until it is drained. Returns (cycles, scan_last), as docs/machine.md defines them.
+    """Clock the machine until it is drained. Returns (cycles, scan_last).
 
-    Without a hook the whole loop is compiled. With a hook the same loop runs as Python around compiled phases.
+    Without a hook the whole loop is compiled; with one the same loop runs as Python around compiled phases.
     """
     cycles, scan_last = _drive_compiled(machine, None) if hook is None else _drive(machine, hook)
     return int(cycles), int(scan_last)
@@ -195,14 +195,14 @@ def propagate(m: Any) -> None:
 
 @inlined
 def settle(m: Any) -> tuple[bool, bool]:
-    """Between the phases, from wires alone: (`fires`: the candidate is broadcast, `row_taken`: the LNZD loads a row).
+    """Between the phases, from wires alone: (the candidate is broadcast, the next activation row is taken).
 
-    Every unit could work this out from the same wires, so it is done once for all of them.
+    Every unit would come to the same answer, so it is worked out once.
     """
     fires = bool(m.candidate[0].found)
     for p in range(len(m.wires)):
         fires &= m.wires[p].activation_queue.full == 0
-    return fires, lnzd.takes_row(m.candidate[0], len(m.held), fires)
+    return fires, lnzd.takes_row(m.candidate[0], fires, len(m.held))
 
 
 @inlined
@@ -235,7 +235,7 @@ def drained(m: Any) -> bool:
 
 @jit
 def any_write_done(m: Any) -> bool:
-    """Whether the write of some PE is seen done in this cycle."""
+    """Whether some PE sees a write done in this cycle."""
     done = False
     for p in range(len(m.wires)):
         done |= m.wires[p].arithmetic_unit.done > 0
@@ -266,7 +266,7 @@ def _drive(m: Any, hook: Any) -> tuple[int, int]:
     cycle, cycles, scan_last = 0, 0, 0
     while not drained(m):
         cycle += 1
-        scanning = lnzd.busy(m.scanner[0])
+        scanning = not m.scanner[0].done
         propagate(m)
         fires, row_taken = settle(m)
         if hook is not None:

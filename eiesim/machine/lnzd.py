@@ -1,6 +1,6 @@
 """LNZD and CCU: finds the leading non-zero activation and broadcasts it (EIE Sec. IV, "Distributed LNZD").
 
-The quadtree of LNZD nodes answers within a cycle, so one unit stands for all nodes and for their root, the CCU.
+The quadtree of LNZD nodes answers within a cycle, so one unit stands for all of it and its root, the CCU.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """`row`: number of the activation row held. `next_place`: where the search in it begins. `done`: no row is left."""
+    """`next_place`: where the search goes on in the activation row held. `row`: its number. `done`: none is left."""
     return [
         ("row", INDEX), ("next_place", INDEX), ("done", FLAG),
         ("broadcasts", COUNT), ("scan_bubbles", COUNT), ("broadcast_stalls", COUNT),
@@ -20,7 +20,7 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """`found`: there is a candidate, with its `place` in the row, `column`, `activation`. `done`: the scan is over."""
+    """The candidate: `found`, its `place` in the row, its `column`, its `activation`; `done`: the scan has ended."""
     return [("found", FLAG), ("done", FLAG), ("place", INDEX), ("column", INDEX), ("activation", value)]
 
 
@@ -40,11 +40,11 @@ def propagate(own: Any, out: Any, held: Any) -> None:
 
 
 @jit
-def takes_row(out: Any, pes: int, fires: bool) -> bool:
-    """Whether the next activation row is loaded: none is found in this row, or its last place is broadcast."""
-    if out.done:
+def takes_row(candidate: Any, fires: bool, pes: int) -> bool:
+    """Whether the next activation row is loaded: none found in this one, or its last place is broadcast."""
+    if candidate.done:
         return False
-    return not out.found or (fires and out.place == pes - 1)
+    return not candidate.found or (fires and candidate.place == pes - 1)
 
 
 @jit

@@ -1,7 +1,7 @@
-"""PointerRead: walks the entries of a column, one a cycle (EIE Sec. IV, "Pointer Read Unit").
+"""PointerRead: walks a column's entries, one a cycle (EIE Sec. IV, "Pointer Read Unit").
 
 In a column's first cycle it reads p_j and p_j+1 from the even and the odd bank and already sends the first
-entry's address. A column without entries takes that one cycle.
+entry's address; an empty column costs that one cycle.
 """
 
 from typing import Any
@@ -11,11 +11,7 @@ from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """The column being walked: `valid`, `column`, `activation`; `first`: this is its first cycle.
-
-    `address`, `end`: the next entry's address and the one after the last entry's, both 0 in the first cycle.
-    Counters follow; `walking`, `empty` and `starved` count cycles with an entry, an empty column and no column.
-    """
+    """The column held (`valid`, `column`, `activation`), its `first` cycle, `address` and `end` of what is left."""
     return [
         ("valid", FLAG), ("first", FLAG), ("column", INDEX), ("activation", value), ("address", INDEX), ("end", INDEX),
         ("pointer_reads", COUNT), ("empty_columns", COUNT), ("walking", COUNT), ("empty", COUNT), ("starved", COUNT),
@@ -23,10 +19,7 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """`ready`: it takes a column at the end of this cycle. The entry sent: `valid`, `address`, `activation`.
-
-    `first`: this is the column's first cycle. `end`: the address after the column's last entry.
-    """
+    """`ready` to take a column, and the entry sent: `valid`, `first` of its column, `address`, `activation`; `end`."""
     return [
         ("ready", FLAG), ("valid", FLAG), ("first", FLAG), ("address", INDEX), ("end", INDEX), ("activation", value),
     ]  # fmt: skip
@@ -58,10 +51,10 @@ def update(p: int, own: Any, out: Any, head: Any) -> None:
     walking_on = out.ready == 0
     own.address = (out.address + 1) * walking_on
     own.end = out.end * walking_on
-    own.first = out.ready & activation_queue.valid
-    own.valid = activation_queue.valid | walking_on
-    own.column = activation_queue.column
-    kept, taken = own.activation, activation_queue.activation
+    own.first = out.ready & head.valid
+    own.valid = head.valid | walking_on
+    own.column = head.column
+    kept, taken = own.activation, head.activation
     own.activation = kept if walking_on else taken
 
 

@@ -1,4 +1,4 @@
-"""SpmatRead: reads SRAM rows of the sparse matrix and sends one entry a cycle (EIE Sec. IV, "Sparse Matrix Read").
+"""SpmatRead: reads SRAM rows of the sparse matrix and hands on one entry a cycle (EIE Sec. IV, "Sparse Matrix Read").
 
 A row is read only when it is not the one held. The entry leaves in the same cycle.
 """
@@ -11,14 +11,10 @@ from eiesim._jit import jit
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 NO_ROW = 2**32 - 1
-"""Stands for no SRAM row."""
 
 
 def registers(value: Any) -> Fields:
-    """The entry asked for: `valid`, `first` of its column, `address`, `activation`. `held`: the SRAM row held.
-
-    `held` is NO_ROW at the start.
-    """
+    """The entry asked for (`valid`, `first`, `address`, `activation`) and the SRAM row held, NO_ROW at the start."""
     return [
         ("valid", FLAG), ("first", FLAG), ("address", INDEX), ("activation", value), ("held", INDEX),
         ("row_reads", COUNT), ("entries", COUNT), ("padding", COUNT),
@@ -26,7 +22,7 @@ def registers(value: Any) -> Fields:
 
 
 def wires(value: Any) -> Fields:
-    """The entry sent: `valid`, `first`, `code`, `z`, its column's `activation`. `row`: the SRAM row held after this."""
+    """The entry: `valid`, `first` of its column, `code`, `z`, the column's `activation`; its SRAM `row`."""
     return [("valid", FLAG), ("first", FLAG), ("code", "u1"), ("z", "u1"), ("activation", value), ("row", INDEX)]
 
 
@@ -42,7 +38,7 @@ def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row:
     place = (base[p] + own.address) * own.valid
     out.code = code[place]
     out.z = z[place]
-    # address // entries a row without a division. Half an entry is added so that rounding cannot cross a whole number.
+    # address // entries a row, without a division: half an entry more keeps the quotient clear of whole numbers.
     row = np.int64((own.address + 0.5) * per_row)
     out.row = row if own.valid else own.held
 

@@ -35,7 +35,7 @@ def random_case(seed):
 
 
 def machine_twin(layer, sent_rows, queue_depth, bubbles, start, drain):
-    """Cycles of spec/machine.md's recurrences with limits left out, written as plainly as they stand there."""
+    """Cycles of docs/machine.md's recurrences with limits left out, written as plainly as they stand there."""
     pes = layer.pes
     last, last_real = [0] * pes, [0] * pes
     firsts = []
@@ -135,7 +135,7 @@ def test_alexnet_fc8(tmp_path):
     stored = balance(layer, activations, eiesim.preset("isca16-simulator")).assignments[0]
     assert stored.losses.total == 64 * 7926
     assert stored.losses.work == 453748
-    # spec/machine.md: 7,794 cycles from queue depth 15 on.
+    # docs/machine.md: 7,794 cycles from queue depth 15 on.
     assert stored.losses.finite_queues == 64 * (7926 - 7794)
 
 

@@ -1,47 +1,42 @@
-"""The latencies are those of docs/machine.md, typed here once more, and those that the clocked machine shows."""
+"""The pipeline's lengths are those of docs/machine.md, typed here once more, and those that the clocked machine shows."""
 
-from eiesim.machine import clock
-from eiesim.machine.latency import Column, Entry
+from eiesim.arithmetic import prepare
+from eiesim.encoding import interleave
+from eiesim.job import Job
+from eiesim.machine import clock, latency
 from tests.compare import case
-from tests.machine.drive import machine_of
 
 
-def test_a_broadcast_of_cycle_b_is_in_pointer_read_from_b_plus_2():
-    assert (Column.SENT, Column.IN_QUEUE, Column.IN_POINTER_READ) == (0, 1, 2)
-
-
-def test_an_entry_in_pointer_read_in_f_is_written_in_f_plus_5_and_seen_so_in_f_plus_6():
-    assert [step.value for step in Entry] == [0, 1, 2, 3, 4, 5, 6]
-    assert (Entry.IN_SPMAT_READ, Entry.LOOKUP, Entry.WRITE, Entry.WRITE_SEEN) == (1, 2, 5, 6)
+def test_lengths_are_the_specifications():
+    # b + 2 to PointerRead; f + 3 and f + 4 in stages 2 and 3; f + 6 seen written.
+    assert (latency.QUEUE, latency.MULTIPLY, latency.ADD, latency.WRITTEN) == (2, 3, 4, 6)
 
 
 def test_the_clocked_machine_takes_as_long():
-    one = machine_of(case([[1]], [0.0, 1.0], [[1.0]], pes=1, arithmetic="float32"))
-    seen = {}
+    one = case([[1]], [0.0, 1.0], [[1.0]], pes=1, arithmetic="float32")
+    operands = prepare(one.layer, one.batch, one.config)
+    job = Job.of(interleave(one.layer, 1), operands, one.config, outputs=True)
+    machine, seen = clock.build(job, job.in_rows(operands)[0]), {}
 
     def note(cycle, m):
-        pe, wires = m.registers[0], m.wires[0]
-        found = {
+        pe, arithmetic = m.registers[0], m.wires[0].arithmetic_unit
+        there = {
             "sent": m.candidate[0].found,
-            "queue": pe.activation_queue.count,
-            "pointer_read": pe.pointer_read.valid,
-            "spmat_read": pe.spmat_read.valid,
-            "multiply": wires.arithmetic_unit.reads,
-            "add": wires.arithmetic_unit.write,
-            "seen": wires.arithmetic_unit.done,
+            "walked": pe.pointer_read.valid,
+            "multiplied": arithmetic.reads,
+            "added": arithmetic.write,
+            "seen written": arithmetic.done,
         }
-        for name, there in found.items():
-            if there:
+        for name in there:
+            if there[name]:
                 seen.setdefault(name, []).append(cycle)
 
-    clock.run(one, note)
-    walked = 1 + Column.IN_POINTER_READ
+    clock.run(machine, note)
+    walked = 1 + latency.QUEUE
     assert seen == {
         "sent": [1],
-        "queue": [1 + Column.IN_QUEUE],
-        "pointer_read": [walked],
-        "spmat_read": [walked + Entry.IN_SPMAT_READ],
-        "multiply": [walked + Entry.MULTIPLY],
-        "add": [walked + Entry.ADD],
-        "seen": [walked + Entry.WRITE_SEEN],
+        "walked": [walked],
+        "multiplied": [walked + latency.MULTIPLY],
+        "added": [walked + latency.ADD],
+        "seen written": [walked + latency.WRITTEN],
     }

@@ -16,7 +16,7 @@ from eiesim.config import MachineConfig
 
 @dataclass(frozen=True)
 class PerPe:
-    """Counters of spec/machine.md by PE: int64[pes] each, or [batch, pes] over a batch."""
+    """Counters of docs/machine.md by PE: int64[pes] each, or [batch, pes] over a batch."""
 
     queue_pushes: npt.NDArray[np.int64]
     queue_pops: npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Counters:
-    """Counters of spec/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
+    """Counters of docs/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
 
     broadcasts: float
     scan_bubbles: float

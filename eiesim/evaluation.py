@@ -1,7 +1,7 @@
 """How many inputs a network recognises: dense, pruned and shared, in each of the machine's arithmetics.
 
 Shared layers run on the simulated machine. Dense and pruned ones have no codebook and so no place on it; the same
-arithmetic (spec/formats.md) is applied to every weight instead, each quantised by itself.
+arithmetic (docs/formats.md) is applied to every weight instead, each quantised by itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
 from eiesim.config import ARITHMETICS, MachineConfig
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
@@ -92,6 +92,7 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: 
         of_activations, of_weights, of_sums = (
             auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
         )
+        of_sums = reachable(of_sums, of_activations + of_weights)
         limits = (of_activations + of_weights - of_sums, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
         sums = np.ldexp(_product(*operands, limits).astype(np.float64), -of_sums)

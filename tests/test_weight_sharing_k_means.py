@@ -17,7 +17,7 @@ some_weights = arrays(np.float32, st.integers(1, 60), elements=st.floats(-8, 8, 
 def naive_k_means(weights, centroids):
     """Lloyd's algorithm as the textbook has it: every weight looks for its nearest centroid."""
     centroids = sorted(float(c) for c in centroids)
-    before = None
+    before: list[int] | None = None
     while True:
         owners = [min(range(len(centroids)), key=lambda k, w=w: (abs(w - centroids[k]), k)) for w in weights]
         if owners == before:

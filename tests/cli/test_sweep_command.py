@@ -14,7 +14,7 @@ from eiesim import cli
 def command(monkeypatch, capsys):
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["eiesim", *map(str, arguments)])
-        status = 0
+        status: object = 0
         try:
             cli.main()
         except SystemExit as end:

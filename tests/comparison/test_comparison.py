@@ -168,7 +168,7 @@ def test_a_machine_with_many_kernels_is_drawn():
 
     rows = [Ratio("a", f"kernel {k}", "measured", 1.0 + k) for k in range(12)] + [Ratio("a", "EIE", "simulated", 50.0)]
     figure = ratio_plot(rows, "speed-up")
-    drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]
+    drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]  # type: ignore[attr-defined]
     assert drawn == pytest.approx([*range(2, 13), 50])
 
 

@@ -62,8 +62,8 @@ def test_energy_figures_come_with_energy(table):
     assert {"pareto_time_energy_total_uj", "pareto_time_area_mm2", "heat_pes_spmat_width"} <= names
     arithmetic = sweep(["table3:NT-We"], {"arithmetic": "float32,fixed16"})
     axes = dict(figures(arithmetic, {"fixed16": 0.9}))["fig10_arithmetic"].axes
-    assert [bar.get_height() for bar in axes[0].patches] == arithmetic["energy_arithm_unit_uj"].tolist()
-    assert [bar.get_height() for bar in axes[1].patches] == [0.9]
+    assert [bar.get_height() for bar in axes[0].patches] == arithmetic["energy_arithm_unit_uj"].tolist()  # type: ignore[attr-defined]
+    assert [bar.get_height() for bar in axes[1].patches] == [0.9]  # type: ignore[attr-defined]
 
 
 def test_front_is_what_nothing_beats():

@@ -133,7 +133,7 @@ def test_a_sweep_goes_on_with_what_is_missing(tmp_path):
 
 def test_one_interleaving_serves_all_that_share_it(monkeypatch):
     made = []
-    real = module.interleave
+    real = module.interleave  # type: ignore[attr-defined]
     monkeypatch.setattr(module, "interleave", lambda *args: made.append(args[1:]) or real(*args))
     axes = {"queue_depth": [1, 2, 4], "pes": [2, 4], "spmat_width": [32, 64], "arithmetic": "float32,fixed16"}
     rows = sweep([small_layer()], {**axes, "index_bits": [3, 4]}, jobs=1)

@@ -31,9 +31,9 @@ def test_mypy_sees_keys_and_types(tmp_path):
     said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout
     by_line: dict[int, str] = {}
     for line in said.splitlines():
-        path, number, text = line.split(":", 2)
+        path, at, text = line.split(":", 2)
         assert path == str(program), line
-        by_line[int(number)] = by_line.get(int(number), "") + text
+        by_line[int(at)] = by_line.get(int(at), "") + text
     for number, (line, expected) in enumerate(LINES.items(), start=2):
         found = by_line.pop(number, "")
         assert expected in found if expected else not found, (line, found)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.arithmetic import Operands, golden_product
 from eiesim.errors import EieError, NoInputError
 from eiesim.files import dump, huffman, network, npz
@@ -35,8 +36,8 @@ class Synthesis:
     variation: float = 0.0
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Brief):
     """Layers in order, and what came with them.
 
     activations: float32[cols] or [batch, cols], or None. labels: int64[batch], the class of each of these, or None.
@@ -64,8 +65,8 @@ class Model:
                 )
 
 
-@dataclass(frozen=True, eq=False)
-class Workload:
+@dataclass(frozen=True, eq=False, repr=False)
+class Workload(Brief):
     """A layer with its input. seed, variation: how a synthetic layer was made; None for one that came from a file.
 
     activations: float32[cols] or [batch, cols].

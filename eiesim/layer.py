@@ -23,7 +23,7 @@ ACTIVATIONS = ("relu", "none")
 MAX_CODES = 256
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CompressedLayer:
     """A compressed layer: `b = activation(W a + bias)` with `W[i, j] = codebook[code]`.
 
@@ -139,6 +139,13 @@ class CompressedLayer:
         for array in (self.indptr, self.indices, self.codes, self.codebook, self.bias_codes):
             digest.update(b"none" if array is None else str(len(array)).encode() + array.tobytes())
         return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        bias = "" if self.bias_codes is None else ", bias"
+        return (
+            f"<CompressedLayer {self.name}: {self.rows} x {self.cols}, {self.nnz:,} weights ({self.density:.2%}), "
+            f"{len(self.codebook)} codes{bias}, activation {self.activation}>"
+        )
 
     def to_scipy(self, dtype: npt.DTypeLike = np.float32) -> "sparse.csc_array[Any]":
         """The weights as a SciPy CSC array, shape (rows, cols); the bias is left out."""

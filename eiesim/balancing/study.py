@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
+from eiesim._shown import Brief
 from eiesim.arithmetic import prepare
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer, interleave
@@ -62,8 +63,8 @@ class Losses:
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
 
-@dataclass(frozen=True, eq=False)
-class Assignment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Assignment(Brief):
     """A layer with its rows in some order on the machine, simulated.
 
     order: int64[rows]; place r of this layer holds the original's row order[r]. None is the order as stored.
@@ -97,8 +98,8 @@ class Assignment:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Balance:
+@dataclass(frozen=True, eq=False, repr=False)
+class Balance(Brief):
     """A layer as stored, balanced by its weights alone, and balanced for this very input."""
 
     config: MachineConfig

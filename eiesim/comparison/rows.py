@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from eiesim._shown import Brief
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison.waterfall import waterfall
 from eiesim.config import MachineConfig
@@ -43,8 +44,8 @@ class Ratio:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Brief):
     """What was compared, and every table of it.
 
     layers: the runs, under the energy model asked for. published_power: the same runs' energy by Table II x time.

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
+from eiesim._shown import Brief
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
@@ -74,8 +75,8 @@ class LayerReport:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Compressed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Compressed(Brief):
     """A compressed network, with what each layer's inputs are on the calibration data (None: not known).
 
     network_error: relative error of the whole network's outputs on the calibration inputs, each layer fed by the

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
+from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
 
@@ -31,8 +32,8 @@ class LeftOut:
     reason: str
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Brief):
     """A trained network as read from a file.
 
     sources: for each layer, where its weights stand in the file. chain: whether the layers follow one another.

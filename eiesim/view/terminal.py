@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
+from eiesim._shown import number as number
 from eiesim.capacity import Need
 from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
@@ -100,11 +101,6 @@ def percent(part: float | None, whole: float) -> str:
 def _share(layer: LayerResult, cycles: float) -> str:
     every = layer.cycles * layer.config.pes
     return f"{cycles / every:.1%}" if every else "-"
-
-
-def number(value: float) -> str:
-    """A count with thousands separators; a small mean with one decimal where it needs it."""
-    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
 
 
 def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:

@@ -69,11 +69,11 @@ def number(value: float) -> str:
 
 
 def html_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], below: Sequence[str] = ()) -> str:
-    """An HTML table, everything escaped: texts in the first column, numbers right of it; lines of text below."""
-    style = ' style="text-align: right"'
+    """An HTML table, everything escaped: the first column to the left, the others to the right; lines of text below."""
+    left, right = ' style="text-align: left"', ' style="text-align: right"'
 
     def line(tag: str, cells: Sequence[Any]) -> str:
-        made = (f"<{tag}{style if k else ''}>{escape(str(cell))}</{tag}>" for k, cell in enumerate(cells))
+        made = (f"<{tag}{right if k else left}>{escape(str(cell))}</{tag}>" for k, cell in enumerate(cells))
         return f"<tr>{''.join(made)}</tr>"
 
     body = "\n".join(line("td", row) for row in rows)

@@ -1,6 +1,7 @@
 """Results and layers as a person sees and compares them: one line, a table, a DataFrame, equality by content."""
 
 from dataclasses import fields, replace
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_without_energy_the_frame_is_complete_and_the_result_says_why(layers):
     (why,) = result.warnings
     assert why.startswith("no energy: spmat SRAM")
     assert "see warnings" in repr(result)
-    assert why in result._repr_html_()
+    assert why in unescape(result._repr_html_())
     table = result.to_frame()
     assert table["energy_total_uj"].isna().all()
     assert table["energy_total_uj"].dtype == np.float64

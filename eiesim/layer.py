@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.tensors import is_sparse, on_the_host
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share_weights
 
@@ -285,7 +286,7 @@ def as_float32(key: str, values: Any) -> npt.NDArray[np.float32]:
     """
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            array = np.asarray(_on_the_host(values))
+            array = np.asarray(on_the_host(values))
             if array.dtype.kind == "c":
                 raise EieError(f"{key}: holds complex numbers")
             return np.asarray(array, dtype=np.float32)
@@ -293,27 +294,6 @@ def as_float32(key: str, values: Any) -> npt.NDArray[np.float32]:
         raise
     except (TypeError, ValueError, RuntimeError):
         raise EieError(f"{key}: is not an array of numbers") from None
-
-
-def _on_the_host(values: Any) -> Any:
-    """Torch tensors and sparse matrices as numpy has them, also those in a list; anything else as it is."""
-    if isinstance(values, list | tuple):
-        return [_on_the_host(one) for one in values] if any(map(_is_tensor, values)) else values
-    if _is_tensor(values):
-        plain = values.detach().cpu()
-        plain = plain.to_dense() if "sparse" in str(plain.layout) else plain
-        # numpy has no bfloat16, and torch widens it exactly.
-        return (plain.float() if plain.is_floating_point() else plain).numpy()
-    return values.toarray() if is_sparse(values) else values
-
-
-def _is_tensor(values: Any) -> bool:
-    return all(hasattr(values, name) for name in ("detach", "cpu", "is_floating_point", "layout"))
-
-
-def is_sparse(values: Any) -> bool:
-    """Whether these are a SciPy sparse matrix or array, in any format."""
-    return all(hasattr(values, name) for name in ("tocsc", "toarray", "nnz"))
 
 
 def _finite_array(key: str, values: Any, ndim: int) -> npt.NDArray[np.float32]:

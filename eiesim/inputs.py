@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from eiesim._shown import Brief
 from eiesim.arithmetic import Operands, golden_product
 from eiesim.errors import EieError, NoInputError, likeliest
 from eiesim.files import dump, examples, huffman, network, npz
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, as_float32
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import benchmark_named, workload
 
@@ -76,6 +77,11 @@ class Workload(Brief):
     activations: npt.NDArray[np.float32]
     seed: int | None = None
     variation: float | None = None
+
+    @property
+    def layers(self) -> tuple[CompressedLayer]:
+        """The layer, as `simulate` takes it."""
+        return (self.layer,)
 
     @cached_property
     def content_hash(self) -> str:
@@ -146,9 +152,9 @@ def open_workloads(
     return made
 
 
-def given(layer: CompressedLayer, activations: npt.ArrayLike) -> Maker:
+def given(layer: CompressedLayer, activations: Any) -> Maker:
     """A maker of a layer and an input that are at hand."""
-    held = Workload(layer, np.asarray(activations, np.float32))
+    held = Workload(layer, as_float32("activations", activations))
     return lambda: held
 
 

@@ -29,6 +29,8 @@ STAIRS = (
     ("view",),
     ("balancing", "baselines", "sweeps"),
     ("comparison",),
+    ("drawing",),
+    ("api",),
     ("reproduction",),
     ("__init__",),
     ("cli",),

@@ -1,5 +1,6 @@
 """The machine's configuration: the only place that knows defaults (spec/formats.md)."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
 ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
 """The number formats: floating point first, then fixed point from wide to narrow."""
 
+Weights = Literal["resident", "streamed", "streamed-active"]
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
 
 
@@ -39,6 +41,13 @@ class MachineConfig(BaseModel):
     spmat_bytes: int = Field(default=131072, ge=1, description="sparse-matrix SRAM a PE")
     pointer_bytes: int = Field(default=32768, ge=1, description="pointer SRAM a PE")
     activation_bytes: int = Field(default=2048, ge=1, description="activation SRAM a PE")
+    weights: Weights = Field(
+        default="resident", description="resident, streamed, or streamed-active (only active columns)"
+    )
+    dram_gbps: float = Field(
+        default=25.6, gt=0, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
+    )
+    dram_pj_per_bit: float = Field(default=20.0, ge=0, le=1e6, description="energy of a bit from DRAM, in picojoules")
 
     if not TYPE_CHECKING:  # type checkers and completion take the keys and their types from the fields
 
@@ -67,6 +76,10 @@ class MachineConfig(BaseModel):
     def entries_per_row(self) -> int:
         """Entries in one sparse-matrix SRAM row."""
         return self.spmat_width // self.entry_bits
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key for JSON, which has no infinity: an endless `dram_gbps` is the text `inf`."""
+        return {key: str(held) if held == math.inf else held for key, held in self.model_dump().items()}
 
     def replace(self, /, **changes: Any) -> "MachineConfig":
         """The same machine with some keys changed, validated anew."""

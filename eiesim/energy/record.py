@@ -1,7 +1,7 @@
 """Energy: what a run has spent, by module and by component."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from eiesim.counters import Metrics
@@ -15,6 +15,7 @@ class Energy:
     model: the energy model's name. time_us: the run's time.
     by_module_uj: act_queue, ptr_read, spmat_read, arithm_unit, act_rw (EIE Table II), lnzd; they add up to the total.
     by_component_uj: memory, clock_network, register, combinational (EIE Table II), lnzd; they add up to the total.
+    Both have dram, too, where weights are streamed.
     leakage_by_module_uj: the part of `by_module_uj` that is leakage; None where the model's source does not say.
     """
 
@@ -68,6 +69,43 @@ class EnergyModel(Protocol):
         """The energy of a run of a layer of `rows` x `cols`; of the mean run, where metrics add up several."""
 
 
+DRAM = "dram"
+"""The module and component of streamed weights' way from DRAM into the array."""
+
+
+def with_dram(energy: Energy, metrics: Metrics) -> Energy:
+    """An array's energy with what its streamed weights cost; as it is where they are resident.
+
+    That is loaded bits x `dram_pj_per_bit`, of the mean run. Writing them into the SRAM, about a hundredth of it, is
+    left out, as the one-time load of resident weights is.
+    """
+    config = metrics.config
+    if config.weights == "resident":
+        return energy
+    spent = {DRAM: metrics.loaded_bytes * 8 * config.dram_pj_per_bit * 1e-6 / metrics.runs}
+    leakage = energy.leakage_by_module_uj
+    return replace(
+        energy,
+        by_module_uj={**energy.by_module_uj, **spent},
+        by_component_uj={**energy.by_component_uj, **spent},
+        leakage_by_module_uj=None if leakage is None else {**leakage, DRAM: 0.0},
+    )
+
+
+def scaled(energy: Energy, factor: float) -> Energy:
+    """The energy, and time, of so many runs."""
+    if factor == 1:
+        return energy
+    leakage = energy.leakage_by_module_uj
+    return replace(
+        energy,
+        time_us=energy.time_us * factor,
+        by_module_uj={name: value * factor for name, value in energy.by_module_uj.items()},
+        by_component_uj={name: value * factor for name, value in energy.by_component_uj.items()},
+        leakage_by_module_uj=None if leakage is None else {name: value * factor for name, value in leakage.items()},
+    )
+
+
 def add_up(energies: Sequence[Energy]) -> Energy:
     """Energies of layers run one after the other, under one model. Raises ValueError where the models differ."""
     first = energies[0]
@@ -92,11 +130,11 @@ def energy_cells(energy: Energy | None) -> dict[str, Any]:
 
     LNZD nodes are a module and a component of their own: one column, one value.
     """
-    parts = (*MODULES, "lnzd", *COMPONENTS)
+    parts = (*MODULES, "lnzd", DRAM, *COMPONENTS)
     if energy is None:
         empty = dict.fromkeys(f"energy_{part}_uj" for part in (*parts, "total", "dynamic", "leakage"))
         return {**empty, "energy_power_w": None, "energy_model": ""}
-    spent = {**energy.by_component_uj, **energy.by_module_uj}
+    spent = {DRAM: 0.0, **energy.by_component_uj, **energy.by_module_uj}
     return {
         "energy_total_uj": energy.total_uj,
         "energy_power_w": energy.power_w,

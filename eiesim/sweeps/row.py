@@ -57,6 +57,9 @@ class Row:
     spmat_bytes: Annotated[int, _key("spmat_bytes")]
     pointer_bytes: Annotated[int, _key("pointer_bytes")]
     activation_bytes: Annotated[int, _key("activation_bytes")]
+    weights: Annotated[str, _key("weights")]
+    dram_gbps: Annotated[float, _key("dram_gbps")]
+    dram_pj_per_bit: Annotated[float, _key("dram_pj_per_bit")]
     variation: Annotated[
         float | None, "coefficient of variation of a synthetic layer's densities; empty for one from a file"
     ]
@@ -65,8 +68,10 @@ class Row:
     nnz: Annotated[int, "kept weights, the bias left out"]
     weight_density: Annotated[float, "nnz / (rows x cols)"]
     activation_density: Annotated[float, "share of the inputs that are not zero, before any quantising"]
+    fed: Annotated[str, "what the layer was fed: given, chained (what the layer before gave), or recorded"]
+    vectors: Annotated[float, "input vectors that the layer has in one input of its network; figures are of one vector"]
     inputs: Annotated[int, "inputs in the batch; figures are means over them, ratios formed from summed counters"]
-    cycles: Annotated[Number, "cycles until the last result is written"]
+    cycles: Annotated[Number, "cycles until the last result is written, loads of streamed weights included"]
     scan_last: Annotated[Number, "cycle in which the scan of the activations ends"]
     time_us: Annotated[float, "cycles / clock"]
     theoretical_us: Annotated[
@@ -96,6 +101,12 @@ class Row:
     real_work: Annotated[float, "macs / entries (Fig. 12)"]
     gops: Annotated[float, "2 x macs / time, in 10**9 a second"]
     dense_equivalent_gops: Annotated[float, "2 x rows x cols / time, in 10**9 a second"]
+    memory_fits: Annotated[int, "1 if the PEs' sparse-matrix and pointer SRAMs hold the whole layer, else 0"]
+    memory_tiles: Annotated[int, "tiles that streamed weights came in; 0 if resident"]
+    memory_loaded_bytes: Annotated[int, "bytes of all tiles, loaded once for the whole batch"]
+    memory_load_cycles: Annotated[int, "cycles of loading alone, for the whole batch"]
+    memory_compute_cycles: Annotated[int, "cycles of computing alone, for the whole batch"]
+    memory_cycles: Annotated[int, "cycles of both, overlapped, for the whole batch"]
     energy_total_uj: Annotated[float | None, "estimated energy of a run, in microjoules"]
     energy_power_w: Annotated[float | None, "estimated mean power, in watts"]
     energy_act_queue_uj: Annotated[float | None, _energy("act_queue")]
@@ -104,6 +115,7 @@ class Row:
     energy_arithm_unit_uj: Annotated[float | None, _energy("arithm_unit")]
     energy_act_rw_uj: Annotated[float | None, _energy("act_rw")]
     energy_lnzd_uj: Annotated[float | None, _energy("lnzd")]
+    energy_dram_uj: Annotated[float | None, "estimated energy of loading streamed weights from DRAM, in microjoules"]
     energy_memory_uj: Annotated[float | None, _energy("memory")]
     energy_clock_network_uj: Annotated[float | None, _energy("clock_network")]
     energy_register_uj: Annotated[float | None, _energy("register")]
@@ -134,7 +146,7 @@ class Row:
             variation=workload.variation,
             activation_density=float(np.count_nonzero(workload.activations) / workload.activations.size),
             inputs=len(result.runs),
-            **result.cells(),
+            **{**result.cells(), "fed": workload.fed, "vectors": workload.vectors},
             eiesim=__version__,
             hash=key,
         )

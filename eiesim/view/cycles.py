@@ -12,15 +12,17 @@ from eiesim.view.text import without_mathtext
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = (
-    palette.BLUE,
-    palette.SKY,
-    palette.ORANGE,
-    palette.YELLOW,
-    palette.PURPLE,
-    palette.GREEN,
-    palette.VERMILION,
-)
+COLOURS = {
+    "real entries": palette.BLUE,
+    "padding": palette.SKY,
+    "static imbalance": palette.ORANGE,
+    "empty columns": palette.YELLOW,
+    "scan bubbles": palette.PURPLE,
+    "start and drain": palette.GREEN,
+    "finite queues": palette.VERMILION,
+    "starved": palette.ORANGE,
+}
+DARK = (palette.BLUE, palette.GREEN, palette.VERMILION)
 SHORTEST_LABEL = 0.06
 """Shares below this have no room for their number."""
 
@@ -44,14 +46,14 @@ def shares(title: str, names: Sequence[str], parts: Mapping[str, Sequence[float]
     totals = np.sum(list(parts.values()), axis=0, dtype=float)
     totals[totals == 0] = 1
     reached = np.zeros(len(names))
-    for (label, values), colour in zip(parts.items(), COLOURS, strict=False):
+    for label, values in parts.items():
+        colour = COLOURS[label]
         share = np.asarray(values, float) / totals
         axes.barh(range(len(names)), share, 0.7, left=reached, label=label, color=colour, edgecolor="white")
         for k, one in enumerate(share):
             if one >= SHORTEST_LABEL:
-                dark = colour in (palette.BLUE, palette.VERMILION, palette.GREEN)
                 axes.text(reached[k] + one / 2, k, f"{one:.0%}", ha="center", va="center", fontsize=7,
-                          color="white" if dark else "black")  # fmt: skip
+                          color="white" if colour in DARK else "black")  # fmt: skip
         reached += share
     for k, text in enumerate(ends):
         axes.text(1.01, k, text, va="center", fontsize=7)

@@ -1,6 +1,7 @@
 """Rows of a sweep: each equal to a run of its own, each once."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,12 @@ from eiesim.counters import COUNTERS
 from eiesim.inputs import Workload
 from eiesim.sweeps import row as table
 from eiesim.sweeps import run as module
+from tests.layers import random_layer
 
 
 def small_layer(seed=0, rows=40, cols=60, name="small"):
     rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(rows, cols)) * (rng.random((rows, cols)) < 0.2)
-    layer = eiesim.CompressedLayer.from_dense(weights, name=name, bias=rng.normal(size=rows))
+    layer = replace(random_layer(seed, rows, cols, density=0.2), name=name)
     return layer, (rng.random(cols) * (rng.random(cols) < 0.5)).astype(np.float32)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
+from eiesim._shown import Brief
 from eiesim.config import MachineConfig
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
@@ -28,8 +29,8 @@ Each = Callable[..., Iterable[Any]]
 """A `map`: the built-in one, or a pool's."""
 
 
-@dataclass(frozen=True)
-class Operands:
+@dataclass(frozen=True, repr=False)
+class Operands(Brief):
     """A layer's operands as the machine holds them.
 
     activations: float32 or int64[batch, cols]. codebook: the same type, [codes].

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import ByContent, brief
 from eiesim.config import MachineConfig
 
 
-@dataclass(frozen=True)
-class PerPe:
-    """Counters of docs/machine.md by PE: int64[pes] each, or [batch, pes] over a batch."""
+@dataclass(frozen=True, eq=False, repr=False)
+class PerPe(ByContent):
+    """Counters of docs/machine.md by PE: int64[pes], or [batch, pes] over a batch. Equal where every counter is."""
 
     queue_pushes: npt.NDArray[np.int64]
     queue_pops: npt.NDArray[np.int64]
@@ -35,10 +36,16 @@ class PerPe:
     busy_empty: npt.NDArray[np.int64]
     starved: npt.NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"<PerPe: {len(fields(self))} counters, each {brief(self.entries)}>"
 
-@dataclass(frozen=True)
-class Run:
-    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked."""
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(ByContent):
+    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked.
+
+    Equal where every number is, sums to the bit; engines that agree give equal runs.
+    """
 
     cycles: int
     scan_last: int

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.balancing.causes import Losses, attribute
 from eiesim.balancing.order import balanced_order, permute_rows, sent, unpermute
 from eiesim.config import MachineConfig
@@ -16,8 +17,8 @@ from eiesim.result import LayerResult
 from eiesim.simulation import simulate
 
 
-@dataclass(frozen=True, eq=False)
-class Assignment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Assignment(Brief):
     """A layer with its rows in some order on the machine, simulated.
 
     order: int64[rows]; place r of this layer holds the original's row order[r]. None is the order as stored.
@@ -51,8 +52,8 @@ class Assignment:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Balance:
+@dataclass(frozen=True, eq=False, repr=False)
+class Balance(Brief):
     """A layer in three orders: as stored, balanced by its weights alone, and balanced for this very input."""
 
     config: MachineConfig

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eiesim import streaming
+from eiesim._shown import number as number
 from eiesim.capacity import Need
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
@@ -169,11 +170,6 @@ def _share(layer: LayerResult, cycles: float) -> str:
 
 def _waiting(layer: LayerResult) -> str:
     return percent(layer.memory.waiting_cycles, layer.memory.cycles)
-
-
-def number(value: float) -> str:
-    """A count with thousands separators; a small mean with one decimal where it needs it."""
-    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
 
 
 def layer_table(layer: InterleavedLayer, needs: Sequence[Need], config: MachineConfig) -> list[Table]:

@@ -44,7 +44,7 @@ def machine_twin(layer, sent_rows, queue_depth, bubbles, start, drain):
     gap = 0
     for r, row in enumerate(sent_rows):
         place = -1
-        for place in np.flatnonzero(row):
+        for place in np.flatnonzero(row):  # type: ignore[assignment]
             j = r * pes + place
             b = b + 1 + (gap if bubbles else 0)
             gap = 0

@@ -1,4 +1,4 @@
-"""The pipeline's lengths are those of docs/machine.md, typed here once more, and those that the clocked machine shows."""
+"""The pipeline is as long as docs/machine.md says, typed here once more, and as the clocked machine shows."""
 
 from eiesim.arithmetic import prepare
 from eiesim.encoding import interleave

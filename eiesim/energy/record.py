@@ -1,4 +1,4 @@
-"""Energy: what a run has spent, by module and by component."""
+"""The energy of a run, by module and by component."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ class EnergyModel(Protocol):
         """As results show it."""
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
-        """The energy of a run of a layer of `rows` x `cols`; of the mean run, where metrics add up several."""
+        """The energy of a run of a layer of `rows` x `cols`. Where metrics add up several runs, of their mean."""
 
 
 DRAM = "dram"

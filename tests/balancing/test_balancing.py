@@ -8,7 +8,8 @@ import pytest
 import eiesim
 import eiesim.arithmetic
 from eiesim import CompressedLayer, EieError, MachineConfig, balance, interleave, simulate
-from eiesim.balancing.study import attribute, balanced_order, permute_rows, unpermute
+from eiesim.balancing.causes import attribute
+from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.workloads import TABLE_III, workload
 from tests.oracle.timing import START, WRITE_SEEN
 

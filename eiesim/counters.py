@@ -1,4 +1,4 @@
-"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived metrics").
+"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived figures").
 
 Over a batch, metrics are means over the inputs, ratios are formed from summed counters, and `max_occupancy` is the
 largest.

@@ -1,4 +1,4 @@
-"""The machine's configuration: the only place that knows defaults (spec/formats.md)."""
+"""The machine's configuration: the only place that knows defaults (docs/formats.md)."""
 
 import math
 import tomllib

@@ -17,7 +17,7 @@ from eiesim.config import MachineConfig
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PerPe(ByContent):
-    """Counters by PE: int64[pes] each, or [batch, pes] over a batch. Equal where every counter is."""
+    """Counters of docs/machine.md by PE: int64[pes] each, or [batch, pes] over a batch. Equal where all are."""
 
     queue_pushes: npt.NDArray[np.int64]
     queue_pops: npt.NDArray[np.int64]
@@ -58,7 +58,7 @@ class Run(ByContent):
 
 @dataclass(frozen=True)
 class Counters:
-    """Counters of spec/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
+    """Counters of docs/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
 
     broadcasts: float
     scan_bubbles: float

@@ -1,7 +1,7 @@
 """How many inputs a network recognises: dense, pruned and shared, in each of the machine's arithmetics.
 
 Shared layers run on the simulated machine. Dense and pruned ones have no codebook and so no place on it; the same
-arithmetic (spec/formats.md) is applied to every weight instead, each quantised by itself.
+arithmetic (docs/formats.md) is applied to every weight instead, each quantised by itself.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
 from eiesim.compression.pipeline import load_model
 from eiesim.config import ARITHMETICS, MachineConfig
 from eiesim.dense import DenseLayer, Mask, to_codes
@@ -137,6 +137,7 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: 
         of_activations, of_weights, of_sums = (
             auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
         )
+        of_sums = reachable(of_sums, of_activations + of_weights)
         limits = (of_activations + of_weights - of_sums, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
         sums = np.ldexp(_product(*operands, limits).astype(np.float64), -of_sums)

@@ -262,7 +262,7 @@ def _spelled(names: Sequence[str]) -> list[str]:
 
 
 def _once(spelled: Sequence[str]) -> Iterator[str]:
-    """The names, synthetic ones once; a file that is named twice stands twice."""
+    """The names, each synthetic one once. A file that is named twice stands twice."""
     seen: set[str] = set()
     for name in spelled:
         if name not in seen or not name.startswith(TABLE_III):

@@ -119,7 +119,7 @@ def pairs(run, right):
 
 
 def broken_laws(run, config) -> list[str]:
-    """The conservation laws that a run breaks (spec/machine.md, "Timing, exactly" and "Counters")."""
+    """The conservation laws that a run breaks (docs/machine.md, "Timing, exactly" and "Counters")."""
     pe = run.per_pe
     states = (pe.busy_real, pe.busy_padding, pe.busy_empty, pe.starved)
     scanned = run.broadcasts + run.scan_bubbles + run.broadcast_stalls

@@ -39,9 +39,10 @@ Activations = npt.NDArray[np.float32]
 class Options:
     """How to compress. At most one of density, densities (by layer name), global_density and threshold is given.
 
-    density: share of each layer's weights to keep. global_density: of all together, by one threshold.
-    threshold: keep what is above so many standard deviations of its layer. None of them: only zeros are pruned.
-    densities may go with density, which then is the rest's. bits: of a code. initialisation, seed: of k-means.
+    density: share of each layer's weights to keep. densities: the same for single layers; density is then for the
+    others. global_density: share of all weights together, by one threshold. threshold: keep weights above this many
+    standard deviations of their layer. Without any of them only zeros are pruned.
+    bits: of a code. initialisation, seed: of k-means.
     """
 
     density: float | None = None
@@ -243,7 +244,7 @@ def write(
     huffman: bool = False,
     force: bool = False,
 ) -> None:
-    """Write a compressed network's folder (spec/formats.md), whole or not at all.
+    """Write a compressed network's folder (docs/formats.md), whole or not at all.
 
     model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare;
     None where it came from none.

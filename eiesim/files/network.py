@@ -1,4 +1,4 @@
-"""Networks: a folder with `network.toml`, which names layer files in order (spec/formats.md).
+"""Networks: a folder with `network.toml`, which names layer files in order (docs/formats.md).
 
     format = "eiesim-network/1"
     name = "LeNet-300-100"

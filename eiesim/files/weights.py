@@ -2,8 +2,8 @@
 
 A matrix, two-dimensional (outputs, inputs) as PyTorch keeps it, is a layer; a 1x1 convolution's (outputs, inputs,
 1, 1) too. The vector `X.bias` goes with `X.weight`, `bX` with `WX`, `bias_ih_l0` with `weight_ih_l0`.
-Arrays say nothing of activations: where each matrix takes what the one before gives, ReLU is put after all but the
-last; where they do not, the layers stand alone and have none.
+Arrays do not say what activation follows a layer. Where each matrix takes what the one before gives, ReLU follows each
+but the last. Otherwise each layer runs by itself, without an activation.
 """
 
 import re
@@ -57,7 +57,7 @@ def load_npz_model(path: Path) -> Model:
 
 
 def load_safetensors(path: Path) -> Model:
-    """A network from a safetensors file, its tensors sorted by name (numbers by value): the file keeps no order."""
+    """A network from a safetensors file, its tensors sorted by name (numbers by value)."""
     try:
         import safetensors
     except ImportError:

@@ -173,7 +173,9 @@ def test_report_stands_alone(found):
 
 def test_report_escapes_text(found):
     evil = '<img src="x" onerror=alert(1)> & "quotes"'
-    odd = replace(found.items[0], title=evil, text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),))
+    odd = replace(
+        found.items[0], name=evil, subject="", text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),)
+    )
     claims = (Claim(evil, evil, evil, "agrees", evil),)
     text = report(replace(found, items=(odd,), claims=claims, text=(evil,), inconsistencies=(evil,)), {})
     page = Page(text)

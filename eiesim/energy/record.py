@@ -134,11 +134,11 @@ def energy_cells(energy: Energy | None) -> dict[str, Any]:
     if energy is None:
         empty = dict.fromkeys(f"energy_{part}_uj" for part in (*parts, "total", "dynamic", "leakage"))
         return {**empty, "energy_power_w": None, "energy_model": ""}
-    spent = {DRAM: 0.0, **energy.by_component_uj, **energy.by_module_uj}
+    by_part = {DRAM: 0.0, **energy.by_component_uj, **energy.by_module_uj}
     return {
         "energy_total_uj": energy.total_uj,
         "energy_power_w": energy.power_w,
-        **{f"energy_{part}_uj": spent[part] for part in parts},
+        **{f"energy_{part}_uj": by_part[part] for part in parts},
         "energy_dynamic_uj": energy.dynamic_uj,
         "energy_leakage_uj": energy.leakage_uj,
         "energy_model": energy.model,

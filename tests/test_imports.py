@@ -28,7 +28,7 @@ STAIRS = (
     ("evaluation", "inputs"),
     ("view",),
     ("balancing", "baselines", "sweeps"),
-    ("comparison",),
+    ("comparison", "tracing"),
     ("reproduction",),
     ("__init__",),
     ("cli",),

@@ -13,7 +13,7 @@ from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 from eiesim.tracing.subject import Subject
-from eiesim.tracing.timeline import Timeline, timeline
+from eiesim.tracing.timeline import Timeline, charge, timeline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,9 +63,7 @@ class Trace:
     @property
     def stall_caused(self) -> npt.NDArray[np.int64]:
         """int64[pes]: broadcast stalls of the whole run that each PE caused, charged to each broadcast's blocker."""
-        stalled = self.blocker >= 0
-        held = np.bincount(self.blocker[stalled], self.broadcast_stall[stalled], self.pes)
-        return held.astype(np.int64)
+        return charge(self.blocker, self.broadcast_stall, self.pes)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Every field by name, as the .npz file holds them."""

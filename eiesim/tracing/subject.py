@@ -21,12 +21,14 @@ class Subject:
 
     job: the layer on its machine. rows: the input as the LNZD meets it, [activation rows, pes].
     one_unit: the real value of 1 in `rows`, so that rows * one_unit are the activations (1.0 under float32).
+    given: what it was made of, (layer, activations, item).
     """
 
     config: MachineConfig
     job: Job
     rows: npt.NDArray[Any]
     one_unit: float
+    given: tuple[CompressedLayer | InterleavedLayer, npt.NDArray[np.float32], int | None]
 
     @property
     def layer(self) -> InterleavedLayer:
@@ -74,4 +76,9 @@ class Subject:
         operands = prepare(plain, values, config, outputs)
         job = Job.of(_interleaved_for(layer, config), operands, config, outputs)
         one_unit = float(np.ldexp(1.0, -operands.fraction_bits.get("activation", 0)))
-        return cls(config, job, job.in_rows(operands)[item or 0], one_unit)
+        return cls(config, job, job.in_rows(operands)[item or 0], one_unit, (layer, values, item))
+
+    def with_sums(self) -> "Subject":
+        """The same with the accumulators' format, which timing alone does not need."""
+        layer, values, item = self.given
+        return self if self.job.outputs else Subject.of(layer, values, self.config, item, outputs=True)

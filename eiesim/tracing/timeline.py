@@ -37,6 +37,17 @@ class Timeline(NamedTuple):
         waited: npt.NDArray[np.int32] = self.broadcast - before - 1 - self.bubbles[:-1]
         return waited
 
+    @property
+    def stall_caused(self) -> npt.NDArray[np.int64]:
+        """int64[pes]: broadcast stalls by the PE that held them."""
+        return charge(self.blocker, self.stall, self.first.shape[1])
+
+
+def charge(blocker: npt.NDArray[np.int32], stall: npt.NDArray[np.int32], pes: int) -> npt.NDArray[np.int64]:
+    """Cycles of stall by PE, int64[pes]: each broadcast's are charged to its blocker."""
+    stalled = blocker >= 0
+    return np.bincount(blocker[stalled], stall[stalled], pes).astype(np.int64)
+
 
 def timeline(subject: Subject) -> Timeline:
     """All events of a subject. Cost and memory grow with broadcasts x PEs."""

@@ -6,6 +6,7 @@ shares at every zoom: `assets/page.js` computes the cells in sight from the pack
 
 import gzip
 import json
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -17,11 +18,14 @@ import numpy as np
 from eiesim._version import __version__
 from eiesim.errors import EieError
 from eiesim.tracing.path import path_of
-from eiesim.tracing.recording import STATES, Trace
+from eiesim.tracing.recording import EMPTY, PADDING, REAL, STARVED, STATES, Trace
 from eiesim.tracing.shares import BLOCKERS, COLOURS, OTHER_BLOCKER, chosen, worst_blockers
 
+_MARK = re.compile(r"\{\{ ([a-z. ]+) \}\}")
+"""A place of `assets/page.html` where a part goes."""
 LEFT = 58
 """Pixels left of every plot, so that equal cycles stand above each other."""
+BAR_ORDER = (REAL, PADDING, EMPTY, STARVED)
 FIRST_OF_COLUMN = 4
 """Added to a cell's state where PointerRead begins with a column."""
 
@@ -29,21 +33,25 @@ FIRST_OF_COLUMN = 4
 def page(trace: Trace, pes: Sequence[int] | None = None) -> str:
     """The page as HTML text. pes: the PEs shown; None is all. Raises EieError where Bokeh is not installed."""
     try:
-        from bokeh.embed import file_html
-        from bokeh.resources import INLINE
+        from bokeh.embed import components
+        from bokeh.resources import Resources
     except ImportError:
         raise EieError("the page needs Bokeh: pip install 'eiesim[trace]'") from None
     numbers = chosen(trace, pes)
+    plots = _plots(trace, numbers)
+    script, places = components({plot.name: plot for plot in plots})
+    parts = {
+        "title": escape(f"{trace.subject.name}: eiesim trace"),
+        "heading": escape(_heading(trace, numbers)),
+        "bokeh": Resources(mode="inline", components=["bokeh"]).render(),
+        "data": _as_script(_data(trace, numbers)),
+        "plots": script,
+        **{f"plot {name}": place for name, place in places.items()},
+    }
     assets = files("eiesim.tracing") / "assets"
-    template = (assets / "page.html").read_text(encoding="utf-8")
-    for name in ("page.css", "page.js"):
-        template = template.replace(f"/* {name} */", (assets / name).read_text(encoding="utf-8"))
-    text: str = file_html(
-        _plots(trace, numbers), INLINE, title=f"{trace.subject.name}: eiesim trace", template=template,
-        template_variables={"heading": escape(_heading(trace, numbers)), "data": _as_script(_data(trace, numbers))},
-        suppress_callback_warning=True,
-    )  # fmt: skip
-    return text
+    parts |= {name: (assets / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")}
+    text = (assets / "page.html").read_text(encoding="utf-8")
+    return _MARK.sub(lambda found: parts[found[1]], text)
 
 
 def in_frame(trace: Trace) -> str:
@@ -81,7 +89,8 @@ def packed_cells(trace: Trace, numbers: Sequence[int]) -> bytes:
     cells = trace.state[rows].copy()
     cells[:, 1:] |= (FIRST_OF_COLUMN * (column[:, 1:] != column[:, :-1]) * (column[:, 1:] >= 0)).astype(np.uint8)
     flat = np.append(cells.reshape(-1), np.zeros(cells.size % 2, np.uint8))
-    return (flat[0::2] | flat[1::2] << 4).tobytes()
+    packed: bytes = (flat[0::2] | flat[1::2] << 4).tobytes()
+    return packed
 
 
 def _data(trace: Trace, numbers: Sequence[int]) -> dict[str, Any]:
@@ -110,22 +119,24 @@ def _data(trace: Trace, numbers: Sequence[int]) -> dict[str, Any]:
             "blocker": trace.blocker.tolist(),
             "activation": [float(f"{value:.6g}") for value in subject.activations(trace.broadcast_column)],
         },
-        "entriesAtStart": _entries_at_start(trace, numbers),
+        "entriesAtStart": _entries_at(trace, numbers, 0),
+        "entriesAtEnd": _entries_at(trace, numbers, -1),
         "worst": {"pe": worst, "colours": list(BLOCKERS[: len(worst)]), "other": OTHER_BLOCKER},
         "path": {
             "kind": path.kind.tolist(),
             "pe": path.pe.tolist(),
+            "column": path.column.tolist(),
             "first": path.first_cycle.tolist(),
             "cycles": path.length.tolist(),
         },
     }
 
 
-def _entries_at_start(trace: Trace, numbers: Sequence[int]) -> list[int]:
-    """Entries of the column in PointerRead in the window's first cycle, by PE; it may have begun before."""
-    pointers, columns = trace.subject.layer.pointers, trace.column[np.asarray(numbers), 0]
+def _entries_at(trace: Trace, numbers: Sequence[int], cell: int) -> list[int]:
+    """Entries of the column in PointerRead at an end of the window, by PE; it may go on outside."""
+    pointers, columns = trace.subject.layer.pointers, trace.column[np.asarray(numbers), cell]
     entries = pointers[columns + 1, numbers] - pointers[columns, numbers]
-    return np.where(columns >= 0, entries, 0).tolist()
+    return [int(n) for n in np.where(columns >= 0, entries, 0)]
 
 
 def _plots(trace: Trace, numbers: Sequence[int]) -> list[Any]:
@@ -157,6 +168,7 @@ def _plots(trace: Trace, numbers: Sequence[int]) -> list[Any]:
         )
         plot.image_rgba("image", "x", "y", "dw", "dh", source=source)
         plot.grid.visible = False
+        plot.yaxis.ticker = []
         plot.xaxis.formatter.use_scientific = False
         for event in ("mousemove", "tap"):
             code = f"window.eiesimTrace?.{event}('{name}', cb_obj.x, cb_obj.y)"
@@ -174,12 +186,17 @@ def _plots(trace: Trace, numbers: Sequence[int]) -> list[Any]:
         plot.scatter("x", "y", source=picked, marker="square", size=11, fill_alpha=0, line_color="white", line_width=4)
         plot.scatter("x", "y", source=picked, marker="square", size=11, fill_alpha=0, line_color="black", line_width=2)
     lnzd.yaxis.visible = False
-    bars = figure(name="bars", height=height, y_range=places, x_range=Range1d(0, 1, name="bar-range"), tools="", **shared)
-    names = [f"s{k}" for k in range(len(STATES))]
+    bars = figure(
+        name="bars", height=height, y_range=places, x_range=Range1d(0, 1, name="bar-range"), tools="", **shared
+    )
+    names = [f"s{k}" for k in BAR_ORDER]
     counts = ColumnDataSource({"y": [], "stall": [], "stall_y": [], **{name: [] for name in names}}, name="bars-data")
-    bars.hbar_stack(names, y="y", height=0.6, color=list(COLOURS.values()), source=counts, name="bar")
+    bars.hbar_stack(names, y="y", height=0.6, color=[list(COLOURS.values())[k] for k in BAR_ORDER], source=counts)
     bars.hbar(y="stall_y", right="stall", height=0.22, color="#D55E00", source=counts)
     bars.grid.visible = False
+    bars.yaxis.ticker = []
+    bars.xaxis.ticker.desired_num_ticks = 4
+    bars.xaxis.formatter.use_scientific = False
     bars.js_on_event("mousemove", CustomJS(code="window.eiesimTrace?.mousemove('bars', cb_obj.x, cb_obj.y)"))
     bars.js_on_event("tap", CustomJS(code="window.eiesimTrace?.tap('bars', cb_obj.x, cb_obj.y)"))
     return [state, bars, lnzd, queue]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PIXELS = 1600
-STYLE: Any = {"font.size": 9, "axes.titlesize": 9, "svg.hashsalt": "eiesim", "svg.fonttype": "none"}
+STYLE: Any = {"font.size": 9, "axes.titlesize": 9, "svg.hashsalt": "eiesim"}
 QUIET = "#F4F4F4"
 """The LNZD's cycles after its last broadcast, and bubbles."""
 

@@ -48,10 +48,13 @@ def save(trace: Trace, path: str | Path, pes: Sequence[int] | None = None) -> No
 
 
 def _save_picture(trace: Trace, file: IO[bytes], kind: str, pes: Sequence[int] | None) -> None:
-    from eiesim.tracing.picture import picture
+    from matplotlib import rc_context
+
+    from eiesim.tracing.picture import STYLE, picture
 
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}
-    picture(trace, pes).savefig(file, format=kind, dpi=150, metadata=dates[kind])
+    with rc_context(STYLE):
+        picture(trace, pes).savefig(file, format=kind, dpi=150, metadata=dates[kind])
 
 
 def _save_arrays(trace: Trace, file: IO[bytes], pes: Sequence[int] | None) -> None:

@@ -86,8 +86,8 @@ class _Watch:
         self.writer.change(self.clock, now + self.period // 2, 0)
 
     def _register(self, cycle: int, machine: clock.Machine) -> None:
-        self.clock: Any = self.writer.register_var("", "clock", "wire", 1, init=1)
-        self.cycle: Any = self.writer.register_var("", "cycle", "integer", 32, init=cycle)
+        self.clock: Any = self.writer.register_var("clock", "clock", "wire", 1, init=1)
+        self.cycle: Any = self.writer.register_var("clock", "cycle", "integer", 32, init=cycle)
         for scopes, name, kind, read in signals(machine, self.pes):
             values = read()
             var_type, size = _vcd_type(values.dtype, name, kind)

@@ -15,9 +15,8 @@ from tests.compare import case
 from tests.test_alexnet_fc8 import DUMP, fc8  # noqa: F401 - a fixture
 from tests.test_engines import CORNERS
 
+from .cases import BUSY
 from .watch import trace_differences
-
-BUSY = random_case(3, 0)
 
 
 def of(one, item=0, **keywords):

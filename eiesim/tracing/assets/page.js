@@ -106,6 +106,7 @@
     drawLane(view);
     drawBars(view);
     drawPath();
+    if (picked) show(describe(picked.row, picked.cycle));
     const cell = cellsWide === 1 && cellsHigh === 1 ? "a cell is one cycle of one PE"
       : `a cell is ${cellsWide} cycle${cellsWide > 1 ? "s" : ""}${cellsHigh > 1 ? ` of ${cellsHigh} PEs` : ""}, colours mixed by share`;
     document.getElementById("scale").textContent = `(${cell})`;
@@ -192,6 +193,17 @@
       : `the LNZD would broadcast column ${column}, but the queue of PE ${what} is full`;
   }
 
+  function pathAt(cycle) {
+    const { kind, pe, column, first } = data.path;
+    let low = 0, high = first.length;
+    while (low + 1 < high) {
+      const middle = (low + high) >> 1;
+      if (first[middle] <= cycle) low = middle; else high = middle;
+    }
+    if (kind[low] === 0) return "the scan";
+    return kind[low] === 1 ? `PE ${pe[low]} walks column ${column[low]}` : `the pipeline of PE ${pe[low]}`;
+  }
+
   function waitedFor(row, cycle) {
     const at = row * cycles + cycle - firstCycle, next = begun[at];
     if (state[at] !== 0) {
@@ -212,16 +224,15 @@
       const low = row * cycles, high = low + cycles;
       while (left > low && begun[left - 1] === begun[at] && state[left - 1] !== 0) left--;
       while (right + 1 < high && begun[right + 1] === begun[at] && state[right + 1] !== 0) right++;
-      const started = left > low || data.broadcast.cycle[k] + 2 > firstCycle;
-      let entries = state[at] === 3 ? 0 : right - left + 1;
-      if (left === low) entries = data.entriesAtStart[row];
-      const cut = right + 1 === high && left > low && end <= data.totalCycles ? " or more (the window ends)" : "";
+      // A column at the window's edge may go on outside it.
+      const entries = state[at] === 3 ? 0 : left === low ? data.entriesAtStart[row]
+        : right + 1 === high ? data.entriesAtEnd[row] : right - left + 1;
       lines.push(`column ${data.broadcast.column[k]}, activation ${data.broadcast.activation[k]}, ` +
-        (entries ? `${entries}${cut} entr${entries === 1 ? "y" : "ies"} here` : "no entry here") +
+        (entries ? `${entries} entr${entries === 1 ? "y" : "ies"} here` : "no entry here") +
         `, broadcast in cycle ${number(data.broadcast.cycle[k])}`);
     }
     lines.push(`queue: ${held[at]} of ${number(data.depth)} places taken`);
-    lines.push(waitedFor(row, cycle), lnzdAt(cycle));
+    lines.push(waitedFor(row, cycle), lnzdAt(cycle), `critical path here: ${pathAt(cycle)}`);
     if (cellsWide > 1 || cellsHigh > 1) {
       const first = firstCycle + Math.floor((cycle - firstCycle) / cellsWide) * cellsWide;
       const last = Math.min(end, first + cellsWide) - 1, share = new Array(states).fill(0);
@@ -294,7 +305,7 @@
     const keys = by === "number" ? pes.map((pe) => -pe)
       : by === "stall" ? visible.stall : visible.counts.map((counts) => counts[Number(by)]);
     order = pes.map((_, row) => row).sort((a, b) => keys[b] - keys[a] || pes[a] - pes[b]);
-    for (const name of ["state", "queue"]) {
+    for (const name of ["state", "queue", "bars"]) {
       const axis = model[name].left[0];
       const step = Math.max(1, Math.ceil(rows / 16)), ticks = [];
       for (let place = 0; place < rows; place += step) ticks.push(place);
@@ -330,8 +341,8 @@
         });
       }
     }
-    model.bar[0].glyph.fill_color = { value: theme.starved };
-    model.bar[0].glyph.line_color = { value: theme.starved };
+    model.bars.renderers[3].glyph.fill_color = { value: theme.starved };
+    model.bars.renderers[3].glyph.line_color = { value: theme.starved };
     key("states-key", data.states.map((name, k) => [k ? data.colours[k] : theme.starved, name]));
     const caused = new Map();
     for (let k = 0; k < sent; k++) {
@@ -391,7 +402,6 @@
     model = {};
     for (const name of ["state", "bars", "lnzd", "queue", "cycles", "places", "bar-range", "path", "picked", "bars-data",
       "state-image", "lnzd-image", "queue-image"]) model[name] = page.get_model_by_name(name);
-    model.bar = model.bars.renderers.filter((one) => one.name && one.name.startsWith("s") || one.name === "bar");
     await unpack();
     order = pes.map((_, row) => row);
     document.getElementById("go").setAttribute("min", firstCycle);

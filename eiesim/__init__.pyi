@@ -25,6 +25,6 @@ from .simulation import simulate as simulate
 from .sweeps.run import sweep as sweep
 from .tracing.path import CriticalPath as CriticalPath
 from .tracing.path import critical_path as critical_path
-from .tracing.recording import Trace as Trace
-from .tracing.recording import trace as trace
+from .tracing.trace import Trace as Trace
+from .tracing.trace import trace as trace
 from .workloads import workload as workload

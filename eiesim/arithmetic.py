@@ -144,9 +144,14 @@ def accumulate(
     one: Any,
     codebook: npt.NDArray[Any],
     rounding: Rounding | None,
+    sums: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
-    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's."""
-    sums = np.zeros(layer.rows, codebook.dtype)
+    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's.
+
+    sums: accumulators to go on from, which are written to and given back; None is all 0.
+    """
+    if sums is None:
+        sums = np.zeros(layer.rows, codebook.dtype)
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
     _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, sums)

@@ -88,32 +88,43 @@ COUNTERS = tuple(part.name for part in fields(Counters))
 class Metrics:
     """What one or more runs of a layer add up to, and what follows from it. cycles, counters: sums over `runs` runs.
 
+    cycles: with those in which the array waits for streamed weights. loaded_bytes: of streamed weights.
     A ratio with nothing below the line is 0.
     """
 
     runs: int
-    cycles: int
+    cycles: float
     scan_last: int
     counters: Counters
     dense_macs: int
     config: MachineConfig
+    loaded_bytes: float = 0
 
     def _us(self, cycles: float) -> float:
         return cycles / self.config.clock_mhz / self.runs
 
     @classmethod
-    def of(cls, runs: Sequence[Run], dense_macs: int, config: MachineConfig) -> "Metrics":
-        """One or more runs of a layer of `dense_macs` weights added up."""
+    def of(
+        cls,
+        runs: Sequence[Run],
+        dense_macs: int,
+        config: MachineConfig,
+        waiting_cycles: float = 0,
+        loaded_bytes: float = 0,
+    ) -> "Metrics":
+        """One or more runs of a layer of `dense_macs` weights added up; waiting_cycles: for streamed weights."""
         every = [Counters.of(run) for run in runs]
         sums = {name: sum(getattr(counters, name) for counters in every) for name in COUNTERS}
         sums["max_occupancy"] = max(counters.max_occupancy for counters in every)
         return cls(
             runs=len(runs),
-            cycles=sum(int(run.cycles) for run in runs),  # without the JIT, kernels give numpy's whole numbers
+            cycles=sum(int(run.cycles) for run in runs)
+            + waiting_cycles,  # without the JIT, kernels give numpy's whole numbers
             scan_last=sum(int(run.scan_last) for run in runs),
             counters=Counters(**sums),
             dense_macs=dense_macs,
             config=config,
+            loaded_bytes=loaded_bytes,
         )
 
     @property

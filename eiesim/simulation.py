@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim import capacity
+from eiesim import capacity, streaming
 from eiesim.arithmetic import Each, prepare
 from eiesim.config import MachineConfig
 from eiesim.counters import Run
@@ -19,7 +19,7 @@ from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.result import LayerResult, Result
@@ -75,15 +75,35 @@ def simulate(
             _check_activations(values, layer.layer if isinstance(layer, InterleavedLayer) else layer)
             wanted = outputs or k + 1 < len(layers)
             result = _simulate_layer(layer, values, batched, config, engine, run, wanted, each, progress)
-            results.append(replace(result, energy_model=spends, no_energy=no_energy))
+            fed = "chained" if k > 0 else "given"
+            results.append(replace(result, energy_model=spends, no_energy=no_energy, inputs=fed))
             if wanted:
                 values = np.atleast_2d(results[-1].outputs)  # type: ignore[arg-type]
     return Result(tuple(results), config, engine)
 
 
+def simulate_each(
+    feeds: Sequence[tuple[Layer | Sequence[Layer], npt.ArrayLike, str, float]],
+    config: MachineConfig | None = None,
+    engine: str = DEFAULT_ENGINE,
+    outputs: bool = True,
+    **options: Any,
+) -> Result:
+    """Run several layers, or layers in a row, each with an input of its own; the totals are sums.
+
+    feeds: what `simulate` takes, and for each what its input is ("given", "chained" or "recorded") and how many input
+    vectors the layer has in one input of the whole network. options: those of `simulate`.
+    """
+    parts: list[LayerResult] = []
+    for model, activations, fed, vectors in feeds:
+        first, *others = simulate(model, activations, config, engine, outputs, **options).layers
+        parts += [replace(first, inputs=fed, vectors=vectors), *(replace(one, vectors=vectors) for one in others)]
+    return Result(tuple(parts), config or MachineConfig(), engine)
+
+
 def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:
     if name not in ENGINES:
-        raise EieError(f"no engine is called '{name}'; there are: {', '.join(ENGINES)}")
+        raise unknown("no engine", name, ENGINES)
     run: Callable[[Job, npt.NDArray[Any]], Run] = import_module(f"eiesim.engines.{name}").run
     return run
 
@@ -148,15 +168,20 @@ def _simulate_layer(
             f"weight_bits = {config.weight_bits} reach {2**config.weight_bits}"
         )
     operands = prepare(layer, values, config, outputs, each)
-    job = Job.of(interleaved, operands, config, outputs)
+    if config.weights == "resident":
+        job = Job.of(interleaved, operands, config, outputs)
 
-    def one(rows: npt.NDArray[Any]) -> Run:
-        result = run(job, rows)
-        if progress is not None:
-            progress(1)
-        return result
+        def one(rows: npt.NDArray[Any]) -> Run:
+            result = run(job, rows)
+            if progress is not None:
+                progress(1)
+            return result
 
-    runs = tuple(each(one, job.in_rows(operands)))
+        runs = tuple(each(one, job.in_rows(operands)))
+        memory = streaming.resident(interleaved, config, sum(int(done.cycles) for done in runs))
+        exceeded = capacity.exceeded(interleaved, config)
+    else:
+        runs, memory, exceeded = streaming.run_tiles(run, interleaved, operands, config, outputs, each, progress)
     real = None
     if outputs:
         real = operands.to_real(np.stack([run.sums for run in runs]))
@@ -174,5 +199,6 @@ def _simulate_layer(
         batched=batched,
         outputs=real,
         fraction_bits=operands.fraction_bits,
-        exceeded=capacity.exceeded(interleaved, config),
+        exceeded=exceeded,
+        memory=memory,
     )

@@ -18,6 +18,7 @@ STAIRS = (
     ("dense", "encoding", "workloads"),
     ("arithmetic", "capacity"),
     ("job", "counters"),
+    ("streaming",),
     ("machine",),
     ("engines", "energy"),
     ("result",),

@@ -81,7 +81,7 @@ class Assignment:
     @property
     def cycles(self) -> int:
         """Cycles, over a batch summed."""
-        return self.result.metrics.cycles
+        return int(self.result.metrics.cycles)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: cycles and times are sums over the batch, PE-cycles by cause add up to pes x cycles."""
@@ -127,6 +127,8 @@ def balance(
     un-permuted, are the original's bit for bit, which is checked here.
     """
     config = config or MachineConfig()
+    if config.weights != "resident":
+        raise EieError(f"weights = '{config.weights}': balance tells where the cycles of resident weights go")
     inputs = len(np.atleast_2d(activations))
     kinds = {
         "as stored": None,

@@ -9,32 +9,35 @@ from eiesim.cli.app import (
     ActivationDensity,
     ConfigFile,
     Density,
+    Input,
+    Json,
     Layers,
     Pes,
+    Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
     Variation,
     app,
     check_targets,
-    console,
     machine,
     synthesis,
     write_text,
 )
-from eiesim.errors import EieError, NoInputError, did_you_mean
+from eiesim.cli.screen import Screen
+from eiesim.errors import EieError, unknown
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from eiesim.config import MachineConfig
-    from eiesim.inputs import Synthesis
+    from eiesim.inputs import Model
     from eiesim.tracing.subject import Subject
 
-Input = Annotated[
-    Path | None, typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols).")
-]
 LayerName = Annotated[
     str | None,
-    typer.Option("--layer", metavar="NAME", help="Which of several layers to look into; the first by default."),
+    typer.Option("--layer", metavar="NAME", help="Which of several layers to look into. (default: the first)"),
 ]
 Item = Annotated[
     int | None, typer.Option(help="Which input of a batch to follow, from 0. (default: 0)", show_default=False)
@@ -49,6 +52,7 @@ SpmatWidth = Annotated[
 def trace(
     layers: Layers,
     input: Input = None,
+    recorded: Recorded = False,
     layer: LayerName = None,
     item: Item = None,
     cycles: Annotated[
@@ -81,6 +85,7 @@ def trace(
     spmat_width: SpmatWidth = None,
     config: ConfigFile = None,
     settings: Settings = None,
+    quiet: Quiet = False,
     rows: Rows = None,
     seed: Seed = 0,
     density: Density = None,
@@ -95,6 +100,7 @@ def trace(
     eiesim trace table3:Alex-8 --cycles 3000:3200 -o alex8.vcd   every register and wire, for a waveform viewer
     eiesim trace net/ -i x.npy --layer fc2 --item 3              one layer, one input of a batch
     """  # fmt: skip
+    from eiesim.inputs import open_model
     from eiesim.sweeps.values import parse_whole
     from eiesim.tracing.recording import record
     from eiesim.tracing.saving import check_suffix, save
@@ -107,31 +113,31 @@ def trace(
     window = _window(cycles)
     shown = None if show_pes is None else parse_whole(show_pes)
     configured = machine(config, settings, {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width})
-    made = synthesis(seed, density, activation_density, variation)
-    recorded = record(_subject(layers, input, layer, item, configured, rows, made), window)
-    chosen(recorded, shown)
+    model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
+    traced = record(_subject(model, input, recorded, layer, item, configured), window)
+    chosen(traced, shown)
     if output is not None:
-        save(recorded, output, shown)
-        return
-    terminal = console(stderr=False)
-    terminal.print(picture(recorded, terminal.width, shown, (terminal.encoding or "").startswith("utf")))
+        save(traced, output, shown)
+    elif not quiet:
+        terminal = _terminal()
+        terminal.print(picture(traced, terminal.width, shown, terminal.encoding.startswith("utf")))
 
 
 @app.command(name="critical-path")
 def critical_path(
     layers: Layers,
     input: Input = None,
+    recorded: Recorded = False,
     layer: LayerName = None,
     item: Item = None,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="Write the path as JSON; - is standard output.")
-    ] = None,
+    json: Json = None,
     top: Annotated[int, typer.Option(min=1, help="How many PEs and segments to list.")] = 10,
     pes: Pes = None,
     queue_depth: QueueDepth = None,
     spmat_width: SpmatWidth = None,
     config: ConfigFile = None,
     settings: Settings = None,
+    quiet: Quiet = False,
     rows: Rows = None,
     seed: Seed = 0,
     density: Density = None,
@@ -144,20 +150,30 @@ def critical_path(
     eiesim critical-path table3:Alex-8
     eiesim critical-path net/ -i x.npy --layer fc2 --json path.json
     """
+    from eiesim.inputs import open_model
     from eiesim.tracing.terminal import path_tables
     from eiesim.tracing.verdict import verdict
 
     check_targets(json)
     configured = machine(config, settings, {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width})
-    made = synthesis(seed, density, activation_density, variation)
-    judged = verdict(_subject(layers, input, layer, item, configured, rows, made))
+    model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
+    judged = verdict(_subject(model, input, recorded, layer, item, configured))
+    screen = Screen(quiet, json)
     if json is not None:
         write_text(judged.path.to_json(), json)
-    if json == "-":
-        return
-    terminal = console(stderr=False)
-    for part in path_tables(judged.path, judged, top):
-        terminal.print(part)
+    screen.show(*path_tables(judged, top))
+    screen.say(judged.sentence)
+
+
+def _terminal() -> "Console":
+    """Where the picture goes: as wide as the terminal; 100 characters where there is none."""
+    import os
+    import sys
+
+    from rich.console import Console
+
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if known else 100, highlight=False)
 
 
 def _window(cycles: str | None) -> tuple[int, int] | None:
@@ -170,35 +186,30 @@ def _window(cycles: str | None) -> tuple[int, int] | None:
 
 
 def _subject(
-    names: list[str],
+    model: "Model",
     input: Path | None,
+    recorded: bool,
     layer: str | None,
     item: int | None,
     config: "MachineConfig",
-    rows: int | None,
-    made: "Synthesis",
 ) -> "Subject":
     """The layer and the input that the command line names; the layers before it are run to get its input."""
-    import numpy as np
-
     from eiesim.files import npz
-    from eiesim.inputs import open_model
     from eiesim.simulation import simulate
     from eiesim.tracing.subject import Subject
 
-    model = open_model(names, rows, made)
-    activations = model.activations if input is None else npz.load_inputs(input)
-    if activations is None:
-        raise NoInputError(names[0])
-    model.check(activations, names[0] if input is None else str(input), config.weight_bits)
-    known = [one.name for one in model.layers]
-    if layer is not None and layer not in known:
-        raise EieError(f"--layer {layer}: there is none; there are {', '.join(known)}{did_you_mean(layer, known)}")
-    place = 0 if layer is None else known.index(layer)
+    feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
+    model.check_codebooks(config.weight_bits)
+    known = [(feed, place) for feed in feeds for place in range(len(feed.layers))]
+    names = [feed.layers[place].name for feed, place in known]
+    if layer is not None and layer not in names:
+        raise unknown("no layer", layer, names)
+    feed, place = known[0 if layer is None else names.index(layer)]
+    activations = feed.activations
     if place > 0:
-        outputs = simulate(model.layers[:place], activations, config).outputs
+        outputs = simulate(feed.layers[:place], activations, config).outputs
         assert outputs is not None
-        activations = np.asarray(outputs, np.float32)
+        activations = outputs
     if item is None and activations.ndim == 2:
         item = 0
-    return Subject.of(model.layers[place], activations, config, item)
+    return Subject.of(feed.layers[place], activations, config, item)

@@ -14,9 +14,9 @@ from eiesim.capacity import REGISTER_FILE_ACTIVATIONS
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics
 from eiesim.energy.events import EnergyTable, array_energies, default_table
-from eiesim.energy.record import Energy, EnergyModel
+from eiesim.energy.record import Energy, EnergyModel, with_dram
 from eiesim.energy.structure import ARRAYS, POINTER_BANKS, VALUE_BITS, lnzd_nodes, queue_word_bits, register_bits
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.paper import source
 from eiesim.paper.source import COMPONENTS, LNZD, MODULES
 
@@ -34,7 +34,7 @@ def energy_model(name: str, config: MachineConfig, table: EnergyTable | None = N
     Raises EieError for an unknown name, a table that the model does not use, or an SRAM outside CACTI's table.
     """
     if name not in MODELS:
-        raise EieError(f"no energy model is called '{name}'; there are: {', '.join(MODELS)}")
+        raise unknown("no energy model", name, MODELS)
     if table is not None and name != "activity":
         raise EieError(f"an energy table goes with the model 'activity', not with '{name}'")
     if name == "published":
@@ -59,7 +59,7 @@ class Published:
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
         """See EnergyModel."""
-        return self.of_cycles(metrics.cycles / metrics.runs, metrics.time_us)
+        return with_dram(self.of_cycles(metrics.cycles / metrics.runs, metrics.time_us), metrics)
 
     def of_cycles(self, cycles: float, time_us: float) -> Energy:
         """The energy of a run of so many cycles, which take time_us; nothing else of the run matters."""
@@ -114,7 +114,7 @@ class Activity:
             microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
             modules[module] += microjoules
             components[component] += microjoules
-        return Energy(self.name, metrics.time_us, modules, components, leakage)
+        return with_dram(Energy(self.name, metrics.time_us, modules, components, leakage), metrics)
 
     def _leakage_mw(self) -> dict[str, float]:
         """Leakage of one PE by module."""

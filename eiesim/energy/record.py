@@ -1,7 +1,7 @@
 """Energy: what a run has spent, by module and by component."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from eiesim.counters import Metrics
@@ -14,6 +14,7 @@ class Energy:
     model: the energy model's name. time_us: the run's time.
     by_module_uj: act_queue, ptr_read, spmat_read, arithm_unit, act_rw (EIE Table II), lnzd; they add up to the total.
     by_component_uj: memory, clock_network, register, combinational (EIE Table II), lnzd; they add up to the total.
+    Both have dram, too, where weights are streamed.
     leakage_by_module_uj: the part of `by_module_uj` that is leakage; None where the model's source does not say.
     """
 
@@ -65,6 +66,43 @@ class EnergyModel(Protocol):
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
         """The energy of a run of a layer of `rows` x `cols`; of the mean run, where metrics add up several."""
+
+
+DRAM = "dram"
+"""The module and component of streamed weights' way from DRAM into the array."""
+
+
+def with_dram(energy: Energy, metrics: Metrics) -> Energy:
+    """An array's energy with what its streamed weights cost; as it is where they are resident.
+
+    That is loaded bits x `dram_pj_per_bit`, of the mean run. Writing them into the SRAM, about a hundredth of it, is
+    left out, as the one-time load of resident weights is.
+    """
+    config = metrics.config
+    if config.weights == "resident":
+        return energy
+    spent = {DRAM: metrics.loaded_bytes * 8 * config.dram_pj_per_bit * 1e-6 / metrics.runs}
+    leakage = energy.leakage_by_module_uj
+    return replace(
+        energy,
+        by_module_uj={**energy.by_module_uj, **spent},
+        by_component_uj={**energy.by_component_uj, **spent},
+        leakage_by_module_uj=None if leakage is None else {**leakage, DRAM: 0.0},
+    )
+
+
+def scaled(energy: Energy, factor: float) -> Energy:
+    """The energy, and time, of so many runs."""
+    if factor == 1:
+        return energy
+    leakage = energy.leakage_by_module_uj
+    return replace(
+        energy,
+        time_us=energy.time_us * factor,
+        by_module_uj={name: value * factor for name, value in energy.by_module_uj.items()},
+        by_component_uj={name: value * factor for name, value in energy.by_component_uj.items()},
+        leakage_by_module_uj=None if leakage is None else {name: value * factor for name, value in leakage.items()},
+    )
 
 
 def add_up(energies: Sequence[Energy]) -> Energy:

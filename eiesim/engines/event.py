@@ -148,7 +148,7 @@ class _Pe:
         self.code, self.z = layer.code[mine].tolist(), layer.z[mine].tolist()
         self.pointers = layer.pointers[:, p].tolist()
         self.codebook = _plain(self.job.codebook)
-        self.accumulators = _plain(np.zeros(len(range(p, layer.layer.rows, layer.pes)), self.job.codebook.dtype))
+        self.accumulators = _plain(self.job.accumulators()[p :: layer.pes])
         depth = self.job.queue_depth
         self.queue = simpy.Store(self.env)
         self.places = simpy.Container(self.env, capacity=depth, init=depth)

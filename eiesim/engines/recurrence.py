@@ -51,7 +51,8 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     sums = None
     if job.outputs:
         one = rows.reshape(-1)[layer.columns - 1]
-        sums = accumulate(layer.layer, rows.reshape(-1)[: layer.layer.cols], one, job.codebook, job.rounding)
+        inputs = rows.reshape(-1)[: layer.layer.cols]
+        sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators())
     cycles, scan_last, bubbles = int(cycles), int(scan_last), int(bubbles)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 

@@ -18,7 +18,7 @@ import numpy as np
 from eiesim._version import __version__
 from eiesim.errors import EieError
 from eiesim.tracing.path import path_of
-from eiesim.tracing.recording import EMPTY, PADDING, REAL, STARVED, STATES, Trace
+from eiesim.tracing.recording import EMPTY, PADDING, REAL, STARVED, STATES, Recording
 from eiesim.tracing.shares import BLOCKERS, COLOURS, OTHER_BLOCKER, chosen, worst_blockers
 
 _MARK = re.compile(r"\{\{ ([a-z. ]+) \}\}")
@@ -30,7 +30,7 @@ FIRST_OF_COLUMN = 4
 """Added to a cell's state where PointerRead begins with a column."""
 
 
-def page(trace: Trace, pes: Sequence[int] | None = None) -> str:
+def page(trace: Recording, pes: Sequence[int] | None = None) -> str:
     """The page as HTML text. pes: the PEs shown; None is all. Raises EieError where Bokeh is not installed."""
     try:
         from bokeh.embed import components
@@ -54,7 +54,7 @@ def page(trace: Trace, pes: Sequence[int] | None = None) -> str:
     return _MARK.sub(lambda found: parts[found[1]], text)
 
 
-def in_frame(trace: Trace) -> str:
+def in_frame(trace: Recording) -> str:
     """The page in a frame, as a notebook shows it; the static picture where Bokeh is not installed."""
     try:
         return f'<iframe srcdoc="{escape(page(trace))}" style="width:100%;height:1000px;border:0"></iframe>'
@@ -68,7 +68,7 @@ def in_frame(trace: Trace) -> str:
         return f'<img src="data:image/png;base64,{b64encode(image.getvalue()).decode()}" alt="trace">'
 
 
-def _heading(trace: Trace, numbers: Sequence[int]) -> str:
+def _heading(trace: Recording, numbers: Sequence[int]) -> str:
     shown = f"{trace.pes:,} PEs" if len(numbers) == trace.pes else f"{len(numbers):,} of {trace.pes:,} PEs"
     config = trace.subject.config
     return (
@@ -82,7 +82,7 @@ def _as_script(data: dict[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def packed_cells(trace: Trace, numbers: Sequence[int]) -> bytes:
+def packed_cells(trace: Recording, numbers: Sequence[int]) -> bytes:
     """Half a byte a cell, PE after PE, the earlier cycle in the low half: the state, and 4 where a column begins."""
     rows = np.asarray(numbers)
     column = trace.column[rows]
@@ -93,7 +93,7 @@ def packed_cells(trace: Trace, numbers: Sequence[int]) -> bytes:
     return packed
 
 
-def _data(trace: Trace, numbers: Sequence[int]) -> dict[str, Any]:
+def _data(trace: Recording, numbers: Sequence[int]) -> dict[str, Any]:
     """Everything that the page knows; what it can work out from this it works out itself."""
     subject, worst = trace.subject, worst_blockers(trace)
     path = path_of(subject)
@@ -132,14 +132,14 @@ def _data(trace: Trace, numbers: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _entries_at(trace: Trace, numbers: Sequence[int], cell: int) -> list[int]:
+def _entries_at(trace: Recording, numbers: Sequence[int], cell: int) -> list[int]:
     """Entries of the column in PointerRead at an end of the window, by PE; it may go on outside."""
     pointers, columns = trace.subject.layer.pointers, trace.column[np.asarray(numbers), cell]
     entries = pointers[columns + 1, numbers] - pointers[columns, numbers]
     return [int(n) for n in np.where(columns >= 0, entries, 0)]
 
 
-def _plots(trace: Trace, numbers: Sequence[int]) -> list[Any]:
+def _plots(trace: Recording, numbers: Sequence[int]) -> list[Any]:
     """The four plots, empty; the page's script fills them."""
     from bokeh.models import ColumnDataSource, CustomJS, Range1d
     from bokeh.plotting import figure

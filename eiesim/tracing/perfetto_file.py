@@ -6,7 +6,7 @@ from typing import IO, Any
 import numpy as np
 
 from eiesim.errors import EieError
-from eiesim.tracing.recording import Trace
+from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import broadcast_lane, chosen
 
 NS_A_CYCLE = 1000
@@ -16,7 +16,7 @@ PE_TRACK, QUEUE_TRACK = 10_000, 20_000
 """Track numbers of PE 0 and of its queue; the other PEs follow."""
 
 
-def write_pftrace(trace: Trace, file: IO[bytes], pes: Sequence[int] | None = None) -> None:
+def write_pftrace(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = None) -> None:
     """A track a PE (slices: the columns it walks), a counter a queue, and the LNZD's track."""
     try:
         from perfetto.trace_builder.proto_builder import TraceProtoBuilder
@@ -88,7 +88,7 @@ def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return starts, np.append(starts[1:], len(values))
 
 
-def _columns(trace: Trace, writer: _Writer, p: int) -> None:
+def _columns(trace: Recording, writer: _Writer, p: int) -> None:
     row, pointers = trace.column[p], trace.subject.layer.pointers
     starts, ends = _runs(row)
     columns = row[starts]
@@ -102,13 +102,13 @@ def _columns(trace: Trace, writer: _Writer, p: int) -> None:
         writer.slice(PE_TRACK + p, f"column {j}", first, trace.first_cycle + end, entries=n, activation=value)
 
 
-def _queue(trace: Trace, writer: _Writer, p: int) -> None:
+def _queue(trace: Recording, writer: _Writer, p: int) -> None:
     starts, _ = _runs(trace.occupancy[p])
     for start, held in zip(starts.tolist(), trace.occupancy[p][starts].tolist(), strict=True):
         writer.value(QUEUE_TRACK + p, trace.first_cycle + start, held)
 
 
-def _lnzd(trace: Trace, writer: _Writer) -> None:
+def _lnzd(trace: Recording, writer: _Writer) -> None:
     """Slices: a broadcast a cycle, stalls and bubbles as long as they last."""
     lane = broadcast_lane(trace)
     columns = dict(zip(trace.broadcast_cycle.tolist(), trace.broadcast_column.tolist(), strict=True))

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from eiesim.tracing.path import KINDS, SCAN, CriticalPath, path_of
-from eiesim.tracing.recording import STATES, Trace
+from eiesim.tracing.recording import STATES, Recording
 from eiesim.tracing.shares import (
     BLOCKERS,
     BROADCAST,
@@ -24,6 +24,7 @@ from eiesim.tracing.shares import (
     state_shares,
     worst_blockers,
 )  # fmt: skip
+from eiesim.view.text import without_mathtext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ QUIET = "#F4F4F4"
 """The LNZD's cycles after its last broadcast, and bubbles."""
 
 
-def picture(trace: Trace, pes: Sequence[int] | None = None) -> Figure:
+def picture(trace: Recording, pes: Sequence[int] | None = None) -> Figure:
     """A matplotlib figure. pes: the PEs shown; None is all."""
     numbers = chosen(trace, pes)
     height = min(7.0, max(1.4, 0.06 * len(numbers) + 1.0))
@@ -42,8 +43,8 @@ def picture(trace: Trace, pes: Sequence[int] | None = None) -> Figure:
         figure = Figure(figsize=(11, 2 * height + 1.9), layout="constrained")
         axes = figure.subplots(3, 1, sharex=True, height_ratios=[height, 0.35, height])
         figure.suptitle(
-            f"{trace.subject.name} on {trace.pes} PEs: cycles {trace.first_cycle:,} to {trace.end - 1:,} "
-            f"of {trace.total_cycles:,} (simulated)",
+            f"{without_mathtext(trace.subject.name)} on {trace.pes} PEs: "
+            f"cycles {trace.first_cycle:,} to {trace.end - 1:,} of {trace.total_cycles:,} (simulated)",
             x=0.01, ha="left", fontsize=11, fontweight="bold",
         )  # fmt: skip
         span = (trace.first_cycle - 0.5, trace.end - 0.5)
@@ -72,7 +73,7 @@ def _pe_axis(axes: "Axes", numbers: Sequence[int]) -> None:
     axes.set_ylim(len(numbers) - 0.5, -0.5)
 
 
-def _states(figure: Figure, axes: "Axes", trace: Trace, numbers: Sequence[int]) -> None:
+def _states(figure: Figure, axes: "Axes", trace: Recording, numbers: Sequence[int]) -> None:
     shares, _, across = state_shares(trace, numbers, len(numbers), PIXELS)
     _image(axes, blend(shares, list(COLOURS.values())), across, trace.first_cycle, len(numbers))
     _pe_axis(axes, numbers)
@@ -100,7 +101,7 @@ def _path(axes: "Axes", path: CriticalPath, numbers: Sequence[int]) -> None:
     axes.add_collection(LineCollection(lines, colors="black", linewidths=1.0), autolim=False)
 
 
-def _lnzd(axes: "Axes", trace: Trace) -> None:
+def _lnzd(axes: "Axes", trace: Recording) -> None:
     lane, worst = broadcast_lane(trace), worst_blockers(trace)
     known = np.isin(lane, worst)
     masks = [lane == -2, lane == -1, *(lane == p for p in worst), (lane >= 0) & ~known]
@@ -122,7 +123,7 @@ def _lnzd(axes: "Axes", trace: Trace) -> None:
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=7, frameon=False, borderpad=0)
 
 
-def _occupancy(figure: Figure, axes: "Axes", trace: Trace, numbers: Sequence[int]) -> None:
+def _occupancy(figure: Figure, axes: "Axes", trace: Recording, numbers: Sequence[int]) -> None:
     held, across = means(trace.occupancy[np.asarray(numbers)], PIXELS)
     most = max(1, int(trace.occupancy.max()))
     drawn = _image(axes, held, across, trace.first_cycle, len(numbers), cmap="cividis", vmin=0, vmax=most)

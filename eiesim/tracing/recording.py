@@ -1,32 +1,25 @@
-"""Trace: what every PE does in every cycle of a window, recorded from the recurrences, without stepping the machine."""
+"""Recording: what every PE does in every cycle of a window, from the recurrences, without stepping the machine."""
 
 from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.config import MachineConfig
-from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, charge, timeline
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 STARVED, REAL, PADDING, EMPTY = range(4)
 STATES = ("starved", "real entry", "padding entry", "empty column")
-"""What PointerRead does in a cycle, by the numbers in `Trace.state`."""
+"""What PointerRead does in a cycle, by the numbers in `Recording.state`."""
 
 LARGEST_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Recording:
     """A window of cycles of one input on its way through one layer (docs/trace.md). Arrays are read-only.
 
     first_cycle, cycles, pes: the window's first cycle (the run's first is 1), its length, and the machine's PEs.
@@ -69,49 +62,9 @@ class Trace:
         """Every field by name, as the .npz file holds them."""
         return {part.name: np.asarray(getattr(self, part.name)) for part in fields(self) if part.name != "subject"}
 
-    def save(self, path: str | Path) -> None:
-        """Write the trace; the suffix says what: .html, .png, .svg, .pdf, .vcd, .pftrace or .npz (docs/trace.md).
 
-        Raises EieError for another suffix, a library that is not installed, and a file that cannot be written.
-        """
-        from eiesim.tracing.saving import save
-
-        save(self, path)
-
-    def plot(self) -> "Figure":
-        """A matplotlib figure: PE states, queue occupancy, broadcasts with their stalls, and the critical path."""
-        from eiesim.tracing.picture import picture
-
-        return picture(self)
-
-    def _repr_html_(self) -> str:
-        from eiesim.tracing.page import in_frame
-
-        return in_frame(self)
-
-
-def trace(
-    layer: CompressedLayer | InterleavedLayer,
-    activations: npt.ArrayLike,
-    config: MachineConfig | None = None,
-    *,
-    item: int | None = None,
-    cycles: tuple[int, int] | None = None,
-) -> Trace:
-    """What every PE does in every cycle of one input through one layer.
-
-    layer: compressed, or already interleaved for `config`. activations: float[cols], or [batch, cols] with `item`, the
-    number of the input to follow (from 0). config: the machine; None is the published design.
-    cycles: (a, b) keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
-
-    It equals the registers of the clocked machine in every cycle. Raises EieError as `simulate` does, for a window
-    that holds no cycle of the run, and for one that would take more than 1 GB.
-    """
-    return record(Subject.of(layer, activations, config, item), cycles)
-
-
-def record(subject: Subject, window: tuple[int, int] | None = None, events: Timeline | None = None) -> Trace:
-    """The trace of a subject; `events` are its timeline's where they are known."""
+def record(subject: Subject, window: tuple[int, int] | None = None, events: Timeline | None = None) -> Recording:
+    """The recording of a subject; `events` are its timeline's where they are known."""
     events = timeline(subject) if events is None else events
     start, end = _window(window, events.cycles)
     layer, broadcasts = subject.layer, len(events.columns)
@@ -142,7 +95,7 @@ def record(subject: Subject, window: tuple[int, int] | None = None, events: Time
     }
     for array in parts.values():
         array.flags.writeable = False
-    return Trace(
+    return Recording(
         first_cycle=start,
         cycles=end - start,
         pes=layer.pes,
@@ -169,7 +122,7 @@ def _fill(
     columns: Any, broadcast: Any, first: Any, pointers: Any, base: Any, code: Any, has_padding: bool,
     start: int, end: int, state: Any, occupancy: Any, column: Any,
 ) -> None:  # fmt: skip
-    """Write the window's cells, one PE after the other, cell by cell: runs are short. See `Trace` and `Timeline`."""
+    """Write the window's cells, one PE after the other, cell by cell: runs are short. See `Recording` and `Timeline`."""
     sent, width = len(columns), end - start
     arrived = np.zeros(width, np.int32)
     k = 0  # columns broadcast before the cycle

@@ -9,7 +9,7 @@ import numpy as np
 
 from eiesim._io.atomic import writing
 from eiesim.errors import EieError
-from eiesim.tracing.recording import Trace
+from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -24,8 +24,8 @@ def check_suffix(path: str | Path) -> str:
     return suffix
 
 
-def save(trace: Trace, path: str | Path, pes: Sequence[int] | None = None) -> None:
-    """Write the trace, whole or not at all. pes: the PEs shown; None is all. Raises EieError as `Trace.save` does."""
+def save(trace: Recording, path: str | Path, pes: Sequence[int] | None = None) -> None:
+    """Write the trace, whole or not at all. pes: the PEs shown; None is all. Raises EieError as `eiesim.Trace.save` does."""
     suffix = check_suffix(path)
     chosen(trace, pes)
     with writing(path) as file:
@@ -47,7 +47,7 @@ def save(trace: Trace, path: str | Path, pes: Sequence[int] | None = None) -> No
             _save_arrays(trace, file, pes)
 
 
-def _save_picture(trace: Trace, file: IO[bytes], kind: str, pes: Sequence[int] | None) -> None:
+def _save_picture(trace: Recording, file: IO[bytes], kind: str, pes: Sequence[int] | None) -> None:
     from matplotlib import rc_context
 
     from eiesim.tracing.picture import STYLE, picture
@@ -57,7 +57,7 @@ def _save_picture(trace: Trace, file: IO[bytes], kind: str, pes: Sequence[int] |
         picture(trace, pes).savefig(file, format=kind, dpi=150, metadata=dates[kind])
 
 
-def _save_arrays(trace: Trace, file: IO[bytes], pes: Sequence[int] | None) -> None:
+def _save_arrays(trace: Recording, file: IO[bytes], pes: Sequence[int] | None) -> None:
     """The fields by name; `shown`, int64[rows], says which PE each row of the arrays by PE is."""
     arrays, numbers = trace.arrays(), np.array(chosen(trace, pes))
     for name in ("state", "occupancy", "column"):

@@ -10,22 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
-from eiesim.tracing.recording import STATES, Trace
+from eiesim.tracing.recording import STATES, Recording
+from eiesim.view.palette import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, YELLOW
 
-COLOURS = {
-    "starved": "#E4E4E4",
-    "real entry": "#0072B2",
-    "padding entry": "#E69F00",
-    "empty column": "#CC79A7",
-}
-"""Of Okabe and Ito's colours for colour-blind eyes; starved is light, since nothing happens then."""
+COLOURS = {"starved": "#E4E4E4", "real entry": BLUE, "padding entry": ORANGE, "empty column": PURPLE}
+"""What PointerRead does; starved is light, since nothing happens then."""
 
-BLOCKERS = ("#D55E00", "#009E73", "#56B4E9", "#F0E442", "#8C510A", "#404040")
+BLOCKERS = (VERMILION, GREEN, SKY, YELLOW, BROWN, "#404040")
 OTHER_BLOCKER, BROADCAST = "#8A8A8A", "#FFFFFF"
 """Stalled broadcasts by the PE that held them, those that caused most first; all other PEs; no stall."""
 
 
-def chosen(trace: Trace, pes: Sequence[int] | None) -> list[int]:
+def chosen(trace: Recording, pes: Sequence[int] | None) -> list[int]:
     """The PEs to show: all, or those named. Raises EieError for none, one twice, or one that is not there."""
     if pes is None:
         return list(range(trace.pes))
@@ -45,7 +41,7 @@ def edges(length: int, blocks: int) -> npt.NDArray[np.int64]:
 
 
 def state_shares(
-    trace: Trace, pes: Sequence[int], rows: int, columns: int
+    trace: Recording, pes: Sequence[int], rows: int, columns: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(shares float64[rows, columns, 4], edges of the rows among `pes`, edges of the columns in the window)."""
     across, down = edges(trace.cycles, columns), edges(len(pes), rows)
@@ -77,14 +73,14 @@ def rgb(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def worst_blockers(trace: Trace) -> list[int]:
+def worst_blockers(trace: Recording) -> list[int]:
     """The PEs that caused most stall cycles, most first; as many as there are colours for, and only such."""
     caused = trace.stall_caused
     order = np.argsort(-caused, kind="stable")[: len(BLOCKERS)]
     return [int(p) for p in order if caused[p] > 0]
 
 
-def broadcast_lane(trace: Trace) -> npt.NDArray[np.int32]:
+def broadcast_lane(trace: Recording) -> npt.NDArray[np.int32]:
     """What the LNZD does in each cycle of the window, int32[cycles]: -1 it broadcasts, -2 a bubble or its end, else
     the number of the PE that holds the broadcast back.
     """

@@ -61,6 +61,8 @@ class Subject:
         Raises EieError as `simulate` does, and for an item that is missing or not in the batch.
         """
         config = config or MachineConfig()
+        if config.weights != "resident":
+            raise EieError(f"weights = '{config.weights}': only a machine whose weights are resident is traced")
         values = np.atleast_2d(as_float32("activations", activations))
         plain = layer.layer if isinstance(layer, InterleavedLayer) else layer
         _check_activations(values, plain)

@@ -9,17 +9,17 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from eiesim.tracing.path import CriticalPath
-from eiesim.tracing.recording import EMPTY, PADDING, REAL, STATES, Trace
+from eiesim.tracing.recording import EMPTY, PADDING, REAL, STATES, Recording
 from eiesim.tracing.shares import COLOURS, blend, broadcast_lane, chosen, edges, state_shares
 from eiesim.tracing.verdict import Verdict
+from eiesim.view.text import one_line
 
 LEVELS, ASCII_LEVELS = " ░▒▓█", " .-+#"
 """A cell's share of cycles that walk entries: none, up to a third, up to two thirds, less than all, all."""
 MOST_ROWS = 64
 
 
-def picture(trace: Trace, width: int, pes: Sequence[int] | None = None, unicode: bool = True) -> RenderableType:
+def picture(trace: Recording, width: int, pes: Sequence[int] | None = None, unicode: bool = True) -> RenderableType:
     """PEs down, time across. width: characters in all. unicode: whether the terminal shows block characters."""
     numbers = chosen(trace, pes)
     names = _names(numbers, edges(len(numbers), MOST_ROWS))
@@ -42,16 +42,16 @@ def _names(numbers: Sequence[int], down: np.ndarray) -> list[str]:
     return [f"PE {block[0]}" if len(block) == 1 else f"PE {block[0]}..{block[-1]}" for block in blocks]
 
 
-def _heading(trace: Trace, size: int, pes: int) -> Text:
+def _heading(trace: Recording, size: int, pes: int) -> Text:
     cell = "one cycle" if size == 1 else f"{size} cycles"
     shown = f"{trace.pes} PEs" if pes == trace.pes else f"{pes} of {trace.pes} PEs"
     return Text(
-        f"{trace.subject.name} on {shown}: cycles {trace.first_cycle:,} to {trace.end - 1:,} "
+        f"{one_line(trace.subject.name)} on {shown}: cycles {trace.first_cycle:,} to {trace.end - 1:,} "
         f"of {trace.total_cycles:,} (simulated); a character is {cell}"
     )
 
 
-def _ruler(trace: Trace, across: np.ndarray) -> Text:
+def _ruler(trace: Recording, across: np.ndarray) -> Text:
     """The first cycle of every so many characters."""
     marks = [" "] * (len(across) - 1)
     place = 0
@@ -86,7 +86,7 @@ def _mark(share: float, levels: str) -> str:
     return levels[1 if share <= 1 / 3 else 2 if share <= 2 / 3 else 3]
 
 
-def _lane(trace: Trace, across: np.ndarray, levels: str) -> Text:
+def _lane(trace: Recording, across: np.ndarray, levels: str) -> Text:
     """The share of each block's cycles in which a broadcast waits for a full queue."""
     stalls = np.add.reduceat(broadcast_lane(trace) >= 0, across[:-1], dtype=np.int64) / np.diff(across)
     text = Text()
@@ -105,26 +105,30 @@ def _legend(levels: str) -> list[Text]:
     return [first, second, Text("LNZD: share of cycles in which the broadcast waits for a full queue")]
 
 
-def path_tables(path: CriticalPath, verdict: Verdict, top: int) -> list[RenderableType]:
-    """The path's totals, its longest segments, and the sentence on what bounds the layer."""
-    title = f"{path.subject.name}: critical path, {path.cycles:,} cycles (simulated)"
-    totals = Table(title=title, title_justify="left", title_style="")
-    for heading in ("kind", "cycles", "share", "segments"):
-        totals.add_column(heading, justify="left" if heading == "kind" else "right")
+def path_tables(verdict: Verdict, top: int) -> list[Table]:
+    """The path's totals, its PEs, and its longest segments. top: the most PEs and segments listed."""
+    path = verdict.path
+
+    def table(title: str, *headings: str) -> Table:
+        made = Table(title=title, title_justify="left", title_style="")
+        for heading in headings:
+            made.add_column(heading, justify="left" if heading == "kind" else "right")
+        return made
+
+    totals = table(
+        f"{path.subject.name}: critical path, {path.cycles:,} cycles (simulated)", "kind", "cycles", "share", "segments"
+    )
     counts = {kind: sum(segment.kind == kind for segment in path.segments) for kind in path.by_kind}
     for kind, cycles in path.by_kind.items():
         totals.add_row(kind, f"{cycles:,}", f"{cycles / path.cycles:.1%}", f"{counts[kind]:,}")
-    by_pe = sorted(enumerate(path.by_pe), key=lambda one: (-one[1], one[0]))[:top]
-    busy = Table(title="PEs: cycles walked on the path, and stalls caused", title_justify="left", title_style="")
-    for heading in ("PE", "cycles", "share", "stalls caused in the whole run"):
-        busy.add_column(heading, justify="right")
-    for pe, cycles in by_pe:
-        if cycles or verdict.stall_caused[pe]:
-            busy.add_row(str(pe), f"{cycles:,}", f"{cycles / path.cycles:.1%}", f"{verdict.stall_caused[pe]:,}")
-    longest = Table(title="longest segments", title_justify="left", title_style="")
-    for heading in ("first cycle", "cycles", "kind", "PE", "column"):
-        longest.add_column(heading, justify="left" if heading == "kind" else "right")
+    busy = table("PEs on the path, and the broadcast stalls that PEs caused", "PE", "cycles", "share", "stalls caused")
+    caused = verdict.stall_caused
+    ranked = sorted(range(path.pes), key=lambda pe: (-path.by_pe[pe], -int(caused[pe]), pe))
+    for pe in ranked[:top]:
+        if path.by_pe[pe] or caused[pe]:
+            busy.add_row(str(pe), f"{path.by_pe[pe]:,}", f"{path.by_pe[pe] / path.cycles:.1%}", f"{caused[pe]:,}")
+    longest = table("longest segments", "kind", "PE", "column", "first cycle", "cycles")
     for part in sorted(path.segments, key=lambda one: (-one.cycles, one.first_cycle))[:top]:
         where = ["" if value is None else str(value) for value in (part.pe, part.column)]
-        longest.add_row(f"{part.first_cycle:,}", f"{part.cycles:,}", part.kind, *where)
-    return [totals, busy, longest, Text(verdict.sentence)]
+        longest.add_row(part.kind, *where, f"{part.first_cycle:,}", f"{part.cycles:,}")
+    return [totals, busy, longest] if busy.row_count else [totals, longest]

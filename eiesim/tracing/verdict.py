@@ -43,7 +43,8 @@ class Verdict:
         rest = ", ".join(f"{name} {kinds[name]:,}" for name in kinds if name != _KIND[self.bound] and kinds[name])
         rest = f" ({rest})" if rest else ""
         if self.bound == "scan":
-            return f"bound by the scan: {_share(kinds['scan'], path.cycles)} of the path broadcasts or finds none{rest}"
+            share = _share(kinds["scan"], path.cycles)
+            return f"bound by the scan: {share} of the path sends broadcasts or skips zeros{rest}"
         if self.bound == "pipeline":
             share = _share(kinds["pipeline"], path.cycles)
             return f"too short to fill the pipeline, which takes {share} of the path{rest}"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from eiesim._version import __version__
 from eiesim.errors import EieError
 from eiesim.machine import clock
-from eiesim.tracing.recording import Trace
+from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Values = Callable[[], npt.NDArray[Any]]
 """Reads the values of a signal in several places, such as a register of each PE."""
 
 
-def write_vcd(trace: Trace, file: IO[bytes], pes: Sequence[int] | None = None) -> None:
+def write_vcd(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = None) -> None:
     """Clock the machine to the window's end and write what changes in the window.
 
     1 ps timescale; a cycle is round(1e6 / clock_mhz) ps, and cycle t starts at (t - 1) periods. Scopes are named as
@@ -48,7 +48,7 @@ def write_vcd(trace: Trace, file: IO[bytes], pes: Sequence[int] | None = None) -
     begin = (trace.first_cycle - 1) * period
     writer = VCDWriter(
         text, timescale="1 ps", date="", version=f"eiesim {__version__}",
-        comment=" ".join(comment.encode("ascii", "replace").decode().split()), init_timestamp=begin,
+        comment=" ".join(comment.encode("ascii", "replace").decode().replace("$", "?").split()), init_timestamp=begin,
     )  # fmt: skip
     watch = _Watch(writer, trace, numbers, period)
     with suppress(_Enough):
@@ -61,7 +61,7 @@ def write_vcd(trace: Trace, file: IO[bytes], pes: Sequence[int] | None = None) -
 class _Watch:
     """The hook: registers the signals in the window's first cycle, then writes each change."""
 
-    def __init__(self, writer: "VCDWriter", trace: Trace, pes: Sequence[int], period: int) -> None:
+    def __init__(self, writer: "VCDWriter", trace: Recording, pes: Sequence[int], period: int) -> None:
         self.writer, self.trace, self.pes, self.period = writer, trace, list(pes), period
         self.watched: list[tuple[Values, npt.NDArray[Any], list[Any]]] = []
 

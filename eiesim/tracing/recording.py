@@ -122,7 +122,7 @@ def _fill(
     columns: Any, broadcast: Any, first: Any, pointers: Any, base: Any, code: Any, has_padding: bool,
     start: int, end: int, state: Any, occupancy: Any, column: Any,
 ) -> None:  # fmt: skip
-    """Write the window's cells, one PE after the other, cell by cell: runs are short. See `Recording` and `Timeline`."""
+    """Write the window's cells, one PE after the other, cell by cell: runs are short. See `Recording`, `Timeline`."""
     sent, width = len(columns), end - start
     arrived = np.zeros(width, np.int32)
     k = 0  # columns broadcast before the cycle

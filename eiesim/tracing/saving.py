@@ -25,7 +25,7 @@ def check_suffix(path: str | Path) -> str:
 
 
 def save(trace: Recording, path: str | Path, pes: Sequence[int] | None = None) -> None:
-    """Write the trace, whole or not at all. pes: the PEs shown; None is all. Raises EieError as `eiesim.Trace.save` does."""
+    """Write the trace, whole or not at all. Arguments and errors as those of `eiesim.Trace.save`."""
     suffix = check_suffix(path)
     chosen(trace, pes)
     with writing(path) as file:

@@ -49,7 +49,7 @@ class Verdict:
             share = _share(kinds["pipeline"], path.cycles)
             return f"too short to fill the pipeline, which takes {share} of the path{rest}"
         column, cycles = next(iter(self._columns()), (None, 0))
-        most = f"; its longest column is {column} with {cycles} cycles" if column is not None else ""
+        most = f"; the longest column on it is {column} with {cycles} cycles" if column is not None else ""
         if self.bound == "one PE's work":
             pe, walked = busiest[0]
             return f"bound by one PE's work: PE {pe} walks {_share(walked, path.cycles)} of the path{most}{rest}"

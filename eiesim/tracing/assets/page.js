@@ -207,7 +207,7 @@
   function waitedFor(row, cycle) {
     const at = row * cycles + cycle - firstCycle, next = begun[at];
     if (state[at] !== 0) {
-      return held[at] ? `${held[at]} column${held[at] > 1 ? "s wait" : " waits"} for this PE` : "nothing waits for this PE";
+      return held[at] ? `${held[at]} column${held[at] > 1 ? "s wait" : " waits"} in its queue` : "its queue is empty";
     }
     if (next >= sent) return "nothing more comes";
     const column = data.broadcast.column[next], b = data.broadcast.cycle[next];

@@ -29,7 +29,7 @@ STAIRS = (
     ("evaluation", "inputs"),
     ("view",),
     ("balancing", "baselines", "sweeps"),
-    ("comparison",),
+    ("comparison", "tracing"),
     ("drawing",),
     ("api",),
     ("reproduction",),

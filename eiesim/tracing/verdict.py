@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.balancing.study import balanced_order, permute_rows
+from eiesim.balancing.order import balanced_order, permute_rows
 from eiesim.encoding import interleave
 from eiesim.engines import recurrence
 from eiesim.tracing.path import CriticalPath, path_of

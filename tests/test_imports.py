@@ -25,6 +25,7 @@ STAIRS = (
     ("coding",),
     ("files",),
     ("compression",),
+    ("training",),
     ("evaluation", "inputs"),
     ("view",),
     ("balancing", "baselines", "sweeps"),

@@ -1,7 +1,12 @@
 """Block-diagonal layers: MPDCompress, whose blocks lie in random places, and MESA, whose neighbours are alike."""
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.dense import from_codes, to_codes
+from eiesim.layer import CompressedLayer
 from eiesim.training.loop import Lesson, train
 from eiesim.training.losses import block_difference
 from eiesim.training.masks import diagonal_blocks, equal_blocks, largest_blocks, layer_densities, permuted
@@ -51,3 +56,21 @@ def mesa(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
         extra=lambda weights: MESA_WEIGHT * block_difference(weights, counts),
     )
     return Outcome(layers, masks, before, blocks=counts)
+
+
+def in_block_order(
+    layers: Sequence[CompressedLayer], rows_of: Sequence[npt.NDArray[np.int64]]
+) -> tuple[CompressedLayer, ...]:
+    """The same network with hidden units renamed so that each block's rows follow one another.
+
+    rows_of: of `Outcome`. Classes keep their order, and so do a first layer's inputs: the results are the same.
+    EIE deals rows to its PEs in turn, so that a block's rows, now neighbours, go to different ones.
+    """
+    found, inputs = [], np.arange(layers[0].cols)
+    for k, (layer, order) in enumerate(zip(layers, rows_of, strict=True)):
+        rows = order if k + 1 < len(layers) else np.arange(layer.rows)
+        codes = to_codes(layer)[np.ix_(rows, inputs)]
+        bias_codes = None if layer.bias_codes is None else layer.bias_codes[rows]
+        found.append(from_codes(codes, layer.codebook, bias_codes, layer.activation, layer.name))
+        inputs = rows
+    return tuple(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 from eiesim.errors import EieError
 
-PENALTIES = {"l1": 3e-5, "l2": 1e-3}
+PENALTIES = {"l1": 1e-4, "l2": 1e-3}
 """Penalties on the weights, and how strong each is unless told."""
 
 

@@ -57,7 +57,7 @@ def by_layer(densities: Sequence[float]) -> Choose:
 def one_shot(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     """Prune the trained network at once, then retrain what is left (Han et al., NIPS 2015)."""
     choose = by_magnitude(recipe, networks.dense)
-    return prune_and_retrain(networks.dense, choose, lesson, recipe.seeded(recipe.retraining), rounds=1)
+    return prune_and_retrain(networks.dense, choose, lesson, recipe.at_once, rounds=1)
 
 
 def iterative(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
@@ -73,7 +73,7 @@ def n_of_every_m(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     def choose(layers: Sequence[DenseLayer], _: float) -> tuple[Mask, ...]:
         return tuple(n_of_m(layer.weights, n, m) for layer in layers)
 
-    return prune_and_retrain(networks.dense, choose, lesson, recipe.seeded(recipe.retraining), rounds=1)
+    return prune_and_retrain(networks.dense, choose, lesson, recipe.at_once, rounds=1)
 
 
 def balanced_over_pes(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:

@@ -42,8 +42,8 @@ class Recipe:
     rank: of low-rank factors, which are then pruned to the density; None takes the rank that has the density.
     pes: to balance over. masks: the kept weights by layer name, bool[rows, cols], instead of a method.
     penalty: on the weights. distillation: how to learn from a teacher, if there is one. bits: of a code.
-    dense, retraining, shared: how long and how fast to train before pruning (and from scratch), after each pruning, and
-    the shared values.
+    dense, retraining, shared: how long and how fast to train before pruning (and from scratch), after each round of
+    pruning (a single pruning is followed by all rounds' epochs), and the shared values.
     """
 
     method: str | None = None
@@ -111,6 +111,12 @@ class Recipe:
     def kept(self) -> float:
         """The density of methods that need one."""
         return 1.0 if self.density is None else self.density
+
+    @property
+    def at_once(self) -> Settings:
+        """Retraining after a single pruning: as many epochs as all rounds have together, so that none has more."""
+        once = self.seeded(self.retraining)
+        return replace(once, epochs=self.rounds * once.epochs, patience=self.rounds * once.patience)
 
     def seeded(self, settings: Settings) -> Settings:
         """Settings with the recipe's seed."""

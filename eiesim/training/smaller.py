@@ -85,4 +85,4 @@ def factors(layer: DenseLayer, rank: int) -> tuple[DenseLayer, DenseLayer]:
 
 def _retrained(layers: Sequence[DenseLayer], masks: Sequence[Mask], lesson: Lesson, recipe: Recipe) -> Outcome:
     before = tuple(layer.pruned(mask) for layer, mask in zip(layers, masks, strict=True))
-    return Outcome(train(before, lesson, recipe.seeded(recipe.retraining), masks, "retrain"), tuple(masks), before)
+    return Outcome(train(before, lesson, recipe.at_once, masks, "retrain"), tuple(masks), before)

@@ -18,6 +18,9 @@ from eiesim.layer import CompressedLayer
 
 FIXED_BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
 
+LOWEST_SHIFT, HIGHEST_SHIFT = -16, 62
+"""By how many bits a product may be shifted right into the accumulator's format; negative is left."""
+
 Rounding = tuple[int, int, int]
 """(shift, low, high) of a fixed-point sum; None stands for float32."""
 
@@ -58,9 +61,10 @@ def prepare(
 ) -> Operands:
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
-    With `outputs` off, "auto" output bits are not looked for: they change no cycle. each: what maps a function over
+    With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: what maps a function over
     inputs; a thread pool's `map` runs them side by side.
-    Raises EieError when the shift between product and accumulator leaves -16..62.
+    Where all three fraction bits are automatic, those of the output are moved to the nearest with which the shift
+    between product and accumulator is in -16..62; where not, a shift outside raises EieError.
     """
     if config.arithmetic == "float32":
         values = activations.astype(np.float32, copy=False)
@@ -84,11 +88,14 @@ def prepare(
         else:
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
+    if "output" in used and (config.activation_frac, config.weight_frac, config.output_frac) == ("auto",) * 3:
+        exact_bits = used["activation"] + used["weight"]
+        used["output"] = min(max(used["output"], exact_bits - HIGHEST_SHIFT), exact_bits - LOWEST_SHIFT)
     shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
-    if not -16 <= shift <= 62:
+    if not LOWEST_SHIFT <= shift <= HIGHEST_SHIFT:
         raise EieError(
             f"fraction bits activation {used['activation']} + weight {used['weight']} - output {used['output']} "
-            f"= {shift} is outside -16..62; set output_frac nearer to the other two's sum"
+            f"= {shift} is outside {LOWEST_SHIFT}..{HIGHEST_SHIFT}; set output_frac nearer to the other two's sum"
         )
     return Operands(
         config.arithmetic,
@@ -147,8 +154,16 @@ def accumulate(
 
 
 @jit
+def multiply(weight: Any, activation: Any) -> Any:
+    """The product: rounded to float32, or exact in 64 bits."""
+    return weight * activation
+
+
+@jit
 def scale(product: Any, rounding: Any) -> Any:
-    """A product in the accumulator's format: shifted right with rounding, or left with saturation."""
+    """A product in the accumulator's format: shifted right with rounding, or left; so far left that 64 bits would not
+    hold it, it is cut to what saturates any accumulator.
+    """
     if rounding is None:
         return product
     shift = rounding[0]
@@ -175,9 +190,9 @@ def _accumulate(
     for j in range(len(activations)):
         if activations[j] != 0:
             for code in range(len(codebook)):
-                terms[code] = scale(codebook[code] * activations[j], rounding)
+                terms[code] = scale(multiply(codebook[code], activations[j]), rounding)
             for e in range(indptr[j], indptr[j + 1]):
                 sums[rows[e]] = add(sums[rows[e]], terms[codes[e]], rounding)
     for row in range(len(bias_codes)):
         if bias_codes[row] != 0:
-            sums[row] = add(sums[row], scale(codebook[bias_codes[row]] * one, rounding), rounding)
+            sums[row] = add(sums[row], scale(multiply(codebook[bias_codes[row]], one), rounding), rounding)

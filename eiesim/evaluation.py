@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, quantise, scale
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
 from eiesim.config import MachineConfig
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
@@ -108,5 +108,7 @@ def _product(by_column: Any, activations: Any, rounding: Any) -> Any:
         for j in range(activations.shape[1]):
             if activations[n, j] != 0:
                 for i in range(by_column.shape[1]):
-                    sums[n, i] = add(sums[n, i], scale(by_column[j, i] * activations[n, j], rounding), rounding)
+                    sums[n, i] = add(
+                        sums[n, i], scale(multiply(by_column[j, i], activations[n, j]), rounding), rounding
+                    )
     return sums

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.arithmetic import Operands, golden_product
-from eiesim.errors import EieError, NoInputError
+from eiesim.errors import EieError, NoInputError, likeliest
 from eiesim.files import dump, huffman, network, npz
 from eiesim.layer import CompressedLayer
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
@@ -221,6 +221,8 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
         made = _synthesise(name.removeprefix(TABLE_III), synthesis)
         return Model((made.layer,), made.activations)
     path = Path(name)
+    if not path.exists() and (likely := likeliest(name, TABLE_III_LAYERS)):
+        raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
     if not path.is_dir():
         return Model((huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path),), None)
     if network.is_network(path):

@@ -8,14 +8,16 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share_weights
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 ACTIVATIONS = ("relu", "none")
 MAX_CODES = 256
@@ -140,6 +142,8 @@ class CompressedLayer:
 
     def to_scipy(self, dtype: npt.DTypeLike = np.float32) -> "sparse.csc_array[Any]":
         """The weights as a SciPy CSC array, shape (rows, cols); the bias is left out."""
+        from scipy import sparse  # imported where it is used: a run does not wait for it
+
         values = self.codebook[self.codes].astype(dtype, copy=False)
         return sparse.csc_array((values, self.indices, self.indptr), shape=self.shape)
 
@@ -166,6 +170,8 @@ class CompressedLayer:
         Without one, k-means with linear initialisation over the kept weights (Deep Compression Sec. 3.1).
         Raises EieError for anything not two-dimensional or not finite.
         """
+        from scipy import sparse
+
         dense = _finite_array("weights", weights, 2)
         offsets = None if bias is None else _finite_array("bias", bias, 1)
         if not 1 <= bits <= 8:

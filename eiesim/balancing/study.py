@@ -35,11 +35,9 @@ from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.errors import EieError
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
+from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.result import LayerResult, Result
 from eiesim.simulation import simulate
-
-START, DRAIN = 2, 6
-"""A broadcast is walked from two cycles later; an entry is seen written six cycles after (spec/machine.md)."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Re
         scan_last = len(columns) + int(bubbles[-1])
         with_bubbles = max(scan_last, last)
         # Unlimited queues pass the two cycles of the start on unchanged: every column begins two cycles later.
-        with_pipeline = max(scan_last, last + START + DRAIN) if last else scan_last
+        with_pipeline = max(scan_last, last + QUEUE + WRITTEN) if last else scan_last
         entries, macs = int(run.per_pe.entries.sum()), int(run.per_pe.macs.sum())
         machines = np.array([most, max(len(columns), without_bubbles), with_bubbles, with_pipeline, run.cycles])
         parts += np.diff(np.concatenate([[0, macs, entries], layer.pes * machines]))

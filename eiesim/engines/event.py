@@ -22,7 +22,7 @@ back at the MIDDLE of t is seen by the scanner in t + 1.
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -33,9 +33,19 @@ import simpy
 from eiesim.arithmetic import Rounding
 from eiesim.counters import PerPe, Run
 from eiesim.job import Job
+from eiesim.machine.latency import ADD, MULTIPLY, QUEUE, WRITTEN
 
 EARLY, MIDDLE, LATE = 0.25, 0.5, 0.75
 NO_SRAM_ROW = -1
+
+EVENTS = (
+    *("queue_pushes", "queue_pops", "pointer_reads", "empty_columns", "spmat_row_reads", "entries", "padding_entries"),
+    *("macs", "bypasses", "accumulator_reads", "accumulator_writes"),
+)
+"""What a PE counts until it is drained."""
+
+STATES = ("busy_real", "busy_padding", "busy_empty")
+"""What PointerRead does in a cycle; in all others it is starved."""
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -154,9 +164,10 @@ class _Pe:
         held = NO_SRAM_ROW
         while True:
             sent = yield self.queue.get()
-            if self.env.now < sent.cycle + 1 + MIDDLE:
+            earliest = sent.cycle + QUEUE - 1
+            if self.env.now < earliest + MIDDLE:
                 # PointerRead was idle and has it the moment it was sent; the queue holds it for one cycle at least.
-                yield _at(self.env, sent.cycle + 1, MIDDLE)
+                yield _at(self.env, earliest, MIDDLE)
             self.places.put(1)
             self.events.update(queue_pops=1, pointer_reads=1)
             first, end = self.pointers[sent.column], self.pointers[sent.column + 1]
@@ -182,8 +193,7 @@ class _Pe:
 
     def arithmetic(self, cycle: int, row: int, weight: Any, activation: Any) -> Process:
         """A real entry on its way to its accumulator. cycle: the one it was in PointerRead; row: the PE's own."""
-        # SpmatRead has it in cycle + 1, stage 1 (codebook lookup, row accumulate) in cycle + 2.
-        stage_2, stage_3 = cycle + 3, cycle + 4
+        stage_2, stage_3 = cycle + MULTIPLY, cycle + ADD
         yield _at(self.env, stage_2, MIDDLE)
         total = self.accumulators[row]
         self.events["accumulator_reads"] += 1
@@ -197,14 +207,18 @@ class _Pe:
         yield _at(self.env, stage_3, LATE)
         self.accumulators[row] = total
         self.events.update(accumulator_writes=1, macs=1)
-        self.finished = cycle + 6
+        self.finished = cycle + WRITTEN
 
-    def counters(self, cycles: int) -> Counter[str]:
+    def counters(self, cycles: int) -> dict[str, int]:
         """The PE's counters: events as they are, states and occupancy for cycles 1 to `cycles` only."""
         states = Counter(state for cycle, state in self.states if cycle <= cycles)
         occupancy = max((number for cycle, number in self.occupancies if cycle <= cycles), default=0)
-        rest = Counter(max_occupancy=occupancy, starved=cycles - states.total())
-        return self.events + states + rest
+        return {
+            **{name: self.events[name] for name in EVENTS},
+            **{name: states[name] for name in STATES},
+            "max_occupancy": occupancy,
+            "starved": cycles - states.total(),
+        }
 
 
 def _at(env: simpy.Environment, cycle: int, moment: float) -> simpy.Event:
@@ -231,11 +245,9 @@ def _add(total: Any, term: Any, rounding: Rounding | None) -> Any:
     return min(max(total + term, low), high)
 
 
-def _per_pe(every: list[Counter[str]]) -> PerPe:
-    def column(name: str) -> Iterator[int]:
-        return (counters[name] for counters in every)
-
-    return PerPe(**{part.name: np.fromiter(column(part.name), np.int64, len(every)) for part in fields(PerPe)})
+def _per_pe(every: list[dict[str, int]]) -> PerPe:
+    """The PEs' counters side by side. A counter of PerPe that this engine does not count is a KeyError."""
+    return PerPe(**{part.name: np.array([of[part.name] for of in every], np.int64) for part in fields(PerPe)})
 
 
 def _sums(job: Job, pes: list[_Pe]) -> npt.NDArray[Any]:

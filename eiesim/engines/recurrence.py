@@ -14,10 +14,9 @@ from eiesim.arithmetic import accumulate
 from eiesim.counters import PerPe, Run
 from eiesim.encoding import NO_LAST_ROW
 from eiesim.job import Job
+from eiesim.machine.latency import QUEUE, WRITTEN
 
 FEW = 8
-WRITE_SEEN = 6
-"""An entry in PointerRead in cycle f is seen written in f + 6."""
 
 
 def run(job: Job, rows: npt.NDArray[Any]) -> Run:
@@ -116,7 +115,7 @@ def _walk(
         if k >= depth:
             b = max(b, latest_first[(k - depth) & wrap])
         j = columns[k]
-        earliest = np.int32(b + 2)
+        earliest = np.int32(b + QUEUE)
         latest = np.int32(0)
         for p in range(pes):
             n = np.int32(pointers[j + 1, p] - pointers[j, p])
@@ -146,7 +145,7 @@ def _walk(
     cycles = scan_last
     for p in range(pes):
         if last_real[p] > 0:
-            cycles = max(cycles, last_real[p] + WRITE_SEEN)
+            cycles = max(cycles, last_real[p] + WRITTEN)
     # States count up to `cycles` only: what is still queued or walked then are empty columns.
     if broadcasts > 0 and b < cycles:
         _note_waiting(broadcasts - 1, b, fullest, lowest, ring, latest_first, occupancy)
@@ -172,12 +171,13 @@ def _power_of_two(least: int) -> int:
 def _note_waiting(k: int, b: int, fullest: int, lowest: int, ring: Any, latest_first: Any, occupancy: Any) -> int:
     """Note how many columns wait in each queue when broadcast k, of cycle b, has just come in.
 
-    n wait where column k - n + 1 begins after cycle b + 1. Returns how many wait in the fullest queue, which is at
-    most `fullest` of the broadcast before and one more. No occupancy noted so far is below `lowest`, so few n are
-    left to look at; where they are many, each PE looks at its own, which can only grow by one.
+    At least n columns wait if the n-th latest has not begun by cycle b + 1. Returns how many wait in the fullest queue:
+    at most one more than `fullest`, those of the broadcast before. No occupancy noted so far is below `lowest`, so only
+    the n above it have to be tried. Where these are many, each PE tries only the one above its own, since an occupancy
+    grows by one at most.
     """
     wrap = len(ring) - 1
-    now = np.int32(b + 1)
+    now = np.int32(b + QUEUE - 1)
     fullest += 1
     while fullest > 0 and latest_first[(k - fullest + 1) & wrap] <= now:
         fullest -= 1

@@ -1,4 +1,4 @@
-"""ActivationQueue: a PE's FIFO of broadcast activations (EIE Sec. IV, "Activation Queue and Load Balancing")."""
+"""ActivationQueue: holds broadcast activations, first in, first out, until PointerRead takes them (EIE Sec. IV)."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, memory: Any) -> None:
-    """memory: [pes, depth] places."""
+    """Show the oldest entry, and whether the queue is full. memory: [pes, depth] places."""
     head = memory[p, own.head]
     out.full = own.count == memory.shape[1]
     out.valid = own.count > 0
@@ -34,13 +34,17 @@ def propagate(p: int, own: Any, out: Any, memory: Any) -> None:
 
 
 @jit
-def update(p: int, own: Any, memory: Any, out: Any, candidate: Any, fires: bool, pointer_read: Any) -> None:
-    """out: its own wires. candidate: the LNZD's. fires: it is broadcast. pointer_read: its `ready` takes the head."""
+def update(p: int, own: Any, out: Any, memory: Any, candidate: Any, pointer_read: Any, fires: bool) -> None:
+    """Take in what is broadcast, and let go of the head that PointerRead takes.
+
+    candidate: the LNZD's wires. pointer_read: its `ready` takes the head.
+    """
     depth = memory.shape[1]
     taken = out.valid & pointer_read.ready
     head = np.int64(own.head)
     own.most = max(own.most, own.count)
     if fires:
+        # The queue is a ring: past the last place comes place 0. No division, and no branch for PointerRead's side.
         tail = head + own.count
         place = memory[p, tail - depth * (tail >= depth)]
         place.column = candidate.column
@@ -49,3 +53,9 @@ def update(p: int, own: Any, memory: Any, out: Any, candidate: Any, fires: bool,
     own.count = own.count + fires - taken
     own.pushes += fires
     own.pops += taken
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether a column waits."""
+    return own.count > 0

@@ -1,4 +1,4 @@
-"""ActivationRW: a PE's bank of activations, source and destination (EIE Sec. IV, "Activation Read/Write").
+"""ActivationRW: holds a PE's activations, source and destination, and reads and writes accumulators (EIE Sec. IV).
 
 It presents the PE's activation of the next activation row to the LNZD and steps on when that row is taken.
 It reads the accumulator whose address the arithmetic's stage 1 gave a cycle before, and writes sums in update.
@@ -22,17 +22,26 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, source: Any, accumulators: Any) -> None:
-    """source: [activation rows, pes] and rows of zeros behind the last. accumulators: [pes, rows a PE]."""
+    """Present an activation and an accumulator.
+
+    source: [activation rows and some rows of zeros after the last, pes]. accumulators: [pes, rows a PE].
+    """
     out.activation = source[own.row, p]
     out.accumulator = accumulators[p, own.read_row]
 
 
 @jit
-def update(p: int, own: Any, accumulators: Any, row_taken: bool, arithmetic: Any) -> None:
-    """row_taken: the LNZD takes the row presented. arithmetic: the ArithmeticUnit's wires."""
+def update(p: int, own: Any, out: Any, accumulators: Any, arithmetic: Any, row_taken: bool) -> None:
+    """Step to the next activation row where the LNZD took one; write the sum that the ArithmeticUnit drives."""
     own.row += row_taken
     own.read_row = arithmetic.row
     own.reads += arithmetic.reads
     own.writes += arithmetic.write
     old, new = accumulators[p, arithmetic.write_row], arithmetic.sum3
     accumulators[p, arithmetic.write_row] = new if arithmetic.write else old
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Never: it only answers, and a write is the ArithmeticUnit's until it is done."""
+    return False

@@ -1,4 +1,4 @@
-"""ArithmeticUnit: four pipeline stages with a bypass (EIE Sec. IV, "Arithmetic Unit").
+"""ArithmeticUnit: multiplies and adds in four pipeline stages with a bypass (EIE Sec. IV, "Arithmetic Unit").
 
 1 codebook lookup and row accumulate, 2 read b and multiply, 3 shift and add, driving the write, 4 the write.
 The accumulator read of stage 2 is ActivationRW's, at the address that stage 1 sent; the sum is written at the
@@ -8,12 +8,12 @@ end of stage 3. Only an entry exactly one cycle behind would read too early: it 
 from typing import Any
 
 from eiesim._jit import jit
-from eiesim.arithmetic import add, scale
+from eiesim.arithmetic import add, multiply, scale
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
 
 
 def registers(value: Any) -> Fields:
-    """Stage by stage; `next_row1` is the output row behind the column's entry before the one in stage 1."""
+    """Stage by stage. `next_row1`: the row after the previous entry's in this column; stage 1 adds z to it."""
     return [
         ("valid1", FLAG), ("code1", "u1"), ("z1", "u1"), ("activation1", value), ("next_row1", INDEX),
         ("real2", FLAG), ("real3", FLAG), ("real4", FLAG), ("done", FLAG),
@@ -32,12 +32,12 @@ def wires(value: Any) -> Fields:
 
 
 @jit
-def propagate(own: Any, out: Any, codebook: Any, rounding: Any) -> None:
-    """codebook: [codes]. rounding: (shift, low, high), or None for float32."""
+def propagate(p: int, own: Any, out: Any, codebook: Any, rounding: Any) -> None:
+    """Do each stage's work. codebook: [codes]. rounding: (shift, low, high), or None for float32."""
     out.row = (own.next_row1 + own.z1) * own.valid1
     out.weight = codebook[own.code1]
     out.reads = own.real2
-    out.product = own.weight2 * own.activation2
+    out.product = multiply(own.weight2, own.activation2)
     out.write = own.real3
     out.write_row = own.row3
     out.sum3 = add(own.accumulator3, scale(own.product3, rounding), rounding)
@@ -45,8 +45,8 @@ def propagate(own: Any, out: Any, codebook: Any, rounding: Any) -> None:
 
 
 @jit
-def update(own: Any, out: Any, entry: Any, activation_rw: Any) -> None:
-    """out: its own wires. entry: SpmatRead's. activation_rw: the accumulator read for stage 2."""
+def update(p: int, own: Any, out: Any, entry: Any, activation_rw: Any) -> None:
+    """Move every stage on by one. entry: SpmatRead's wires. activation_rw: the accumulator read for stage 2."""
     bypass = own.real2 & own.real3 & (own.row2 == own.row3)
     own.macs += own.real3
     own.bypasses += bypass
@@ -65,3 +65,9 @@ def update(own: Any, out: Any, entry: Any, activation_rw: Any) -> None:
     own.code1 = entry.code
     own.z1 = entry.z
     own.activation1 = entry.activation
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether an entry is in a stage, or a write has not been seen done."""
+    return bool(own.valid1 | own.real2 | own.real3 | own.real4 | own.done)

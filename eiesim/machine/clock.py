@@ -14,8 +14,8 @@ from eiesim.job import Job
 from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnzd, pointer_read, spmat_read
 from eiesim.machine.records import Fields, Records, records
 
-PAST_THE_LAST = 2
-"""Rows of zeros that ActivationRW presents when all are taken: behind the last, and when that one is exhausted."""
+ZERO_ROWS = 2
+"""Rows of zeros after the last input row, so that ActivationRW may read past it when the LNZD has taken all."""
 
 UNITS_OF_A_PE = {
     "activation_rw": activation_rw,
@@ -31,7 +31,7 @@ class Machine(NamedTuple):
 
     registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
     scanner, candidate, held: the LNZD's registers (records[1]), wires (records[1]) and activation row ([pes]).
-    source: [activation rows + PAST_THE_LAST, pes], the last ones 0. accumulators: [pes, rows a PE].
+    source: [activation rows + ZERO_ROWS, pes], the last ones 0. accumulators: [pes, rows a PE].
     queues: records[pes, depth].
     pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
     states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
@@ -76,7 +76,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         scanner=records(1, lnzd.registers(value)),
         candidate=records(1, lnzd.wires(value)),
         held=rows[0].copy(),
-        source=np.concatenate([rows, np.zeros((PAST_THE_LAST, pes), value)]),
+        source=np.concatenate([rows, np.zeros((ZERO_ROWS, pes), value)]),
         accumulators=np.zeros((pes, layer.rows_per_pe), value),
         queues=records((pes, depth), activation_queue.places(value)),
         pointers=layer.pointers,
@@ -107,7 +107,7 @@ def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
 
 @jit
 def propagate_lnzd(m: Any) -> None:
-    lnzd.propagate(m.scanner[0], m.held, m.candidate[0])
+    lnzd.propagate(m.scanner[0], m.candidate[0], m.held)
 
 
 @jit
@@ -134,42 +134,43 @@ def propagate_spmat_read(m: Any, p: int) -> None:
 @jit
 def propagate_arithmetic_unit(m: Any, p: int) -> None:
     own, out = m.registers[p].arithmetic_unit, m.wires[p].arithmetic_unit
-    arithmetic_unit.propagate(own, out, m.codebook, m.rounding)
+    arithmetic_unit.propagate(p, own, out, m.codebook, m.rounding)
 
 
 @jit
 def update_lnzd(m: Any, fires: bool, row_taken: bool) -> None:
-    lnzd.update(m.scanner[0], m.held, len(m.source) - PAST_THE_LAST, m.candidate[0], fires, row_taken, m.wires)
+    rows = len(m.source) - ZERO_ROWS
+    lnzd.update(m.scanner[0], m.candidate[0], m.held, rows, m.wires, fires, row_taken)
 
 
 @jit
 def update_activation_rw(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].activation_rw, m.wires[p]
-    activation_rw.update(p, own, m.accumulators, row_taken, wires.arithmetic_unit)
+    activation_rw.update(p, own, wires.activation_rw, m.accumulators, wires.arithmetic_unit, row_taken)
 
 
 @jit
 def update_activation_queue(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].activation_queue, m.wires[p]
-    activation_queue.update(p, own, m.queues, wires.activation_queue, m.candidate[0], fires, wires.pointer_read)
+    activation_queue.update(p, own, wires.activation_queue, m.queues, m.candidate[0], wires.pointer_read, fires)
 
 
 @jit
 def update_pointer_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    pointer_read.update(m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue)
+    pointer_read.update(p, m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue)
 
 
 @jit
 def update_spmat_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    spmat_read.update(m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read)
+    spmat_read.update(p, m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read)
 
 
 @jit
 def update_arithmetic_unit(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].arithmetic_unit, m.wires[p]
-    arithmetic_unit.update(own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw)
+    arithmetic_unit.update(p, own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw)
 
 
 @inlined
@@ -210,13 +211,16 @@ def update(m: Any, fires: bool, row_taken: bool) -> None:
 
 @jit
 def drained(m: Any) -> bool:
-    """Whether queues and pipelines are empty."""
+    """Whether the scan has ended and no unit holds anything that has to move on."""
+    if lnzd.busy(m.scanner[0]):
+        return False
     for p in range(len(m.registers)):
         pe = m.registers[p]
-        unit = pe.arithmetic_unit
-        if pe.activation_queue.count > 0 or pe.pointer_read.valid or pe.spmat_read.valid:
+        if activation_queue.busy(pe.activation_queue) or pointer_read.busy(pe.pointer_read):
             return False
-        if unit.valid1 or unit.real2 or unit.real3 or unit.real4 or unit.done:
+        if spmat_read.busy(pe.spmat_read) or arithmetic_unit.busy(pe.arithmetic_unit):
+            return False
+        if activation_rw.busy(pe.activation_rw):
             return False
     return True
 
@@ -241,8 +245,18 @@ def keep_states(m: Any) -> None:
 
 
 def _drive(m: Any, hook: Any) -> tuple[int, int]:
+    """Step the clock until the machine is drained. A cycle has four steps:
+
+    1. propagate: every unit drives its wires from its registers and memories;
+    2. settle: from wires alone, whether the candidate is broadcast and whether the LNZD takes the next activation row;
+    3. the hook looks on: registers and wires are both those of this cycle;
+    4. update: every unit takes its registers and memories from the wires.
+
+    The layer is complete when the scan has ended and the last write is done. The last write is known only afterwards,
+    so the state counters are saved after each one.
+    """
     cycle, cycles, scan_last = 0, 0, 0
-    while not m.scanner[0].done or not drained(m):
+    while not drained(m):
         cycle += 1
         scanning = not m.scanner[0].done
         propagate(m)
@@ -252,8 +266,6 @@ def _drive(m: Any, hook: Any) -> tuple[int, int]:
         update(m, fires, row_taken)
         if scanning:
             scan_last = cycle
-        # The layer is complete when the scan has ended and the last write is done. Only hindsight tells which
-        # write is the last, so the state counters are kept at each that may be.
         if m.scanner[0].done and (scanning or any_write_done(m)):
             cycles = cycle
             keep_states(m)

@@ -25,8 +25,8 @@ def wires(value: Any) -> Fields:
 
 
 @jit
-def propagate(own: Any, held: Any, out: Any) -> None:
-    """held: [pes], the activation row in the LNZD's registers."""
+def propagate(own: Any, out: Any, held: Any) -> None:
+    """Offer the next non-zero activation. held: [pes], the activation row in the LNZD's registers."""
     pes = len(held)
     place = np.int64(own.next_place)
     while place < pes and held[place] == 0:
@@ -48,13 +48,16 @@ def takes_row(candidate: Any, fires: bool, pes: int) -> bool:
 
 
 @jit
-def update(own: Any, held: Any, rows: int, candidate: Any, fires: bool, row_taken: bool, wires: Any) -> None:
-    """rows: activation rows in all. candidate: its own wires. wires: the PEs', whose ActivationRWs present a row."""
+def update(own: Any, out: Any, held: Any, rows: int, wires: Any, fires: bool, row_taken: bool) -> None:
+    """Step past what was broadcast, or take the next activation row.
+
+    rows: activation rows in all. wires: the PEs', whose ActivationRWs present a row.
+    """
     if own.done:
         return
     own.broadcasts += fires
-    own.broadcast_stalls += candidate.found and not fires
-    own.scan_bubbles += not candidate.found
+    own.broadcast_stalls += out.found and not fires
+    own.scan_bubbles += not out.found
     if row_taken:
         own.row += 1
         own.next_place = 0
@@ -62,4 +65,10 @@ def update(own: Any, held: Any, rows: int, candidate: Any, fires: bool, row_take
         for p in range(len(held)):
             held[p] = wires[p].activation_rw.activation
     elif fires:
-        own.next_place = candidate.place + 1
+        own.next_place = out.place + 1
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether the scan goes on."""
+    return not own.done

@@ -27,7 +27,9 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, pointers: Any) -> None:
-    """pointers: [columns + 1, pes]. They count only in a column's first cycle."""
+    """Send an entry's address. pointers: [columns + 1, pes], used only in a column's first cycle; later, registers hold
+    the position.
+    """
     address = own.address + own.first * pointers[own.column, p]
     end = own.end + own.first * pointers[own.column + 1, p]
     out.address = address
@@ -39,8 +41,8 @@ def propagate(p: int, own: Any, out: Any, pointers: Any) -> None:
 
 
 @jit
-def update(own: Any, out: Any, head: Any) -> None:
-    """out: its own wires. head: the ActivationQueue's."""
+def update(p: int, own: Any, out: Any, head: Any) -> None:
+    """Walk on in the column, or take the next one. head: the ActivationQueue's wires."""
     own.walking += out.valid
     own.empty += own.valid & (out.valid == 0)
     own.starved += own.valid == 0
@@ -54,3 +56,9 @@ def update(own: Any, out: Any, head: Any) -> None:
     own.column = head.column
     kept, taken = own.activation, head.activation
     own.activation = kept if walking_on else taken
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether it holds a column."""
+    return own.valid > 0

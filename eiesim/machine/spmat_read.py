@@ -1,6 +1,6 @@
 """SpmatRead: reads SRAM rows of the sparse matrix and hands on one entry a cycle (EIE Sec. IV, "Sparse Matrix Read").
 
-A row is read only when it is not the one held; the pass-on is in the same cycle.
+A row is read only when it is not the one held. The entry leaves in the same cycle.
 """
 
 from typing import Any
@@ -28,7 +28,10 @@ def wires(value: Any) -> Fields:
 
 @jit
 def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float) -> None:
-    """code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row."""
+    """Read the row and send the entry on.
+
+    code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row.
+    """
     out.valid = own.valid
     out.first = own.first
     out.activation = own.activation
@@ -41,8 +44,8 @@ def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row:
 
 
 @jit
-def update(own: Any, out: Any, pointer_read: Any) -> None:
-    """out: its own wires. pointer_read: the next entry's address."""
+def update(p: int, own: Any, out: Any, pointer_read: Any) -> None:
+    """Hold the row just read, and take the address that PointerRead sends."""
     own.row_reads += out.row != own.held
     own.held = out.row
     own.entries += out.valid
@@ -51,3 +54,9 @@ def update(own: Any, out: Any, pointer_read: Any) -> None:
     own.first = pointer_read.first
     own.address = pointer_read.address
     own.activation = pointer_read.activation
+
+
+@jit
+def busy(own: Any) -> bool:
+    """Whether an entry is asked for."""
+    return own.valid > 0

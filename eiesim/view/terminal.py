@@ -1,8 +1,11 @@
 """Terminal tables of results."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from eiesim.capacity import Need
 from eiesim.encoding import InterleavedLayer
@@ -131,9 +134,31 @@ def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:
         room.add_column(heading, justify="right" if heading in ("needs", "holds") else "left")
     for need in needs:
         room.add_row(
-            need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else "[bold]no[/bold]"
+            need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else Text("no", style="bold")
         )
     return [facts, room]
+
+
+def layer_dict(layer: InterleavedLayer, needs: Sequence[Need]) -> dict[str, Any]:
+    """What `layer_table` shows, for JSON."""
+    of = layer.layer
+    spread = {
+        name: {"least": int(counts.min()), "mean": float(counts.mean()), "most": int(counts.max())}
+        for name, counts in (("entries_per_pe", layer.entries_per_pe), ("padding_per_pe", layer.padding_per_pe))
+    }
+    return {
+        "name": of.name,
+        "rows": of.rows,
+        "cols": of.cols,
+        "nnz": of.nnz,
+        "density": of.density,
+        "codebook_entries": len(of.codebook),
+        "bias": of.bias_codes is not None,
+        "activation": of.activation,
+        "pes": layer.pes,
+        **spread,
+        "memory": [{**asdict(need), "fits": need.fits} for need in needs],
+    }
 
 
 def workloads_table(benchmarks: Sequence[Benchmark]) -> Table:

@@ -1,4 +1,4 @@
-"""The golden product, as spec/formats.md says under "Arithmetic": plain integers and numpy's float32 scalars."""
+"""The golden product, as docs/formats.md says under "Arithmetic": plain integers and numpy's float32 scalars."""
 
 from math import floor, ldexp
 
@@ -72,6 +72,11 @@ def fraction_bits(codes, bias_codes, codebook, batch, bits, chosen):
                 sums[i] += weight * activation
             outputs += sums
         used["output"] = auto_fraction(outputs, bits)
+    if all(value == "auto" for value in chosen.values()):
+        # Never refused: the output bits nearest to these with which the shift is allowed.
+        exact = used["activation"] + used["weight"]
+        allowed = [output for output in range(-1200, 1200) if -16 <= exact - output <= 62]
+        used["output"] = min(allowed, key=lambda output: abs(output - used["output"]))
     return used
 
 

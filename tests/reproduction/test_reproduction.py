@@ -174,7 +174,7 @@ def test_command(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert not end.value.code
-    assert capsys.readouterr().out == ""
+    assert "NT-We" in capsys.readouterr().out
     page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
     assert {f"fig_{k}" for k in range(6, 14)} <= set(page.ids)
     assert len(page.sources) == 2 + 2 + 6 * 2

@@ -7,9 +7,8 @@ from eiesim.arithmetic import prepare
 from eiesim.encoding import interleave
 from eiesim.job import Job
 from eiesim.machine import clock
-
-from .agree import random_case
-from .compare import case, expected
+from tests.agree import random_case
+from tests.compare import case, expected
 
 LATCHED = ("registers", "scanner", "held", "accumulators", "queues", "states")
 DRIVEN = ("wires", "candidate")

@@ -23,4 +23,8 @@ from .result import LayerResult as LayerResult
 from .result import Result as Result
 from .simulation import simulate as simulate
 from .sweeps.run import sweep as sweep
+from .training.folder import save_trained as save_trained
+from .training.recipe import Recipe as Recipe
+from .training.run import Trained as Trained
+from .training.run import train as train
 from .workloads import workload as workload

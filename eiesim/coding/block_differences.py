@@ -4,8 +4,8 @@ The first block's codes are stored as they are, every other block as its codes l
 round a circle of as many numbers as there are codes: from 15 to 0 of 16 codes is 1. Both are Huffman-coded, each with
 its own code. No positions are stored, for the blocks' number says where they lie.
 
-The paper's Algorithm 3 stores the shorter way round without its direction, from which no decoder could go back; here the
-difference keeps it: it is a number from 0 to codes - 1.
+The paper's Algorithm 3 stores the shorter way round without its direction, from which no decoder could go back; here
+the difference keeps it: it is a number from 0 to codes - 1.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,8 @@ def encode_blocks(layer: CompressedLayer, blocks: int) -> BlockCoded:
     modulus = len(layer.codebook)
     bias = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     first = np.concatenate([tiles[0].ravel(), bias])
-    differences = ((np.diff(tiles.astype(np.int16), axis=0)) % modulus).astype(np.uint8).ravel()
+    wide = tiles.astype(np.int16)
+    differences = ((wide[1:] - wide[:-1]) % np.int16(modulus)).astype(np.uint8).ravel()
     first_code, difference_code = HuffmanCode.of(first, modulus), HuffmanCode.of(differences, modulus)
     return BlockCoded(
         layer.shape,

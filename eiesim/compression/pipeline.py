@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +21,7 @@ from eiesim.dense import DenseLayer, Mask, expand, forward
 from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
-from eiesim.files.network import FILE, is_network, write_network
+from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
 from eiesim.files.weights import Model, load_npz_model, load_safetensors
 from eiesim.layer import CompressedLayer
@@ -243,28 +241,13 @@ def write(
     huffman: Huffman-coded layer files beside the .npz ones. force: take the place of a network folder that is there.
     """
     folder, model_path = Path(folder), Path(model_path)
-    if folder.exists() and not (force and (is_network(folder) or not any(folder.iterdir()))):
-        hint = "; only a network folder can be replaced" if force else "; --force replaces it"
-        raise EieError(f"{folder}: is there already{hint}")
-    try:
-        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
+    with writing_network_folder(folder, force) as parts:
         _write_parts(compressed, parts, folder, model_path, huffman)
-        parts.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        parts.rename(folder)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _write_parts(compressed: Compressed, parts: Path, folder: Path, model_path: Path, huffman: bool) -> None:
     options = compressed.options
-    stems = _file_stems([layer.name for layer in compressed.layers])
+    stems = file_stems([layer.name for layer in compressed.layers])
     tables = []
     for stem, layer, report, given in zip(stems, compressed.layers, compressed.reports, compressed.inputs, strict=True):
         npz.save(layer, parts / f"{stem}.npz")
@@ -323,7 +306,7 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
     }
 
 
-def _file_stems(names: Sequence[str]) -> list[str]:
+def file_stems(names: Sequence[str]) -> list[str]:
     """A file name for each layer: its name with what a file system may not like replaced, made unique."""
     stems: list[str] = []
     for name in names:

@@ -7,7 +7,7 @@ import numpy as np
 
 from eiesim.dense import DenseLayer, from_codes
 from eiesim.layer import CompressedLayer
-from eiesim.training.loop import Lesson, train
+from eiesim.training.loop import Lesson, train_layers
 from eiesim.training.magnitude import by_magnitude
 from eiesim.training.recipe import Networks, Outcome, Recipe
 from eiesim.weight_sharing import k_means, linear_initialisation, nearest_code
@@ -17,12 +17,12 @@ def binary(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     """Train weights of which the network sees only the signs (BinaryConnect, deterministic; Courbariaux et al., 2015).
 
     The signs are scaled by the layer's mean |w|, which is nearest to it (XNOR-Net, Rastegari et al. 2016, Sec. 3.1):
-    BinaryConnect scales by batch normalisation, for which EIE has no place. Gradients pass the sign unchanged. A density
-    below 1 first prunes the trained network by magnitude, which the paper does not.
+    BinaryConnect scales by batch normalisation, for which EIE has no place. Gradients pass the sign unchanged. A
+    density below 1 first prunes the trained network by magnitude, which the paper does not.
     """
     masks = by_magnitude(recipe, networks.dense)(networks.dense, 1.0)
     before = tuple(layer.pruned(mask) for layer, mask in zip(networks.dense, masks, strict=True))
-    trained = train(before, lesson, recipe.seeded(recipe.dense), masks, "train binary", change=_signs_for)
+    trained = train_layers(before, lesson, recipe.seeded(recipe.dense), masks, "train binary", change=_signs_for)
     return Outcome(tuple(signs(layer) for layer in trained), masks, before, binary=True)
 
 

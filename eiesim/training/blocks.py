@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from eiesim.dense import from_codes, to_codes
 from eiesim.layer import CompressedLayer
-from eiesim.training.loop import Lesson, train
+from eiesim.training.loop import Lesson, train_layers
 from eiesim.training.losses import block_difference
 from eiesim.training.masks import diagonal_blocks, equal_blocks, largest_blocks, layer_densities, permuted
 from eiesim.training.recipe import Networks, Outcome, Recipe
@@ -32,7 +32,7 @@ def blocks(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
         rows_of.append(np.argsort(rows))
         cols_of.append(np.argsort(cols))
     before = tuple(layer.pruned(mask) for layer, mask in zip(networks.initial, masks, strict=True))
-    layers = train(before, lesson, recipe.seeded(recipe.dense), masks, "train blocks")
+    layers = train_layers(before, lesson, recipe.seeded(recipe.dense), masks, "train blocks")
     return Outcome(layers, tuple(masks), before, tuple(rows_of), tuple(cols_of))
 
 
@@ -47,7 +47,7 @@ def mesa(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     counts = tuple(largest_blocks(shape, density) for shape, density in zip(shapes, densities, strict=True))
     masks = tuple(equal_blocks(shape, count) for shape, count in zip(shapes, counts, strict=True))
     before = tuple(layer.pruned(mask) for layer, mask in zip(networks.initial, masks, strict=True))
-    layers = train(
+    layers = train_layers(
         before,
         lesson,
         recipe.seeded(recipe.dense),

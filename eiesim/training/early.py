@@ -5,7 +5,7 @@ import numpy as np
 from eiesim.compression import prune
 from eiesim.dense import DenseLayer, Mask
 from eiesim.errors import EieError
-from eiesim.training.loop import Lesson, sensitivities, train, untrained
+from eiesim.training.loop import Lesson, sensitivities, train_layers, untrained
 from eiesim.training.magnitude import by_magnitude
 from eiesim.training.masks import at_random, layer_densities
 from eiesim.training.recipe import Networks, Outcome, Recipe
@@ -27,13 +27,13 @@ def lottery(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
         masks = choose(current, number / recipe.rounds)
         if number < recipe.rounds:
             stage = f"ticket {number}/{recipe.rounds}"
-            current = train(networks.initial, lesson, recipe.seeded(recipe.retraining), masks, stage)
+            current = train_layers(networks.initial, lesson, recipe.seeded(recipe.retraining), masks, stage)
     start = _another(networks.initial, recipe.seed) if recipe.reinitialise else networks.initial
     return _from_scratch(start, masks, lesson, recipe)
 
 
 def snip(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
-    """Keep the weights of largest |gradient x weight| before any training, all layers together (Lee et al., ICLR 2019)."""
+    """Keep the weights of largest |gradient x weight| before training, of all layers (Lee et al., ICLR 2019)."""
     rng = np.random.default_rng(recipe.seed)
     count = min(SNIP_EXAMPLES, len(lesson.training.labels))
     batch = lesson.training[rng.choice(len(lesson.training.labels), count, replace=False)]
@@ -67,11 +67,9 @@ def own_masks(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     return _from_scratch(networks.initial, masks, lesson, recipe)
 
 
-def _from_scratch(
-    start: tuple[DenseLayer, ...], masks: tuple[Mask, ...], lesson: Lesson, recipe: Recipe
-) -> Outcome:
+def _from_scratch(start: tuple[DenseLayer, ...], masks: tuple[Mask, ...], lesson: Lesson, recipe: Recipe) -> Outcome:
     before = tuple(layer.pruned(mask) for layer, mask in zip(start, masks, strict=True))
-    return Outcome(train(before, lesson, recipe.seeded(recipe.dense), masks, "train pruned"), masks, before)
+    return Outcome(train_layers(before, lesson, recipe.seeded(recipe.dense), masks, "train pruned"), masks, before)
 
 
 def _another(layers: tuple[DenseLayer, ...], seed: int) -> tuple[DenseLayer, ...]:

@@ -80,7 +80,7 @@ def untrained(sizes: Sequence[int], names: Sequence[str], seed: int | Sequence[i
     return tuple(layers)
 
 
-def train(
+def train_layers(
     layers: Sequence[DenseLayer],
     lesson: Lesson,
     settings: Settings = Settings(),

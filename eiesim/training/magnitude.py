@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from eiesim.compression import prune
 from eiesim.dense import DenseLayer, Mask
 from eiesim.errors import EieError
-from eiesim.training.loop import Lesson, Settings, train
+from eiesim.training.loop import Lesson, Settings, train_layers
 from eiesim.training.masks import balanced, layer_densities, n_of_m
 from eiesim.training.recipe import Networks, Outcome, Recipe
 
@@ -17,7 +17,7 @@ def prune_and_retrain(
     layers: Sequence[DenseLayer],
     choose: Choose,
     lesson: Lesson,
-    settings: Settings = Settings(),
+    settings: Settings,
     rounds: int = 4,
 ) -> Outcome:
     """Prune and retrain, `rounds` times (Han et al., NIPS 2015, Sec. 3.4).
@@ -32,7 +32,7 @@ def prune_and_retrain(
         masks = choose(current, number / rounds)
         before = tuple(layer.pruned(mask) for layer, mask in zip(current, masks, strict=True))
         stage = "retrain" if rounds == 1 else f"prune {number}/{rounds}"
-        current = train(before, lesson, settings, masks, stage)
+        current = train_layers(before, lesson, settings, masks, stage)
     return Outcome(current, masks, before)
 
 

@@ -95,9 +95,9 @@ def balanced(weights: Weights, density: float, pes: int, columns: int = 8) -> Ma
     """Keep `density x size` weights (rounded) by magnitude, as many in every PE in each group of columns.
 
     Row i lies in PE i mod pes (EIE Sec. III-C). columns: of a group; an activation queue evens out about as many as
-    it has places. A zero is never kept. A *level* is the k-th largest weight of every PE in one group. Whole levels are kept, those of
-    the largest sum first, so that the PEs of a group differ by one entry only where a PE has fewer rows, or in the
-    one group that takes the rest.
+    it has places. A zero is never kept. A *level* is the k-th largest weight of every PE in one group. Whole levels
+    are kept, those of the largest sum first, so that the PEs of a group differ by one entry only where a PE has fewer
+    rows, or in the one group that takes the rest.
     """
     if pes < 1 or columns < 1:
         raise EieError(f"balanced over {pes} PEs in groups of {columns} columns: both must be 1 or more")

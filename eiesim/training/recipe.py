@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.dense import DenseLayer, Mask
-from eiesim.errors import EieError, did_you_mean
+from eiesim.errors import EieError, unknown
 from eiesim.training.loop import Settings
 from eiesim.training.losses import Distillation, Penalty
 from eiesim.training.masks import check_n_of_m
@@ -29,7 +29,6 @@ NAMES = (
 """Methods by name; besides them any N:M, such as 2:4."""
 
 RANKED_TOGETHER = ("magnitude", "iterative", "lottery")
-IN_ROUNDS = ("iterative", "lottery", "balanced")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,7 @@ class Recipe:
     pes: int = 64
     masks: Mapping[str, npt.NDArray[np.bool_]] | None = None
     penalty: Penalty | None = None
-    distillation: Distillation = Distillation()
+    distillation: Distillation = field(default_factory=Distillation)
     bits: int = 4
     seed: int = 0
     dense: Settings = field(default_factory=lambda: Settings(epochs=30, patience=8))
@@ -66,8 +65,7 @@ class Recipe:
         if (self.method is None) == (self.masks is None):
             raise EieError("give either a method or masks of your own")
         if self.method is not None and self.method not in NAMES and self.n_of_m is None:
-            hint = did_you_mean(self.method, NAMES)
-            raise EieError(f"no method is called '{self.method}'; there are: {', '.join(NAMES)}, N:M{hint}")
+            raise unknown("no method", self.method, (*NAMES, "N:M"))
         if self.n_of_m is not None:
             check_n_of_m(*self.n_of_m)
             if self.density is not None:
@@ -111,6 +109,20 @@ class Recipe:
     def kept(self) -> float:
         """The density of methods that need one."""
         return 1.0 if self.density is None else self.density
+
+    @property
+    def plan(self) -> tuple[int, ...]:
+        """The most epochs of each stage of training, in order; a stage ends earlier when it stops to learn."""
+        rounds = [self.retraining.epochs] * self.rounds
+        if self.method in ("iterative", "balanced"):
+            zeros = rounds
+        elif self.method == "lottery":
+            zeros = [*rounds[1:], self.dense.epochs]
+        elif self.method in ("magnitude", "neurons", "low-rank") or self.n_of_m is not None:
+            zeros = [self.at_once.epochs]
+        else:
+            zeros = [self.dense.epochs]
+        return (self.dense.epochs, *zeros, self.shared.epochs)
 
     @property
     def at_once(self) -> Settings:

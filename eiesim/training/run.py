@@ -1,7 +1,7 @@
 """eiesim.train: from examples to a pruned, shared network, by any of the methods."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 from eiesim.training.binary import two_values
 from eiesim.training.examples import Examples, Parts, split
-from eiesim.training.loop import Lesson, Progress, fine_tune_centroids, one_thread, train, untrained
+from eiesim.training.loop import Lesson, Progress, fine_tune_centroids, one_thread, train_layers, untrained
 from eiesim.training.methods import method_of
 from eiesim.training.recipe import Networks, Outcome, Recipe
 
@@ -66,7 +66,7 @@ class Trained:
         return 4 * values
 
 
-def train_network(
+def train(
     inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
     method: str | None = None,
@@ -78,13 +78,13 @@ def train_network(
     progress: Progress | None = None,
     **options: Any,
 ) -> Trained:
-    """Train a classifier, prune it by a method of the literature, share its weights; public as `eiesim.train`.
+    """Train a classifier, prune it by a method of the literature, share its weights.
 
-    inputs: float[n, ...], flattened to [n, features]. labels: whole numbers [n], classes from 0. A tenth of the examples
-    is held out and another tenth chooses the best epoch, class by class. method, density, options: those of `Recipe`,
-    or a whole `recipe`. hidden: units of each hidden layer. teacher: layers in a row that give the same classes, to
-    learn from (`Recipe.distillation`). progress: called after each epoch with the stage, the epoch, the validation
-    loss and accuracy.
+    inputs: float[n, ...], flattened to [n, features]. labels: whole numbers [n], classes from 0. A tenth of the
+    examples is held out and another tenth chooses the best epoch, class by class. method, density, options: those of
+    `Recipe`, or a whole `recipe`. hidden: units of each hidden layer. teacher: layers in a row that give the same
+    classes, to learn from (`Recipe.distillation`). progress: called after each epoch with the stage, the epoch, the
+    validation loss and accuracy.
 
     Needs extra [train]. Raises EieError for examples, a teacher or a recipe that make no sense.
     """
@@ -107,7 +107,7 @@ def train_network(
 def begin(sizes: Sequence[int], lesson: Lesson, recipe: Recipe) -> Networks:
     """The first weights and the dense network, which every method starts from or is compared with."""
     initial = untrained(sizes, [f"fc{k}" for k in range(1, len(sizes))], recipe.seed)
-    return Networks(initial, train(initial, lesson, recipe.seeded(recipe.dense), stage="train"))
+    return Networks(initial, train_layers(initial, lesson, recipe.seeded(recipe.dense), stage="train"))
 
 
 def finish(parts: Parts, lesson: Lesson, networks: Networks, recipe: Recipe) -> Trained:
@@ -119,9 +119,7 @@ def finish(parts: Parts, lesson: Lesson, networks: Networks, recipe: Recipe) -> 
         shared = tuple(two_values(layer, recipe.bits) for layer in outcome.layers)
     else:
         shared = tuple(layer.shared(recipe.bits) for layer in outcome.layers)
-    return Trained(
-        recipe, parts, networks, outcome, fine_tune_centroids(shared, lesson, recipe.seeded(recipe.shared))
-    )
+    return Trained(recipe, parts, networks, outcome, fine_tune_centroids(shared, lesson, recipe.seeded(recipe.shared)))
 
 
 def lesson_for(

@@ -8,7 +8,7 @@ import numpy as np
 from eiesim.compression.prune import by_density
 from eiesim.dense import DenseLayer, Mask
 from eiesim.errors import EieError
-from eiesim.training.loop import Lesson, train
+from eiesim.training.loop import Lesson, train_layers
 from eiesim.training.masks import layer_densities
 from eiesim.training.recipe import Networks, Outcome, Recipe
 
@@ -47,16 +47,18 @@ def hidden_widths(layers: Sequence[DenseLayer], density: float) -> list[int]:
     steps = 4 * max(hidden)
     fitting = [found for k in range(steps + 1) if weights(found := widths(k / steps)) <= budget]
     if not fitting:
-        raise EieError(f"neurons: one unit a hidden layer is {weights(widths(0)):,} weights, the density keeps {budget:,}")
+        raise EieError(
+            f"neurons: one unit a hidden layer is {weights(widths(0)):,} weights, the density keeps {budget:,}"
+        )
     return fitting[-1]
 
 
 def low_rank(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
-    """Replace hidden layers by two of low rank, by singular value decomposition (Denton et al., NIPS 2014), and retrain.
+    """Replace hidden layers by two of low rank, by singular values (Denton et al., NIPS 2014), and retrain.
 
     W is about U V with U = [rows, rank] and V = [rank, cols]: V becomes a layer without bias and ReLU, U one with
-    both. The rank is the largest with the layer's density; with `recipe.rank` it is that, and both factors are pruned by
-    magnitude to the density. The last layer, too small to gain, is pruned by magnitude.
+    both. The rank is the largest with the layer's density; with `recipe.rank` it is that, and both factors are pruned
+    by magnitude to the density. The last layer, too small to gain, is pruned by magnitude.
     """
     layers: list[DenseLayer] = []
     masks: list[Mask] = []
@@ -65,7 +67,9 @@ def low_rank(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
         kept = round(density * layer.weights.size)
         rank = recipe.rank or max(1, kept // (layer.rows + layer.cols))
         if rank >= min(layer.rows, layer.cols):
-            raise EieError(f"low-rank: rank {rank} of layer '{layer.name}' is no less than its {layer.rows} x {layer.cols}")
+            raise EieError(
+                f"low-rank: rank {rank} of layer '{layer.name}' is no less than its {layer.rows} x {layer.cols}"
+            )
         pair = factors(layer, rank)
         share = min(1.0, kept / (rank * (layer.rows + layer.cols))) if recipe.rank else 1.0
         layers += pair
@@ -85,4 +89,4 @@ def factors(layer: DenseLayer, rank: int) -> tuple[DenseLayer, DenseLayer]:
 
 def _retrained(layers: Sequence[DenseLayer], masks: Sequence[Mask], lesson: Lesson, recipe: Recipe) -> Outcome:
     before = tuple(layer.pruned(mask) for layer, mask in zip(layers, masks, strict=True))
-    return Outcome(train(before, lesson, recipe.at_once, masks, "retrain"), tuple(masks), before)
+    return Outcome(train_layers(before, lesson, recipe.at_once, masks, "retrain"), tuple(masks), before)

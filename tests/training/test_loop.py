@@ -8,7 +8,7 @@ import pytest
 from eiesim import EieError
 from eiesim.dense import expand, forward
 from eiesim.training.examples import Examples, split
-from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, train, untrained
+from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, train_layers, untrained
 from tests.training.clouds import clouds
 
 torch = pytest.importorskip("torch", reason="needs extra [train]")
@@ -27,7 +27,7 @@ def share_right(layers, examples):
 @pytest.fixture(scope="module")
 def trained():
     start = untrained([16, 24, 3], ["a", "b"], seed=0)
-    return start, train(start, LESSON, SETTINGS)
+    return start, train_layers(start, LESSON, SETTINGS)
 
 
 def test_learns(trained):
@@ -40,8 +40,8 @@ def test_learns(trained):
 
 def test_same_seed_same_layers(trained):
     start, dense = trained
-    again = train(start, LESSON, SETTINGS)
-    other = train(start, LESSON, Settings(**{**vars(SETTINGS), "seed": 5}))
+    again = train_layers(start, LESSON, SETTINGS)
+    other = train_layers(start, LESSON, Settings(**{**vars(SETTINGS), "seed": 5}))
     assert all((a.weights == b.weights).all() and (a.bias == b.bias).all() for a, b in zip(dense, again, strict=True))
     assert not (dense[0].weights == other[0].weights).all()
 
@@ -83,7 +83,9 @@ def test_stops_early(trained):
     _, dense = trained
     epochs = []
     settings = Settings(epochs=200, patience=2, rate=0.05)
-    train(dense, replace(LESSON, progress=lambda stage, epoch, loss, share: epochs.append((epoch, loss))), settings)
+    train_layers(
+        dense, replace(LESSON, progress=lambda stage, epoch, loss, share: epochs.append((epoch, loss))), settings
+    )
     losses = [loss for _, loss in epochs]
     assert len(epochs) < 200
     assert min(losses[:-2], default=np.inf) <= min(losses[-2:])

@@ -1,5 +1,7 @@
 """Each method's promise, on its own terms, by training for real on three clouds of points."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -9,12 +11,12 @@ from eiesim.dense import DenseLayer, forward
 from eiesim.training.binary import signs, two_values
 from eiesim.training.blocks import in_block_order
 from eiesim.training.early import own_masks
+from eiesim.training.examples import Examples, Parts
 from eiesim.training.losses import Distillation, Penalty, block_difference, soft_loss
 from eiesim.training.magnitude import by_layer, prune_and_retrain
 from eiesim.training.methods import METHODS
 from eiesim.training.recipe import NAMES, Recipe
 from eiesim.training.smaller import factors, hidden_widths
-from eiesim.training.examples import Examples, Parts
 from tests.training.clouds import PARTS, clouds
 
 torch = pytest.importorskip("torch", reason="needs extra [train]")
@@ -97,9 +99,9 @@ def test_rounds_lie_within_one_another():
         two = prune_and_retrain(dense, by_layer([0.25, 0.25, 0.25]), lesson, SHORT["retraining"], rounds=2)
     assert all((small.kept <= large.kept).all() for small, large in zip(two.masks, one.masks, strict=True))
     with pytest.raises(EieError, match="densities: 2 for 3 layers"):
-        prune_and_retrain(dense, by_layer([0.5, 0.5]), lesson)
+        prune_and_retrain(dense, by_layer([0.5, 0.5]), lesson, SHORT["retraining"])
     with pytest.raises(EieError, match="rounds = 0"):
-        prune_and_retrain(dense, by_layer([0.5] * 3), lesson, rounds=0)
+        prune_and_retrain(dense, by_layer([0.5] * 3), lesson, SHORT["retraining"], rounds=0)
 
 
 def test_magnitudes_are_torchs_own(trained):
@@ -138,7 +140,7 @@ def test_a_tickets_weights_are_the_first_ones(trained):
 
 
 def test_snips_scores_are_the_loss_differentiated_by_a_multiplier(trained):
-    """SNIP, Eq. 4: c multiplies each weight; the score is |dL/dc| at c = 1. Here autograd does that, and differences."""
+    """SNIP, Eq. 4: c multiplies each weight; the score is |dL/dc| at c = 1. Here by autograd, and by differences."""
     layers, examples = untrained(SIZES, ["a", "b", "c"], 3), clouds(5, 40)
     with one_thread():
         scores = sensitivities(layers, examples)
@@ -187,8 +189,8 @@ def test_block_order_computes_the_same(trained):
     as_trained, renamed = (forward(_dense(layers), inputs) for layers in (found.shared, ordered))
     np.testing.assert_allclose(renamed, as_trained, rtol=1e-4, atol=1e-5)
     mask = ordered[0].to_dense() != 0
-    assert all((a == b).all() or not (a & b).any() for a, b in zip(mask, mask[1:], strict=False))
-    assert sum((a != b).any() for a, b in zip(mask, mask[1:], strict=False)) == len(np.unique(mask, axis=0)) - 1
+    assert all((a == b).all() or not (a & b).any() for a, b in pairwise(mask))
+    assert sum((a != b).any() for a, b in pairwise(mask)) == len(np.unique(mask, axis=0)) - 1
 
 
 def _dense(layers):
@@ -215,7 +217,7 @@ def test_mesas_penalty_brings_neighbours_together(trained):
     for layer, blocks in zip(found.layers, found.blocks, strict=True):
         high, wide = layer.rows // blocks, layer.cols // blocks
         parts = [layer.weights[k * high : (k + 1) * high, k * wide : (k + 1) * wide] for k in range(blocks)]
-        total += sum(((b - a) ** 2).sum() for a, b in zip(parts, parts[1:], strict=False)) / (blocks - 1)
+        total += sum(((b - a) ** 2).sum() for a, b in pairwise(parts)) / (blocks - 1)
     assert float(block_difference(weights, found.blocks)) == pytest.approx(total / 3, rel=1e-4)
     start = [torch.tensor(layer.weights) for layer in found.before]
     assert float(block_difference(weights, found.blocks)) < float(block_difference(start, found.blocks))

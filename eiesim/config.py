@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,6 +12,9 @@ from eiesim._io.toml import read_toml
 from eiesim.errors import EieError, shown, unknown
 
 Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
+ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+"""The number formats: floating point first, then fixed point from wide to narrow."""
+
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
 
 

@@ -21,6 +21,13 @@ class NoInputError(EieError):
         self.name = name
 
 
+class FolderExistsError(EieError):
+    """A folder stands where one was to be written, and nobody said that it may be replaced."""
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"{folder}: is there already")
+
+
 def shown(value: object) -> str:
     """A value as a message shows it, shortened."""
     try:

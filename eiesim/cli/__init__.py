@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from eiesim.cli.app import StoppedError, app
-from eiesim.errors import EieError, NoInputError
+from eiesim.errors import EieError, FolderExistsError, NoInputError
 from eiesim.view.text import one_line
 
 COMMANDS = ("run", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce")
@@ -38,6 +38,8 @@ def main() -> None:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         if isinstance(error, NoInputError):
             message += " with --input FILE.npy"
+        if isinstance(error, FolderExistsError):
+            message += "; --force replaces it"
         _refuse(message if message else "no command was given")
     except MemoryError:
         _refuse("out of memory; try fewer PEs, a smaller batch or a smaller layer")

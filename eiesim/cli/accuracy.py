@@ -43,8 +43,9 @@ def accuracy(
     eiesim accuracy net --input x.npy --labels y.npy --json -
     """
     from eiesim.compression.terminal import accuracy_table
+    from eiesim.config import ARITHMETICS
     from eiesim.dense import Mask, to_codes
-    from eiesim.evaluation import ARITHMETICS, Layers, accuracies, check_labels
+    from eiesim.evaluation import Layers, accuracies, check_labels
     from eiesim.files import network as networks
     from eiesim.files import npz
 

@@ -127,7 +127,6 @@ def compare(
 
 def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None") -> None:
     from eiesim.comparison import terminal as tables
-    from eiesim.energy.check import against_table2
     from eiesim.paper.speedups import headlines, inconsistencies
 
     screen.show(tables.eie_table(comparison))
@@ -146,9 +145,8 @@ def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None")
         if measured.busy:
             busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
             screen.warn(f"the machine was not idle ({busy}): times may be too long")
-    checks = against_table2()
-    screen.show(tables.check_table(checks))
-    for line in tables.check_causes(checks):
+    screen.show(tables.check_table(comparison.checks))
+    for line in tables.check_causes(comparison.checks):
         screen.say(f"- {line}")
     screen.show(tables.waterfall_table(comparison))
     if comparison.platforms:

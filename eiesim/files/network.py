@@ -23,7 +23,7 @@ from typing import Any
 
 from eiesim._io.atomic import writing
 from eiesim._io.toml import read_toml
-from eiesim.errors import EieError, shown
+from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
 
@@ -91,8 +91,9 @@ def check_network_folder(folder: str | Path, force: bool = False) -> None:
     """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace."""
     folder = Path(folder)
     if folder.exists() and not (force and (is_network(folder) or (folder.is_dir() and not any(folder.iterdir())))):
-        hint = "; only a network folder can be replaced" if force else "; --force replaces it"
-        raise EieError(f"{folder}: is there already{hint}")
+        if force:
+            raise EieError(f"{folder}: is there already; only a network folder can be replaced")
+        raise FolderExistsError(folder)
     if not folder.absolute().parent.is_dir():
         raise EieError(f"{folder}: cannot be written: {folder.absolute().parent} is no folder")
 

@@ -10,8 +10,9 @@ import eiesim
 from eiesim import EieError
 from eiesim.baselines.measurements import Host, Measured, Measurement
 from eiesim.cli import main
-from eiesim.comparison.rows import GEOMEAN, compare
+from eiesim.comparison.rows import compare
 from eiesim.inputs import Workload
+from eiesim.paper.speedups import GEOMEAN
 
 RATIO_COLUMNS = ["layer", "series", "basis", "value", "printed", "within_rounding", "note"]
 
@@ -164,9 +165,10 @@ def test_measured_tables_and_plots_are_written(tmp_path, comparison):
 
 def test_a_machine_with_many_kernels_is_drawn():
     from eiesim.comparison.plots import ratio_plot
-    from eiesim.comparison.rows import Ratio
+    from eiesim.comparison.records import Ratio
 
-    rows = [Ratio("a", f"kernel {k}", "measured", 1.0 + k) for k in range(12)] + [Ratio("a", "EIE", "simulated", 50.0)]
+    rows = [Ratio("a", "CPU", f"kernel {k}", "measured", 1.0 + k) for k in range(12)]
+    rows.append(Ratio("a", "EIE", "EIE", "simulated", 50.0))
     figure = ratio_plot(rows, "speed-up")
     drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]
     assert drawn == pytest.approx([*range(2, 13), 50])

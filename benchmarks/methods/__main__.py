@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks.methods.cells import COLUMNS, Cell, cells, run_cell
+from benchmarks.methods.cells import COLUMNS, Cell, cells, pattern_file, pictured, run_cell, save_pattern, train_cell
 from eiesim._io.csv_file import write_csv
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -58,6 +58,9 @@ def main() -> None:
         run(todo, rows, path, patterns, arguments.jobs)
     from benchmarks.methods.page import write_page
 
+    for cell in pictured():
+        if not pattern_file(cell, patterns).exists():
+            save_pattern(cell, train_cell(cell), patterns)
     write_page(path, patterns, arguments.docs)
 
 

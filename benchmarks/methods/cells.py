@@ -32,6 +32,7 @@ BUDGET: dict[str, Any] = {
     "shared": Settings(epochs=2, patience=2, rate=3e-5, decay=0.0),
 }
 """The same for every method: 10 epochs from scratch, 12 of retraining, 2 of the shared values."""
+PICTURED = ("iterative", "iterative, L1", "snip", "random", "blocks", "mesa", "balanced", "2:4")
 PICTURED_DENSITY, PICTURED_ROWS = 0.1, 100
 IN_ORDER = "blocks, in block order"
 
@@ -97,9 +98,14 @@ class Cell:
 
 
 def cells(seeds: tuple[int, ...] = SEEDS) -> list[Cell]:
-    """All of them, a seed after the other, so that an interrupted study is a whole one with fewer seeds."""
+    """All of them: a seed after the other, the middle densities first, so that an interrupted study has all methods."""
+    first = (None, 1.0, 0.1, 0.02, 0.05, 0.3, 0.01)
     return [
-        Cell(variant.label, density, seed) for seed in seeds for variant in VARIANTS for density in variant.densities
+        Cell(variant.label, density, seed)
+        for seed in seeds
+        for density in first
+        for variant in VARIANTS
+        if density in variant.densities
     ]
 
 
@@ -130,6 +136,11 @@ def networks(seed: int, penalty: Penalty | None, shuffled: bool = False) -> Netw
     return begin(SIZES, lesson_for(digits(shuffled), recipe), recipe)
 
 
+def pictured() -> list[Cell]:
+    """The cells whose patterns are drawn."""
+    return [Cell(label, BY_LABEL[label].densities[0] and PICTURED_DENSITY, SEEDS[0]) for label in PICTURED]
+
+
 def train_cell(cell: Cell) -> Trained:
     """Train one cell, on one thread."""
     recipe, variant = cell.recipe, BY_LABEL[cell.label]
@@ -143,7 +154,7 @@ def run_cell(cell: Cell, patterns: Path) -> list[dict[str, Any]]:
     begun = perf_counter()
     trained = train_cell(cell)
     seconds = perf_counter() - begun
-    if cell.seed == SEEDS[0] and cell.density in (PICTURED_DENSITY, None):
+    if cell in pictured():
         save_pattern(cell, trained, patterns)
     rows = [_row(cell, cell.label, trained, trained.shared, seconds)]
     if cell.label == "blocks":
@@ -202,8 +213,6 @@ COLUMNS = (
 def save_pattern(cell: Cell, trained: Trained, folder: Path) -> None:
     """Which first-layer weights are kept: the first rows as they are, and how many of each pixel."""
     kept = trained.outcome.layers[0].weights != 0
-    if kept.shape[1] != SIZES[0]:
-        return
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(pattern_file(cell, folder), rows=kept[:PICTURED_ROWS], pixels=kept.mean(axis=0))
 

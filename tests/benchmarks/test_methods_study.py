@@ -72,6 +72,8 @@ def test_front_is_what_nothing_beats():
 
 
 def test_page_and_pictures_of_a_table(tmp_path):
+    pytest.importorskip("torch", reason="needs extra [train]")
+    pytest.importorskip("mlxtend", reason="needs extra [train]")
     path, patterns = tmp_path / "results.csv", tmp_path / "patterns"
     rows = [fake_row(cell) for cell in cells((0, 1))]
     rows += [{**row, "label": "blocks, in block order"} for row in rows if row["label"] == "blocks"]

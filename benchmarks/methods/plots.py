@@ -35,11 +35,15 @@ COLOURS = {
 """By method; variants of one differ in their markers."""
 N_OF_M_COLOUR = "#7B3294"
 MARKERS = "osD^v"
+TICKS = (50, 70, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 4000)
 
 
 def draw(means: pd.DataFrame, patterns: Path, folder: Path) -> None:
     """All pictures of a table of means."""
-    for name, column, text in (("cycles", "cycles", "cycles a digit"), ("energy", "energy_nj", "energy a digit, nJ")):
+    for name, column, text in (
+        ("cycles", "cycles", "cycles a digit, simulated"),
+        ("energy", "energy_nj", "energy a digit, nJ, estimated"),
+    ):
         save(
             lambda c=column, t=text: accuracy_against(means, c, t), folder / f"accuracy_{name}", BARS, formats=("svg",)
         )
@@ -66,7 +70,7 @@ def _n_of_m() -> list[str]:
 def accuracy_against(means: pd.DataFrame, column: str, text: str) -> "Figure":
     """Accuracy on the machine over a cost, for 16 and 64 PEs; a line joins a method's densities."""
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import PercentFormatter, ScalarFormatter
+    from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
     figure, panels = plt.subplots(1, len(PES), figsize=(9.6, 4.6), sharey=True, layout="constrained")
     for axes, pes in zip(panels, PES, strict=True):
@@ -80,13 +84,13 @@ def accuracy_against(means: pd.DataFrame, column: str, text: str) -> "Figure":
                 )  # fmt: skip
         _draw_front(axes, shown, f"{column}_{pes}", f"accuracy_machine_{pes}")
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(ScalarFormatter())
-        axes.tick_params(axis="x", which="minor", labelsize=6.5)
+        axes.xaxis.set_major_locator(FixedLocator(TICKS))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.grid(linewidth=0.3, color=palette.LINE, which="both")
         axes.set_axisbelow(True)
-        axes.set_xlabel(f"{text}, simulated")
+        axes.set_xlabel(text)
         axes.set_title(f"{pes} PEs")
     panels[0].set_ylabel("held-out digits recognised, fixed16, simulated")
     handles, names = panels[0].get_legend_handles_labels()
@@ -99,11 +103,11 @@ def _draw_front(axes: "Axes", shown: pd.DataFrame, cost: str, gain: str) -> None
     best = shown.iloc[places]
     axes.step(best[cost], best[gain], where="post", color=palette.BLACK, linewidth=1.1, linestyle="--", zorder=1,
               label="Pareto front")  # fmt: skip
-    for (_, row), k in zip(best.iterrows(), range(len(best)), strict=True):
+    for k, (_, row) in enumerate(best.iterrows()):
         if k % 2 == 0 or k == len(best) - 1:
-            axes.annotate(
-                name_of(row), (row[cost], row[gain]), xytext=(-4, 5), textcoords="offset points", fontsize=6, ha="right"
-            )
+            # The first point lies at the axis, so its name goes to the right.
+            place = {"xytext": (6, -9), "ha": "left"} if k == 0 else {"xytext": (-4, 5), "ha": "right"}
+            axes.annotate(name_of(row), (row[cost], row[gain]), textcoords="offset points", fontsize=6, **place)
 
 
 def pattern_pictures(patterns: Path) -> "Figure":

@@ -28,7 +28,7 @@ METHODS = {
     "magnitude": Method(one_shot, "prune the smallest weights once, retrain", "Han et al., NIPS 2015"),
     "iterative": Method(iterative, "prune and retrain in rounds", "Han et al., NIPS 2015, Sec. 3.4"),
     "lottery": Method(lottery, "in rounds, each rewound to the first weights", "Frankle and Carbin, ICLR 2019"),
-    "snip": Method(snip, "largest |gradient x weight| before training", "Lee et al., ICLR 2019"),
+    "snip": Method(snip, "largest gradient x weight, in magnitude, before training", "Lee et al., ICLR 2019"),
     "random": Method(random, "weights drawn by chance", "the control of every pruning paper"),
     "neurons": Method(neurons, "whole hidden units", "Li et al., ICLR 2017"),
     "blocks": Method(blocks, "shuffled diagonal blocks", "MPDCompress: Supic et al., 2018"),

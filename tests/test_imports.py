@@ -10,7 +10,7 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 STAIRS = (
-    ("errors", "_version", "_jit"),
+    ("errors", "_version", "_jit", "_shown"),
     ("_io",),
     ("paper",),
     ("weight_sharing",),
@@ -18,6 +18,7 @@ STAIRS = (
     ("dense", "encoding", "workloads"),
     ("arithmetic", "capacity"),
     ("job", "counters"),
+    ("streaming",),
     ("machine",),
     ("engines", "energy"),
     ("result",),
@@ -29,7 +30,9 @@ STAIRS = (
     ("evaluation", "inputs"),
     ("view",),
     ("balancing", "baselines", "sweeps"),
-    ("comparison",),
+    ("comparison", "tracing"),
+    ("drawing",),
+    ("api",),
     ("reproduction",),
     ("__init__",),
     ("cli",),

@@ -19,9 +19,11 @@ class Numbers:
         self.means = means
 
     def row(self, label: str, asked: float | None = 0.1) -> Mapping[str, float]:
-        found = self.means[self.means["label"] == label]
-        found = found[found["asked"].isna() if asked is None else found["asked"] == asked]
-        return dict.fromkeys(self.means.columns, float("nan")) if found.empty else found.iloc[0].to_dict()
+        """The means by column, not a number where there are none."""
+        wanted = self.means["asked"].isna() if asked is None else self.means["asked"] == asked
+        found = self.means[(self.means["label"] == label) & wanted]
+        values = dict.fromkeys(map(str, self.means.columns), float("nan"))
+        return values if found.empty else {name: found.iloc[0][name] for name in values}
 
     def cycles(self, label: str, asked: float | None = 0.1, pes: int = 16) -> str:
         return f"{self.row(label, asked)[f'cycles_{pes}']:,.0f}"

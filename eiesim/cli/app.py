@@ -38,11 +38,14 @@ def _top(
     pass
 
 
-LAYERS_HELP = "Layer files (.npz, .huff), a network folder, a dump folder, or table3:NAME; several run in a row."
+LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
 Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False)]
 Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096. (default: 64)", show_default=False)]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any configuration key.")]
+Recorded = Annotated[
+    bool, typer.Option("--recorded", help="Feed each layer its recorded inputs, even where the network has its own.")
+]
 Rows = Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of table3: layers.")]
 Density = Annotated[float | None, typer.Option(help="Share of weights kept in table3: layers, instead of the table's.")]

@@ -14,6 +14,7 @@ from eiesim.cli.app import (
     Layers,
     Pes,
     Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
@@ -39,6 +40,7 @@ def balance(
         typer.Option(metavar="DIR", help="Write each layer balanced by its weights, and its rows' order."),
     ] = None,
     quiet: Quiet = False,
+    recorded: Recorded = False,
     rows: Rows = None,
     seed: Seed = 0,
     density: Density = None,
@@ -66,12 +68,12 @@ def balance(
     configured = machine(config, settings, {"pes": pes})
     inputs = [] if input is None else [npz.load_inputs(input)]
     found = []
-    for make in open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows):
+    for make in open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows, recorded):
         workload = make()
         found.append(study.balance(workload.layer, workload.activations, configured))
         screen.show(balance_table(found[-1]))
     if json is not None:
-        report = {"config": configured.model_dump(), "layers": [one.to_dict() for one in found]}
+        report = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
         write_json("eiesim-balance/1", report, json)
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from eiesim.cli.app import (
     EnergyTableFile,
     Pes,
     Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
@@ -67,6 +68,7 @@ def compare(
     gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     quiet: Quiet = False,
+    recorded: Recorded = False,
     out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
     rows: Rows = None,
     seed: Seed = 0,
@@ -103,7 +105,7 @@ def compare(
     activations = None if input is None else npz.load_inputs(input)
     names = [f"{PREFIX}{name}" if name in TABLE_III else name for name in layers or TABLE_III]
     fed = [] if activations is None else [activations]
-    makers = open_workloads(names, fed, [seed], [variation], density, activation_density, rows)
+    makers = open_workloads(names, fed, [seed], [variation], density, activation_density, rows, recorded)
     workloads = [make() for make in makers]
     table = None if energy_table is None else load_energy_table(energy_table)
     measured = None

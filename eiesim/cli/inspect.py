@@ -54,9 +54,9 @@ def inspect(
         interleaved = interleave(layer, configured.pes, configured.index_bits)
         needs = capacity.needs(interleaved, configured)
         found.append(layer_dict(interleaved, needs))
-        screen.show(*layer_table(interleaved, needs))
+        screen.show(*layer_table(interleaved, needs, configured))
     if json is not None:
-        write_json("eiesim-inspect/1", {"config": configured.model_dump(), "layers": found}, json)
+        write_json("eiesim-inspect/1", {"config": configured.to_dict(), "layers": found}, json)
 
 
 @app.command(name="layers")

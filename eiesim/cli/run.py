@@ -17,6 +17,7 @@ from eiesim.cli.app import (
     Layers,
     Pes,
     Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
@@ -28,13 +29,14 @@ from eiesim.cli.app import (
     write_text,
 )
 from eiesim.cli.screen import Screen
-from eiesim.errors import EieError, NoInputError
+from eiesim.errors import EieError
 
 
 @app.command()
 def run(
     layers: Layers,
     input: Input = None,
+    recorded: Recorded = False,
     labels: Annotated[
         Path | None, typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised.")
     ] = None,
@@ -78,7 +80,7 @@ def run(
     from eiesim.evaluation import accuracy, check_labels
     from eiesim.files import npz
     from eiesim.inputs import open_model
-    from eiesim.simulation import simulate
+    from eiesim.simulation import simulate_each
     from eiesim.view.terminal import result_table
 
     screen = Screen(quiet, json)
@@ -86,19 +88,21 @@ def run(
     check_targets(output, json)
     configured = machine(config, settings, named)
     model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
-    activations = model.activations if input is None else npz.load_inputs(input)
-    if activations is None:
-        raise NoInputError(layers[0])
-    model.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
+    feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
+    model.check_codebooks(configured.weight_bits)
     table = None if energy_table is None else load_energy_table(energy_table)
-    inputs = len(activations) if activations.ndim == 2 else 1
-    classes = npz.load_labels(labels) if labels is not None else model.labels if input is None else None
+    inputs = feeds[-1].inputs
+    own_labels = model.labels if feeds[0].fed == "chained" else None
+    classes = npz.load_labels(labels) if labels is not None else own_labels
+    if classes is not None and len(feeds) > 1:
+        raise EieError(f"{labels}: layers that run each by itself recognise nothing; labels go with a network's input")
     if classes is not None:
         check_labels(classes, inputs, model.layers[-1].rows)
-    with screen.progress("inputs", inputs * len(model.layers)) as advance:
-        result = simulate(
-            model.layers, activations, configured, engine, energy=energy_model, energy_table=table, progress=advance
-        )
+    with screen.progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
+        result = simulate_each(
+            [(feed.layers, feed.activations, feed.fed, feed.vectors) for feed in feeds],
+            configured, engine, energy=energy_model, energy_table=table, progress=advance,
+        )  # fmt: skip
     exceeded = [f"{layer.name}: {line}" for layer in result.layers for line in layer.exceeded]
     if strict and exceeded:
         raise EieError(f"--strict: {'; '.join(exceeded)}")

@@ -12,6 +12,7 @@ from eiesim.cli.app import (
     ConfigFile,
     Density,
     Quiet,
+    Recorded,
     Rows,
     Settings,
     app,
@@ -74,6 +75,7 @@ def sweep(
         list[Path] | None,
         typer.Option("--input", "-i", help="Activations for layers that bring none; once, or once for each of them."),
     ] = None,
+    recorded: Recorded = False,
     rows: Rows = None,
     density: Density = None,
     activation_density: ActivationDensity = None,
@@ -136,6 +138,7 @@ def sweep(
         density=density,
         activation_density=activation_density,
         rows=rows,
+        recorded=recorded,
     )
     file = None if output is None or str(output) == "-" else output
     screen = Screen(quiet)

@@ -1,4 +1,4 @@
-"""Networks: a folder with `network.toml`, which names layer files in order (spec/formats.md).
+"""Networks: a folder with `network.toml`, which names layer files in order (docs/formats.md).
 
     format = "eiesim-network/1"
     name = "LeNet-300-100"
@@ -8,7 +8,9 @@
 
 `chain = false` says that the layers do not follow one another (an LSTM's matrices, say): each runs by itself.
 Other keys, in the table or a layer, say where things came from and are left to their readers.
-The folder may bring its own activations, `inputs.npy`, and what they show, `labels.npy`.
+The folder may bring its own activations, `inputs.npy`, and what they show, `labels.npy`; and layers' own, recorded
+ones, `inputs/NAME.npy`, where NAME is that of the layer's file. A layer's `vectors` says how many input vectors it has
+in one input of the whole network (a convolution has one an output position); without it that is 1.
 """
 
 import json
@@ -21,22 +23,27 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from eiesim._io.atomic import writing
 from eiesim._io.toml import read_toml
+from eiesim._shown import Brief
 from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
-INPUTS, LABELS = "inputs.npy", "labels.npy"
+INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, repr=False)
+class Network(Brief):
     """Layers in order, and what network.toml says besides (`about`).
 
     files: the layers' file names. chain: whether the layers follow one another, so that the network can run as one.
+    vectors: of each layer, input vectors in one input of the network.
     """
 
     name: str
@@ -44,6 +51,7 @@ class Network:
     about: dict[str, Any]
     files: tuple[str, ...] = ()
     chain: bool = True
+    vectors: tuple[float, ...] = ()
 
 
 def is_network(path: str | Path) -> bool:
@@ -72,7 +80,14 @@ def load_network(folder: str | Path) -> Network:
     if chain:
         check_chain(layers, str(path))
     files = tuple(str(layer_path.relative_to(folder)) for layer_path in paths)
-    return Network(name, tuple(layers), table, files, chain)
+    vectors = tuple(_vectors(path, entry) for entry in entries)
+    return Network(name, tuple(layers), table, files, chain, vectors)
+
+
+def recorded_inputs(layer_path: Path) -> npt.NDArray[np.float32] | None:
+    """A layer's own inputs, recorded when its network was compressed: float32[batch, cols], or None."""
+    path = layer_path.parent / RECORDED / f"{layer_path.stem}.npy"
+    return npz.load_inputs(path) if path.is_file() else None
 
 
 def write_network(
@@ -134,6 +149,13 @@ def check_chain(layers: list[CompressedLayer], where: str) -> None:
             raise EieError(
                 f"{where}: '{before.name}' has {before.rows} outputs, but '{after.name}' takes {after.cols} inputs"
             )
+
+
+def _vectors(path: Path, entry: Any) -> float:
+    vectors = entry.get("vectors", 1)
+    if isinstance(vectors, bool) or not isinstance(vectors, int | float) or not 0 < vectors < 2**53:
+        raise EieError(f"{path}: vectors: is {shown(vectors)}, needs a number above 0")
+    return vectors
 
 
 def _layer_path(folder: Path, path: Path, entry: Any) -> Path:

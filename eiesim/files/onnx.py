@@ -8,8 +8,8 @@
 | Relu right after a layer | that layer's activation |
 | Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, Cast | nothing: the values stay what they are |
 
-All else is listed as left out, with the reason. The layers chain when each takes the one before's outputs as they
-are. Calibration runs the untouched model in onnxruntime and reads every layer's real inputs off it.
+Everything else is listed as left out, with the reason. The layers form a chain when each takes the outputs of the one
+before unchanged. Calibration runs the original model in onnxruntime and takes each layer's real inputs from it.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Tap:
-    """How a layer's real inputs are read off the graph: `vectors` makes [batch, cols] of the value `tensor`."""
+    """Where a layer's real inputs are in the graph: `vectors` turns the value `tensor` into [batch, cols]."""
 
     tensor: str
     vectors: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
@@ -58,8 +58,8 @@ class _Found:
 class _Reader:
     """What is known while the graph's nodes are walked in order.
 
-    came_from: for each value, the layer whose outputs it is as they are; -1 is the network's own input.
-    done: outputs of nodes that went into a layer before their turn. outputs: the graph's.
+    came_from: for each value, the index of the layer that produced it and left it unchanged; -1 is the network's input.
+    done: outputs of nodes that were made part of an earlier node's layer. outputs: the graph's outputs.
     """
 
     constants: dict[str, npt.NDArray[Any]]
@@ -356,7 +356,7 @@ def _pixels(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _bias_of(array: npt.NDArray[Any], rows: int) -> npt.NDArray[np.float32] | None:
-    """A constant that is added to every row vector alike, as float32[rows]; None if it is not that."""
+    """A constant that is added to each row vector in the same way, as float32[rows]; None for any other constant."""
     if array.size not in (1, rows) or (array.size == rows and array.ndim and array.shape[-1] != rows):
         return None
     return np.broadcast_to(_floats(array).ravel(), (rows,)).copy()

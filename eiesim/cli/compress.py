@@ -35,14 +35,19 @@ def compress(
     seed: Annotated[int, typer.Option(min=0, help="Seed of --init random.")] = 0,
     calibration: Annotated[
         Path | None,
-        typer.Option("--calibration", "-c", help="Inputs of the model, .npy: gives each layer's real inputs."),
+        typer.Option(
+            "--calibration", "-c", help="Inputs of the model, .npy, or .npz by input name: gives layers' real inputs."
+        ),
     ] = None,
+    positions: Annotated[
+        int, typer.Option(min=0, help="Of a convolution, keep the inputs of so many positions an image; 0 is all.")
+    ] = 100,
     huffman: Annotated[bool, typer.Option("--huffman", help="Also write Huffman-coded layer files, .huff.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a network folder that is there.")] = False,
     json: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Also write the report here; - is standard output.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
 ) -> None:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
@@ -51,28 +56,29 @@ def compress(
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
     from eiesim.compression import pipeline
-    from eiesim.compression.terminal import statistics_tables
+    from eiesim.compression.terminal import summary
 
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
     found, taps = pipeline.load_model(model)
-    inputs = pipeline.calibrate(model, found, taps, pipeline.load_calibration(calibration)) if calibration else ()
+    known = None
+    if calibration is not None:
+        given = pipeline.load_calibration(calibration)
+        known = pipeline.calibrate(model, found, taps, given, positions or None, seed)
     with progress("layers", len(found.layers)) as advance:
-        compressed = pipeline.compress(found, options, inputs, advance)
+        compressed = pipeline.compress(found, options, known, advance)
     pipeline.write(compressed, output, model, huffman=huffman, force=force)
     if json is not None:
         from json import dumps
 
         write_text(dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False), json)
-    terminal = console()
     if not quiet:
-        for table in statistics_tables(compressed):
-            terminal.print(table)
-    notes = [*found.notes, *(f"{report.name}: {note}" for report in compressed.reports for note in report.notes)]
-    for note in notes:
-        terminal.print(f"note: {note}", highlight=False, markup=False)
-    for part in found.left_out:
-        terminal.print(f"left out: {part.name}: {part.reason}", style="yellow", highlight=False, markup=False)
+        terminal = console()
+        for part in summary(compressed, output):
+            if isinstance(part, str):
+                terminal.print(part, highlight=False, markup=False, soft_wrap=True)
+            else:
+                terminal.print(part)
 
 
 @app.command()

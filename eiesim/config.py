@@ -4,16 +4,19 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eiesim._io.toml import read_toml
-from eiesim.errors import EieError, shown
+from eiesim.errors import EieError, shown, unknown
 
 Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
 Weights = Literal["resident", "streamed", "streamed-active"]
+ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+"""The number formats: floating point first, then fixed point from wide to narrow."""
+
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
 
 
@@ -88,7 +91,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 def preset(name: str) -> MachineConfig:
     """A machine by name: `isca16` (the published text) or `isca16-simulator` (the authors' simulator)."""
     if name not in PRESETS:
-        raise EieError(f"no preset is called '{name}'; there are: {', '.join(PRESETS)}")
+        raise unknown("no preset", name, PRESETS)
     return MachineConfig(**PRESETS[name])
 
 
@@ -124,7 +127,7 @@ def _one_line(error: ValidationError) -> str:
         return message
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
-        return f"unknown configuration key '{key}'; the keys are: {', '.join(MachineConfig.model_fields)}"
+        return str(unknown("no configuration key", key, MachineConfig.model_fields))
     if key.endswith("_frac"):
         message = "must be 'auto' or a whole number from -16 to 47"
     return f"{key} = {shown(first['input'])}: {message[0].lower()}{message[1:]}"

@@ -12,13 +12,11 @@ import numpy.typing as npt
 
 from eiesim._jit import jit
 from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
-from eiesim.config import MachineConfig
+from eiesim.config import ARITHMETICS, MachineConfig
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
-
-ARITHMETICS = ("float32", "fixed32", "fixed16", "fixed8")
 
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 

@@ -1,4 +1,4 @@
-"""What LAYER may be, for every command: files, folders, the authors' dump and Table III names, opened in one place.
+"""Opens what a LAYER may be, for every command: files, folders, the authors' dump, Table III names and examples.
 
 `open_model` opens layers that run in a row. `open_workloads` opens layers that run each by itself, with their inputs.
 """
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.arithmetic import Operands, golden_product
-from eiesim.errors import EieError, NoInputError
-from eiesim.files import dump, huffman, network, npz
+from eiesim.errors import EieError, NoInputError, likeliest
+from eiesim.files import dump, examples, huffman, network, npz
 from eiesim.layer import CompressedLayer
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import benchmark_named, workload
@@ -162,9 +162,9 @@ Maker = Callable[[], Workload]
 def open_model(names: Sequence[str], rows: int | None = None, synthesis: Synthesis = Synthesis()) -> Model:
     """The layers that the names stand for, in order, with what they bring.
 
-    names: layer files (.npz, .huff), network folders, dump folders, `table3:NAME`, `table3:all`. rows: outputs of a
-    dumped layer. They follow one another where each takes what the one before gives and no folder says otherwise;
-    several layers of Table III never do: each has its own input.
+    names: layer files (.npz, .huff), network folders, dump folders, `table3:NAME`, `table3:all`, `example:NAME`.
+    rows: outputs of a dumped layer. They follow one another where each takes what the one before gives and no folder
+    says otherwise; several layers of Table III never do: each has its own input.
     Raises EieError for anything unknown or malformed, for rows without a dump, and where layers follow neither one
     another nor have inputs of their own.
     """
@@ -314,7 +314,11 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
     if name.startswith(TABLE_III):
         made = _synthesise(name.removeprefix(TABLE_III), synthesis)
         return _alone(made.layer, name, made.activations, GIVEN)
+    if name.startswith(examples.PREFIX):
+        return _open_network(examples.folder(name.removeprefix(examples.PREFIX)))
     path = Path(name)
+    if not path.exists() and (likely := likeliest(name, TABLE_III_LAYERS)):
+        raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
     if not path.is_dir():
         layer = huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path)
         recorded = network.recorded_inputs(path)

@@ -118,14 +118,15 @@ class LayerResult:
         mean_of = {name: stack.mean(axis=0) for name, stack in stacks.items()}
         return PerPe(**{**mean_of, "max_occupancy": stacks["max_occupancy"].max(axis=0)})
 
-    def to_dict(self) -> dict[str, Any]:
-        """This layer's part of the result JSON."""
+    def to_dict(self, per_pe: bool = False) -> dict[str, Any]:
+        """This layer's part of the result JSON. per_pe: with the counters of every PE."""
         head = {"name": self.name, "rows": self.rows, "cols": self.cols, "nnz": self.nnz, "pes": self.config.pes}
         tail = {"warnings": list(self.warnings), "fraction_bits": dict(self.fraction_bits)}
         batch = {}
         if self.batched:
             inputs = zip(self.per_input, self.energy_per_input, strict=True)
             batch["batch"] = _by_key([{**metrics.to_dict(), **_energy_dict(energy)} for metrics, energy in inputs])
+        pes = {"per_pe": {name: values.tolist() for name, values in vars(self.per_pe).items()}} if per_pe else {}
         return {
             **head,
             **self.metrics.to_dict(),
@@ -135,6 +136,7 @@ class LayerResult:
             "vectors": self.vectors,
             **tail,
             **batch,
+            **pes,
         }
 
 
@@ -209,8 +211,8 @@ class Result:
         exceeded = [f"{layer.name}: {line}" for layer in self.layers for line in layer.exceeded]
         return (*exceeded, *dict.fromkeys(layer.no_energy for layer in self.layers if layer.no_energy))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The result JSON as a dictionary (spec/formats.md)."""
+    def to_dict(self, per_pe: bool = False) -> dict[str, Any]:
+        """The result JSON as a dictionary (docs/formats.md). per_pe: with the counters of every PE."""
         total: dict[str, Any] = {"cycles": self.cycles, "time_us": self.time_us}
         energy = self.energy
         if energy is not None:
@@ -229,16 +231,16 @@ class Result:
             "eiesim": __version__,
             "engine": self.engine,
             "config": self.config.to_dict(),
-            "layers": [layer.to_dict() for layer in self.layers],
+            "layers": [layer.to_dict(per_pe) for layer in self.layers],
             "total": total,
         }
 
-    def to_json(self, accuracy: float | None = None) -> str:
+    def to_json(self, accuracy: float | None = None, per_pe: bool = False) -> str:
         """The result JSON as text. accuracy: the share of inputs recognised, where labels were given."""
         import json
 
         extra = {} if accuracy is None else {"accuracy": accuracy}
-        return json.dumps({**self.to_dict(), **extra}, indent=1, allow_nan=False)
+        return json.dumps({**self.to_dict(per_pe), **extra}, indent=1, allow_nan=False)
 
 
 def _over_layers(name: str, parts: Sequence[Any], layers: Sequence[LayerResult]) -> Any:

@@ -19,7 +19,7 @@ from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.result import LayerResult, Result
@@ -103,7 +103,7 @@ def simulate_each(
 
 def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:
     if name not in ENGINES:
-        raise EieError(f"no engine is called '{name}'; there are: {', '.join(ENGINES)}")
+        raise unknown("no engine", name, ENGINES)
     run: Callable[[Job, npt.NDArray[Any]], Run] = import_module(f"eiesim.engines.{name}").run
     return run
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError, did_you_mean
+from eiesim.errors import EieError, unknown
 from eiesim.layer import CompressedLayer
 from eiesim.paper import source
 
@@ -45,9 +45,7 @@ TABLE_III: Mapping[str, Benchmark] = {row["layer"]: _benchmark(row) for row in s
 def benchmark_named(name: str) -> Benchmark:
     """A row of Table III. Raises EieError for a name that is not there, and says which are."""
     if name not in TABLE_III:
-        raise EieError(
-            f"no Table III layer is called '{name}'; there are: {', '.join(TABLE_III)}{did_you_mean(name, TABLE_III)}"
-        )
+        raise unknown("no Table III layer", name, TABLE_III)
     return TABLE_III[name]
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from eiesim import CompressedLayer, EieError, MachineConfig, simulate
+from eiesim.config import ARITHMETICS
 from eiesim.dense import DenseLayer, expand
-from eiesim.evaluation import ARITHMETICS, accuracies, accuracy, check_labels, dense_outputs
+from eiesim.evaluation import accuracies, accuracy, check_labels, dense_outputs
 
 RNG = np.random.default_rng(0)
 

@@ -79,7 +79,7 @@ def test_layers_apart_run_one_by_one_and_totals_are_sums(tmp_path):
     energies = [one.energy.total_uj for one in each]
     assert found["total"]["energy_uj"] == pytest.approx(6 * energies[0] + energies[1])
     assert "batch" not in found["total"]
-    shown = cli("run", net).err
+    shown = cli("run", net).out
     assert "recorded, 3" in shown
     assert "total" in shown
 
@@ -127,7 +127,7 @@ def test_table_iii_is_never_chained():
         assert layer["cycles"] == eiesim.simulate(made, x, outputs=False).cycles
         assert layer["inputs"] == "given"
     assert found["total"]["cycles"] == sum(layer["cycles"] for layer in found["layers"])
-    assert "each layer by itself" in cli("run", *(f"table3:{name}" for name in names), "--density", "0.01").err
+    assert "each layer by itself" in cli("run", *(f"table3:{name}" for name in names), "--density", "0.01").out
 
 
 def test_all_nine_everywhere():

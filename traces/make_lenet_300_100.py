@@ -21,8 +21,9 @@ from rich.table import Table
 from eiesim._io.atomic import writing
 from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.compression.train import Examples, Settings, fine_tune_centroids, prune_and_retrain, train, untrained
+from eiesim.config import ARITHMETICS
 from eiesim.dense import DenseLayer
-from eiesim.evaluation import ARITHMETICS, accuracies
+from eiesim.evaluation import accuracies
 from eiesim.files.network import INPUTS, LABELS, write_network
 from eiesim.files.npz import save, save_array
 from eiesim.layer import CompressedLayer

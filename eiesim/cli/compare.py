@@ -1,7 +1,7 @@
 """eiesim compare."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,25 +12,31 @@ from eiesim.cli.app import (
     EnergyModelName,
     EnergyTableFile,
     Pes,
+    Quiet,
     Recorded,
     Rows,
     Seed,
     Settings,
     Variation,
     app,
-    console,
     machine,
-    progress,
     synthesis,
 )
-from eiesim.errors import EieError
+from eiesim.cli.screen import Screen
+from eiesim.errors import EieError, unknown
+
+if TYPE_CHECKING:
+    from eiesim.baselines.measurements import Measured
+    from eiesim.comparison.rows import Comparison
 
 BASELINES = ("published", "measured")
 
 
 @app.command()
 def compare(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where tables and plots go.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where tables and plots go.  [required]")
+    ] = None,
     layers: Annotated[
         list[str] | None,
         typer.Argument(
@@ -61,7 +67,8 @@ def compare(
     ] = None,
     gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables on the terminal.")] = False,
+    quiet: Quiet = False,
+    out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
     recorded: Recorded = False,
     rows: Rows = None,
     seed: Seed = 0,
@@ -77,21 +84,22 @@ def compare(
     eiesim compare fc1.npz --input x.npy --baselines measured -o out/
     """
     from eiesim.baselines.measured import measure
-    from eiesim.comparison import terminal as tables
     from eiesim.comparison.files import write_tables
     from eiesim.comparison.rows import compare as compare_layers
-    from eiesim.energy.check import against_table2
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
     from eiesim.inputs import TABLE_III as PREFIX
     from eiesim.inputs import open_workloads
-    from eiesim.paper.speedups import headlines, inconsistencies
     from eiesim.workloads import TABLE_III
 
+    output = output or out
+    if output is None:
+        raise EieError("give a folder for the tables and plots: --output DIR")
+    screen = Screen(quiet)
     wanted = [name.strip() for name in baselines.split(",")]
-    unknown = next((name for name in wanted if name not in BASELINES), None)
-    if unknown is not None:
-        raise EieError(f"no baselines are called '{unknown}'; there are: {', '.join(BASELINES)}")
+    other = next((name for name in wanted if name not in BASELINES), None)
+    if other is not None:
+        raise unknown("no baselines", other, BASELINES)
     configured = machine(config, settings, {"pes": pes})
     made = synthesis(seed, density, activation_density, variation)
     activations = None if input is None else npz.load_inputs(input)
@@ -105,47 +113,51 @@ def compare(
     if "measured" in wanted:
         # Before measuring for a minute, see that the rest can be done.
         compare_layers(workloads[:1], configured, with_published=False, **options)  # type: ignore[arg-type]
-        kept = measured_file or _made(out) / "measured.json"
-        with progress("layers measured", len(workloads)) as advance:
+        kept = measured_file or _made(output) / "measured.json"
+        with screen.progress("layers measured", len(workloads)) as advance:
             measured = measure(workloads, kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance)
     published = "published" in wanted
     comparison = compare_layers(workloads, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
-    written = write_tables(comparison, _made(out))
+    written = write_tables(comparison, _made(output))
     if plots:
         from eiesim.comparison.plots import write_plots
 
-        written += write_plots(comparison, out)
-    terminal = console()
-    if not quiet:
-        terminal.print(tables.eie_table(comparison))
-        for title, ratios in (
-            ("Speed-up over the CPU, dense, batch 1 (Fig. 6)", comparison.speedup),
-            ("Energy efficiency over the CPU, dense, batch 1 (Fig. 7)", comparison.efficiency),
-            ("Speed-up over this machine's CPU, dense, batch 1", comparison.measured_speedup),
-            ("Energy efficiency over this machine's CPU, dense, batch 1", comparison.measured_efficiency),
-        ):
-            if ratios:
-                terminal.print(tables.ratio_table(title, ratios))
-        if measured is not None:
-            terminal.print(f"measured on {measured.machine.cpu}, {measured.when}", highlight=False)
-            if measured.busy:
-                busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
-                terminal.print(f"warning: the machine was not idle ({busy}): times may be too long", style="yellow")
-            for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
-                terminal.print(f"  energy {source}", highlight=False)
-        checks = against_table2()
-        terminal.print(tables.check_table(checks))
-        for line in tables.check_causes(checks):
-            terminal.print(f"- {line}", highlight=False)
-        terminal.print(tables.waterfall_table(comparison))
-        if comparison.platforms:
-            terminal.print(tables.platform_table(comparison))
-        if comparison.speedup:
-            terminal.print(tables.headline_table(headlines()))
-            terminal.print("Where the paper disagrees with itself:")
-            for line in inconsistencies():
-                terminal.print(f"- {line}", highlight=False)
-    terminal.print(f"{len(written)} files in {out}", highlight=False)
+        written += write_plots(comparison, output)
+    _show(screen, comparison, measured)
+    screen.note(f"{len(written)} files in {output}")
+
+
+def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None") -> None:
+    from eiesim.comparison import terminal as tables
+    from eiesim.paper.speedups import headlines, inconsistencies
+
+    screen.show(tables.eie_table(comparison))
+    for title, ratios in (
+        ("Speed-up over the CPU, dense, batch 1 (Fig. 6)", comparison.speedup),
+        ("Energy efficiency over the CPU, dense, batch 1 (Fig. 7)", comparison.efficiency),
+        ("Speed-up over this machine's CPU, dense, batch 1", comparison.measured_speedup),
+        ("Energy efficiency over this machine's CPU, dense, batch 1", comparison.measured_efficiency),
+    ):
+        if ratios:
+            screen.show(tables.ratio_table(title, ratios))
+    if measured is not None:
+        screen.say(f"measured on {measured.machine.cpu}, {measured.when}")
+        for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
+            screen.say(f"  energy {source}")
+        if measured.busy:
+            busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
+            screen.warn(f"the machine was not idle ({busy}): times may be too long")
+    screen.show(tables.check_table(comparison.checks))
+    for line in tables.check_causes(comparison.checks):
+        screen.say(f"- {line}")
+    screen.show(tables.waterfall_table(comparison))
+    if comparison.platforms:
+        screen.show(tables.platform_table(comparison))
+    if comparison.speedup:
+        screen.show(tables.headline_table(headlines()))
+        screen.say("Where the paper disagrees with itself:")
+        for line in inconsistencies():
+            screen.say(f"- {line}")
 
 
 def _made(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""eiesim run, inspect, layers."""
+"""eiesim run."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +12,11 @@ from eiesim.cli.app import (
     Density,
     EnergyModelName,
     EnergyTableFile,
+    Input,
+    Json,
     Layers,
     Pes,
+    Quiet,
     Recorded,
     Rows,
     Seed,
@@ -21,21 +24,18 @@ from eiesim.cli.app import (
     Variation,
     app,
     check_targets,
-    console,
     machine,
-    progress,
     synthesis,
     write_text,
 )
+from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
 
 @app.command()
 def run(
     layers: Layers,
-    input: Annotated[
-        Path | None, typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols).")
-    ] = None,
+    input: Input = None,
     recorded: Recorded = False,
     labels: Annotated[
         Path | None, typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised.")
@@ -52,16 +52,15 @@ def run(
     engine: Annotated[
         str, typer.Option(help="recurrence (fast), clocked (the machine itself) or event (SimPy).")
     ] = "recurrence",
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
-    ] = None,
+    json: Json = None,
+    per_pe: Annotated[bool, typer.Option("--per-pe", help="Put the counters of every PE into the JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
     energy_model: EnergyModelName = None,
     energy_table: EnergyTableFile = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse layers that exceed a memory of the machine.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables.")] = False,
+    quiet: Quiet = False,
     rows: Rows = None,
     seed: Seed = 0,
     density: Density = None,
@@ -84,6 +83,7 @@ def run(
     from eiesim.simulation import simulate_each
     from eiesim.view.terminal import result_table
 
+    screen = Screen(quiet, json)
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
     check_targets(output, json)
     configured = machine(config, settings, named)
@@ -98,7 +98,7 @@ def run(
         raise EieError(f"{labels}: layers that run each by itself recognise nothing; labels go with a network's input")
     if classes is not None:
         check_labels(classes, inputs, model.layers[-1].rows)
-    with progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
+    with screen.progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
         result = simulate_each(
             [(feed.layers, feed.activations, feed.fed, feed.vectors) for feed in feeds],
             configured, engine, energy=energy_model, energy_table=table, progress=advance,
@@ -111,49 +111,13 @@ def run(
         recognised = accuracy(result.outputs, classes)
     with ExitStack() as files:  # both or neither
         if json is not None and json != "-":
-            files.enter_context(writing(json)).write(f"{result.to_json(recognised)}\n".encode())
+            files.enter_context(writing(json)).write(f"{result.to_json(recognised, per_pe)}\n".encode())
         if output is not None and result.outputs is not None:
             npz.save_array(result.outputs.astype("float32"), output)
     if json == "-":
-        write_text(result.to_json(recognised), json)
-    terminal = console()
-    if not quiet:
-        terminal.print(result_table(result))
-    if recognised is not None and not quiet:
-        terminal.print(f"accuracy: {recognised:.2%} of {inputs:,} inputs", highlight=False)
+        write_text(result.to_json(recognised, per_pe), json)
+    screen.show(result_table(result))
+    if recognised is not None:
+        screen.say(f"accuracy: {recognised:.2%} of {inputs:,} inputs")
     for warning in result.warnings:
-        terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-@app.command()
-def inspect(
-    layers: Layers,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    rows: Rows = None,
-    seed: Seed = 0,
-    density: Density = None,
-    variation: Variation = 0.0,
-) -> None:
-    """Show a layer: sizes, density, entries and padding a PE, and what fits where."""
-    from eiesim import capacity
-    from eiesim.encoding import interleave
-    from eiesim.inputs import open_model
-    from eiesim.view.terminal import layer_table
-
-    configured = machine(config, settings, {"pes": pes})
-    terminal = console(stderr=False)
-    for layer in open_model(layers, rows, synthesis(seed, density, None, variation)).layers:
-        interleaved = interleave(layer, configured.pes, configured.index_bits)
-        for table in layer_table(interleaved, capacity.needs(interleaved, configured), configured):
-            terminal.print(table)
-
-
-@app.command(name="layers")
-def list_layers() -> None:
-    """List the nine benchmark layers of EIE Table III."""
-    from eiesim.view.terminal import workloads_table
-    from eiesim.workloads import TABLE_III
-
-    console(stderr=False).print(workloads_table(list(TABLE_III.values())))
+        screen.warn(warning)

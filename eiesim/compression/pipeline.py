@@ -20,7 +20,7 @@ from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand, forward
-from eiesim.errors import EieError
+from eiesim.errors import EieError, FolderExistsError
 from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.network import FILE, is_network, write_network
@@ -325,8 +325,9 @@ def write(
     """
     folder, model_path = Path(folder), Path(model_path)
     if folder.exists() and not (force and (is_network(folder) or not any(folder.iterdir()))):
-        hint = "; only a network folder can be replaced" if force else "; --force replaces it"
-        raise EieError(f"{folder}: is there already{hint}")
+        if force:
+            raise EieError(f"{folder}: is there already; only a network folder can be replaced")
+        raise FolderExistsError(folder)
     try:
         parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
     except OSError as error:

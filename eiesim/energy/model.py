@@ -16,7 +16,7 @@ from eiesim.counters import COUNTERS, Counters, Metrics
 from eiesim.energy.events import EnergyTable, array_energies, default_table
 from eiesim.energy.record import Energy, EnergyModel, with_dram
 from eiesim.energy.structure import ARRAYS, POINTER_BANKS, VALUE_BITS, lnzd_nodes, queue_word_bits, register_bits
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.paper import source
 from eiesim.paper.source import COMPONENTS, LNZD, MODULES
 
@@ -34,7 +34,7 @@ def energy_model(name: str, config: MachineConfig, table: EnergyTable | None = N
     Raises EieError for an unknown name, a table that the model does not use, or an SRAM outside CACTI's table.
     """
     if name not in MODELS:
-        raise EieError(f"no energy model is called '{name}'; there are: {', '.join(MODELS)}")
+        raise unknown("no energy model", name, MODELS)
     if table is not None and name != "activity":
         raise EieError(f"an energy table goes with the model 'activity', not with '{name}'")
     if name == "published":

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.encoding import interleave
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.inputs import Maker, given, open_workloads
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate
@@ -63,7 +63,7 @@ def grid(config: MachineConfig | None, axes: Mapping[str, Sequence[Any] | str]) 
     known = MachineConfig.model_fields
     for key, held in values.items():
         if key not in known:
-            raise EieError(f"no configuration key is called '{key}'; there are: {', '.join(known)}")
+            raise unknown("no configuration key", key, known)
         if not held:
             raise EieError(f"{key}: has no value to sweep")
     if np.prod([len(held) for held in values.values()], dtype=float) > SELDOM_MORE:
@@ -89,7 +89,7 @@ def plan(
     """What to sweep; see `sweep` for the arguments."""
     for engine in engines:
         if engine not in ENGINES:
-            raise EieError(f"no engine is called '{engine}'; there are: {', '.join(ENGINES)}")
+            raise unknown("no engine", engine, ENGINES)
     named = [layer for layer in layers if isinstance(layer, str)]
     made = open_workloads(named, inputs, seeds, variations, density, activation_density, rows, recorded)
     made += [given(*layer) for layer in layers if not isinstance(layer, str)]

@@ -135,7 +135,7 @@ def test_folder_is_not_overwritten_by_chance(tmp_path):
     result = made(tmp_path)
     model = tmp_path / "model.npz"
     pipeline.write(result, tmp_path / "net", model)
-    with pytest.raises(EieError, match="is there already; --force"):
+    with pytest.raises(EieError, match=r"is there already$"):
         pipeline.write(result, tmp_path / "net", model)
     pipeline.write(result, tmp_path / "net", model, force=True)
     (tmp_path / "mine").mkdir()

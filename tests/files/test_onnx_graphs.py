@@ -350,14 +350,14 @@ def test_compress_ends_with_a_summary(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((2, 8), np.float32))
     answer = cli("compress", path, "-o", tmp_path / "net", "-c", tmp_path / "x.npy")
     assert answer.status == 0
-    assert len(answer.err.splitlines()) < 12
-    assert "model: 42 layers taken: 100.0% of its multiply-accumulates and 100.0% of its parameters" in answer.err
-    assert "42 x Sigmoid: EIE multiplies" in answer.err
+    assert len(answer.out.splitlines()) < 12
+    assert "model: 42 layers taken: 100.0% of its multiply-accumulates and 100.0% of its parameters" in answer.out
+    assert "42 x Sigmoid: EIE multiplies" in answer.out
     report = json.loads((tmp_path / "net" / "report.json").read_text())
     assert len(report["layers"]) == len(report["left_out"]) == 42
     ran = cli("run", tmp_path / "net")
     assert ran.status == 0
-    assert ran.err.count("recorded, 2") == 42
+    assert ran.out.count("recorded, 2") == 42
     quiet = cli("compress", path, "-o", tmp_path / "again", "-q")
     assert (quiet.status, quiet.err, quiet.out) == (0, "", "")
 

@@ -1,0 +1,109 @@
+"""eiesim accuracy."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eiesim.cli.app import ConfigFile, Input, Json, Pes, Quiet, Settings, app, check_targets, machine, write_text
+from eiesim.cli.screen import Screen
+from eiesim.errors import EieError
+
+if TYPE_CHECKING:
+    from eiesim.dense import DenseLayer
+    from eiesim.files.network import Network
+
+
+@app.command()
+def accuracy(
+    network: Annotated[Path, typer.Argument(help="A network folder.")],
+    input: Input = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="The inputs' classes, .npy; without it the folder's labels.npy.")
+    ] = None,
+    dense: Annotated[
+        Path | None, typer.Option(help="The network before pruning; without it the model it was compressed from.")
+    ] = None,
+    pruned: Annotated[
+        Path | None, typer.Option(help="The pruned network; without it the dense one's weights that were kept.")
+    ] = None,
+    pes: Pes = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8.
+
+    Inputs and labels are the folder's inputs.npy and labels.npy unless others are given.
+
+    \b
+    eiesim accuracy traces/lenet-300-100
+    eiesim accuracy net --input x.npy --labels y.npy --json -
+    """
+    from eiesim.compression.terminal import accuracy_table
+    from eiesim.config import ARITHMETICS
+    from eiesim.dense import Mask, to_codes
+    from eiesim.evaluation import Layers, accuracies, check_labels
+    from eiesim.files import network as networks
+    from eiesim.files import npz
+
+    check_targets(json)
+    screen = Screen(quiet, json)
+    configured = machine(config, settings, {"pes": pes})
+    found = networks.load_network(network)
+    if not found.chain:
+        raise EieError(f"{network}: its layers do not follow one another, so there is no accuracy to tell")
+    inputs = npz.load_inputs(input or _brought(network / networks.INPUTS, "--input"))
+    inputs = inputs[None] if inputs.ndim == 1 else inputs
+    if labels is None and input is not None:
+        raise EieError("--input comes without --labels; give the inputs' classes, .npy")
+    classes = npz.load_labels(labels or _brought(network / networks.LABELS, "--labels"))
+    check_labels(classes, len(inputs), found.layers[-1].rows)
+    rows: dict[str, Layers] = {}
+    original = dense or _model_of(network, found)
+    if original is not None:
+        rows["dense"] = _matching(original, found)
+    if pruned is not None:
+        rows["pruned"] = _matching(pruned, found)
+    elif original is not None:
+        masks = [Mask(to_codes(layer) != 0) for layer in found.layers]
+        whole = _matching(original, found)
+        rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(whole, masks, strict=True)]
+    else:
+        screen.note("note: the dense network is not at hand; name it with --dense MODEL")
+    rows["shared"] = found.layers
+    with screen.progress("networks x arithmetics", len(rows) * len(ARITHMETICS)) as advance:
+        shares = accuracies(rows, inputs, classes, configured, advance)
+    if json is not None:
+        from json import dumps
+
+        write_text(dumps({"inputs": len(inputs), "accuracy": shares}, indent=1), json)
+    screen.show(accuracy_table(shares, len(inputs)))
+
+
+def _brought(path: Path, option: str) -> Path:
+    if not path.is_file():
+        raise EieError(f"{path.parent}: brings no {path.name}; give one with {option} FILE.npy")
+    return path
+
+
+def _model_of(folder: Path, network: "Network") -> Path | None:
+    """The model file that a network was compressed from, if it is still there and still the same."""
+    name, digest = network.about.get("model"), network.about.get("model_sha256")
+    path = folder / str(name)
+    if not isinstance(name, str) or not path.is_file():
+        return None
+    return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
+
+
+def _matching(path: Path, network: "Network") -> "tuple[DenseLayer, ...]":
+    """The layers of a model file, which must have the network's shapes in the network's order."""
+    from eiesim.compression.pipeline import load_model
+
+    model, _ = load_model(path)
+    shapes = [layer.weights.shape for layer in model.layers]
+    if shapes != [layer.shape for layer in network.layers]:
+        raise EieError(f"{path}: its layers have shapes {shapes}, the network's {[la.shape for la in network.layers]}")
+    return model.layers

@@ -36,7 +36,7 @@ def measure(
 ) -> Measured:
     """Measure each workload, or take it from the file at `path` where it stands there already, and keep the file.
 
-    workloads: with one input each, float32[cols].
+    workloads: each with one input, float32[cols], or several, [batch, cols].
     again: measure even what the file has. cpu_tdp_w, gpu_tdp_w: what energy is estimated from where no counter can
     be read; None is `default_cpu_power_w` (and no GPU estimate: its rows are then left out).
     progress: called with 1 after each layer. Raises EieError for a malformed file or when the worker fails.

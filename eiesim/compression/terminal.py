@@ -1,5 +1,6 @@
 """Terminal tables of compression and accuracy."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -50,17 +51,18 @@ def summary(compressed: Compressed, folder: Path) -> list[Table | str]:
 
 def _left_out(left_out: Sequence[LeftOut]) -> list[str]:
     """Lines on what was left out, by reason, the most work first."""
-    by_reason: dict[str, list[LeftOut]] = {}
+    by_reason: dict[tuple[bool, str], list[LeftOut]] = {}
     for part in left_out:
-        by_reason.setdefault(part.reason, []).append(part)
+        why = part.reason.partition(": ")[2] if part.kind else part.reason
+        by_reason.setdefault((bool(part.kind), why), []).append(part)
     lines = ["left out:"] if left_out else []
-    for reason, alike in sorted(by_reason.items(), key=lambda pair: (-_work(pair[1]), -len(pair[1]))):
-        if not alike[0].kind:
-            lines.append(f"  {_some([one.name for one in alike])}: {reason}")
-            continue
-        kind, _, why = reason.partition(": ")
-        macs = f", {_work(alike):,} multiply-accumulates" if _work(alike) else ""
-        lines.append(f"  {len(alike)} x {kind}{macs}: {why}")
+    for (of_graph, why), alike in sorted(by_reason.items(), key=lambda pair: (-_work(pair[1]), -len(pair[1]))):
+        what = _some([one.name for one in alike])
+        if of_graph:
+            counts = Counter(one.kind for one in alike).most_common()
+            what = ", ".join(f"{count} x {kind}" for kind, count in counts)
+        macs = f" ({_work(alike):,} multiply-accumulates)" if _work(alike) else ""
+        lines.append(f"  {what}{macs}: {why}")
     return lines
 
 

@@ -352,7 +352,7 @@ def test_compress_ends_with_a_summary(tmp_path):
     assert answer.status == 0
     assert len(answer.out.splitlines()) < 12
     assert "model: 42 layers taken: 100.0% of its multiply-accumulates and 100.0% of its parameters" in answer.out
-    assert "42 x Sigmoid: EIE multiplies" in answer.out
+    assert "42 x Sigmoid: no matrix; EIE multiplies" in answer.out
     report = json.loads((tmp_path / "net" / "report.json").read_text())
     assert len(report["layers"]) == len(report["left_out"]) == 42
     ran = cli("run", tmp_path / "net")

@@ -114,12 +114,33 @@ def folded(node: Any, constants: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[
     if kind == "Reshape" and given[1] is not None and not own.get("allowzero"):
         shape = [first.shape[k] if size == 0 else int(size) for k, size in enumerate(given[1].tolist())]
         return first.reshape(shape)
+    if kind == "Concat":
+        return np.concatenate([one for one in given if one is not None], own["axis"])
+    if kind == "Slice" and len(given) > 2:
+        return _sliced(first, given)
+    if kind == "Gather" and given[1] is not None and first.dtype.kind == "f":
+        return np.take(first, given[1], own.get("axis", 0))
     if kind in ("Squeeze", "Unsqueeze"):
         axes = given[1].tolist() if len(given) > 1 and given[1] is not None else own.get("axes")
         if kind == "Squeeze":
             return np.squeeze(first, None if axes is None else tuple(axes))
         return np.expand_dims(first, tuple(axes)) if axes is not None else None
     return None
+
+
+def _sliced(values: npt.NDArray[Any], given: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any]:
+    """ONNX's Slice: starts, ends, axes, steps."""
+    starts, ends, axes, steps = (*given[1:], None, None)[:4]
+    assert starts is not None
+    assert ends is not None
+    which = range(len(starts)) if axes is None else axes.tolist()
+    cuts = [slice(None)] * values.ndim
+    for k, axis in enumerate(which):
+        step = 1 if steps is None else int(steps[k])
+        start, end = int(starts[k]), int(ends[k])
+        before_the_first = step < 0 and end < -values.shape[axis]
+        cuts[axis] = slice(start, None if before_the_first else end, step)
+    return values[tuple(cuts)]
 
 
 def _dequantised(

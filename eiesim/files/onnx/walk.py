@@ -34,6 +34,11 @@ HINTS = {
     "QGemm": INTEGER,
     "ConvTranspose": "every input reaches several output positions; EIE has no such accumulation",
 }
+MOVES = {
+    "Transpose", "Concat", "Slice", "Split", "Gather", "GatherND", "GatherElements", "ScatterND", "Pad", "Expand",
+    "Tile", "DepthToSpace", "SpaceToDepth", "Where", "Resize", "Upsample", "NonZero", "TopK", "Trilu", "OneHot",
+}  # fmt: skip
+POOLS = {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LpPool"}
 SILENT = {"Shape", "Size", "Range", "ConstantOfShape", "Constant"}
 """Operators on shapes and constants: bookkeeping, of which nothing is left out."""
 
@@ -208,11 +213,19 @@ def _visit(reader: _Reader, scope: _Scope, node: Any, name: str) -> None:
             )
             return
     if node.op_type not in MATRICES:
-        reader.leave_out(name, node, HINTS.get(node.op_type, "EIE multiplies matrices by vectors, with ReLU after it"))
+        reader.leave_out(name, node, _why(node.op_type))
     elif isinstance(made := MATRICES[node.op_type](node, constants), str):
         reader.leave_out(name, node, made)
     else:
         _add_layer(reader, scope, node, name, made)
+
+
+def _why(kind: str) -> str:
+    if kind in MOVES:
+        return "moves or chooses values; nothing is multiplied"
+    if kind in POOLS:
+        return "pools values over positions; no matrix"
+    return HINTS.get(kind, "no matrix; EIE multiplies matrices by vectors, with ReLU after it")
 
 
 def _add_layer(reader: _Reader, scope: _Scope, node: Any, name: str, matrix: Matrix) -> None:

@@ -41,7 +41,7 @@ def _collect(graph: Any, found: Shapes) -> None:
         found[tensor.name] = tuple(tensor.dims)
     for value in (*graph.input, *graph.value_info, *graph.output):
         kind = value.type.tensor_type
-        if kind.HasField("shape") and all(dim.HasField("dim_value") for dim in kind.shape.dim):
+        if kind.HasField("shape") and all(dim.dim_value > 0 for dim in kind.shape.dim):
             found[value.name] = tuple(dim.dim_value for dim in kind.shape.dim)
     for node in graph.node:
         for _, body in bodies(node):

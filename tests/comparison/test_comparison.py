@@ -14,7 +14,7 @@ from eiesim.comparison.rows import compare
 from eiesim.inputs import Workload
 from eiesim.paper.speedups import GEOMEAN
 
-RATIO_COLUMNS = ["layer", "series", "basis", "value", "printed", "within_rounding", "note"]
+RATIO_COLUMNS = ["layer", "series", "basis", "value", "printed", "within_rounding", "note", "low", "high"]
 
 
 def measurement(layer, matrix, batch, time_us, energy_uj, basis="estimated"):

@@ -1,20 +1,25 @@
 """How many inputs a network recognises: dense, pruned and shared, in each of the machine's arithmetics.
 
 Shared layers run on the simulated machine. Dense and pruned ones have no codebook and so no place on it; the same
-arithmetic (spec/formats.md) is applied to every weight instead, each quantised by itself.
+arithmetic (docs/formats.md) is applied to every weight instead, each quantised by itself.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
+from eiesim.compression.pipeline import load_model
 from eiesim.config import ARITHMETICS, MachineConfig
-from eiesim.dense import DenseLayer
+from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
+from eiesim.files.network import Network
+from eiesim.files.weights import Model
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
 
@@ -61,6 +66,46 @@ def accuracies(
     return table
 
 
+def generations(
+    shared: Sequence[CompressedLayer], dense: Sequence[DenseLayer] | None, pruned: Sequence[DenseLayer] | None = None
+) -> dict[str, Layers]:
+    """A network before and after compression, by name, as `accuracies` takes them.
+
+    dense: before pruning, if known. pruned: retrained; None is the dense one with only the weights that `shared` keeps.
+    """
+    rows: dict[str, Layers] = {}
+    if dense is not None:
+        rows["dense"] = dense
+    if pruned is not None:
+        rows["pruned"] = pruned
+    elif dense is not None:
+        masks = [Mask(to_codes(layer) != 0) for layer in shared]
+        rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
+    return {**rows, "shared": shared}
+
+
+def dense_of_folder(folder: Path, network: Network) -> tuple[DenseLayer, ...] | None:
+    """The network that a folder was compressed from, if its file is still there and still the same; else None."""
+    name, digest = network.about.get("model"), network.about.get("model_sha256")
+    path = folder / str(name)
+    if not isinstance(name, str) or not path.is_file():
+        return None
+    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        return None
+    return matching(load_model(path)[0], network.layers, path)
+
+
+def matching(
+    model: Model, layers: Sequence[CompressedLayer], origin: str | Path | None = None
+) -> tuple[DenseLayer, ...]:
+    """A trained network's layers. Raises EieError, naming `origin`, unless their shapes are the compressed ones'."""
+    shapes = [layer.weights.shape for layer in model.layers]
+    if shapes != [layer.shape for layer in layers]:
+        name = model.name if origin is None else origin
+        raise EieError(f"{name}: its layers have shapes {shapes}, the network's {[layer.shape for layer in layers]}")
+    return model.layers
+
+
 def _outputs(layers: Layers, inputs: npt.NDArray[np.float32], config: MachineConfig) -> npt.NDArray[Any]:
     values: npt.NDArray[Any] = np.atleast_2d(inputs)
     for layer in layers:
@@ -92,6 +137,7 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: 
         of_activations, of_weights, of_sums = (
             auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
         )
+        of_sums = reachable(of_sums, of_activations + of_weights)
         limits = (of_activations + of_weights - of_sums, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
         sums = np.ldexp(_product(*operands, limits).astype(np.float64), -of_sums)

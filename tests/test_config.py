@@ -85,7 +85,7 @@ def test_replace_validates_anew() -> None:
     assert config.pes == 16
     with pytest.raises(EieError, match="pes = 0"):
         config.replace(pes=0)
-    with pytest.raises(EieError, match="unknown configuration key 'self'"):
+    with pytest.raises(EieError, match="no configuration key is called 'self'"):
         config.replace(**{"self": 1})
 
 

@@ -10,7 +10,7 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 STAIRS = (
-    ("errors", "_version", "_jit"),
+    ("errors", "_version", "_jit", "_shown"),
     ("_io",),
     ("paper",),
     ("weight_sharing",),
@@ -30,6 +30,8 @@ STAIRS = (
     ("view",),
     ("balancing", "baselines", "sweeps"),
     ("comparison",),
+    ("drawing",),
+    ("api",),
     ("reproduction",),
     ("__init__",),
     ("cli",),

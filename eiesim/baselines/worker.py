@@ -79,7 +79,7 @@ def _mkl() -> Callable[..., Any] | None:
 
 
 def _fastest(call: Callable[[], object], batch: int, most_threads: int) -> dict[str, Any]:
-    """The better of one thread and all: on a small product, or a busy machine, more are slower."""
+    """The faster of one thread and all threads. On a small product or a busy machine, more threads are slower."""
     made = []
     for threads in sorted({1, most_threads}):
         with threadpool_limits(threads):
@@ -131,12 +131,12 @@ def _measure(call: Callable[[], object], batch: int, counter: EnergyMeter | None
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
-    spent = counter.since_uj(before) / len(times) / batch if counter else 0.0
+    energy_uj = counter.since_uj(before) / len(times) / batch if counter else 0.0
     return {
         "repeats": len(times),
         "time_us": statistics.median(times) * 1e6 / batch,
         # A counter that did not move was too slow for this: then there is no measurement.
-        "energy_uj": spent if spent > 0 else None,
+        "energy_uj": energy_uj if energy_uj > 0 else None,
         "power_source": counter.name if counter else "",
     }
 

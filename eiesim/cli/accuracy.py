@@ -1,6 +1,5 @@
 """eiesim accuracy."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,8 +43,7 @@ def accuracy(
     """
     from eiesim.compression.terminal import accuracy_table
     from eiesim.config import ARITHMETICS
-    from eiesim.dense import Mask, to_codes
-    from eiesim.evaluation import Layers, accuracies, check_labels
+    from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations
     from eiesim.files import network as networks
     from eiesim.files import npz
 
@@ -61,19 +59,10 @@ def accuracy(
         raise EieError("--input comes without --labels; give the inputs' classes, .npy")
     classes = npz.load_labels(labels or _brought(network / networks.LABELS, "--labels"))
     check_labels(classes, len(inputs), found.layers[-1].rows)
-    rows: dict[str, Layers] = {}
-    original = dense or _model_of(network, found)
-    if original is not None:
-        rows["dense"] = _matching(original, found)
-    if pruned is not None:
-        rows["pruned"] = _matching(pruned, found)
-    elif original is not None:
-        masks = [Mask(to_codes(layer) != 0) for layer in found.layers]
-        whole = _matching(original, found)
-        rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(whole, masks, strict=True)]
-    else:
+    original = dense_of_folder(network, found) if dense is None else _matching(dense, found)
+    if original is None and pruned is None:
         screen.note("note: the dense network is not at hand; name it with --dense MODEL")
-    rows["shared"] = found.layers
+    rows = generations(found.layers, original, None if pruned is None else _matching(pruned, found))
     with screen.progress("networks x arithmetics", len(rows) * len(ARITHMETICS)) as advance:
         shares = accuracies(rows, inputs, classes, configured, advance)
     if json is not None:
@@ -89,21 +78,8 @@ def _brought(path: Path, option: str) -> Path:
     return path
 
 
-def _model_of(folder: Path, network: "Network") -> Path | None:
-    """The model file that a network was compressed from, if it is still there and still the same."""
-    name, digest = network.about.get("model"), network.about.get("model_sha256")
-    path = folder / str(name)
-    if not isinstance(name, str) or not path.is_file():
-        return None
-    return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
-
-
 def _matching(path: Path, network: "Network") -> "tuple[DenseLayer, ...]":
-    """The layers of a model file, which must have the network's shapes in the network's order."""
     from eiesim.compression.pipeline import load_model
+    from eiesim.evaluation import matching
 
-    model, _ = load_model(path)
-    shapes = [layer.weights.shape for layer in model.layers]
-    if shapes != [layer.shape for layer in network.layers]:
-        raise EieError(f"{path}: its layers have shapes {shapes}, the network's {[la.shape for la in network.layers]}")
-    return model.layers
+    return matching(load_model(path)[0], network.layers, path)

@@ -68,8 +68,8 @@ def compare(
     gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     quiet: Quiet = False,
-    out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
     recorded: Recorded = False,
+    out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
     rows: Rows = None,
     seed: Seed = 0,
     seeds: Annotated[

@@ -4,7 +4,7 @@ Sizes are those of print: a page is 7.2 inches wide, text has 7 points or more. 
 as well as coloured, so that print without colour shows them too.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -26,6 +26,9 @@ WIDER = 2.0
 LEGEND_LETTERS, HANDLE_LETTERS = 120, 8
 """About how many letters of a legend's size a page is wide, and what a legend's patch of colour takes of them."""
 
+DPI = 200
+"""Dots per inch of a PNG file, for print."""
+
 PAPER_COLOURS = {
     "CPU comp": palette.GREY,
     "GPU dense": palette.SKY,
@@ -38,6 +41,14 @@ PAPER_COLOURS = {
 
 def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
     """Draw everything there is something of, as PNG (200 dpi) and SVG; returns the files."""
+    written = []
+    for name, draw in drawings(comparison):
+        written += save(draw, folder / name, style.BARS, dpi=DPI, trim=False)
+    return written
+
+
+def drawings(comparison: Comparison) -> Iterator[tuple[str, "Callable[[], Figure]"]]:
+    """(file name, function that draws it) of each picture there is something of."""
     here = "this machine's\nCPU, dense, batch 1"
     bases = {row.basis for row in comparison.measured_efficiency} & {"estimated"}
     ratios = (
@@ -50,7 +61,7 @@ def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
             f"energy efficiency over {here} ({'estimated' if bases else 'measured'})",
         ),
     )
-    drawings: list[tuple[str, Sequence[Any], Callable[[], Figure]]] = [
+    every: list[tuple[str, Sequence[Any], Callable[[], Figure]]] = [
         *(
             (name, rows, partial(ratio_plot, rows, label, caption(comparison, rows) if "measured" in name else ""))
             for name, rows, label in ratios
@@ -59,11 +70,9 @@ def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
         ("waterfall", comparison.waterfall, partial(waterfall_plot, comparison.waterfall)),
         ("area", comparison.areas, partial(area_plot, comparison.areas)),
     ]
-    written = []
-    for name, rows, draw in drawings:
+    for name, rows, draw in every:
         if rows:
-            written += save(draw, folder / name, style.BARS, dpi=200, trim=False)
-    return written
+            yield name, draw
 
 
 def _figure(height_in: float, width_in: float = style.PAGE_IN) -> "tuple[Figure, Axes]":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from eiesim._shown import Brief
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison.bars import (
     TOTAL,
@@ -41,8 +42,8 @@ from eiesim.simulation import simulate
 from eiesim.workloads import workload
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Brief):
     """What was compared, and every table of it, made once.
 
     layers: the runs, under the energy model asked for. speedup, efficiency: over the published CPU, for the layers of

@@ -20,7 +20,7 @@ def _table(title: str, *headings: str) -> Table:
 
 
 def _whole_words(table: Table) -> Table:
-    """Columns of figures as wide as their longest word: narrow, and on a small terminal nothing is cut."""
+    """Make columns of figures as wide as their longest word, so that a narrow terminal cuts nothing."""
     for column in table.columns[1:]:
         words = " ".join([str(column.header), *(str(cell) for cell in column.cells)]).split()
         column.width = max(map(len, words), default=1)
@@ -59,7 +59,7 @@ def eie_table(comparison: Comparison) -> Table:
 
 
 def ratio_table(title: str, rows: Sequence[Ratio]) -> Table:
-    """A line a layer and one of geometric means, a column a series; the title says the basis where a heading does not.
+    """A line for each layer and one of geometric means, a column for each series. The title or heading says the basis.
 
     The baseline, 1 everywhere, has no column. A star marks a printed bar that the paper's own tables do not give.
     """

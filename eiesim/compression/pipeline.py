@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
+from eiesim._shown import Brief
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
@@ -38,9 +39,10 @@ Activations = npt.NDArray[np.float32]
 class Options:
     """How to compress. At most one of density, densities (by layer name), global_density and threshold is given.
 
-    density: share of each layer's weights to keep. global_density: of all together, by one threshold.
-    threshold: keep what is above so many standard deviations of its layer. None of them: only zeros are pruned.
-    densities may go with density, which then is the rest's. bits: of a code. initialisation, seed: of k-means.
+    density: share of each layer's weights to keep. densities: the same for single layers; density is then for the
+    others. global_density: share of all weights together, by one threshold. threshold: keep weights above this many
+    standard deviations of their layer. Without any of them only zeros are pruned.
+    bits: of a code. initialisation, seed: of k-means.
     """
 
     density: float | None = None
@@ -74,8 +76,8 @@ class LayerReport:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Compressed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Compressed(Brief):
     """A compressed network, with what each layer's inputs are on the calibration data (None: not known).
 
     network_error: relative error of the whole network's outputs on the calibration inputs, each layer fed by the
@@ -316,14 +318,20 @@ def _relative_error(found: npt.NDArray[Any], exact: npt.NDArray[Any]) -> float |
 
 
 def write(
-    compressed: Compressed, folder: str | Path, model_path: str | Path, *, huffman: bool = False, force: bool = False
+    compressed: Compressed,
+    folder: str | Path,
+    model_path: str | Path | None,
+    *,
+    huffman: bool = False,
+    force: bool = False,
 ) -> None:
-    """Write a compressed network's folder (spec/formats.md), whole or not at all.
+    """Write a compressed network's folder (docs/formats.md), whole or not at all.
 
-    model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare.
+    model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare;
+    None where it came from none.
     huffman: Huffman-coded layer files beside the .npz ones. force: take the place of a network folder that is there.
     """
-    folder, model_path = Path(folder), Path(model_path)
+    folder, origin = Path(folder), None if model_path is None else Path(model_path)
     if folder.exists() and not (force and (is_network(folder) or not any(folder.iterdir()))):
         if force:
             raise EieError(f"{folder}: is there already; only a network folder can be replaced")
@@ -333,7 +341,7 @@ def write(
     except OSError as error:
         raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
     try:
-        _write_parts(compressed, parts, folder, model_path, huffman)
+        _write_parts(compressed, parts, folder, origin, huffman)
         parts.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -344,7 +352,7 @@ def write(
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def _write_parts(compressed: Compressed, parts: Path, folder: Path, model_path: Path, huffman: bool) -> None:
+def _write_parts(compressed: Compressed, parts: Path, folder: Path, origin: Path | None, huffman: bool) -> None:
     options = compressed.options
     stems = _file_stems([layer.name for layer in compressed.layers])
     tables = []
@@ -367,9 +375,15 @@ def _write_parts(compressed: Compressed, parts: Path, folder: Path, model_path: 
                 **({"vectors": vectors} if vectors is not None and vectors != 1 else {}),
             }
         )
-    about = {
-        "model": os.path.relpath(model_path, folder),
-        "model_sha256": hashlib.sha256(model_path.read_bytes()).hexdigest(),
+    about = (
+        {}
+        if origin is None
+        else {
+            "model": os.path.relpath(origin, folder),
+            "model_sha256": hashlib.sha256(origin.read_bytes()).hexdigest(),
+        }
+    )
+    about |= {
         "initialisation": options.initialisation,
         "eiesim": __version__,
     }

@@ -1,4 +1,4 @@
-"""Networks: a folder with `network.toml`, which names layer files in order (spec/formats.md).
+"""Networks: a folder with `network.toml`, which names layer files in order (docs/formats.md).
 
     format = "eiesim-network/1"
     name = "LeNet-300-100"
@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from eiesim._io.atomic import writing
 from eiesim._io.toml import read_toml
+from eiesim._shown import Brief
 from eiesim.errors import EieError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
@@ -34,8 +35,8 @@ FILE = "network.toml"
 INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, repr=False)
+class Network(Brief):
     """Layers in order, and what network.toml says besides (`about`).
 
     files: the layers' file names. chain: whether the layers follow one another, so that the network can run as one.

@@ -2,8 +2,8 @@
 
 A matrix, two-dimensional (outputs, inputs) as PyTorch keeps it, is a layer; a 1x1 convolution's (outputs, inputs,
 1, 1) too. The vector `X.bias` goes with `X.weight`, `bX` with `WX`, `bias_ih_l0` with `weight_ih_l0`.
-Arrays say nothing of activations: where each matrix takes what the one before gives, ReLU is put after all but the
-last; where they do not, the layers stand alone and have none.
+Arrays do not say what activation follows a layer. Where each matrix takes what the one before gives, ReLU follows each
+but the last. Otherwise each layer runs by itself, without an activation.
 """
 
 import re
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
+from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
 
@@ -36,8 +37,8 @@ class LeftOut:
     macs: int | None = 0
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Brief):
     """A trained network as read from a file.
 
     sources: for each layer, where its weights stand in the file. chain: whether the layers follow one another.
@@ -62,11 +63,11 @@ def load_npz_model(path: Path) -> Model:
     arrays = read_arrays(path)
     if not isinstance(arrays, Mapping):
         raise EieError(f"{path}: is one array; a network is an .npz with a weight matrix a layer")
-    return _model(path, arrays.items())
+    return model_of_arrays(path, arrays.items())
 
 
 def load_safetensors(path: Path) -> Model:
-    """A network from a safetensors file, its tensors sorted by name (numbers by value): the file keeps no order."""
+    """A network from a safetensors file, its tensors sorted by name (numbers by value)."""
     try:
         import safetensors
     except ImportError:
@@ -80,7 +81,7 @@ def load_safetensors(path: Path) -> Model:
     except (safetensors.SafetensorError, ValueError) as error:
         raise EieError(f"{path}: not readable as safetensors: {' '.join(str(error).split())}") from None
     ordered = sorted(tensors, key=lambda pair: _natural(pair[0]))
-    return _model(path, ((name, _tensor(parts)) for name, parts in ordered))
+    return model_of_arrays(path, ((name, _tensor(parts)) for name, parts in ordered))
 
 
 def _tensor(parts: Mapping[str, Any]) -> npt.NDArray[Any] | str:
@@ -95,7 +96,14 @@ def _tensor(parts: Mapping[str, Any]) -> npt.NDArray[Any] | str:
     return f"{kind} values; EIE's weights are made from floating point"
 
 
-def _model(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]]) -> Model:
+def model_of_arrays(
+    origin: str | Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]], holder: str = "the file"
+) -> Model:
+    """A network from named arrays in order; a text in an array's place says why it cannot be a weight.
+
+    origin: where they come from; its stem is the network's name. holder: what notes call that.
+    """
+    path = Path(origin)
     layers: list[DenseLayer] = []
     left_out: list[LeftOut] = []
     vectors: dict[str, npt.NDArray[Any]] = {}
@@ -128,7 +136,7 @@ def _model(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]]) -> 
         replace(layer, activation="relu" if chain and k + 1 < len(layers) else "none") for k, layer in enumerate(layers)
     ]
     note = (
-        "the file says nothing of activations: ReLU is taken to follow every layer but the last"
+        f"{holder} says nothing of activations: ReLU is taken to follow every layer but the last"
         if chain
         else "these layers do not follow one another; none has an activation"
     )

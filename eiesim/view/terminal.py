@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from eiesim._shown import number as number
 from eiesim.capacity import Need
 from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
@@ -135,21 +136,21 @@ def _energy_lines(line: Callable[..., None], result: Result) -> None:
     total = result.energy
     if total is None:
         return
-    line("energy, µJ", lambda layer: f"{_spent(layer).total_uj:,.3f}", f"{total.total_uj:,.3f}")
-    line("power, W", lambda layer: f"{_spent(layer).power_w:,.3f}", f"{total.power_w:,.3f}")
+    line("energy, µJ", lambda layer: f"{_energy(layer).total_uj:,.3f}", f"{total.total_uj:,.3f}")
+    line("power, W", lambda layer: f"{_energy(layer).power_w:,.3f}", f"{total.power_w:,.3f}")
     for module in total.by_module_uj:
 
         def share(of: Energy, module: str = module) -> str:
             return percent(of.by_module_uj[module], of.total_uj)
 
-        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_spent(layer)), share(total))
+        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_energy(layer)), share(total))
     leaked = "energy: of it leakage"
-    line(leaked, lambda layer: percent(_spent(layer).leakage_uj, _spent(layer).total_uj),
+    line(leaked, lambda layer: percent(_energy(layer).leakage_uj, _energy(layer).total_uj),
          percent(total.leakage_uj, total.total_uj), last=True)  # fmt: skip
 
 
-def _spent(layer: LayerResult) -> Energy:
-    assert layer.energy is not None
+def _energy(layer: LayerResult) -> Energy:
+    assert layer.energy is not None  # The whole run has an energy, so each layer has.
     return layer.energy
 
 
@@ -165,11 +166,6 @@ def _share(layer: LayerResult, cycles: float) -> str:
 
 def _waiting(layer: LayerResult) -> str:
     return percent(layer.memory.waiting_cycles, layer.memory.cycles)
-
-
-def number(value: float) -> str:
-    """A count with thousands separators; a small mean with one decimal where it needs it."""
-    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
 
 
 def layer_table(layer: InterleavedLayer, needs: Sequence[Need], streamed: Mapping[str, Any]) -> list[Table]:

@@ -1,28 +1,24 @@
 """eiesim compress, accuracy, run --labels: as a user calls them."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 from eiesim import CompressedLayer, save
-from eiesim.cli import main
 from eiesim.files.network import write_network
+from tests.cases import cli
 
 
 @pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
+def call(monkeypatch, tmp_path):
     """Runs the command in an empty folder; gives (status, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["eiesim", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
+        answer = cli(*arguments)
+        return answer.status, answer.out, answer.err
 
     return run
 

@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx", reason="needs extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs extra [onnx]")
 
 from onnx import helper, numpy_helper  # noqa: E402
-from onnx_models import cnn, mlp, model, random_tensor, recurrent, value  # noqa: E402
+from onnx_models import cnn, mlp, model, random_tensor, recurrent, value  # type: ignore[import-not-found]  # noqa: E402
 
 FLOAT32 = MachineConfig(pes=8, arithmetic="float32")
 X = np.random.default_rng(7).standard_normal((12, 40)).astype(np.float32)

@@ -21,7 +21,7 @@ onnx = pytest.importorskip("onnx", reason="needs extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs extra [onnx]")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from onnx_models import model, random_tensor, value  # noqa: E402
+from onnx_models import model, random_tensor, value  # type: ignore[import-not-found]  # noqa: E402
 
 ROOT = Path(eiesim.__file__).parents[1]
 

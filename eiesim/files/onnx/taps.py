@@ -84,6 +84,13 @@ class Windows:
         picked = np.moveaxis(picked, 2, 1)  # [batch, position, channel, *kernel]
         return picked.reshape(len(values) * len(chosen), -1), len(values) * count
 
+    def outputs(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """Output positions by axis, of an input of these sizes."""
+        strides, dilations = self.strides or (1,) * len(self.kernel), self.dilations or (1,) * len(self.kernel)
+        reach = [(size - 1) * gap + 1 for size, gap in zip(self.kernel, dilations, strict=True)]
+        every = zip(sizes, self._pads(sizes, strides, reach), reach, strides, strict=True)
+        return tuple((size + sum(pads) - needs) // step + 1 for size, pads, needs, step in every)
+
     def _pads(self, sizes: Sequence[int], strides: Sequence[int], reach: Sequence[int]) -> tuple[tuple[int, int], ...]:
         if not self.auto:
             return self.pads or ((0, 0),) * len(sizes)

@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,10 +19,10 @@ from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand, forward
-from eiesim.errors import EieError, FolderExistsError
+from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
-from eiesim.files.network import FILE, is_network, write_network
+from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
 from eiesim.files.weights import LeftOut, Model, load_npz_model, load_safetensors
 from eiesim.layer import CompressedLayer
@@ -332,29 +330,13 @@ def write(
     huffman: Huffman-coded layer files beside the .npz ones. force: take the place of a network folder that is there.
     """
     folder, origin = Path(folder), None if model_path is None else Path(model_path)
-    if folder.exists() and not (force and (is_network(folder) or not any(folder.iterdir()))):
-        if force:
-            raise EieError(f"{folder}: is there already; only a network folder can be replaced")
-        raise FolderExistsError(folder)
-    try:
-        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
+    with writing_network_folder(folder, force) as parts:
         _write_parts(compressed, parts, folder, origin, huffman)
-        parts.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        parts.rename(folder)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _write_parts(compressed: Compressed, parts: Path, folder: Path, origin: Path | None, huffman: bool) -> None:
     options = compressed.options
-    stems = _file_stems([layer.name for layer in compressed.layers])
+    stems = file_stems([layer.name for layer in compressed.layers])
     tables = []
     of_layers = (compressed.layers, compressed.reports, compressed.inputs, compressed.vectors)
     for stem, layer, report, given, vectors in zip(stems, *of_layers, strict=True):
@@ -428,7 +410,7 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
     }
 
 
-def _file_stems(names: Sequence[str]) -> list[str]:
+def file_stems(names: Sequence[str]) -> list[str]:
     """A file name for each layer: its name with what a file system may not like replaced, made unique."""
     stems: list[str] = []
     for name in names:

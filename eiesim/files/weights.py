@@ -7,7 +7,7 @@ but the last. Otherwise each layer runs by itself, without an activation.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
+from eiesim._io.atomic import writing
 from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
@@ -64,6 +65,18 @@ def load_npz_model(path: Path) -> Model:
     if not isinstance(arrays, Mapping):
         raise EieError(f"{path}: is one array; a network is an .npz with a weight matrix a layer")
     return model_of_arrays(path, arrays.items())
+
+
+def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
+    """Write layers as `load_npz_model` reads them, whole or not at all: NAME.weight and NAME.bias, compressed."""
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for layer in layers:
+        arrays[f"{layer.name}.weight"] = layer.weights
+        if layer.bias is not None:
+            arrays[f"{layer.name}.bias"] = layer.bias
+    with writing(path) as file:
+        # numpy's stubs take the first keyword for allow_pickle.
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def load_safetensors(path: Path) -> Model:

@@ -130,9 +130,9 @@ def study(divide):
             wide = {matrix: interleave(layer, most) for matrix, layer in layers.items()}
             rows = [(f"{most} PEs, one matrix resident at a time", MachineConfig(pes=most), wide, "-")]
             for mode in ("streamed", "streamed-active"):
-                for gbps in BANDWIDTHS:
-                    config = MachineConfig(weights=mode, dram_gbps=gbps)
-                    rows.append((f"{PES} PEs, {mode}", config, interleaved, f"{gbps:g}"))
+                for bandwidth in BANDWIDTHS:
+                    config = MachineConfig(weights=mode, dram_gbps=bandwidth)
+                    rows.append((f"{PES} PEs, {mode}", config, interleaved, f"{bandwidth:g}"))
             for name, config, held, gbps in rows:
                 found = run(config, held)
                 loaded = total(matrices, found, lambda one: one.memory.loaded_bytes)

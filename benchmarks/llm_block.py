@@ -171,7 +171,9 @@ A whole block has seven such matrices and the model {blocks} blocks, and none bu
 
 *Resident* stands for each matrix being in the array before it is needed, which costs nothing here; *streamed* loads
 every column of every matrix, *streamed-active* only the columns whose activation is not 0 (they must be known in
-advance). Loads overlap with computing, tile by tile ([networks.md](networks.md)); times are of all seven matrices.
+advance). Loads overlap with computing, tile by tile ([networks.md](networks.md)), but not from one matrix to the next:
+the first tile of each is waited for. *Load* and *compute* are each alone, *bound by* names the larger. Times are of all
+seven matrices; a waiting array draws Table II's power too. The whole model is {blocks} such blocks.
 
 {lines}
 

@@ -88,6 +88,7 @@ def _answers(n: Numbers) -> str:
     def cells(cost: str) -> str:
         return " | ".join(n.best(f"{cost}_{pes}", loss) for loss in LOSSES for pes in PES)
 
+    active = (digits().held_out.inputs != 0).sum(axis=1).mean()
     return f"""## What the machine likes
 
 ![Accuracy against cycles](methods/accuracy_cycles.svg)
@@ -116,9 +117,9 @@ accurate and {n.rate("iterative, L1", 0.05)} smaller, where the unpenalised netw
 {n.rate("iterative")} at 10 %. But what it leaves out was never broadcast: {n.cycles("iterative, L1", 0.05)} cycles against
 {n.cycles("iterative")} on 16 PEs.
 
-**A broadcast takes a cycle, however few weights wait for it.** Each digit has about 100 active pixels and, behind
-them, up to 400 active hidden units and their scan. On 64 PEs, where a column of 300 rows at 10 % has half an entry a PE, that is
-nearly all the time: from 10 % to 2 % of the weights `iterative` only goes from {n.cycles("iterative", 0.1, 64)} to
+**A broadcast takes a cycle, however few weights wait for it.** A digit needs {n.row("iterative")["broadcasts_64"]:,.0f} broadcasts in
+`iterative` at 10 %: {active:.0f} active pixels and the active hidden units behind them. On 64 PEs, where a column of 300 rows at 10 % has half
+an entry a PE, that is nearly all the time: from 10 % to 2 % of the weights `iterative` only goes from {n.cycles("iterative", 0.1, 64)} to
 {n.cycles("iterative", 0.02, 64)} cycles. Only fewer units help there. `neurons`, a smaller dense network, takes
 {n.cycles("neurons", 0.1, 64)} cycles at 10 % and needs no indices ({n.rate("neurons")} smaller after Huffman coding), for
 {n.accuracy("neurons")} accuracy; at 2 % it has too few units left to work ({n.accuracy("neurons", 0.02)}).

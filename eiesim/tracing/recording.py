@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
+from eiesim._shown import Brief
 from eiesim.errors import EieError
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, charge, timeline
@@ -18,8 +19,8 @@ STATES = ("starved", "real entry", "padding entry", "empty column")
 LARGEST_BYTES = 1_000_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class Recording:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recording(Brief):
     """A window of cycles of one input on its way through one layer (docs/trace.md). Arrays are read-only.
 
     first_cycle, cycles, pes: the window's first cycle (the run's first is 1), its length, and the machine's PEs.

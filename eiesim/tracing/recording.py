@@ -1,5 +1,6 @@
 """Recording: what every PE does in every cycle of a window, from the recurrences, without stepping the machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -79,7 +80,7 @@ def record(subject: Subject, window: tuple[int, int] | None = None, events: Time
             f"give a window (cycles) of {fits:,} or fewer"
         )
     shape = (layer.pes, end - start)
-    state, occupancy, column = np.empty(shape, np.uint8), np.empty(shape, occupancy_type), np.empty(shape, np.int32)
+    column, occupancy, state = _cells(shape, (np.dtype(np.int32), occupancy_type, np.dtype(np.uint8)))
     code = layer.code if layer.has_padding else np.ones(1, np.uint8)
     _fill(
         events.columns, events.broadcast, events.first, layer.pointers, layer.base, code, layer.has_padding,
@@ -105,6 +106,18 @@ def record(subject: Subject, window: tuple[int, int] | None = None, events: Time
         subject=subject,
         **parts,
     )
+
+
+def _cells(shape: tuple[int, int], types: Sequence[np.dtype[Any]]) -> list[npt.NDArray[Any]]:
+    """Arrays of one shape in one piece of memory: three would be given back and faulted in anew at each trace."""
+    size = shape[0] * shape[1]
+    block = np.empty(size * sum(kind.itemsize for kind in types), np.uint8)
+    arrays, start = [], 0
+    for kind in types:
+        end = start + size * kind.itemsize
+        arrays.append(block[start:end].view(kind).reshape(shape))
+        start = end
+    return arrays
 
 
 def _window(window: tuple[int, int] | None, cycles: int) -> tuple[int, int]:

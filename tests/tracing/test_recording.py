@@ -142,11 +142,13 @@ def test_an_opened_layer_brings_its_input():
 
 
 def test_the_heat_map_shows_the_share_of_working_cycles():
+    from matplotlib.patches import Rectangle
+
     from eiesim.tracing.heat_map import heat_map
 
     trace = of(BUSY)
     left, right, _ = heat_map(trace).axes
     walking = np.isin(trace.state, (recording.REAL, recording.PADDING))
     assert np.allclose(np.asarray(right.images[0].get_array()), walking)
-    widths = np.array([bar.get_width() for bar in left.patches]).reshape(2, trace.pes)
+    widths = np.array([bar.get_width() for bar in left.patches if isinstance(bar, Rectangle)]).reshape(2, trace.pes)
     assert widths.sum(axis=0).tolist() == walking.sum(axis=1).tolist()

@@ -55,6 +55,10 @@ def run(
     json: Json = None,
     per_pe: Annotated[bool, typer.Option("--per-pe", help="Put the counters of every PE into the JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw where the cycles went, and each PE's work over time, PNG and SVG."),
+    ] = None,
     energy_model: EnergyModelName = None,
     energy_table: EnergyTableFile = None,
     strict: Annotated[
@@ -114,6 +118,13 @@ def run(
             files.enter_context(writing(json)).write(f"{result.to_json(recognised, per_pe)}\n".encode())
         if output is not None and result.outputs is not None:
             npz.save_array(result.outputs.astype("float32"), output)
+    if plot is not None:
+        from eiesim.api import plot as draw
+        from eiesim.tracing.heat_map import draw_heat_maps
+
+        screen.note(f"drawing into {plot}")
+        draw(result, plot)
+        draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot)
     if json == "-":
         write_text(result.to_json(recognised, per_pe), json)
     screen.show(result_table(result))

@@ -1,5 +1,6 @@
 """eiesim trace, critical-path."""
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -195,8 +196,7 @@ def _subject(
 ) -> "Subject":
     """The layer and the input that the command line names; the layers before it are run to get its input."""
     from eiesim.files import npz
-    from eiesim.simulation import simulate
-    from eiesim.tracing.subject import Subject
+    from eiesim.tracing.subject import subjects
 
     feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
     model.check_codebooks(config.weight_bits)
@@ -205,11 +205,6 @@ def _subject(
     if layer is not None and layer not in names:
         raise unknown("no layer", layer, names)
     feed, place = known[0 if layer is None else names.index(layer)]
-    activations = feed.activations
-    if place > 0:
-        outputs = simulate(feed.layers[:place], activations, config).outputs
-        assert outputs is not None
-        activations = outputs
-    if item is None and activations.ndim == 2:
+    if item is None and feed.activations.ndim == 2:
         item = 0
-    return Subject.of(feed.layers[place], activations, config, item)
+    return next(islice(subjects(feed.layers, feed.activations, config, item), place, None))

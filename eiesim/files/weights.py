@@ -27,10 +27,15 @@ RECURRENT = re.compile(r"weight_(ih|hh)_l\d+")
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A part of a model that is no layer of EIE's, and why."""
+    """A part of a model that is no layer of EIE's, and why.
+
+    kind: its operator, where it has one. macs: its multiply-accumulates in one input; None where they are not known.
+    """
 
     name: str
     reason: str
+    kind: str = ""
+    macs: int | None = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,7 +43,9 @@ class Model(Brief):
     """A trained network as read from a file.
 
     sources: for each layer, where its weights stand in the file. chain: whether the layers follow one another.
-    notes: what was assumed.
+    notes: what was assumed. parameters: of each layer, before groups of a convolution are spread; empty where that is
+    the size of its weights and bias. all_parameters: of the whole model, None where that is not known.
+    vectors: each layer's input vectors in one input of the network, None where that is not known; empty is 1 each.
     """
 
     name: str
@@ -47,6 +54,9 @@ class Model(Brief):
     left_out: tuple[LeftOut, ...]
     chain: bool
     notes: tuple[str, ...] = ()
+    parameters: tuple[int, ...] = ()
+    all_parameters: int | None = None
+    vectors: tuple[float | None, ...] = ()
 
 
 def load_npz_model(path: Path) -> Model:

@@ -10,10 +10,8 @@ import numpy.typing as npt
 
 from eiesim._jit import jit
 from eiesim.config import MachineConfig
-from eiesim.encoding import InterleavedLayer
-from eiesim.layer import CompressedLayer
 from eiesim.machine.latency import QUEUE, WRITTEN
-from eiesim.tracing.subject import Subject
+from eiesim.tracing.subject import Subject, Traceable
 from eiesim.tracing.timeline import Timeline, timeline
 
 FORMAT = "eiesim-critical-path/1"
@@ -108,8 +106,8 @@ class CriticalPath:
 
 
 def critical_path(
-    layer: CompressedLayer | InterleavedLayer,
-    activations: npt.ArrayLike,
+    layer: Traceable,
+    activations: Any = None,
     config: MachineConfig | None = None,
     *,
     item: int | None = None,

@@ -122,45 +122,56 @@ def _fill(
     columns: Any, broadcast: Any, first: Any, pointers: Any, base: Any, code: Any, has_padding: bool,
     start: int, end: int, state: Any, occupancy: Any, column: Any,
 ) -> None:  # fmt: skip
-    """Write the window's cells, one PE after the other, cell by cell: runs are short. See `Recording`, `Timeline`."""
+    """Write the window's cells, one PE after the other. See `Recording` and `Timeline` for the arrays.
+
+    The loop over cells has no branch: columns are short, and each of their ends would be mispredicted. So columns are
+    counted from 1, as `begun`, and 0 stands for none: its entry in the tables by column says starved.
+    """
     sent, width = len(columns), end - start
     arrived = np.zeros(width, np.int32)
-    k = 0  # columns broadcast before the cycle
+    k = 0
     for cell in range(width):
         while k < sent and broadcast[k] < start + cell:
             k += 1
         arrived[cell] = k
+    held = np.full(sent + 1, -1, np.int32)
+    held[1:] = columns
+    last = np.zeros(sent + 1, np.int32)
+    doing = np.full(sent + 1, STARVED, np.uint8)
+    begins = np.empty(width, np.int32)
     for p in range(state.shape[0]):
-        # Columns begun before the window, the last of which may reach into it.
+        begins[:] = 0
         begun = np.int32(0)
-        while begun < sent and first[begun, p] < start:
-            begun += np.int32(1)
-        j, entry, last, doing = np.int32(-1), np.int64(0), np.int32(0), np.uint8(STARVED)
-        if begun > 0:
-            j, entry, last, doing = _begin(p, begun - 1, columns, first, pointers)
-            entry += base[p] + start - first[begun - 1, p]
-        next_begin = first[begun, p] if begun < sent else np.int32(end)
+        for k in range(sent):
+            begin = first[k, p]
+            if begin >= end:
+                break
+            j = columns[k]
+            n = np.int32(pointers[j + 1, p] - pointers[j, p])
+            last[k + 1] = begin + max(n, np.int32(1)) - np.int32(1)
+            doing[k + 1] = np.uint8(REAL) if n > 0 else np.uint8(EMPTY)
+            if begin < start:
+                begun = np.int32(k + 1)
+            else:
+                begins[begin - start] = k + 1
         for cell in range(width):
-            cycle = np.int32(start + cell)
-            if cycle == next_begin:
-                j, entry, last, doing = _begin(p, begun, columns, first, pointers)
-                entry += base[p]
-                begun += np.int32(1)
-                next_begin = first[begun, p] if begun < sent else np.int32(end)
-            held = cycle <= last
-            column[p, cell] = j if held else np.int32(-1)
-            state[p, cell] = doing if held else np.uint8(STARVED)
+            begun = max(begun, begins[cell])
+            now = begun * (start + cell <= last[begun])
+            column[p, cell] = held[now]
+            state[p, cell] = doing[now]
             occupancy[p, cell] = arrived[cell] - begun
-            if has_padding:
-                if held and doing == REAL and code[entry] == 0:
-                    state[p, cell] = PADDING
-                entry += 1
+        if has_padding:
+            _mark_padding(p, first, pointers, base, code, start, arrived, occupancy, column, state)
 
 
 @jit
-def _begin(p: int, k: int, columns: Any, first: Any, pointers: Any) -> Any:
-    """Broadcast k on PE p: its column, its first entry's number, its last cycle, and what PointerRead does in it."""
-    j = np.int32(columns[k])
-    n = np.int32(pointers[j + 1, p] - pointers[j, p])
-    last = np.int32(first[k, p] + max(n, np.int32(1)) - np.int32(1))
-    return j, np.int64(pointers[j, p]), last, np.uint8(REAL) if n > 0 else np.uint8(EMPTY)
+def _mark_padding(
+    p: int, first: Any, pointers: Any, base: Any, code: Any,
+    start: int, arrived: Any, occupancy: Any, column: Any, state: Any,
+) -> None:  # fmt: skip
+    """Turn real entries of PE p into padding entries where their code is 0."""
+    for cell in range(state.shape[1]):
+        if state[p, cell] == REAL:
+            begin = first[arrived[cell] - occupancy[p, cell] - 1, p]
+            if code[base[p] + pointers[column[p, cell], p] + start + cell - begin] == 0:
+                state[p, cell] = PADDING

@@ -1,5 +1,6 @@
 """Subject: one input on its way through one layer, prepared as `simulate` prepares it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer, as_float32
-from eiesim.simulation import _check_activations, _interleaved_for
+from eiesim.simulation import Layered, _check_activations, _interleaved_for, simulate
+
+Traceable = CompressedLayer | InterleavedLayer | Layered
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +51,23 @@ class Subject:
     @classmethod
     def of(
         cls,
-        layer: CompressedLayer | InterleavedLayer,
-        activations: npt.ArrayLike,
+        layer: Traceable,
+        activations: Any = None,
         config: MachineConfig | None = None,
         item: int | None = None,
         outputs: bool = False,
     ) -> "Subject":
-        """Prepare one input. activations: float[cols], or [batch, cols] of which `item` is looked at.
+        """Prepare one input.
+
+        layer: a layer, compressed or interleaved for `config`, or what has just one (`eiesim.open`).
+        activations: float[cols], or [batch, cols] of which `item` is looked at; None is the layer's own.
 
         In fixed point a batch shares its fraction bits, so an item of a batch is not the same as that input alone.
         outputs: whether the accumulators' format is needed too (the clocked machine computes sums).
         Raises EieError as `simulate` does, and for an item that is missing or not in the batch.
         """
         config = config or MachineConfig()
+        layer, activations = _one(layer, activations)
         if config.weights != "resident":
             raise EieError(f"weights = '{config.weights}': only a machine whose weights are resident is traced")
         values = np.atleast_2d(as_float32("activations", activations))
@@ -84,3 +91,32 @@ class Subject:
         """The same with the accumulators' format, which timing alone does not need."""
         layer, values, item = self.given
         return self if self.job.outputs else Subject.of(layer, values, self.config, item, outputs=True)
+
+
+def subjects(
+    layers: Sequence[CompressedLayer], activations: npt.ArrayLike, config: MachineConfig, item: int | None = None
+) -> Iterator[Subject]:
+    """One input on its way through layers in a row, layer by layer. Arguments as in `Subject.of`.
+
+    A layer is run when the one after it is asked for: its outputs are that one's input, a batch's all at once.
+    """
+    for place, layer in enumerate(layers):
+        if place > 0:
+            outputs = simulate(layers[place - 1], activations, config).outputs
+            assert outputs is not None
+            activations = outputs
+        yield Subject.of(layer, activations, config, item)
+
+
+def _one(layer: Any, activations: Any) -> tuple[CompressedLayer | InterleavedLayer, Any]:
+    """The layer that is meant, and its input."""
+    if not isinstance(layer, CompressedLayer | InterleavedLayer):
+        held = list(layer.layers)
+        if len(held) != 1:
+            raise EieError(f"{len(held)} layers are given; a trace follows one at a time")
+        activations = getattr(layer, "activations", None) if activations is None else activations
+        layer = held[0]
+    if activations is None:
+        plain = layer.layer if isinstance(layer, InterleavedLayer) else layer
+        raise EieError(f"layer '{plain.name}' brings no activations; give some")
+    return layer, activations

@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from eiesim.config import MachineConfig
-from eiesim.encoding import InterleavedLayer
-from eiesim.layer import CompressedLayer
 from eiesim.tracing import saving
 from eiesim.tracing.recording import Recording, record
-from eiesim.tracing.subject import Subject
+from eiesim.tracing.subject import Subject, Traceable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,8 +39,8 @@ class Trace(Recording):
 
 
 def trace(
-    layer: CompressedLayer | InterleavedLayer,
-    activations: npt.ArrayLike,
+    layer: Traceable,
+    activations: Any = None,
     config: MachineConfig | None = None,
     *,
     item: int | None = None,
@@ -52,8 +48,11 @@ def trace(
 ) -> Trace:
     """What every PE does in every cycle of one input through one layer.
 
-    layer: compressed, or already interleaved for `config`. activations: float[cols], or [batch, cols] with `item`, the
-    number of the input to follow (from 0). config: the machine; None is the published design.
+    layer: compressed, already interleaved for `config`, or what has just one layer, such as
+        `eiesim.open("table3:Alex-8")`.
+    activations: float[cols], or [batch, cols] with `item`, the number of the input to follow (from 0); None is the
+        layer's own.
+    config: the machine; None is the published design.
     cycles: (a, b) keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
 
     It equals the registers of the clocked machine in every cycle. Raises EieError as `simulate` does, for a window

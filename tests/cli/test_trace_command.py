@@ -109,3 +109,18 @@ def test_what_makes_no_sense_is_one_line(world, arguments, words):
     assert answer.err.count("\n") == 1
     assert words in answer.err
     assert sorted(world.rglob("*")) == before
+
+
+def test_run_draws_a_heat_map_of_every_layer(world):
+    answer = cli("run", "net", "-i", "batch.npy", "--pes", 4, "--plot", "plots", "-q")
+    assert (answer.status, answer.out) == (0, "")
+    names = {path.name for path in (world / "plots").iterdir()}
+    layers = [layer.name for layer in eiesim.load_network("net").layers]
+    made = {
+        f"heat_map_{k}_{name.replace(' ', '_')}.{kind}" for k, name in enumerate(layers, 1) for kind in ("png", "svg")
+    }
+    assert made <= names
+    assert {"pe_cycles.png", "pe_load.svg"} <= names
+    streamed = ("--set", "weights=streamed", "--plot", "none")
+    assert cli("run", "net", "-i", "batch.npy", "--pes", 4, "-q", *streamed).status == 0
+    assert not list((world / "none").glob("heat_map*"))

@@ -35,7 +35,8 @@ def main() -> int:
             print(f"case {number} of seed {chosen.seed} disagrees:", *found[:20], sep="\n  ")
             return 1
     seconds = time.perf_counter() - begin
-    print(f"{chosen.cases} random cases agreed in every cycle ({refused} refused; {seconds:.0f} s, seed {chosen.seed})")
+    agreed = chosen.cases - refused
+    print(f"{agreed} random cases agreed in every cycle, {refused} were refused ({seconds:.0f} s, seed {chosen.seed})")
     return 0
 
 

@@ -147,6 +147,26 @@ def test_the_picture_at_both_widths_and_in_both_themes(opened):
         assert told(page).startswith(f"PE {worst}, cycle 100")
 
 
+@in_a_browser
+def test_a_finger_scrolls_the_page(opened):
+    page = opened(of(BUSY), 390, 844)
+    kept = page.evaluate(
+        """() => {
+            const found = [], look = root => {
+                for (const element of root.querySelectorAll("*")) {
+                    if (element.shadowRoot) look(element.shadowRoot);
+                    const action = getComputedStyle(element).touchAction;
+                    if (action !== "auto") found.push(action);
+                }
+            };
+            look(document);
+            return found;
+        }"""
+    )
+    assert kept
+    assert set(kept) == {"pan-y"}
+
+
 def test_a_layers_name_cannot_break_out(tmp_path):
     one = long_case()
     layer = layer_of(np.ones((4, 4), int), [0.0, 1.0])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import eiesim
 from tests import strategies
 from tests.compare import case
+from tests.oracle import critical
 from tests.test_alexnet_fc8 import DUMP, fc8  # noqa: F401 - a fixture
 from tests.test_engines import CORNERS
 
@@ -66,8 +67,6 @@ def test_totals_and_json():
 
 
 def test_the_check_sees_a_path_that_is_not_tight(monkeypatch):
-    from tests.oracle import critical
-
     one = CORNERS["a queue of one place"]
     _, limits = limits_of(one)
     monkeypatch.setattr(critical, "path", lambda every: [(limits[0], 0)])

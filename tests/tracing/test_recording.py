@@ -127,3 +127,28 @@ def test_eiesim_trace_stays_the_function():
 
     assert callable(eiesim.trace)
     assert callable(eiesim.critical_path)
+
+
+def test_an_opened_layer_brings_its_input():
+    opened = eiesim.open("table3:NT-We", density=0.02)
+    layer, activations = eiesim.workload("NT-We", density=0.02)
+    config = eiesim.MachineConfig(pes=256)
+    assert eiesim.trace(opened, config=config).total_cycles == eiesim.simulate(layer, activations, config).cycles
+    assert eiesim.critical_path(opened, config=config).cycles == eiesim.simulate(layer, activations, config).cycles
+    with pytest.raises(eiesim.EieError, match="brings no activations"):
+        eiesim.trace(layer)
+    with pytest.raises(eiesim.EieError, match="one at a time"):
+        eiesim.trace(eiesim.open("example:lenet-300-100"))
+
+
+def test_the_heat_map_shows_the_share_of_working_cycles():
+    from matplotlib.patches import Rectangle
+
+    from eiesim.tracing.heat_map import heat_map
+
+    trace = of(BUSY)
+    left, right, _ = heat_map(trace).axes
+    walking = np.isin(trace.state, (recording.REAL, recording.PADDING))
+    assert np.allclose(np.asarray(right.images[0].get_array()), walking)
+    widths = np.array([bar.get_width() for bar in left.patches if isinstance(bar, Rectangle)]).reshape(2, trace.pes)
+    assert widths.sum(axis=0).tolist() == walking.sum(axis=1).tolist()

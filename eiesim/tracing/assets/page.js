@@ -396,6 +396,14 @@
     });
   }
 
+  // Bokeh keeps every touch to itself; a finger that moves up or down should scroll the page.
+  function letScroll(root) {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.shadowRoot) letScroll(element.shadowRoot);
+      if (getComputedStyle(element).touchAction === "none") element.style.touchAction = "pan-y";
+    }
+  }
+
   async function ready() {
     while (!(window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle)) await new Promise((done) => setTimeout(done, 20));
     const page = Bokeh.documents[0];
@@ -410,6 +418,7 @@
     dress();
     draw();
     sort("number");
+    letScroll(document);
     window.eiesimTrace.ready = true;
   }
 

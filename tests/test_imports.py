@@ -27,7 +27,7 @@ STAIRS = (
     ("compression",),
     ("evaluation", "inputs"),
     ("view",),
-    ("balancing", "baselines", "sweeps"),
+    ("balancing", "baselines", "sweeps", "rtl"),
     ("comparison",),
     ("reproduction",),
     ("__init__",),

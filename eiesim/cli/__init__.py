@@ -14,7 +14,7 @@ import typer
 from eiesim.cli.app import app
 from eiesim.errors import EieError, NoInputError
 
-COMMANDS = ("run", "compress", "compare", "sweep", "reproduce")
+COMMANDS = ("run", "compress", "compare", "sweep", "reproduce", "rtl")
 """Modules that add commands, in the order of `eiesim --help`."""
 
 for _name in COMMANDS:

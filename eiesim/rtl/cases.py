@@ -57,7 +57,8 @@ def random_run(seed: int, number: int) -> RtlRun:
 def _width(rng: np.random.Generator, hardware: Hardware) -> int:
     """Outputs or inputs of a layer: few or many, at most what a bank of activations holds."""
     most = min(hardware.pes * hardware.activations, 320)
-    return int(np.exp(rng.uniform(0, np.log(most + 1))))
+    least = 1 if rng.random() < 0.3 else min(16, most)
+    return int(np.exp(rng.uniform(np.log(least), np.log(most + 1))))
 
 
 def _stage(rng: np.random.Generator, hardware: Hardware, rows: int, cols: int) -> Stage:

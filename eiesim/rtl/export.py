@@ -70,6 +70,4 @@ def makefile(run: RtlRun) -> str:
             values = stage.outputs(ran.sums)  # type: ignore[arg-type]
         digest = checksum(outputs_in_rows(values, run.hardware.pes), run.hardware.value_bits, digest)
     parameters = " ".join(f"{name}={value}" for name, value in run.hardware.parameters().items())
-    return MAKEFILE.format(
-        name=run.name, pes=run.hardware.pes, parameters=parameters, cycles=cycles, checksum=digest
-    )
+    return MAKEFILE.format(name=run.name, pes=run.hardware.pes, parameters=parameters, cycles=cycles, checksum=digest)

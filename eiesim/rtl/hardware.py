@@ -43,7 +43,7 @@ class Hardware:
 
     @classmethod
     def of(cls, config: MachineConfig, layers: Sequence[InterleavedLayer] = ()) -> "Hardware":
-        """The hardware of a configuration, its memories as configured or, where a layer needs more, the next power of two.
+        """The hardware of a configuration. A memory that a layer needs larger is the next power of two.
 
         Raises EieError for float32, fixed32, and SRAM rows whose number of entries is not a power of two.
         """

@@ -1,7 +1,7 @@
 """RTL and clocked machine side by side, cycle by cycle, until they differ or are done.
 
-The RTL prints its probes in every cycle, and the machine's hook reads a line and compares. So both are in the same cycle
-all the time, and nothing is stored.
+The RTL prints its probes in every cycle, and the machine's hook reads a line and compares. So both are in the same
+cycle all the time, and nothing is stored.
 """
 
 import subprocess
@@ -20,13 +20,17 @@ from eiesim.rtl.probes import Comparison, Difference, Snapshot
 from eiesim.rtl.runs import RtlRun, Stage, checksum, outputs_in_rows
 
 
-class Disagreement(Exception):
+class LockstepError(Exception):
     """RTL and model differ. Says where."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What was equal. cycles: of the layers, summed, by the paper's count. compared: cycles compared, to the drained end."""
+    """What was equal.
+
+    cycles: of the layers, summed, as the paper counts them. compared: cycles compared, until the machine is drained.
+    outputs: values after ReLU. checksum: of them, see `runs.checksum`.
+    """
 
     cycles: int
     compared: int
@@ -60,7 +64,7 @@ EVENTS = (
 def check(run: RtlRun, program: Path) -> Agreement:
     """Run both on every input through every layer. program: made by `simulators.build` for the run's hardware.
 
-    Raises Disagreement at the first register, wire, counter, output, `cycles` or `scan_last` that differs.
+    Raises LockstepError at the first register, wire, counter, output, `cycles` or `scan_last` that differs.
     """
     with tempfile.TemporaryDirectory() as folder:
         images.write(run, Path(folder))
@@ -113,7 +117,7 @@ class _Pair:
         snapshot = self._snapshot(f"cycle {cycle}")
         found = self._comparison.first_difference(cycle, snapshot)
         if found is not None:
-            raise Disagreement(str(found))
+            raise LockstepError(str(found))
         if self._last is not None and self._completes(self._last, snapshot):
             self._states = snapshot
         self._last = snapshot
@@ -143,7 +147,7 @@ class _Pair:
         if wrong.any():
             p = int(np.argmax(wrong))
             ours, theirs = np.atleast_1d(rtl)[p], np.atleast_1d(model)[p]
-            raise Disagreement(f"counter {name}, PE {p}: RTL {ours:,}, model {theirs:,}")
+            raise LockstepError(f"counter {name}, PE {p}: RTL {ours:,}, model {theirs:,}")
 
     def _outputs(self, rows: Any) -> None:
         bits = self._case.hardware.value_bits
@@ -152,19 +156,19 @@ class _Pair:
             for p, value in enumerate(row):
                 seen = (word >> (p * bits)) & ((1 << bits) - 1)
                 if seen != value & ((1 << bits) - 1):
-                    raise Disagreement(f"output {r * len(row) + p}, PE {p}: RTL {seen}, model {value}")
+                    raise LockstepError(f"output {r * len(row) + p}, PE {p}: RTL {seen}, model {value}")
 
     def _snapshot(self, where: str) -> Snapshot:
         line = self._line(where, "C")
         try:
             return Snapshot.parse(line)
         except ValueError:
-            raise Disagreement(f"{where}: the RTL has a bit that is neither 0 nor 1") from None
+            raise LockstepError(f"{where}: the RTL has a bit that is neither 0 nor 1") from None
 
     def _line_of(self, expected: str, what: str) -> None:
         seen = self._line(what, expected[0])
         if seen != expected[1:]:
-            raise Disagreement(f"{what}: RTL {expected[0]}{seen}, model {expected}")
+            raise LockstepError(f"{what}: RTL {expected[0]}{seen}, model {expected}")
 
     def _line(self, where: str, letter: str) -> str:
         """The RTL's next line, which begins with a letter."""
@@ -177,8 +181,8 @@ class _Pair:
             return line[1:]
         kinds = {"C": "goes on", "E": "is drained", "O": "gives outputs", "c": "has ended"}
         if kinds.get(line[:1]) and ("assert" not in line.lower()):
-            raise Disagreement(f"{where}: the RTL {kinds[line[:1]]}, the model {kinds[letter]}")
-        raise Disagreement(f"{where}: the RTL stops: {line or 'without a word'}")
+            raise LockstepError(f"{where}: the RTL {kinds[line[:1]]}, the model {kinds[letter]}")
+        raise LockstepError(f"{where}: the RTL stops: {line or 'without a word'}")
 
 
-__all__ = ["Agreement", "Difference", "Disagreement", "check"]
+__all__ = ["Agreement", "Difference", "LockstepError", "check"]

@@ -4,8 +4,8 @@ A probe is read in every cycle between propagate and update. Where its meaning d
 empty queue has none), `when` names that one, and both sides read 0 while it is off.
 
 Three registers of the model have another shape in the RTL. PointerRead keeps only the last bit of its column, for the
-rest is in the pointer banks' address. It keeps the address behind, and adds 1 to it a cycle later. SpmatRead's `held` is
-the wire `row`, for the SRAM's own output holds the row.
+rest is in the pointer banks' address. It keeps the address of the entry just sent, and adds 1 to it a cycle later.
+SpmatRead's `held` is the wire `row`, for the SRAM's own output holds the row.
 """
 
 from collections.abc import Callable

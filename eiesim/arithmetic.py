@@ -1,4 +1,4 @@
-"""Number formats and the golden product (spec/formats.md, "Arithmetic").
+"""Number formats and the golden product (docs/formats.md, "Arithmetic").
 
 `float32` rounds product and sum to float32. `fixed32/16/8` are two's complement with separate
 fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
+from eiesim._shown import Brief
 from eiesim.config import MachineConfig
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
@@ -28,8 +29,8 @@ Each = Callable[..., Iterable[Any]]
 """A `map`: the built-in one, or a pool's."""
 
 
-@dataclass(frozen=True)
-class Operands:
+@dataclass(frozen=True, repr=False)
+class Operands(Brief):
     """A layer's operands as the machine holds them.
 
     activations: float32 or int64[batch, cols]. codebook: the same type, [codes].
@@ -89,8 +90,7 @@ def prepare(
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
     if "output" in used and (config.activation_frac, config.weight_frac, config.output_frac) == ("auto",) * 3:
-        exact_bits = used["activation"] + used["weight"]
-        used["output"] = min(max(used["output"], exact_bits - HIGHEST_SHIFT), exact_bits - LOWEST_SHIFT)
+        used["output"] = reachable(used["output"], used["activation"] + used["weight"])
     shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
     if not LOWEST_SHIFT <= shift <= HIGHEST_SHIFT:
         raise EieError(
@@ -129,6 +129,11 @@ def auto_fraction_bits(magnitude: float, bits: int) -> int:
     return fraction_bits if rounded <= 2 ** (bits - 1) - 1 else fraction_bits - 1
 
 
+def reachable(output: int, product: int) -> int:
+    """Output fraction bits, or the nearest that a product of `product` fraction bits can be shifted to."""
+    return min(max(output, product - HIGHEST_SHIFT), product - LOWEST_SHIFT)
+
+
 def golden_product(layer: CompressedLayer, operands: Operands, each: Each = map) -> npt.NDArray[Any]:
     """The layer's accumulators, [batch, rows]: products added one after the other in column order, bias last."""
 
@@ -144,9 +149,14 @@ def accumulate(
     one: Any,
     codebook: npt.NDArray[Any],
     rounding: Rounding | None,
+    sums: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
-    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's."""
-    sums = np.zeros(layer.rows, codebook.dtype)
+    """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's.
+
+    sums: accumulators to go on from, which are written to and given back; None is all 0.
+    """
+    if sums is None:
+        sums = np.zeros(layer.rows, codebook.dtype)
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
     _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, sums)

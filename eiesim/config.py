@@ -1,17 +1,22 @@
-"""The machine's configuration: the only place that knows defaults (spec/formats.md)."""
+"""The machine's configuration: the only place that knows defaults (docs/formats.md)."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eiesim._io.toml import read_toml
-from eiesim.errors import EieError, shown
+from eiesim.errors import EieError, shown, unknown
 
 Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
+ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
+"""The number formats: floating point first, then fixed point from wide to narrow."""
+
+Weights = Literal["resident", "streamed", "streamed-active"]
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
 
 
@@ -23,26 +28,35 @@ class MachineConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    pes: int = Field(64, ge=1, le=4096, description="processing elements")
-    queue_depth: int = Field(8, ge=1, le=2**31 - 1, description="usable places of an activation queue")
-    index_bits: int = Field(4, ge=1, le=8, description="bits of a relative row index")
-    weight_bits: int = Field(4, ge=1, le=8, description="bits of a weight code")
-    spmat_width: int = Field(64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
-    clock_mhz: float = Field(800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
-    arithmetic: Arithmetic = Field("fixed16", description="number format of values and accumulators")
-    activation_frac: FractionBits = Field("auto", description="fraction bits of the activations")
-    weight_frac: FractionBits = Field("auto", description="fraction bits of the codebook")
-    output_frac: FractionBits = Field("auto", description="fraction bits of the accumulators")
-    spmat_bytes: int = Field(131072, ge=1, description="sparse-matrix SRAM a PE")
-    pointer_bytes: int = Field(32768, ge=1, description="pointer SRAM a PE")
-    activation_bytes: int = Field(2048, ge=1, description="activation SRAM a PE")
+    pes: int = Field(default=64, ge=1, le=4096, description="processing elements")
+    queue_depth: int = Field(default=8, ge=1, le=2**31 - 1, description="usable places of an activation queue")
+    index_bits: int = Field(default=4, ge=1, le=8, description="bits of a relative row index")
+    weight_bits: int = Field(default=4, ge=1, le=8, description="bits of a weight code")
+    spmat_width: int = Field(default=64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
+    clock_mhz: float = Field(default=800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
+    arithmetic: Arithmetic = Field(default="fixed16", description="number format of values and accumulators")
+    activation_frac: FractionBits = Field(default="auto", description="fraction bits of the activations")
+    weight_frac: FractionBits = Field(default="auto", description="fraction bits of the codebook")
+    output_frac: FractionBits = Field(default="auto", description="fraction bits of the accumulators")
+    spmat_bytes: int = Field(default=131072, ge=1, description="sparse-matrix SRAM a PE")
+    pointer_bytes: int = Field(default=32768, ge=1, description="pointer SRAM a PE")
+    activation_bytes: int = Field(default=2048, ge=1, description="activation SRAM a PE")
+    weights: Weights = Field(
+        default="resident", description="resident, streamed, or streamed-active (only active columns)"
+    )
+    dram_gbps: float = Field(
+        default=25.6, gt=0, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
+    )
+    dram_pj_per_bit: float = Field(default=20.0, ge=0, le=1e6, description="energy of a bit from DRAM, in picojoules")
 
-    def __init__(self, /, **values: Any) -> None:
-        try:
-            # numpy's whole numbers and floats are as good as Python's; a sweep over an array brings them.
-            super().__init__(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
-        except ValidationError as error:
-            raise EieError(_one_line(error)) from None
+    if not TYPE_CHECKING:  # type checkers and completion take the keys and their types from the fields
+
+        def __init__(self, /, **values: Any) -> None:
+            try:
+                # numpy's whole numbers and floats are as good as Python's; a sweep over an array brings them.
+                super().__init__(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
+            except ValidationError as error:
+                raise EieError(_one_line(error)) from None
 
     @model_validator(mode="after")
     def _an_entry_fits_a_row(self) -> "MachineConfig":
@@ -63,6 +77,10 @@ class MachineConfig(BaseModel):
         """Entries in one sparse-matrix SRAM row."""
         return self.spmat_width // self.entry_bits
 
+    def to_dict(self) -> dict[str, Any]:
+        """Every key for JSON, which has no infinity: an endless `dram_gbps` is the text `inf`."""
+        return {key: str(held) if held == math.inf else held for key, held in self.model_dump().items()}
+
     def replace(self, /, **changes: Any) -> "MachineConfig":
         """The same machine with some keys changed, validated anew."""
         return MachineConfig(**{**self.model_dump(), **changes})
@@ -77,7 +95,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 def preset(name: str) -> MachineConfig:
     """A machine by name: `isca16` (the published text) or `isca16-simulator` (the authors' simulator)."""
     if name not in PRESETS:
-        raise EieError(f"no preset is called '{name}'; there are: {', '.join(PRESETS)}")
+        raise unknown("no preset", name, PRESETS)
     return MachineConfig(**PRESETS[name])
 
 
@@ -113,7 +131,7 @@ def _one_line(error: ValidationError) -> str:
         return message
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
-        return f"unknown configuration key '{key}'; the keys are: {', '.join(MachineConfig.model_fields)}"
+        return str(unknown("no configuration key", key, MachineConfig.model_fields))
     if key.endswith("_frac"):
         message = "must be 'auto' or a whole number from -16 to 47"
     return f"{key} = {shown(first['input'])}: {message[0].lower()}{message[1:]}"

@@ -1,4 +1,4 @@
-"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived metrics").
+"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived figures").
 
 Over a batch, metrics are means over the inputs, ratios are formed from summed counters, and `max_occupancy` is the
 largest.
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import ByContent, brief
 from eiesim.config import MachineConfig
 
 
-@dataclass(frozen=True)
-class PerPe:
-    """Counters of spec/machine.md by PE: int64[pes] each, or [batch, pes] over a batch."""
+@dataclass(frozen=True, eq=False, repr=False)
+class PerPe(ByContent):
+    """Counters of docs/machine.md by PE: int64[pes], or [batch, pes] over a batch. Equal where every counter is."""
 
     queue_pushes: npt.NDArray[np.int64]
     queue_pops: npt.NDArray[np.int64]
@@ -35,10 +36,16 @@ class PerPe:
     busy_empty: npt.NDArray[np.int64]
     starved: npt.NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"<PerPe: {len(fields(self))} counters, each {brief(self.entries)}>"
 
-@dataclass(frozen=True)
-class Run:
-    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked."""
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(ByContent):
+    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked.
+
+    Equal where every number is, sums to the bit; engines that agree give equal runs.
+    """
 
     cycles: int
     scan_last: int
@@ -51,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Counters:
-    """Counters of spec/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
+    """Counters of docs/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
 
     broadcasts: float
     scan_bubbles: float
@@ -88,32 +95,43 @@ COUNTERS = tuple(part.name for part in fields(Counters))
 class Metrics:
     """What one or more runs of a layer add up to, and what follows from it. cycles, counters: sums over `runs` runs.
 
+    cycles: with those in which the array waits for streamed weights. loaded_bytes: of streamed weights.
     A ratio with nothing below the line is 0.
     """
 
     runs: int
-    cycles: int
+    cycles: float
     scan_last: int
     counters: Counters
     dense_macs: int
     config: MachineConfig
+    loaded_bytes: float = 0
 
     def _us(self, cycles: float) -> float:
         return cycles / self.config.clock_mhz / self.runs
 
     @classmethod
-    def of(cls, runs: Sequence[Run], dense_macs: int, config: MachineConfig) -> "Metrics":
-        """One or more runs of a layer of `dense_macs` weights added up."""
+    def of(
+        cls,
+        runs: Sequence[Run],
+        dense_macs: int,
+        config: MachineConfig,
+        waiting_cycles: float = 0,
+        loaded_bytes: float = 0,
+    ) -> "Metrics":
+        """One or more runs of a layer of `dense_macs` weights added up; waiting_cycles: for streamed weights."""
         every = [Counters.of(run) for run in runs]
         sums = {name: sum(getattr(counters, name) for counters in every) for name in COUNTERS}
         sums["max_occupancy"] = max(counters.max_occupancy for counters in every)
         return cls(
             runs=len(runs),
-            cycles=sum(int(run.cycles) for run in runs),  # without the JIT, kernels give numpy's whole numbers
+            cycles=sum(int(run.cycles) for run in runs)
+            + waiting_cycles,  # without the JIT, kernels give numpy's whole numbers
             scan_last=sum(int(run.scan_last) for run in runs),
             counters=Counters(**sums),
             dense_macs=dense_macs,
             config=config,
+            loaded_bytes=loaded_bytes,
         )
 
     @property

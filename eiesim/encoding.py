@@ -20,7 +20,7 @@ NO_FIRST_ROW, NO_LAST_ROW = -1, -2
 """Row numbers that equal no other, so that an empty column bypasses nothing."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InterleavedLayer:
     """A layer as `pes` PEs store it. Made by `interleave`; the arrays are read-only.
 
@@ -39,6 +39,12 @@ class InterleavedLayer:
     first_row: npt.NDArray[Any]
     last_row: npt.NDArray[Any]
     padding: npt.NDArray[np.int32]
+
+    def __repr__(self) -> str:
+        return (
+            f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {self.pes} PEs, "
+            f"{self.entries_per_pe.sum():,} entries, {self.padding_per_pe.sum():,} of them padding>"
+        )
 
     @property
     def ptr(self) -> npt.NDArray[np.int32]:

@@ -21,6 +21,13 @@ class NoInputError(EieError):
         self.name = name
 
 
+class FolderExistsError(EieError):
+    """A folder stands where one was to be written, and nobody said that it may be replaced."""
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"{folder}: is there already")
+
+
 def shown(value: object) -> str:
     """A value as a message shows it, shortened."""
     try:
@@ -29,8 +36,16 @@ def shown(value: object) -> str:
         return "a number too long to show"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'NAME'?`, where one of the known names is close to the one given; else nothing."""
+def unknown(what: str, name: str, known: Iterable[str]) -> EieError:
+    """The error for a name that is none of the known ones. what: such as `no engine`."""
+    names = list(known)
+    close = likeliest(name, names)
+    likely = f"; did you mean '{close}'?" if close else ""
+    return EieError(f"{what} is called '{name}'; there are: {', '.join(names)}{likely}")
+
+
+def likeliest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is close to the one given, whatever its capitals; None where none is."""
     every = {one.lower(): one for one in known}
     close = get_close_matches(name.lower(), every, n=1)
-    return f"; did you mean '{every[close[0]]}'?" if close else ""
+    return every[close[0]] if close else None

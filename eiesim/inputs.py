@@ -1,4 +1,4 @@
-"""What LAYER may be, for every command: files, folders, the authors' dump and Table III names, opened in one place.
+"""Opens what a LAYER may be, for every command: files, folders, the authors' dump, Table III names and examples.
 
 `open_model` opens layers that run in a row. `open_workloads` opens layers that run each by itself, with their inputs.
 """
@@ -6,23 +6,28 @@
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.arithmetic import Operands, golden_product
-from eiesim.errors import EieError, NoInputError
-from eiesim.files import dump, huffman, network, npz
-from eiesim.layer import CompressedLayer
+from eiesim.errors import EieError, NoInputError, likeliest
+from eiesim.files import dump, examples, huffman, network, npz
+from eiesim.layer import CompressedLayer, as_float32
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import benchmark_named, workload
 
 TABLE_III = "table3:"
 ALL_NINE = f"{TABLE_III}all"
+
+GIVEN, CHAINED, RECORDED = "given", "chained", "recorded"
+"""What a layer is fed; see `Feed`."""
 
 
 @dataclass(frozen=True)
@@ -35,27 +40,77 @@ class Synthesis:
     variation: float = 0.0
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, eq=False, repr=False)
+class Feed(Brief):
+    """Layers that run in a row, and what the first one is fed.
+
+    fed: "given" (by the user, or by what brings its own: a dump, Table III), "chained" (the network's own input, and
+    what the layers before make of it) or "recorded" (a layer's own inputs). vectors: a layer's input vectors in one
+    input of the whole network.
+    """
+
+    layers: tuple[CompressedLayer, ...]
+    activations: npt.NDArray[np.float32]
+    fed: str = GIVEN
+    vectors: float = 1
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs there are."""
+        return len(self.activations) if self.activations.ndim == 2 else 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model(Brief):
     """Layers in order, and what came with them.
 
-    activations: float32[cols] or [batch, cols], or None. labels: int64[batch], the class of each of these, or None.
-    origins: the name that each layer was opened by.
+    activations: float32[cols] or [batch, cols], the first layer's where the layers follow one another, or None.
+    labels: int64[batch], the class of each of these, or None. origins: the name that each layer was opened by.
+    follows: whether the layers follow one another; if not, each runs by itself. own: each layer's own input, or None.
+    owned: what these are, GIVEN or RECORDED. vectors: see `Feed`, by layer.
     """
 
     layers: tuple[CompressedLayer, ...]
     activations: npt.NDArray[np.float32] | None
     labels: npt.NDArray[np.int64] | None = None
     origins: tuple[str, ...] = ()
+    follows: bool = True
+    own: tuple[npt.NDArray[np.float32] | None, ...] = ()
+    owned: tuple[str, ...] = ()
+    vectors: tuple[float, ...] = ()
 
-    def check(self, activations: npt.NDArray[np.float32], activations_from: str, weight_bits: int) -> None:
-        """What `simulate` would refuse too, but naming the files: lengths, and codebooks too long for the machine."""
-        first = self.layers[0]
-        if activations.shape[-1] != first.cols:
-            raise EieError(
-                f"{activations_from}: activations: {activations.shape[-1]} an input, "
-                f"but '{first.name}' ({self.origins[0]}) has {first.cols} columns"
-            )
+    def feeds(
+        self, given: npt.NDArray[np.float32] | None = None, given_from: str = "", recorded: bool = False
+    ) -> tuple[Feed, ...]:
+        """What to run: all layers in a row, or each by itself.
+
+        In this order: the given input; the network's own where the layers follow one another; each layer's own.
+        given_from: the file it came from, for errors. recorded: prefer each layer's own input.
+        Raises EieError where layers that do not follow one another are given one input, and where one has none.
+        """
+        if given is not None:
+            if not self.follows:
+                names = ", ".join(layer.name for layer in self.layers[:4]) + (", ..." if len(self.layers) > 4 else "")
+                raise EieError(
+                    f"{' '.join(dict.fromkeys(self.origins))}: these layers do not follow one another ({names}), so "
+                    f"{given_from or 'one input'} does not reach them all; name a single layer"
+                )
+            self._check_columns(self.layers[0], given, given_from, self.origins[0])
+            return (Feed(self.layers, given),)
+        if self.follows and self.activations is not None and not recorded:
+            self._check_columns(self.layers[0], self.activations, self.origins[0], self.origins[0])
+            return (Feed(self.layers, self.activations, CHAINED if self.owned[0] == RECORDED else GIVEN),)
+        feeds = []
+        parts = zip(self.layers, self.own, self.owned, self.vectors, self.origins, strict=True)
+        for layer, own, owned, vectors, origin in parts:
+            if own is None:
+                raise NoInputError(origin if self.follows and not recorded else f"layer '{layer.name}' of {origin}")
+            self._check_columns(layer, own, origin, origin)
+            feeds.append(Feed((layer,), own, owned, vectors))
+        return tuple(feeds)
+
+    def check_codebooks(self, weight_bits: int) -> None:
+        """What `simulate` would refuse too, but naming the files: codebooks too long for the machine."""
         for layer, origin in zip(self.layers, self.origins, strict=True):
             if len(layer.codebook) > 2**weight_bits:
                 raise EieError(
@@ -63,18 +118,35 @@ class Model:
                     f"weight_bits = {weight_bits} reach {2**weight_bits}"
                 )
 
+    @staticmethod
+    def _check_columns(
+        layer: CompressedLayer, activations: npt.NDArray[np.float32], activations_from: str, origin: str
+    ) -> None:
+        if activations.shape[-1] != layer.cols:
+            raise EieError(
+                f"{activations_from}: activations: {activations.shape[-1]} an input, "
+                f"but '{layer.name}' ({origin}) has {layer.cols} columns"
+            )
 
-@dataclass(frozen=True, eq=False)
-class Workload:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Workload(Brief):
     """A layer with its input. seed, variation: how a synthetic layer was made; None for one that came from a file.
 
-    activations: float32[cols] or [batch, cols].
+    activations: float32[cols] or [batch, cols]. fed, vectors: as in `Feed`.
     """
 
     layer: CompressedLayer
     activations: npt.NDArray[np.float32]
     seed: int | None = None
     variation: float | None = None
+    fed: str = GIVEN
+    vectors: float = 1
+
+    @property
+    def layers(self) -> tuple[CompressedLayer]:
+        """The layer, as `simulate` takes it."""
+        return (self.layer,)
 
     @cached_property
     def content_hash(self) -> str:
@@ -95,18 +167,39 @@ Maker = Callable[[], Workload]
 
 
 def open_model(names: Sequence[str], rows: int | None = None, synthesis: Synthesis = Synthesis()) -> Model:
-    """The layers that the names stand for, in order; the first one's own activations, if it brings any.
+    """The layers that the names stand for, in order, with what they bring.
 
-    names: layer files (.npz, .huff), network folders, dump folders, `table3:NAME`. rows: outputs of a dumped layer.
-    Raises EieError for anything unknown or malformed, for rows without a dump, and unless each layer takes what the
-    one before gives.
+    names: layer files (.npz, .huff), network folders, dump folders, `table3:NAME`, `table3:all`, `example:NAME`.
+    rows: outputs of a dumped layer.
+    Layers follow one another where each takes what the one before gives and no folder says otherwise;
+    several layers of Table III never do: each has its own input.
+    Raises EieError for anything unknown or malformed, for rows without a dump, and where layers follow neither one
+    another nor have inputs of their own.
     """
     _check_rows(names, rows)
-    opened = [_open(name, rows, synthesis) for name in names]
-    layers = [layer for model in opened for layer in model.layers]
-    network.check_chain(layers, "these layers do not follow one another")
-    origins = tuple(name for name, model in zip(names, opened, strict=True) for _ in model.layers)
-    return Model(tuple(layers), opened[0].activations, opened[0].labels, origins)
+    spelled = _spelled(names)
+    opened = [_open(name, rows, synthesis) for name in spelled]
+    layers = tuple(layer for model in opened for layer in model.layers)
+    own = tuple(values for model in opened for values in model.own)
+    synthetic = any(name.startswith(TABLE_III) for name in spelled)
+    follows = all(model.follows for model in opened) and not (synthetic and len(layers) > 1)
+    if follows:
+        try:
+            network.check_chain(list(layers), "these layers do not follow one another")
+        except EieError:
+            if None in [None if values is None else 0 for values in own]:
+                raise
+            follows = False
+    return Model(
+        layers,
+        opened[0].activations,
+        opened[0].labels,
+        tuple(name for name, model in zip(spelled, opened, strict=True) for _ in model.layers),
+        follows,
+        own,
+        tuple(owned for model in opened for owned in model.owned),
+        tuple(vectors for model in opened for vectors in model.vectors),
+    )
 
 
 def open_workloads(
@@ -117,22 +210,25 @@ def open_workloads(
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
+    recorded: bool = False,
 ) -> list[Maker]:
     """A maker for each layer the names stand for; `table3:all` is all nine of Table III.
 
     Every seed and variation makes its own layers of each `table3:` name, seeds outside names; files have neither, and
     stand where they are named in the first round.
-    inputs: for the names that bring none (layer files, network folders): one for all, or one for each in order.
-    In a network folder the later layers' inputs are the float32 outputs of the layer before.
+    inputs: for the names that bring none (layer files, network folders): one for all, or one for each in order; a
+    single name takes it in place of what it brings.
+    Where a network's layers follow one another, the later ones' inputs are the float32 outputs of the layer before;
+    else, and with `recorded`, each layer's own are used.
     Raises EieError for unknown or malformed names, and where inputs are missing or too many.
     """
     _check_rows(names, rows)
-    spelled = [each for name in names for each in (_all_nine() if name == ALL_NINE else [name])]
+    spelled = _spelled(names)
     stored = [name for name in spelled if not name.startswith(TABLE_III)]
     for name in spelled:
         if name.startswith(TABLE_III):
             benchmark_named(name.removeprefix(TABLE_III))
-    opened = iter(_open_stored(stored, inputs, rows))
+    opened = iter(_open_stored(stored, inputs, rows, recorded))
     made: list[Maker] = []
     for number, (seed, variation) in enumerate(product(seeds, variations)):
         synthesis = Synthesis(seed, density, activation_density, variation)
@@ -144,9 +240,9 @@ def open_workloads(
     return made
 
 
-def given(layer: CompressedLayer, activations: npt.ArrayLike) -> Maker:
+def given(layer: CompressedLayer, activations: Any) -> Maker:
     """A maker of a layer and an input that are at hand."""
-    held = Workload(layer, np.asarray(activations, np.float32))
+    held = Workload(layer, as_float32("activations", activations))
     return lambda: held
 
 
@@ -159,12 +255,14 @@ def float_outputs(layer: CompressedLayer, activations: npt.NDArray[np.float32]) 
     return outputs if activations.ndim == 2 else outputs[0]
 
 
-def _all_nine() -> list[str]:
-    return [f"{TABLE_III}{name}" for name in TABLE_III_LAYERS]
+def _spelled(names: Sequence[str]) -> list[str]:
+    """The names, `table3:all` spelled out."""
+    every = [f"{TABLE_III}{name}" for name in TABLE_III_LAYERS]
+    return [each for name in names for each in (every if name == ALL_NINE else [name])]
 
 
 def _once(spelled: Sequence[str]) -> Iterator[str]:
-    """The names, synthetic ones once; a file that is named twice stands twice."""
+    """The names, each synthetic one once. A file that is named twice stands twice."""
     seen: set[str] = set()
     for name in spelled:
         if name not in seen or not name.startswith(TABLE_III):
@@ -189,45 +287,55 @@ def _synthesise(name: str, synthesis: Synthesis) -> Workload:
 
 
 def _open_stored(
-    names: Sequence[str], inputs: Sequence[npt.NDArray[np.float32]], rows: int | None
+    names: Sequence[str], inputs: Sequence[npt.NDArray[np.float32]], rows: int | None, recorded: bool
 ) -> list[list[Maker]]:
     models = [_open(name, rows, Synthesis()) for name in names]
-    hungry = [name for name, model in zip(names, models, strict=True) if model.activations is None]
-    if hungry and not inputs:
-        raise NoInputError(hungry[0])
-    if len(inputs) > 1 and len(inputs) != len(hungry):
-        raise EieError(f"{len(inputs)} inputs for {len(hungry)} layers that bring none; give one, or one for each")
-    fed = list(inputs) * len(hungry) if len(inputs) == 1 else list(inputs)
+    takes = [len(names) == 1 or not _brings(model, recorded) for model in models]
+    if len(inputs) > 1 and len(inputs) != sum(takes):
+        raise EieError(f"{len(inputs)} inputs for {sum(takes)} layers that bring none; give one, or one for each")
+    waiting = list(inputs) * sum(takes) if len(inputs) == 1 else list(inputs)
     made: list[list[Maker]] = []
-    for model in models:
-        values = fed.pop(0) if model.activations is None else model.activations
+    for model, hungry in zip(models, takes, strict=True):
         makers: list[Maker] = []
-        for layer in model.layers:
-            _check_input(layer, values)
-            makers.append(partial(Workload, layer, values))
-            if layer is not model.layers[-1]:
-                values = float_outputs(layer, values)
+        for feed in model.feeds(waiting.pop(0) if hungry and waiting else None, recorded=recorded):
+            values, fed = feed.activations, feed.fed
+            for layer in feed.layers:
+                makers.append(partial(Workload, layer, values, fed=fed, vectors=feed.vectors))
+                if layer is not feed.layers[-1]:
+                    values, fed = float_outputs(layer, values), CHAINED
         made.append(makers)
     return made
 
 
-def _check_input(layer: CompressedLayer, values: npt.NDArray[np.float32]) -> None:
-    if values.shape[-1] != layer.cols:
-        raise EieError(f"the input has {values.shape[-1]} values, but layer '{layer.name}' has {layer.cols} columns")
+def _brings(model: Model, recorded: bool) -> bool:
+    """Whether a model has all the inputs that it needs."""
+    chained = model.follows and model.activations is not None and not recorded
+    return chained or all(values is not None for values in model.own)
+
+
+def _alone(layer: CompressedLayer, name: str, own: npt.NDArray[np.float32] | None, owned: str) -> Model:
+    """A model of one layer."""
+    return Model((layer,), own, None, (name,), True, (own,), (owned,), (1,))
 
 
 def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
     if name.startswith(TABLE_III):
         made = _synthesise(name.removeprefix(TABLE_III), synthesis)
-        return Model((made.layer,), made.activations)
+        return _alone(made.layer, name, made.activations, GIVEN)
+    if name.startswith(examples.PREFIX):
+        return _open_network(examples.folder(name.removeprefix(examples.PREFIX)))
     path = Path(name)
+    if not path.exists() and (likely := likeliest(name, TABLE_III_LAYERS)):
+        raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
     if not path.is_dir():
-        return Model((huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path),), None)
+        layer = huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path)
+        recorded = network.recorded_inputs(path)
+        return replace(_alone(layer, name, recorded, RECORDED), activations=None)
     if network.is_network(path):
         return _open_network(path)
     if dump.is_dump(path):
         layer, activations = dump.load_dump(path, rows)
-        return Model((layer,), activations)
+        return _alone(layer, name, activations, GIVEN)
     raise EieError(
         f"{path}: a folder with neither {network.FILE} nor the authors' dump (act.dat, arithm.dat, ptr, spm)"
     )
@@ -235,11 +343,16 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
 
 def _open_network(folder: Path) -> Model:
     found = network.load_network(folder)
-    if not found.chain:
-        raise EieError(
-            f"{folder}: its layers do not follow one another (chain = false); name one: {', '.join(found.files)}"
-        )
     inputs, labels = folder / network.INPUTS, folder / network.LABELS
-    if not inputs.is_file():
-        return Model(found.layers, None)
-    return Model(found.layers, npz.load_inputs(inputs), npz.load_labels(labels) if labels.is_file() else None)
+    chained = found.chain and inputs.is_file()
+    count = len(found.layers)
+    return Model(
+        found.layers,
+        npz.load_inputs(inputs) if chained else None,
+        npz.load_labels(labels) if chained and labels.is_file() else None,
+        (str(folder),) * count,
+        found.chain or count == 1,
+        tuple(network.recorded_inputs(folder / file) for file in found.files),
+        (RECORDED,) * count,
+        found.vectors,
+    )

@@ -6,19 +6,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.arithmetic import Operands, Rounding
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
 
 
-@dataclass(frozen=True)
-class Job:
+@dataclass(frozen=True, repr=False)
+class Job(Brief):
     """One layer on one machine, ready to run on inputs.
 
     layer: the layer as the PEs store it. codebook: as the arithmetic holds it, float32 or int64[codes].
     rounding: (shift, low, high) of the accumulators, None for float32.
     queue_depth: usable places. entries_per_row: entries in an SRAM row.
     outputs: whether the sums are wanted, or only the timing.
+    start: the accumulators before the first entry, [rows]; None is all 0 (a tile goes on where the one before ended).
     """
 
     layer: InterleavedLayer
@@ -27,11 +29,17 @@ class Job:
     queue_depth: int
     entries_per_row: int
     outputs: bool
+    start: npt.NDArray[Any] | None = None
 
     @classmethod
     def of(cls, layer: InterleavedLayer, operands: Operands, config: MachineConfig, outputs: bool) -> "Job":
         """The job that a configuration makes of a layer and its operands."""
         return cls(layer, operands.codebook, operands.rounding, config.queue_depth, config.entries_per_row, outputs)
+
+    def accumulators(self) -> npt.NDArray[Any]:
+        """The accumulators before the first entry, [rows], the caller's own to write to."""
+        zeros = np.zeros(self.layer.layer.rows, self.codebook.dtype)
+        return zeros if self.start is None else self.start.copy()
 
     def in_rows(self, operands: Operands) -> npt.NDArray[Any]:
         """The activations as the LNZD meets them: [batch, activation rows, pes], zeros and the bias's 1.0 filled in."""

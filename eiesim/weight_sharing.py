@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 
 MAX_ITERATIONS = 100_000
 """A guard, not a limit: 4 million normal weights take some 700 steps to 15 centroids and 17,000 to 255,
@@ -32,7 +32,7 @@ def share_weights(
     if not 1 <= bits <= 8:
         raise EieError(f"bits = {bits}: must be 1 to 8")
     if initialisation not in INITIALISATIONS:
-        raise EieError(f"no initialisation is called '{initialisation}'; there are: {', '.join(INITIALISATIONS)}")
+        raise unknown("no initialisation", initialisation, INITIALISATIONS)
     if not np.isfinite(weights).all():
         raise EieError("weights: hold NaN or infinity, which share no value")
     ordered = np.sort(weights)

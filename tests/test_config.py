@@ -23,6 +23,9 @@ FORMATS_MD = {
     "spmat_bytes": 131072,
     "pointer_bytes": 32768,
     "activation_bytes": 2048,
+    "weights": "resident",
+    "dram_gbps": 25.6,
+    "dram_pj_per_bit": 20.0,
 }
 
 
@@ -82,7 +85,7 @@ def test_replace_validates_anew() -> None:
     assert config.pes == 16
     with pytest.raises(EieError, match="pes = 0"):
         config.replace(pes=0)
-    with pytest.raises(EieError, match="unknown configuration key 'self'"):
+    with pytest.raises(EieError, match="no configuration key is called 'self'"):
         config.replace(**{"self": 1})
 
 

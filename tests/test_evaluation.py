@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from eiesim import CompressedLayer, EieError, MachineConfig, simulate
+from eiesim.config import ARITHMETICS
 from eiesim.dense import DenseLayer, expand
-from eiesim.evaluation import ARITHMETICS, accuracies, accuracy, check_labels, dense_outputs
+from eiesim.evaluation import accuracies, accuracy, check_labels, dense_outputs
 
 RNG = np.random.default_rng(0)
 
@@ -70,6 +71,16 @@ def test_dense_is_the_machine_where_weights_are_few(arithmetic, bias):
     offsets = RNG.choice([0.5, -1.25], 12).astype(np.float32) if bias else None
     layer = CompressedLayer.from_dense(weights, bias=offsets)
     x = RNG.normal(size=(5, 20)).astype(np.float32)
+    machine = simulate(layer, x, MachineConfig(arithmetic=arithmetic)).outputs
+    assert (dense_outputs(expand(layer), x, arithmetic) == machine).all()
+
+
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
+@pytest.mark.parametrize(("weight", "value"), [(1000.0, 1e12), (1e-9, 1e-9)])
+def test_dense_is_the_machine_where_sums_cancel(arithmetic, weight, value):
+    """Automatic output bits would be out of reach, far to the left or to the right; both move them alike."""
+    layer = CompressedLayer.from_dense(np.array([[weight, -weight, 0.0], [-weight, 0.0, weight]], np.float32))
+    x = np.full((2, 3), value, np.float32)
     machine = simulate(layer, x, MachineConfig(arithmetic=arithmetic)).outputs
     assert (dense_outputs(expand(layer), x, arithmetic) == machine).all()
 

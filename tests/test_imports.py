@@ -10,7 +10,7 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 STAIRS = (
-    ("errors", "_version", "_jit"),
+    ("errors", "_version", "_jit", "_shown"),
     ("_io",),
     ("paper",),
     ("weight_sharing",),
@@ -18,6 +18,7 @@ STAIRS = (
     ("dense", "encoding", "workloads"),
     ("arithmetic", "capacity"),
     ("job", "counters"),
+    ("streaming",),
     ("machine",),
     ("engines", "energy"),
     ("result",),
@@ -25,10 +26,13 @@ STAIRS = (
     ("coding",),
     ("files",),
     ("compression",),
+    ("training",),
     ("evaluation", "inputs"),
     ("view",),
     ("balancing", "baselines", "sweeps", "rtl"),
-    ("comparison",),
+    ("comparison", "tracing"),
+    ("drawing",),
+    ("api",),
     ("reproduction",),
     ("__init__",),
     ("cli",),

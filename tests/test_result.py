@@ -71,7 +71,7 @@ def test_keys_are_the_contracts(layers: list[eiesim.CompressedLayer]) -> None:
     # "energy" comes with its model; until then the keys are absent.
     assert set(found["total"]) - {"energy_uj"} == {"cycles", "time_us"}
     for layer in found["layers"]:
-        assert set(layer) - {"energy"} == {*LAYER_KEYS, "fraction_bits"}
+        assert set(layer) - {"energy"} == {*LAYER_KEYS, "fraction_bits", "memory", "inputs", "vectors"}
         assert sorted(layer["counters"]) == sorted(COUNTERS)
         assert all(
             isinstance(value, int) for value in [layer["cycles"], layer["scan_last"], *layer["counters"].values()]
@@ -173,7 +173,8 @@ def test_layers_in_a_row_are_runs_one_after_the_other(
     assert (second.outputs < 0).any(), "and not the second"
     np.testing.assert_array_equal(together.outputs, second.outputs)
     whole, parts = parsed(together), [parsed(first), parsed(second)]
-    assert whole["layers"] == [part["layers"][0] for part in parts]
+    second_alone = {**parts[1]["layers"][0], "inputs": "chained"}
+    assert whole["layers"] == [parts[0]["layers"][0], second_alone]
     for key in ("cycles", "time_us"):
         assert whole["total"][key] == pytest.approx(sum(part["total"][key] for part in parts))
         if batch is not None:

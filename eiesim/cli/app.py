@@ -1,9 +1,9 @@
-"""The application, and what its commands share: common options, the console, progress, writing."""
+"""The application, and what its commands share: common options, and writing what they are asked to write."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +11,6 @@ from eiesim._version import __version__
 from eiesim.errors import EieError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from eiesim.config import MachineConfig
     from eiesim.inputs import Synthesis
 
@@ -20,7 +18,6 @@ app = typer.Typer(
     help="Simulate EIE, the sparse neural-network accelerator (Han et al., ISCA 2016), cycle by cycle.",
     epilog="Try: eiesim run table3:Alex-7",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -41,11 +38,14 @@ def _top(
     pass
 
 
-LAYERS_HELP = "Layer files (.npz, .huff), a network folder, a dump folder, or table3:NAME; several run in a row."
+LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
 Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False)]
 Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096. (default: 64)", show_default=False)]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any configuration key.")]
+Recorded = Annotated[
+    bool, typer.Option("--recorded", help="Feed each layer its recorded inputs, even where the network has its own.")
+]
 Rows = Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of table3: layers.")]
 Density = Annotated[float | None, typer.Option(help="Share of weights kept in table3: layers, instead of the table's.")]
@@ -53,6 +53,14 @@ ActivationDensity = Annotated[float | None, typer.Option(help="Share of active i
 Variation = Annotated[
     float, typer.Option(help="How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
 ]
+
+Input = Annotated[
+    Path | None, typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols).")
+]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 EnergyModelName = Annotated[
     str | None,
@@ -84,27 +92,6 @@ def synthesis(seed: int, density: float | None, activation_density: float | None
     return Synthesis(seed, density, activation_density, variation)
 
 
-def console(stderr: bool = True) -> "Console":
-    """A terminal for tables."""
-    from rich.console import Console
-
-    return Console(stderr=stderr)
-
-
-@contextmanager
-def progress(unit: str, total: int) -> Iterator[Callable[[int], object]]:
-    """A progress bar on standard error, where that is a terminal, for work of more than one step; gone when done."""
-    if total == 1 or not console().is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(), transient=True) as bar:
-        task = bar.add_task(unit, total=total)
-        yield lambda done: bar.advance(task, done)
-
-
 def check_targets(*targets: Path | str | None) -> None:
     """Refuse files that could not be written, before the work is done; None and `-` are none."""
     from eiesim._io.atomic import check_target
@@ -128,3 +115,23 @@ def write_text(text: str, target: str) -> None:
         return
     with writing(target) as file:
         file.write(f"{text}\n".encode())
+
+
+def write_json(kind: str, report: dict[str, Any], target: str) -> None:
+    """Write a report as JSON. kind: its format's name and version. target: a file, or `-` for standard output."""
+    from json import dumps
+
+    write_text(dumps({"format": kind, "eiesim": __version__, **report}, indent=1, allow_nan=False), target)
+
+
+class StoppedError(Exception):
+    """Ctrl-C came, and the message says what is kept. Not a KeyboardInterrupt, which typer ends without a word."""
+
+
+@contextmanager
+def keeping(what: str) -> Iterator[None]:
+    """Where the block is interrupted (Ctrl-C), the last line says `what` is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError(what) from None

@@ -1,7 +1,8 @@
 """eiesim compare."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,24 +13,32 @@ from eiesim.cli.app import (
     EnergyModelName,
     EnergyTableFile,
     Pes,
+    Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
     Variation,
     app,
-    console,
     machine,
-    progress,
     synthesis,
 )
-from eiesim.errors import EieError
+from eiesim.cli.screen import Screen
+from eiesim.errors import EieError, unknown
+
+if TYPE_CHECKING:
+    from eiesim.baselines.measurements import Measured
+    from eiesim.comparison.rows import Comparison
+    from eiesim.inputs import Workload
 
 BASELINES = ("published", "measured")
 
 
 @app.command()
 def compare(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where tables and plots go.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where tables and plots go.  [required]")
+    ] = None,
     layers: Annotated[
         list[str] | None,
         typer.Argument(
@@ -41,9 +50,7 @@ def compare(
     baselines: Annotated[
         str, typer.Option(help="published (the paper's), measured (this machine's), or both, with a comma.")
     ] = "published",
-    input: Annotated[
-        Path | None, typer.Option("--input", "-i", help="Activations, (cols,), for a single layer.")
-    ] = None,
+    input: Annotated[Path | None, typer.Option("--input", "-i", help="Activations: (cols,) or (batch, cols).")] = None,
     pes: Pes = None,
     config: ConfigFile = None,
     settings: Settings = None,
@@ -60,9 +67,14 @@ def compare(
     ] = None,
     gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables on the terminal.")] = False,
+    quiet: Quiet = False,
+    recorded: Recorded = False,
+    out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
     rows: Rows = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="VALUES", help="Several seeds of table3: layers, such as 0:5: means and bars.")
+    ] = None,
     density: Density = None,
     activation_density: ActivationDensity = None,
     variation: Variation = 0.0,
@@ -72,30 +84,34 @@ def compare(
     \b
     eiesim compare -o out/                                        the paper's Figs. 6 and 7
     eiesim compare -o out/ --baselines published,measured         and this machine's CPU and GPU
-    eiesim compare fc1.npz --input x.npy --baselines measured -o out/
+    eiesim compare net/ --baselines measured -o out/              your own network's layers, and their total
+    eiesim compare --seeds 0:5 -o out/                            Figs. 6 and 7 with error bars
     """
     from eiesim.baselines.measured import measure
-    from eiesim.comparison import terminal as tables
     from eiesim.comparison.files import write_tables
     from eiesim.comparison.rows import compare as compare_layers
-    from eiesim.energy.check import against_table2
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
     from eiesim.inputs import TABLE_III as PREFIX
     from eiesim.inputs import open_workloads
-    from eiesim.paper.speedups import headlines, inconsistencies
+    from eiesim.sweeps.values import parse_whole
     from eiesim.workloads import TABLE_III
 
+    output = output or out
+    if output is None:
+        raise EieError("give a folder for the tables and plots: --output DIR")
+    screen = Screen(quiet)
     wanted = [name.strip() for name in baselines.split(",")]
-    unknown = next((name for name in wanted if name not in BASELINES), None)
-    if unknown is not None:
-        raise EieError(f"no baselines are called '{unknown}'; there are: {', '.join(BASELINES)}")
+    other = next((name for name in wanted if name not in BASELINES), None)
+    if other is not None:
+        raise unknown("no baselines", other, BASELINES)
     configured = machine(config, settings, {"pes": pes})
     made = synthesis(seed, density, activation_density, variation)
     activations = None if input is None else npz.load_inputs(input)
     names = [f"{PREFIX}{name}" if name in TABLE_III else name for name in layers or TABLE_III]
     fed = [] if activations is None else [activations]
-    makers = open_workloads(names, fed, [seed], [variation], density, activation_density, rows)
+    every = [seed] if seeds is None else parse_whole(seeds)
+    makers = open_workloads(names, fed, every, [variation], density, activation_density, rows, recorded)
     workloads = [make() for make in makers]
     table = None if energy_table is None else load_energy_table(energy_table)
     measured = None
@@ -103,47 +119,60 @@ def compare(
     if "measured" in wanted:
         # Before measuring for a minute, see that the rest can be done.
         compare_layers(workloads[:1], configured, with_published=False, **options)  # type: ignore[arg-type]
-        kept = measured_file or _made(out) / "measured.json"
-        with progress("layers measured", len(workloads)) as advance:
-            measured = measure(workloads, kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance)
+        kept = measured_file or _made(output) / "measured.json"
+        with screen.progress("layers measured", len(_once(workloads))) as advance:
+            measured = measure(
+                _once(workloads), kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance
+            )
     published = "published" in wanted
     comparison = compare_layers(workloads, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
-    written = write_tables(comparison, _made(out))
+    written = write_tables(comparison, _made(output))
     if plots:
         from eiesim.comparison.plots import write_plots
 
-        written += write_plots(comparison, out)
-    terminal = console()
-    if not quiet:
-        terminal.print(tables.eie_table(comparison))
-        for title, ratios in (
-            ("Speed-up over the CPU, dense, batch 1 (Fig. 6)", comparison.speedup),
-            ("Energy efficiency over the CPU, dense, batch 1 (Fig. 7)", comparison.efficiency),
-            ("Speed-up over this machine's CPU, dense, batch 1", comparison.measured_speedup),
-            ("Energy efficiency over this machine's CPU, dense, batch 1", comparison.measured_efficiency),
-        ):
-            if ratios:
-                terminal.print(tables.ratio_table(title, ratios))
-        if measured is not None:
-            terminal.print(f"measured on {measured.machine.cpu}, {measured.when}", highlight=False)
-            if measured.busy:
-                busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
-                terminal.print(f"warning: the machine was not idle ({busy}): times may be too long", style="yellow")
-            for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
-                terminal.print(f"  energy {source}", highlight=False)
-        checks = against_table2()
-        terminal.print(tables.check_table(checks))
-        for line in tables.check_causes(checks):
-            terminal.print(f"- {line}", highlight=False)
-        terminal.print(tables.waterfall_table(comparison))
-        if comparison.platforms:
-            terminal.print(tables.platform_table(comparison))
-        if comparison.speedup:
-            terminal.print(tables.headline_table(headlines()))
-            terminal.print("Where the paper disagrees with itself:")
-            for line in inconsistencies():
-                terminal.print(f"- {line}", highlight=False)
-    terminal.print(f"{len(written)} files in {out}", highlight=False)
+        written += write_plots(comparison, output)
+    _show(screen, comparison, measured)
+    screen.note(f"{len(written)} files in {output}")
+
+
+def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None") -> None:
+    from eiesim.comparison import terminal as tables
+    from eiesim.paper.speedups import headlines, inconsistencies
+
+    screen.show(tables.eie_table(comparison))
+    for title, ratios in (
+        ("Speed-up over the CPU, dense, batch 1 (Fig. 6)", comparison.speedup),
+        ("Energy efficiency over the CPU, dense, batch 1 (Fig. 7)", comparison.efficiency),
+        ("Speed-up over this machine's CPU, dense, batch 1", comparison.measured_speedup),
+        ("Energy efficiency over this machine's CPU, dense, batch 1", comparison.measured_efficiency),
+    ):
+        if ratios:
+            screen.show(tables.ratio_table(title, ratios))
+    if measured is not None:
+        threads = " or ".join(str(count) for count in sorted({one.threads for one in measured.measurements}))
+        screen.say(f"times measured on {measured.machine.cpu}, {threads} threads (the faster), {measured.when}")
+        for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
+            screen.say(f"  energy {source}")
+        if measured.busy:
+            busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
+            screen.warn(f"the machine was not idle ({busy}): times may be too long")
+    if comparison.checks:
+        screen.show(tables.check_table(comparison.checks))
+        for line in tables.check_causes(comparison.checks):
+            screen.say(f"- {line}")
+    screen.show(tables.waterfall_table(comparison))
+    if comparison.platforms:
+        screen.show(tables.platform_table(comparison))
+    if comparison.speedup:
+        screen.show(tables.headline_table(headlines()))
+        screen.say("Where the paper disagrees with itself:")
+        for line in inconsistencies():
+            screen.say(f"- {line}")
+
+
+def _once(workloads: "Sequence[Workload]") -> "list[Workload]":
+    """One workload a layer: the first seed's."""
+    return list({one.layer.name: one for one in reversed(workloads)}.values())[::-1]
 
 
 def _made(folder: Path) -> Path:

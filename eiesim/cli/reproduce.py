@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import app, console, progress, write_text
+from eiesim.cli.app import Quiet, app, keeping, write_text
+from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
 
@@ -19,7 +20,7 @@ def reproduce(
         Path | None, typer.Option(metavar="DIR", help="The authors' dump of AlexNet-FC8, for the layer that is exact.")
     ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Tasks at a time; one a core.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Every table and figure of the paper (Tables I to V, Figs. 6 to 13), published beside simulated, with errors.
 
@@ -37,6 +38,7 @@ def reproduce(
     from eiesim.reproduction.plots import drawings, write_figures
     from eiesim.reproduction.terminal import claims_table, times_markdown, times_table
 
+    screen = Screen(quiet)
     extent = simulations.QUICK if quick else simulations.FULL
     planned = simulations.plans(extent, dump)
     for folder in (out, out / "tables", out / "figures"):
@@ -45,26 +47,22 @@ def reproduce(
         except OSError as error:
             raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
     check_target(out / "report.html")
-    with progress("runs", sum(one.runs for one in planned)) as advance:
-        runs = simulations.run(planned, extent, out, jobs=jobs, observer=lambda new, known: advance(new + known))
+    kept = f"the runs that are done are in {out / simulations.RUNS}; the same command goes on from there"
+    with keeping(kept), screen.progress("runs", sum(one.runs for one in planned)) as advance:
+        runs = simulations.run(planned, extent, out, jobs=jobs, observer=advance)
     found = conclude(runs, lenet_accuracies())
     tables = write_tables(found, out / "tables")
     write_text(times_markdown(found.item("table_4")), str(out / "tables" / "table_4.md"))
     pictures = []
-    with progress("pictures", len(drawings(found))) as advance:
+    with screen.progress("pictures", len(drawings(found))) as advance:
         for path in write_figures(found, out / "figures"):
             pictures.append(path)
             advance(1)
     page = report(found, load_pictures(pictures))
     with writing(out / "report.html") as file:
         file.write(page.encode())
-    terminal = console()
-    if not quiet:
-        terminal.print(times_table(found.item("table_4")))
-        terminal.print(claims_table(found.claims))
-        for line in found.text:
-            terminal.print(line, highlight=False, markup=False)
-    terminal.print(
-        f"{len(runs.table):,} runs, {len(tables)} tables, {len(pictures)} pictures; read {out / 'report.html'}",
-        highlight=False, markup=False,
-    )  # fmt: skip
+    screen.show(times_table(found.item("table_4")), claims_table(found.claims))
+    for line in found.text:
+        screen.say(line)
+    counts = f"{len(runs.table):,} runs, {len(tables)} tables, {len(pictures)} pictures"
+    screen.note(f"{counts}; read {out / 'report.html'}")

@@ -12,11 +12,9 @@ from eiesim.cli.app import (
     Seed,
     Settings,
     app,
-    console,
     machine,
-    progress,
-    synthesis,
 )
+from eiesim.cli.screen import Screen
 
 rtl = typer.Typer(
     help="The RTL twin in SystemVerilog: export it, check it against the clocked machine, synthesise it.",
@@ -48,10 +46,10 @@ def export(
 
     (run,) = _runs([layer], input, pes, config, settings, rows, seed)
     written = write(run, out)
-    terminal = console()
+    screen = Screen()
     for sentence in run.hardware.grown(machine(config, settings, {"pes": pes})):
-        terminal.print(f"larger than configured, for this layer: {sentence}", highlight=False)
-    terminal.print(f"{written} files in {out}; run make there", highlight=False)
+        screen.note(f"larger than configured, for this layer: {sentence}")
+    screen.note(f"{written} files in {out}; run make there")
 
 
 @rtl.command()
@@ -84,29 +82,25 @@ def check(
     from eiesim.rtl.cases import random_run
 
     simulators.need(simulator)
-    terminal = console()
-
-    def report(sentence: str) -> None:
-        terminal.print(sentence, highlight=False)
-
+    screen = Screen()
     runs = _runs(layers, input, pes, config, settings, rows, seed) if layers else None
     total = cases if runs is None else len(runs)
     cycles, outputs, begin = 0, 0, time.perf_counter()
-    with progress("runs in lock-step", total) as advance:
+    with screen.progress("runs in lock-step", total) as advance:
         for number in range(total):
             run = random_run(seed, number) if runs is None else runs[number]
-            program = simulators.build(run.hardware, simulator, report=report)
+            program = simulators.build(run.hardware, simulator, report=screen.note)
             try:
                 agreed = lockstep.check(run, program)
             except lockstep.LockstepError as difference:
-                print(f"{run.name}: {difference}")
+                screen.say(f"{run.name}: {difference}")
                 raise typer.Exit(1) from None
             cycles, outputs = cycles + agreed.compared, outputs + agreed.outputs
             if runs is not None:
-                print(f"{run.name}: {agreed.cycles:,} cycles, checksum {agreed.checksum:08x}")
+                screen.say(f"{run.name}: {agreed.cycles:,} cycles, checksum {agreed.checksum:08x}")
             advance(1)
     seconds = time.perf_counter() - begin
-    print(f"{total:,} runs agree: {cycles:,} cycles compared, {outputs:,} outputs, {seconds:.0f} s, {simulator}")
+    screen.say(f"{total:,} runs agree: {cycles:,} cycles compared, {outputs:,} outputs, {seconds:.0f} s, {simulator}")
 
 
 @rtl.command()
@@ -130,11 +124,12 @@ def synth(
     configured = machine(config, settings, {"pes": pes})
     hardware = Hardware.of(configured)
     made = []
-    with progress("modules synthesised", len(MODULES)) as advance:
+    screen = Screen()
+    with screen.progress("modules synthesised", len(MODULES)) as advance:
         for module in MODULES:
             made.append(synthesise(module, hardware, liberty))
             advance(1)
-    console(stderr=False).print(synthesis_table(made, configured, liberty))
+    screen.show(synthesis_table(made, configured, liberty))
 
 
 def _runs(  # type: ignore[no-untyped-def]
@@ -151,7 +146,6 @@ def _runs(  # type: ignore[no-untyped-def]
     from eiesim.rtl.runs import of_layer
 
     fed = [] if input is None else [npz.load_inputs(input)]
-    made = synthesis(seed, None, None, 0.0)
-    workloads = [make() for make in open_workloads(layers, fed, [made.seed], rows=rows)]
+    workloads = [make() for make in open_workloads(layers, fed, [seed], rows=rows)]
     configured = machine(config, settings, {"pes": pes})
     return [of_layer(one.layer, one.activations.reshape(-1, one.layer.cols), configured) for one in workloads]

@@ -1,4 +1,4 @@
-"""eiesim run, inspect, layers."""
+"""eiesim run."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,29 +12,31 @@ from eiesim.cli.app import (
     Density,
     EnergyModelName,
     EnergyTableFile,
+    Input,
+    Json,
     Layers,
     Pes,
+    Quiet,
+    Recorded,
     Rows,
     Seed,
     Settings,
     Variation,
     app,
     check_targets,
-    console,
     machine,
-    progress,
     synthesis,
     write_text,
 )
-from eiesim.errors import EieError, NoInputError
+from eiesim.cli.screen import Screen
+from eiesim.errors import EieError
 
 
 @app.command()
 def run(
     layers: Layers,
-    input: Annotated[
-        Path | None, typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols).")
-    ] = None,
+    input: Input = None,
+    recorded: Recorded = False,
     labels: Annotated[
         Path | None, typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised.")
     ] = None,
@@ -50,16 +52,19 @@ def run(
     engine: Annotated[
         str, typer.Option(help="recurrence (fast), clocked (the machine itself) or event (SimPy).")
     ] = "recurrence",
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
-    ] = None,
+    json: Json = None,
+    per_pe: Annotated[bool, typer.Option("--per-pe", help="Put the counters of every PE into the JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw where the cycles went, and each PE's work over time, PNG and SVG."),
+    ] = None,
     energy_model: EnergyModelName = None,
     energy_table: EnergyTableFile = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse layers that exceed a memory of the machine.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables.")] = False,
+    quiet: Quiet = False,
     rows: Rows = None,
     seed: Seed = 0,
     density: Density = None,
@@ -79,26 +84,29 @@ def run(
     from eiesim.evaluation import accuracy, check_labels
     from eiesim.files import npz
     from eiesim.inputs import open_model
-    from eiesim.simulation import simulate
+    from eiesim.simulation import simulate_each
     from eiesim.view.terminal import result_table
 
+    screen = Screen(quiet, json)
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
     check_targets(output, json)
     configured = machine(config, settings, named)
     model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
-    activations = model.activations if input is None else npz.load_inputs(input)
-    if activations is None:
-        raise NoInputError(layers[0])
-    model.check(activations, layers[0] if input is None else str(input), configured.weight_bits)
+    feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
+    model.check_codebooks(configured.weight_bits)
     table = None if energy_table is None else load_energy_table(energy_table)
-    inputs = len(activations) if activations.ndim == 2 else 1
-    classes = npz.load_labels(labels) if labels is not None else model.labels if input is None else None
+    inputs = feeds[-1].inputs
+    own_labels = model.labels if feeds[0].fed == "chained" else None
+    classes = npz.load_labels(labels) if labels is not None else own_labels
+    if classes is not None and len(feeds) > 1:
+        raise EieError(f"{labels}: layers that run each by itself recognise nothing; labels go with a network's input")
     if classes is not None:
         check_labels(classes, inputs, model.layers[-1].rows)
-    with progress("inputs", inputs * len(model.layers)) as advance:
-        result = simulate(
-            model.layers, activations, configured, engine, energy=energy_model, energy_table=table, progress=advance
-        )
+    with screen.progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
+        result = simulate_each(
+            [(feed.layers, feed.activations, feed.fed, feed.vectors) for feed in feeds],
+            configured, engine, energy=energy_model, energy_table=table, progress=advance,
+        )  # fmt: skip
     exceeded = [f"{layer.name}: {line}" for layer in result.layers for line in layer.exceeded]
     if strict and exceeded:
         raise EieError(f"--strict: {'; '.join(exceeded)}")
@@ -107,49 +115,20 @@ def run(
         recognised = accuracy(result.outputs, classes)
     with ExitStack() as files:  # both or neither
         if json is not None and json != "-":
-            files.enter_context(writing(json)).write(f"{result.to_json(recognised)}\n".encode())
+            files.enter_context(writing(json)).write(f"{result.to_json(recognised, per_pe)}\n".encode())
         if output is not None and result.outputs is not None:
             npz.save_array(result.outputs.astype("float32"), output)
+    if plot is not None:
+        from eiesim.api import plot as draw
+        from eiesim.tracing.heat_map import draw_heat_maps
+
+        screen.note(f"drawing into {plot}")
+        draw(result, plot)
+        draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot)
     if json == "-":
-        write_text(result.to_json(recognised), json)
-    terminal = console()
-    if not quiet:
-        terminal.print(result_table(result))
-    if recognised is not None and not quiet:
-        terminal.print(f"accuracy: {recognised:.2%} of {inputs:,} inputs", highlight=False)
+        write_text(result.to_json(recognised, per_pe), json)
+    screen.show(result_table(result))
+    if recognised is not None:
+        screen.say(f"accuracy: {recognised:.2%} of {inputs:,} inputs")
     for warning in result.warnings:
-        terminal.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-@app.command()
-def inspect(
-    layers: Layers,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    rows: Rows = None,
-    seed: Seed = 0,
-    density: Density = None,
-    variation: Variation = 0.0,
-) -> None:
-    """Show a layer: sizes, density, entries and padding a PE, and what fits where."""
-    from eiesim import capacity
-    from eiesim.encoding import interleave
-    from eiesim.inputs import open_model
-    from eiesim.view.terminal import layer_table
-
-    configured = machine(config, settings, {"pes": pes})
-    terminal = console(stderr=False)
-    for layer in open_model(layers, rows, synthesis(seed, density, None, variation)).layers:
-        interleaved = interleave(layer, configured.pes, configured.index_bits)
-        for table in layer_table(interleaved, capacity.needs(interleaved, configured)):
-            terminal.print(table)
-
-
-@app.command(name="layers")
-def list_layers() -> None:
-    """List the nine benchmark layers of EIE Table III."""
-    from eiesim.view.terminal import workloads_table
-    from eiesim.workloads import TABLE_III
-
-    console(stderr=False).print(workloads_table(list(TABLE_III.values())))
+        screen.warn(warning)

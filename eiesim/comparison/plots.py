@@ -1,73 +1,54 @@
 """Plots of a comparison. They are fed with its rows and compute nothing.
 
-Sizes are those of print: a page is 7.2 inches wide, text 7 points and more. Colours are Okabe and Ito's, which
-colour-blind readers tell apart; what is not published also differs in hatch, for print without colour.
+Sizes are those of print: a page is 7.2 inches wide, text has 7 points or more. Bars that are not published are hatched
+as well as coloured, so that print without colour shows them too.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from eiesim._io.atomic import writing
-from eiesim.comparison import rows as compare
-from eiesim.comparison.rows import GEOMEAN, Comparison, Ratio
+from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow
+from eiesim.comparison.rows import Comparison
+from eiesim.view import palette, style
+from eiesim.view.saving import save
 from eiesim.view.terminal import MODULE_LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PAGE_IN = 7.2
-FORMATS = ("png", "svg")
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
-GREY = "#999999"
 WIDER = 2.0
 """EIE's bars are wider than others, for they carry their values."""
 LEGEND_LETTERS, HANDLE_LETTERS = 120, 8
 """About how many letters of a legend's size a page is wide, and what a legend's patch of colour takes of them."""
 
-SERIES_COLOURS = {
-    "CPU comp": GREY,
-    "GPU dense": SKY,
-    "GPU comp": BLUE,
-    "mGPU dense": YELLOW,
-    "mGPU comp": ORANGE,
-    "EIE published": VERMILION,
+DPI = 200
+"""Dots per inch of a PNG file, for print."""
+
+PAPER_COLOURS = {
+    "CPU comp": palette.GREY,
+    "GPU dense": palette.SKY,
+    "GPU comp": palette.BLUE,
+    "mGPU dense": palette.YELLOW,
+    "mGPU comp": palette.ORANGE,
 }
-MEASURED_COLOURS = (GREY, SKY, BLUE, YELLOW, ORANGE, GREEN, PURPLE)
-SIMULATED_HATCHES = ("////", "xxxx")
-ESTIMATED_HATCH = "\\\\\\\\"
-MODULE_COLOURS = {
-    "spmat_read": BLUE,
-    "ptr_read": SKY,
-    "arithm_unit": ORANGE,
-    "act_rw": GREEN,
-    "act_queue": YELLOW,
-    "lnzd": BLACK,
-    "filler": "#DDDDDD",
-}
-STYLE: Any = {
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 7.5,
-    "axes.titlesize": 9,
-    "hatch.linewidth": 0.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "eiesim",
-}
+"""Colours of the paper's baselines, by the names of `paper.speedups.SERIES`."""
 
 
 def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
     """Draw everything there is something of, as PNG (200 dpi) and SVG; returns the files."""
+    written = []
+    for name, draw in drawings(comparison):
+        written += save(draw, folder / name, style.BARS, dpi=DPI, trim=False)
+    return written
+
+
+def drawings(comparison: Comparison) -> Iterator[tuple[str, "Callable[[], Figure]"]]:
+    """(file name, function that draws it) of each picture there is something of."""
     here = "this machine's\nCPU, dense, batch 1"
     bases = {row.basis for row in comparison.measured_efficiency} & {"estimated"}
     ratios = (
@@ -80,34 +61,21 @@ def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
             f"energy efficiency over {here} ({'estimated' if bases else 'measured'})",
         ),
     )
-    drawings: list[tuple[str, bool, Callable[[], Figure]]] = [
-        *((name, bool(rows), partial(ratio_plot, rows, label)) for name, rows, label in ratios),
-        ("energy_by_module", True, lambda: module_plot(compare.module_rows(comparison))),
-        ("waterfall", True, lambda: waterfall_plot(compare.waterfall_rows(comparison))),
-        ("area", True, lambda: area_plot(compare.area_rows(comparison))),
+    every: list[tuple[str, Sequence[Any], Callable[[], Figure]]] = [
+        *(
+            (name, rows, partial(ratio_plot, rows, label, caption(comparison, rows) if "measured" in name else ""))
+            for name, rows, label in ratios
+        ),
+        ("energy_by_module", comparison.modules, partial(module_plot, comparison.modules)),
+        ("waterfall", comparison.waterfall, partial(waterfall_plot, comparison.waterfall)),
+        ("area", comparison.areas, partial(area_plot, comparison.areas)),
     ]
-    written = []
-    for name, wanted, draw in drawings:
-        if wanted:
-            written += _save(draw, folder / name)
-    return written
+    for name, rows, draw in every:
+        if rows:
+            yield name, draw
 
 
-def _save(draw: "Callable[[], Figure]", path: Path) -> list[Path]:
-    import matplotlib as mpl
-
-    with mpl.rc_context(STYLE):
-        figure = draw()
-        files = [path.with_suffix(f".{kind}") for kind in FORMATS]
-        for file in files:
-            # Without a date the same rows give the same file.
-            metadata: dict[str, Any] = {"Date": None} if file.suffix == ".svg" else {}
-            with writing(file) as out:
-                figure.savefig(out, format=file.suffix[1:], dpi=200, metadata=metadata)
-    return files
-
-
-def _figure(height_in: float, width_in: float = PAGE_IN) -> "tuple[Figure, Axes]":
+def _figure(height_in: float, width_in: float = style.PAGE_IN) -> "tuple[Figure, Axes]":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
@@ -118,26 +86,41 @@ def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
+def caption(comparison: Comparison, rows: Sequence[Ratio]) -> str:
+    """What a plot of measured baselines shows: of which machine, and what is measured, estimated, simulated."""
+    measured = comparison.measured
+    if measured is None:
+        return ""
+    threads = sorted({one.threads for one in measured.measurements})
+    used = f"{threads[0]} to {threads[-1]} threads" if len(threads) > 1 else f"{threads[0]} thread(s)"
+    bases = [basis for basis in ("measured", "estimated", "simulated") if any(row.basis == basis for row in rows)]
+    gpu = f", {measured.machine.gpu}" if measured.machine.gpu else ""
+    line = f"{measured.machine.cpu}{gpu}, {used}, {measured.when[:10]}; bars are {' or '.join(bases)}"
+    if "estimated" in bases:
+        line += "; energy estimated from thermal design power"
+    return line
+
+
+def ratio_plot(rows: Sequence[Ratio], label: str, caption: str = "") -> "Figure":
     """Bars over layers, one colour a series, on a log scale; 1 is the baseline and has no bars."""
     figure, axes = _figure(3.1)
     by_place = {(row.layer, row.series): row for row in rows}
     layers = _unique(row.layer for row in rows)
-    series = [name for name in _unique(row.series for row in rows) if any(_not_one(rows, name))]
-    shares = [WIDER if name.startswith("EIE") else 1.0 for name in series]
+    # The baseline is 1 everywhere and needs no bars.
+    series = {row.series: row for row in reversed(rows) if row.value != 1}
+    series = {name: series[name] for name in _unique(row.series for row in rows) if name in series}
+    shares = [WIDER if one.is_eie else 1.0 for one in series.values()]
     unit = 0.88 / sum(shares)
-    simulated = 0
-    spare = cycle(MEASURED_COLOURS)
-    for k, name in enumerate(series):
+    simulated, spare = iter(palette.SIMULATED), cycle(palette.BARS)
+    for k, (name, one) in enumerate(series.items()):
         own = [by_place.get((layer, name)) for layer in layers]
-        basis = next(row.basis for row in own if row)
-        hatch, colour = None, SERIES_COLOURS.get(name)
-        if basis == "simulated":
-            hatch, colour = SIMULATED_HATCHES[simulated], (GREEN, PURPLE)[simulated]
-            simulated += 1
-        elif colour is None:
-            colour = next(spare)
-            hatch = ESTIMATED_HATCH if basis == "estimated" else None
+        hatch = None
+        if one.basis == "simulated":
+            colour, hatch = next(simulated)
+        elif one.basis == "published":
+            colour = palette.VERMILION if one.is_eie else PAPER_COLOURS[name]
+        else:
+            colour, hatch = next(spare), palette.ESTIMATED_HATCH if one.basis == "estimated" else None
         width = shares[k] * unit
         middle = sum(shares[:k]) * unit + width / 2 - 0.44
         places = [x + middle for x, row in enumerate(own) if row]
@@ -148,14 +131,19 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
             [height - 1 for height in heights],
             width,
             bottom=1,
-            label=_series_label(name, basis),
+            # The names of EIE's series say what they are.
+            label=name if one.is_eie else f"{name}, {one.basis}",
             color=colour,
             hatch=hatch,
             edgecolor="white" if hatch is None else "black",
             linewidth=0.3,
         )
-        if name.startswith("EIE"):
-            for x, height in zip(places, heights):
+        ranges = [(row.value - row.low, row.high - row.value) for row in own if row and row.low and row.high]
+        if len(ranges) == len(places):
+            low, high = zip(*ranges, strict=True)
+            axes.errorbar(places, heights, [low, high], fmt="none", ecolor="black", elinewidth=0.7, capsize=1.5)
+        if one.is_eie:
+            for x, height in zip(places, heights, strict=True):
                 axes.annotate(
                     _short(height), (x, height), (0, 2), textcoords="offset points",
                     ha="center", va="bottom", rotation=90, fontsize=6.5,
@@ -165,26 +153,19 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
     axes.set_ylim(top=top * (top**0.22))
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel(label)
-    axes.set_xticks(range(len(layers)), ["geo. mean" if layer == GEOMEAN else layer for layer in layers])
+    means = {row.layer for row in rows if row.is_mean}
+    axes.set_xticks(range(len(layers)), ["geo. mean" if layer in means else layer for layer in layers])
     axes.set_xlim(-0.6, len(layers) - 0.4)
-    axes.tick_params(axis="x", length=0)
-    if GEOMEAN in layers:
-        axes.axvline(layers.index(GEOMEAN) - 0.5, color=GREY, linewidth=0.6, linestyle=":")
+    for mean in means:
+        axes.axvline(layers.index(mean) - 0.5, color=palette.GREY, linewidth=0.6, linestyle=":")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
-    axes.grid(axis="y", linewidth=0.3, color="#CCCCCC")
-    axes.set_axisbelow(True)
+    style.horizontal_grid(axes)
+    if caption:
+        figure.supxlabel(caption, fontsize=6.5)
     longest = max(len(text.get_text()) for text in figure.legend().get_texts())
     figure.legends.clear()
     figure.legend(loc="outside upper center", ncols=LEGEND_LETTERS // (longest + HANDLE_LETTERS), frameon=False)
     return figure
-
-
-def _not_one(rows: Sequence[Ratio], series: str) -> list[bool]:
-    return [row.series == series and row.value != 1 for row in rows]
-
-
-def _series_label(name: str, basis: str) -> str:
-    return name if basis in name else f"{name}, {basis}"
 
 
 def _short(value: float) -> str:
@@ -201,58 +182,60 @@ def _stacks(
     for module, values in parts.items():
         axes.bar(
             range(len(names)), values, 0.66, bottom=reached, label=MODULE_LABELS.get(module, module),
-            color=MODULE_COLOURS[module], edgecolor="white", linewidth=0.4,
+            color=palette.MODULES[module], edgecolor="white", linewidth=0.4,
         )  # fmt: skip
         reached = [low + value for low, value in zip(reached, values)]
     for x, height in enumerate(reached):
         axes.annotate(total(height), (x, height), (0, 2), textcoords="offset points", ha="center", fontsize=7)
-    axes.tick_params(axis="x", length=0)
-    axes.grid(axis="y", linewidth=0.3, color="#CCCCCC")
-    axes.set_axisbelow(True)
+    style.horizontal_grid(axes)
 
 
-def module_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+def module_plot(rows: Sequence[ModuleRow]) -> "Figure":
     """Power of a PE by module: Table II, the check on AlexNet-FC8, and each layer."""
     figure, axes = _figure(3.2)
-    models = _unique(row["energy_model"] for row in rows if row["basis"] == "simulated")
-    axes.set_title(f"Table II: published. The others: simulated, energy model {' and '.join(models)}", fontsize=8)
-    names = _unique(row["of"] for row in rows)
-    power = {(row["of"], row["module"]): row["power_mw"] for row in rows}
-    modules = [module for module in MODULE_COLOURS if (names[0], module) in power]
+    models = _unique(row.energy_model for row in rows if row.energy_model is not None)
+    names = _unique(row.of for row in rows)
+    published = any(row.basis == "published" for row in rows)
+    of_table2 = "Table II: published. The others: simulated" if published else "simulated"
+    axes.set_title(f"{of_table2}, energy model {' and '.join(models)}", fontsize=8)
+    power = {(row.of, row.module): row.power_mw for row in rows}
+    modules = [module for module in palette.MODULES if (names[0], module) in power]
     parts = {module: [power[name, module] for name in names] for module in modules}
     _stacks(axes, names, parts, lambda mw: f"{mw:.2f}")
-    labels = {"Table II": "Table II", "AlexNet-FC8": "authors'\nAlex-8"}
-    axes.set_xticks(range(len(names)), [labels.get(name, name) for name in names])
+    axes.set_xticks(range(len(names)), ["authors'\nAlex-8" if name == FC8 else name for name in names])
     axes.set_ylabel("power of a PE, mW")
-    axes.axvline(0.5, color=GREY, linewidth=0.6, linestyle=":")
+    if published:
+        axes.axvline(0.5, color=palette.GREY, linewidth=0.6, linestyle=":")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def area_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+def area_plot(rows: Sequence[AreaRow]) -> "Figure":
     """Area of the machines by module, at 45 nm."""
     figure, axes = _figure(2.6, 4.8)
-    names = _unique(row["machine"] for row in rows)
-    area = {(row["machine"], row["module"]): row["area_mm2"] for row in rows}
-    parts = {module: [area[name, module] for name in names] for module in MODULE_COLOURS}
-    _stacks(axes, names, parts, lambda mm2: f"{mm2:.1f}")
-    basis = {row["machine"]: row["basis"] for row in rows}
-    axes.set_xticks(range(len(names)), [f"{name.partition(', ')[2]}\n{basis[name]}" for name in names])
+    machines = {row.machine: row for row in rows}
+    area = {(row.machine, row.module): row.area_mm2 for row in rows}
+    parts = {module: [area[name, module] for name in machines] for module in palette.MODULES}
+    _stacks(axes, list(machines), parts, lambda mm2: f"{mm2:.1f}")
+    axes.set_xticks(range(len(machines)), [f"{row.pes} PEs\n{row.basis}" for row in machines.values()])
     axes.set_ylabel("area at 45 nm, mm²")
     figure.legend(loc="outside right upper", ncols=1, frameon=False)
     return figure
 
 
-def waterfall_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
+def waterfall_plot(rows: Sequence[WaterfallRow]) -> "Figure":
     """Energy of fetching the weights, step by step; a line a layer, and the paper's savings between the steps."""
     figure, axes = _figure(3.4)
-    layers, steps = _unique(row["layer"] for row in rows), _unique(row["step"] for row in rows)
-    by_place = {(row["layer"], row["step"]): row for row in rows}
-    colours = (BLACK, VERMILION, ORANGE, BLUE, SKY, GREEN, PURPLE, GREY, YELLOW)
+    layers, steps = _unique(row.layer for row in rows), _unique(row.step for row in rows)
+    by_place = {(row.layer, row.step): row for row in rows}
+    colours = (
+        palette.BLACK, palette.VERMILION, palette.ORANGE, palette.BLUE, palette.SKY, palette.GREEN, palette.PURPLE,
+        palette.GREY, palette.YELLOW,
+    )  # fmt: skip
     markers = "osD^v<>Ph"
     for k, layer in enumerate(layers):
         axes.plot(
-            range(len(steps)), [by_place[layer, step]["energy_uj"] for step in steps],
+            range(len(steps)), [by_place[layer, step].energy_uj for step in steps],
             color=colours[k % len(colours)], marker=markers[k % len(markers)], markersize=3.5, linewidth=0.9,
             label=layer,
         )  # fmt: skip
@@ -262,13 +245,13 @@ def waterfall_plot(rows: Sequence[Mapping[str, Any]]) -> "Figure":
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * 4)
     for k, step in enumerate(steps[1:], start=1):
-        savings = sorted(by_place[layer, step]["saving"] for layer in layers)
+        savings = sorted(by_place[layer, step].saving for layer in layers)
         span = _span(savings[0], savings[-1])
-        paper = by_place[layers[0], step]["paper_saving"]
+        paper = by_place[layers[0], step].paper_saving
         text = span if paper is None else f"{span}\npaper: {paper:g}×"
         axes.annotate(text, (k - 0.5, high * 3.4), ha="center", va="top", fontsize=7)
     axes.set_xticks(range(len(steps)), [fill(step, 13) for step in steps])
-    axes.grid(axis="y", linewidth=0.3, color="#CCCCCC")
+    axes.grid(axis="y", linewidth=0.3, color=palette.LINE)
     axes.set_axisbelow(True)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 0.95), frameon=False)
     return figure

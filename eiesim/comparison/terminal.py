@@ -1,12 +1,12 @@
-"""Terminal tables of a comparison: fed with its rows, they compute nothing."""
+"""Terminal tables of a comparison. They are fed with its rows and compute nothing."""
 
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from eiesim.comparison import rows as compare
-from eiesim.comparison.rows import GEOMEAN, Comparison, Ratio
+from eiesim.comparison.records import Ratio
+from eiesim.comparison.rows import Comparison
 from eiesim.energy.check import Check
 from eiesim.paper.speedups import Headline
 from eiesim.view.terminal import MODULE_LABELS
@@ -20,7 +20,7 @@ def _table(title: str, *headings: str) -> Table:
 
 
 def _whole_words(table: Table) -> Table:
-    """Columns of figures as wide as their longest word: narrow, and on a small terminal nothing is cut."""
+    """Make columns of figures as wide as their longest word, so that a narrow terminal cuts nothing."""
     for column in table.columns[1:]:
         words = " ".join([str(column.header), *(str(cell) for cell in column.cells)]).split()
         column.width = max(map(len, words), default=1)
@@ -31,43 +31,54 @@ def _cell(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def _range(low: float | None, high: float | None, form: str) -> str:
+    return "" if low is None or high is None else f"\n({format(low, form)} to {format(high, form)})"
+
+
 def eie_table(comparison: Comparison) -> Table:
     """The simulated machine beside Table IV."""
-    rows = compare.eie_rows(comparison)
+    model = comparison.eie[0].energy_model
+    beside = any(row.table4_time_us is not None for row in comparison.eie)
+    seeds = max(row.seeds for row in comparison.eie)
+    title = f"EIE, {comparison.config.pes} PEs: simulated, energy model {model}"
+    title += "; Table IV published" if beside else ""
+    title += f"; means of {seeds} seeds, least to most" if seeds > 1 else ""
+    table4 = ("Table IV, µs", "differ- ence") if beside else ()
     table = _table(
-        f"EIE, {comparison.config.pes} PEs: simulated, energy model {rows[0]['energy_model']}; Table IV published",
-        "layer", "time, µs", "Table IV, µs", "differ- ence", "energy, µJ", "power, W", "by Table II, µJ", "frames /J",
+        title, "layer", "time, µs", *table4, "energy, µJ", "power, W", "by Table II, µJ", "frames /J"
     )  # fmt: skip
-    for row in rows:
+    for row in comparison.eie:
         table.add_row(
-            row["layer"], f"{row['time_us']:,.2f}", _cell(row["table4_time_us"], ",.1f"),
-            _cell(row["time_difference"], "+.1%"), f"{row['energy_uj']:,.3f}", f"{row['power_w']:.3f}",
-            f"{row['energy_published_uj']:,.3f}", f"{row['frames_per_j']:,.0f}",
+            row.layer, f"{row.time_us:,.2f}{_range(row.time_us_low, row.time_us_high, ',.2f')}",
+            *((_cell(row.table4_time_us, ",.1f"), _cell(row.time_difference, "+.1%")) if beside else ()),
+            f"{row.energy_uj:,.3f}{_range(row.energy_uj_low, row.energy_uj_high, ',.3f')}",
+            f"{row.power_w:.3f}", f"{row.energy_published_uj:,.3f}",
+            f"{row.frames_per_j:,.0f}",
         )  # fmt: skip
     return _whole_words(table)
 
 
 def ratio_table(title: str, rows: Sequence[Ratio]) -> Table:
-    """A line a layer and one of geometric means, a column a series; the title says the basis where a heading does not.
+    """A line for each layer and one of geometric means, a column for each series. The title or heading says the basis.
 
     The baseline, 1 everywhere, has no column. A star marks a printed bar that the paper's own tables do not give.
     """
     by_place = {(row.layer, row.series): row for row in rows}
-    layers = list(dict.fromkeys(row.layer for row in rows))
+    layers = {row.layer: row for row in rows}
     series = [name for name in dict.fromkeys(row.series for row in rows) if name != rows[0].series]
     usual = rows[0].basis
     bases = {name: next(row.basis for row in rows if row.series == name) for name in series}
     headings = [name if bases[name] in (usual, "simulated") else f"{name}, {bases[name]}" for name in series]
     table = _table(f"{title}; {usual} unless it says otherwise", "layer", *headings)
-    for layer in layers:
+    for layer, one in layers.items():
         cells = []
         for name in series:
             row = by_place.get((layer, name))
             star = "*" if row is not None and row.within_rounding is False else ""
             cells.append("-" if row is None else f"{_digits(row.value)}{star}")
-        if layer == GEOMEAN:
+        if one.is_mean:
             table.add_section()
-        table.add_row("mean" if layer == GEOMEAN else layer, *cells)
+        table.add_row("mean" if one.is_mean else layer, *cells)
     if any(row.within_rounding is False for row in rows):
         table.caption, table.caption_justify = (
             "* as drawn; the paper's own Table IV gives another bar, see below",
@@ -116,19 +127,19 @@ def _check_name(check: Check) -> str:
 
 def waterfall_table(comparison: Comparison) -> Table:
     """Energy of fetching the weights, step by step."""
-    rows = compare.waterfall_rows(comparison)
-    steps = list(dict.fromkeys(row["step"] for row in rows))
-    by_place = {(row["layer"], row["step"]): row for row in rows}
+    rows = comparison.waterfall
+    steps = list(dict.fromkeys(row.step for row in rows))
+    by_place = {(row.layer, row.step): row for row in rows}
     table = _table("Fetching the weights of one input: µJ, and the saving of each step", "layer", *steps)
-    for layer in dict.fromkeys(row["layer"] for row in rows):
+    for layer in dict.fromkeys(row.layer for row in rows):
         cells = []
         for step in steps:
             row = by_place[layer, step]
-            saving = "" if step == steps[0] else f"\n({row['saving']:.3g}×)"
-            figure = f"{row['energy_uj']:,.0f}" if row["energy_uj"] >= 1000 else f"{row['energy_uj']:.4g}"
+            saving = "" if step == steps[0] else f"\n({row.saving:.3g}×)"
+            figure = f"{row.energy_uj:,.0f}" if row.energy_uj >= 1000 else f"{row.energy_uj:.4g}"
             cells.append(f"{figure}{saving}")
         table.add_row(layer, *cells)
-    paper = [by_place[rows[0]["layer"], step]["paper_saving"] for step in steps]
+    paper = [by_place[rows[0].layer, step].paper_saving for step in steps]
     table.add_section()
     table.add_row("the paper", *("" if saving is None else f"({saving:g}×)" for saving in paper))
     return _whole_words(table)
@@ -140,14 +151,14 @@ def platform_table(comparison: Comparison) -> Table:
         "Table V (AlexNet FC7; TrueNorth: TIMIT LSTM) and simulated machines",
         "platform", "basis", "nm", "mm²", "W", "peak GOP/s", "frames /s", "frames /s/mm²", "frames /J",
     )  # fmt: skip
-    for row in compare.platform_rows(comparison):
+    for one in comparison.platforms:
         cells = (
-            (row["area_mm2"], ",.1f"),
-            (row["power_w"], ".3g"),
-            (row["peak_gops"], ",.1f"),
-            (row["frames_per_s"], ",.0f"),
-            (row["frames_per_s_mm2"], ",.4g"),
-            (row["frames_per_j"], ",.0f" if row["frames_per_j"] >= 100 else ".3g"),
+            (one.area_mm2, ",.1f"),
+            (one.power_w, ".3g"),
+            (one.peak_gops, ",.1f"),
+            (one.frames_per_s, ",.0f"),
+            (one.frames_per_s_mm2, ",.4g"),
+            (one.frames_per_j, ",.0f" if one.frames_per_j >= 100 else ".3g"),
         )
-        table.add_row(row["name"], row["basis"], str(row["technology_nm"]), *(_cell(*cell) for cell in cells))
+        table.add_row(one.name, one.basis, str(one.technology_nm), *(_cell(*cell) for cell in cells))
     return _whole_words(table)

@@ -6,16 +6,18 @@ from eiesim.config import MachineConfig
 from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import POINTER_BANKS, lnzd_nodes, memory, register_bits
 from eiesim.paper import source
-from eiesim.paper.source import MODULES
+from eiesim.paper.source import MODULES, technology_nm
 
 
 @dataclass(frozen=True)
 class Area:
     """Area of a machine at 45 nm.
 
+    basis: published (Table II) or modelled (SRAM arrays from CACTI).
     pe_um2: of one PE by module, and `filler`. lnzd_um2: of all LNZD nodes.
     """
 
+    basis: str
     pes: int
     pe_um2: dict[str, float]
     lnzd_um2: float
@@ -28,14 +30,14 @@ class Area:
 
 def published_area(pes: int) -> Area:
     """Table II's PE, `pes` times."""
-    return Area(pes, source.module_area_um2(), _lnzd_um2(pes))
+    return Area("published", pes, source.module_area_um2(), _lnzd_um2(pes))
 
 
 def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE) -> Area:
     """SRAM arrays from CACTI, logic from Table II.
 
-    Registers, combinational logic and clock network of Table II are spread over the published PE's register bits, so
-    their sum on the published machine is the chip's own; another machine has them in proportion to its register
+    Registers, combinational logic and clock network of Table II are spread over the register bits of the published PE,
+    so their sum on the published machine is that of the chip. Another machine has them in proportion to its register
     bits. Filler keeps its share. Raises EieError where an array is outside the CACTI table.
     """
     parts = source.component_area_um2()
@@ -49,9 +51,8 @@ def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE)
     bits = register_bits(config)
     modules = {name: arrays.get(name, 0.0) + bits[name] * bit_um2 for name in MODULES}
     filled = source.pe_area_um2() - parts["filler"]
-    return Area(
-        config.pes, {**modules, "filler": sum(modules.values()) * parts["filler"] / filled}, _lnzd_um2(config.pes)
-    )
+    modules["filler"] = sum(modules.values()) * parts["filler"] / filled
+    return Area("modelled", config.pes, modules, _lnzd_um2(config.pes))
 
 
 def _lnzd_um2(pes: int) -> float:
@@ -94,14 +95,24 @@ class Platform:
         return None if self.area_mm2 is None else self.frames_per_s / self.area_mm2
 
 
+def published_platforms() -> list[Platform]:
+    """Table V as printed, with the time from its frames a second."""
+    made = []
+    for name, cells in source.platforms().items():
+        rate, watts, area = float(cells["frames/s"]), float(cells["W"]), cells["mm^2"]
+        mm2 = None if area == "-" else float(area)
+        made.append(Platform(name, "published", technology_nm(name), 1e6 / rate, watts, mm2))
+    return made
+
+
 def project_28nm(platform: Platform) -> Platform:
-    """The paper's own projection from 45 to 28 nm, inferred from Table V: delay / 1.6, area / 1.6^2, the same power."""
+    """The paper's projection from 45 to 28 nm, inferred from Table V: delay / 1.6, area / 1.6^2, the same power."""
     factor = source.constant("projection_factor")
     area = None if platform.area_mm2 is None else platform.area_mm2 / factor**2
     return replace(
         platform,
         name=f"{platform.name}, projected",
-        technology_nm=28,
+        technology_nm=technology_nm(source.TABLE_V_EIE_28NM),
         time_us=platform.time_us / factor,
         area_mm2=area,
         peak_gops=None if platform.peak_gops is None else platform.peak_gops * factor,

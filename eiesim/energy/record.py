@@ -1,10 +1,11 @@
-"""Energy: what a run has spent, by module and by component."""
+"""The energy of a run, by module and by component."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from eiesim.counters import Metrics
+from eiesim.paper.source import COMPONENTS, MODULES
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Energy:
     model: the energy model's name. time_us: the run's time.
     by_module_uj: act_queue, ptr_read, spmat_read, arithm_unit, act_rw (EIE Table II), lnzd; they add up to the total.
     by_component_uj: memory, clock_network, register, combinational (EIE Table II), lnzd; they add up to the total.
+    Both have dram, too, where weights are streamed.
     leakage_by_module_uj: the part of `by_module_uj` that is leakage; None where the model's source does not say.
     """
 
@@ -64,7 +66,44 @@ class EnergyModel(Protocol):
         """As results show it."""
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
-        """The energy of a run of a layer of `rows` x `cols`; of the mean run, where metrics add up several."""
+        """The energy of a run of a layer of `rows` x `cols`. Where metrics add up several runs, of their mean."""
+
+
+DRAM = "dram"
+"""The module and component of streamed weights' way from DRAM into the array."""
+
+
+def with_dram(energy: Energy, metrics: Metrics) -> Energy:
+    """An array's energy with what its streamed weights cost; as it is where they are resident.
+
+    That is loaded bits x `dram_pj_per_bit`, of the mean run. Writing them into the SRAM, about a hundredth of it, is
+    left out, as the one-time load of resident weights is.
+    """
+    config = metrics.config
+    if config.weights == "resident":
+        return energy
+    spent = {DRAM: metrics.loaded_bytes * 8 * config.dram_pj_per_bit * 1e-6 / metrics.runs}
+    leakage = energy.leakage_by_module_uj
+    return replace(
+        energy,
+        by_module_uj={**energy.by_module_uj, **spent},
+        by_component_uj={**energy.by_component_uj, **spent},
+        leakage_by_module_uj=None if leakage is None else {**leakage, DRAM: 0.0},
+    )
+
+
+def scaled(energy: Energy, factor: float) -> Energy:
+    """The energy, and time, of so many runs."""
+    if factor == 1:
+        return energy
+    leakage = energy.leakage_by_module_uj
+    return replace(
+        energy,
+        time_us=energy.time_us * factor,
+        by_module_uj={name: value * factor for name, value in energy.by_module_uj.items()},
+        by_component_uj={name: value * factor for name, value in energy.by_component_uj.items()},
+        leakage_by_module_uj=None if leakage is None else {name: value * factor for name, value in leakage.items()},
+    )
 
 
 def add_up(energies: Sequence[Energy]) -> Energy:
@@ -84,3 +123,23 @@ def add_up(energies: Sequence[Energy]) -> Energy:
 
 def _sum(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: sum(part[key] for part in parts) for key in parts[0]}
+
+
+def energy_cells(energy: Energy | None) -> dict[str, Any]:
+    """An energy as cells of a table: `energy_total_uj`, each module's and component's, and so on; None without one.
+
+    LNZD nodes are a module and a component of their own: one column, one value.
+    """
+    parts = (*MODULES, "lnzd", DRAM, *COMPONENTS)
+    if energy is None:
+        empty = dict.fromkeys(f"energy_{part}_uj" for part in (*parts, "total", "dynamic", "leakage"))
+        return {**empty, "energy_power_w": None, "energy_model": ""}
+    by_part = {DRAM: 0.0, **energy.by_component_uj, **energy.by_module_uj}
+    return {
+        "energy_total_uj": energy.total_uj,
+        "energy_power_w": energy.power_w,
+        **{f"energy_{part}_uj": by_part[part] for part in parts},
+        "energy_dynamic_uj": energy.dynamic_uj,
+        "energy_leakage_uj": energy.leakage_uj,
+        "energy_model": energy.model,
+    }

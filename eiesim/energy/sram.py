@@ -6,7 +6,7 @@ from functools import cache
 from math import exp, log, log2
 
 from eiesim._io.data import read_rows
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 
 DEVICE_TYPES = ("itrs-lop", "itrs-hp", "itrs-lstp")
 
@@ -53,7 +53,7 @@ def sram(capacity_bytes: int, width_bits: int, device_type: str = DEFAULT_DEVICE
     Raises EieError outside the table's range: nothing is extrapolated.
     """
     if device_type not in DEVICE_TYPES:
-        raise EieError(f"no SRAM device type is called '{device_type}'; there are: {', '.join(DEVICE_TYPES)}")
+        raise unknown("no SRAM device type", device_type, DEVICE_TYPES)
     points = _points(device_type)
     capacities = sorted({capacity for capacity, _ in points})
     widths = sorted({width for _, width in points})

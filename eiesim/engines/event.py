@@ -1,4 +1,4 @@
-"""The machine as a story: SimPy processes, written from spec/machine.md alone, for teaching and for checking.
+"""The machine as a story: SimPy processes, written from docs/machine.md alone, for teaching and for checking.
 
 Three kinds of process hand things on (EIE Sec. IV, Fig. 4):
 
@@ -148,7 +148,7 @@ class _Pe:
         self.code, self.z = layer.code[mine].tolist(), layer.z[mine].tolist()
         self.pointers = layer.pointers[:, p].tolist()
         self.codebook = _plain(self.job.codebook)
-        self.accumulators = _plain(np.zeros(len(range(p, layer.layer.rows, layer.pes)), self.job.codebook.dtype))
+        self.accumulators = _plain(self.job.accumulators()[p :: layer.pes])
         depth = self.job.queue_depth
         self.queue = simpy.Store(self.env)
         self.places = simpy.Container(self.env, capacity=depth, init=depth)
@@ -231,7 +231,7 @@ def _plain(values: npt.NDArray[Any]) -> list[Any]:
 
 
 def _shift(product: Any, rounding: Rounding | None) -> Any:
-    """A product in the accumulator's format (spec/formats.md, "Arithmetic"); `_add` saturates."""
+    """A product in the accumulator's format (docs/formats.md, "Arithmetic"); `_add` saturates."""
     if rounding is None:
         return product
     shift = rounding[0]

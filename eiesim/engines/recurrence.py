@@ -1,4 +1,4 @@
-"""The machine's timing from its max-plus recurrences (spec/machine.md, "Timing, exactly"), without stepping cycles.
+"""The machine's timing from its max-plus recurrences (docs/machine.md, "Timing, exactly"), without stepping cycles.
 
 Cost grows with broadcasts x PEs for the timing and with the kept weights of the broadcast columns for the outputs,
 which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.
@@ -51,7 +51,8 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     sums = None
     if job.outputs:
         one = rows.reshape(-1)[layer.columns - 1]
-        sums = accumulate(layer.layer, rows.reshape(-1)[: layer.layer.cols], one, job.codebook, job.rounding)
+        inputs = rows.reshape(-1)[: layer.layer.cols]
+        sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators())
     cycles, scan_last, bubbles = int(cycles), int(scan_last), int(bubbles)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 

@@ -1,4 +1,4 @@
-"""Networks: a folder with `network.toml`, which names layer files in order (spec/formats.md).
+"""Networks: a folder with `network.toml`, which names layer files in order (docs/formats.md).
 
     format = "eiesim-network/1"
     name = "LeNet-300-100"
@@ -8,32 +8,42 @@
 
 `chain = false` says that the layers do not follow one another (an LSTM's matrices, say): each runs by itself.
 Other keys, in the table or a layer, say where things came from and are left to their readers.
-The folder may bring its own activations, `inputs.npy`, and what they show, `labels.npy`.
+The folder may bring its own activations, `inputs.npy`, and what they show, `labels.npy`; and layers' own, recorded
+ones, `inputs/NAME.npy`, where NAME is that of the layer's file. A layer's `vectors` says how many input vectors it has
+in one input of the whole network (a convolution has one an output position); without it that is 1.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from eiesim._io.atomic import writing
 from eiesim._io.toml import read_toml
-from eiesim.errors import EieError, shown
+from eiesim._shown import Brief
+from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
-INPUTS, LABELS = "inputs.npy", "labels.npy"
+INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, repr=False)
+class Network(Brief):
     """Layers in order, and what network.toml says besides (`about`).
 
     files: the layers' file names. chain: whether the layers follow one another, so that the network can run as one.
+    vectors: of each layer, input vectors in one input of the network.
     """
 
     name: str
@@ -41,6 +51,7 @@ class Network:
     about: dict[str, Any]
     files: tuple[str, ...] = ()
     chain: bool = True
+    vectors: tuple[float, ...] = ()
 
 
 def is_network(path: str | Path) -> bool:
@@ -69,7 +80,14 @@ def load_network(folder: str | Path) -> Network:
     if chain:
         check_chain(layers, str(path))
     files = tuple(str(layer_path.relative_to(folder)) for layer_path in paths)
-    return Network(name, tuple(layers), table, files, chain)
+    vectors = tuple(_vectors(path, entry) for entry in entries)
+    return Network(name, tuple(layers), table, files, chain, vectors)
+
+
+def recorded_inputs(layer_path: Path) -> npt.NDArray[np.float32] | None:
+    """A layer's own inputs, recorded when its network was compressed: float32[batch, cols], or None."""
+    path = layer_path.parent / RECORDED / f"{layer_path.stem}.npy"
+    return npz.load_inputs(path) if path.is_file() else None
 
 
 def write_network(
@@ -84,6 +102,41 @@ def write_network(
         file.write(("\n".join(lines) + "\n").encode())
 
 
+def check_network_folder(folder: str | Path, force: bool = False) -> None:
+    """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace."""
+    folder = Path(folder)
+    if folder.exists() and not (force and (is_network(folder) or (folder.is_dir() and not any(folder.iterdir())))):
+        if force:
+            raise EieError(f"{folder}: is there already; only a network folder can be replaced")
+        raise FolderExistsError(folder)
+    if not folder.absolute().parent.is_dir():
+        raise EieError(f"{folder}: cannot be written: {folder.absolute().parent} is no folder")
+
+
+@contextmanager
+def writing_network_folder(folder: str | Path, force: bool = False) -> Iterator[Path]:
+    """A new folder that takes `folder`'s place when the block ends well, and is gone when it does not.
+
+    force: take the place of a network folder, or an empty one, that is there. Raises EieError for any other that is.
+    """
+    folder = Path(folder)
+    check_network_folder(folder, force)
+    try:
+        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        yield parts
+        parts.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        parts.rename(folder)
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
 def _toml(value: str | bool | float) -> str:
     # TOML's basic strings, numbers and booleans are written as JSON's, but for DEL.
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
@@ -96,6 +149,13 @@ def check_chain(layers: list[CompressedLayer], where: str) -> None:
             raise EieError(
                 f"{where}: '{before.name}' has {before.rows} outputs, but '{after.name}' takes {after.cols} inputs"
             )
+
+
+def _vectors(path: Path, entry: Any) -> float:
+    vectors = entry.get("vectors", 1)
+    if isinstance(vectors, bool) or not isinstance(vectors, int | float) or not 0 < vectors < 2**53:
+        raise EieError(f"{path}: vectors: is {shown(vectors)}, needs a number above 0")
+    return vectors
 
 
 def _layer_path(folder: Path, path: Path, entry: Any) -> Path:

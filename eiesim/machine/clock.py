@@ -77,7 +77,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         candidate=records(1, lnzd.wires(value)),
         held=rows[0].copy(),
         source=np.concatenate([rows, np.zeros((ZERO_ROWS, pes), value)]),
-        accumulators=np.zeros((pes, layer.rows_per_pe), value),
+        accumulators=_accumulators(job),
         queues=records((pes, depth), activation_queue.places(value)),
         pointers=layer.pointers,
         code=layer.code if len(layer.code) else np.zeros(1, np.uint8),
@@ -91,6 +91,14 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
     machine.registers.activation_rw.row = 1
     machine.registers.spmat_read.held = spmat_read.NO_ROW
     return machine
+
+
+def _accumulators(job: Job) -> npt.NDArray[Any]:
+    """The accumulators by PE, [pes, rows a PE]; rows past the layer's last are 0."""
+    start, layer = job.accumulators(), job.layer
+    rows = np.zeros(layer.rows_per_pe * layer.pes, start.dtype)
+    rows[: len(start)] = start
+    return np.ascontiguousarray(rows.reshape(layer.rows_per_pe, layer.pes).T)
 
 
 def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:

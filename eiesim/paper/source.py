@@ -35,6 +35,26 @@ LAYERS = tuple(row["layer"] for row in read("eie_table3_layers.csv"))
 TABLE_V_LAYER, TABLE_V_PES = "Alex-7", 256
 """Table V is about AlexNet's FC7; its second EIE has 256 PEs."""
 
+TABLE_V_EIE, TABLE_V_EIE_28NM = "EIE 64PE", "EIE 256PE 28nm"
+"""The two EIE machines, as Table V names them."""
+
+
+@cache
+def platforms() -> Mapping[str, Mapping[str, str]]:
+    """Table V: the printed text of each property, by platform. A dash stands for what the paper does not give."""
+    found: dict[str, dict[str, str]] = {}
+    for row in read("eie_table5_platforms.csv"):
+        cells = dict(row)
+        name = cells.pop("property")
+        for platform, text in cells.items():
+            found.setdefault(platform, {})[name] = text
+    return found
+
+
+def technology_nm(platform: str) -> int:
+    """Table V: the technology of a platform in nanometres."""
+    return int(platforms()[platform]["tech nm"])
+
 
 @cache
 def _constants() -> Mapping[str, float]:

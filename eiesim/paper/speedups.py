@@ -5,15 +5,40 @@ from dataclasses import dataclass
 from functools import cache
 from math import exp, log
 
-from eiesim.paper.source import LAYERS, constant, read
+from eiesim.paper.source import LAYERS, TABLE_V_EIE, constant, pe_power_mw, platforms, read
 
 PLATFORMS = {"CPU": "i7", "GPU": "Titan X", "mGPU": "TK1"}
 """The paper's short names, and the names of the watts' table."""
 
-SERIES = ("CPU dense", "CPU comp", "GPU dense", "GPU comp", "mGPU dense", "mGPU comp")
-"""The baselines at batch 1, as Figs. 6 and 7 name them: `comp` is the pruned matrix, sparse."""
-
 EIE = "EIE"
+
+CPU = "CPU dense"
+"""The baseline that all others are set over, at batch 1."""
+
+GEOMEAN = "geomean"
+"""In place of a layer's name: the geometric mean over the layers."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A machine and its matrix. machine: a key of `PLATFORMS`, or EIE. matrix: a value of Table IV's column."""
+
+    machine: str
+    matrix: str
+
+
+BASELINES: Mapping[str, Baseline] = {
+    f"{machine} {label}": Baseline(machine, matrix)
+    for machine in PLATFORMS
+    for label, matrix in (("dense", "dense"), ("comp", "sparse"))
+}
+"""The baselines by the names that Figs. 6 and 7 give them: `comp` is the pruned matrix, sparse."""
+
+SERIES = tuple(BASELINES)
+"""The names of the baselines, in the figures' order."""
+
+DENSE = {baseline.machine: name for name, baseline in BASELINES.items() if baseline.matrix == "dense"}
+"""Each machine's baseline with the dense matrix, which the abstract's means are over."""
 
 FIG6_TIMES = {"NT-We": "fig6_nt_we_time_us", "NT-LSTM": "fig6_nt_lstm_time_us"}
 """The layers of which Fig. 6 implies another EIE time than Table IV prints."""
@@ -59,19 +84,16 @@ class Headline:
 
 
 @cache
-def _times() -> Mapping[tuple[str, int, str, str], Printed]:
+def _times() -> Mapping[tuple[Baseline, int, str], Printed]:
     return {
-        (row["platform"].split()[0], int(row["batch"]), row["matrix"], layer): Printed.of(row[layer])
+        (Baseline(row["machine"], row["matrix"]), int(row["batch"]), layer): Printed.of(row[layer])
         for row in read("eie_table4_time_us.csv")
         for layer in LAYERS
     }
 
 
-def _key(series: str) -> tuple[str, str]:
-    platform, _, matrix = series.partition(" ")
-    if platform == EIE:
-        return EIE, "actual"
-    return platform, {"dense": "dense", "comp": "sparse"}[matrix]
+def _baseline(series: str) -> Baseline:
+    return Baseline(EIE, "actual") if series == EIE else BASELINES[series]
 
 
 def time_us(series: str, layer: str, batch: int = 1) -> float:
@@ -80,26 +102,29 @@ def time_us(series: str, layer: str, batch: int = 1) -> float:
 
 
 def _time(series: str, layer: str, batch: int = 1) -> Printed:
-    platform, matrix = _key(series)
-    return _times()[platform, batch, matrix, layer]
+    return _times()[_baseline(series), batch, layer]
 
 
 def theoretical_us(layer: str) -> float:
     """Table IV: EIE with perfect load balance."""
-    return _times()[EIE, 1, "theoretical", layer].value
+    return _times()[Baseline(EIE, "theoretical"), 1, layer].value
 
 
 @cache
-def _watts() -> Mapping[tuple[str, str], Printed]:
-    rows = read("deep_compression_table9_watts.csv")
-    return {(row["platform"], layer): Printed.of(row[layer]) for row in rows for layer in row if layer != "platform"}
+def _watts() -> Mapping[tuple[Baseline, int, str], Printed]:
+    machines = {platform: machine for machine, platform in PLATFORMS.items()}
+    return {
+        (Baseline(machines[row["platform"]], row["matrix"]), int(row["batch"]), layer): Printed.of(row[layer])
+        for row in read("deep_compression_table9_watts.csv")
+        for layer in LAYERS
+        if layer in row
+    }
 
 
 def _watt(series: str, layer: str, batch: int = 1) -> Printed | None:
-    platform, matrix = _key(series)
-    if platform == EIE:
+    if series == EIE:
         return Printed(constant("fig7_eie_power_w"), 0.0005)
-    return _watts().get((f"{PLATFORMS[platform]} {matrix} b{batch}", layer))
+    return _watts().get((BASELINES[series], batch, layer))
 
 
 def power_w(series: str, layer: str, batch: int = 1) -> float | None:
@@ -111,7 +136,7 @@ def power_w(series: str, layer: str, batch: int = 1) -> float | None:
 def implied_cpu_power_w(layer: str) -> float:
     """CPU power on a NeuralTalk layer that Fig. 7's EIE bar implies, with the EIE times of Fig. 6 (an inference)."""
     saved = _bars("eie_fig7_energy_efficiency.csv")[EIE, layer].value
-    return saved * fig6_time_us(layer) * constant("fig7_eie_power_w") / time_us("CPU dense", layer)
+    return saved * fig6_time_us(layer) * constant("fig7_eie_power_w") / time_us(CPU, layer)
 
 
 def fig6_time_us(layer: str) -> float:
@@ -128,7 +153,7 @@ def _bars(name: str) -> Mapping[tuple[str, str], Printed]:
 def fig6() -> list[Bar]:
     """Speed-up over the CPU, dense, batch 1: every bar recomputed from Table IV."""
     return [
-        _bar(printed, layer, series, [_time("CPU dense", layer)], [_time(series, layer)], "Table IV gives {:.1f}")
+        _bar(printed, layer, series, [_time(CPU, layer)], [_time(series, layer)], "Table IV gives {:.1f}")
         for (series, layer), printed in _bars("eie_fig6_speedup.csv").items()
         if layer in LAYERS
     ]
@@ -140,12 +165,12 @@ def fig7() -> list[Bar]:
     for (series, layer), printed in _bars("eie_fig7_energy_efficiency.csv").items():
         if layer not in LAYERS:
             continue
-        above, below = _watt("CPU dense", layer), _watt(series, layer)
+        above, below = _watt(CPU, layer), _watt(series, layer)
         if above is None or below is None:
             note = "the baselines' watts on NeuralTalk were never published"
             made.append(Bar(layer, series, printed.value, None, None, note))
             continue
-        times = _time("CPU dense", layer), _time(series, layer)
+        times = _time(CPU, layer), _time(series, layer)
         made.append(_bar(printed, layer, series, [times[0], above], [times[1], below], "Table IV x watts: {:.1f}"))
     return made
 
@@ -173,22 +198,31 @@ def _bar(
 def printed_geomean(figure: int, series: str) -> float:
     """The geometric mean that Fig. 6 or 7 prints."""
     name = {6: "eie_fig6_speedup.csv", 7: "eie_fig7_energy_efficiency.csv"}[figure]
-    return _bars(name)[series, "geomean"].value
+    return _bars(name)[series, GEOMEAN].value
 
 
 def headlines() -> list[Headline]:
     """The abstract's means. Fig. 7's take its printed NeuralTalk bars, for which no watts were published."""
     made = []
-    for name, key in (("CPU", "cpu"), ("GPU", "gpu"), ("mGPU", "mgpu")):
-        series = f"{name} dense"
+    for name, series in DENSE.items():
         ratios = [[time_us(series, layer) / eie(layer) for layer in LAYERS] for eie in (_table4_us, fig6_time_us)]
         table4, with_figure = (geomean(ratio) for ratio in ratios)
-        made.append(Headline(f"speed-up over {name}", constant(f"headline_speedup_{key}"), table4, with_figure))
-    means = {series: geomean(_recomputed_or_printed(series)) for series in ("GPU dense", "mGPU dense", EIE)}
-    for name, key in (("CPU", "cpu"), ("GPU", "gpu"), ("mGPU", "mgpu")):
-        ratio = means[EIE] / means.get(f"{name} dense", 1.0)
-        made.append(Headline(f"energy efficiency over {name}", constant(f"headline_energy_{key}"), None, ratio))
+        made.append(Headline(f"speed-up over {name}", headline_speedup(name), table4, with_figure))
+    means = {series: geomean(_recomputed_or_printed(series)) for series in (*DENSE.values(), EIE) if series != CPU}
+    for name, series in DENSE.items():
+        ratio = means[EIE] / means.get(series, 1.0)
+        made.append(Headline(f"energy efficiency over {name}", headline_energy(name), None, ratio))
     return made
+
+
+def headline_speedup(machine: str) -> float:
+    """The printed geometric mean of EIE's speed-up. machine: a key of `DENSE`."""
+    return constant(f"headline_speedup_{machine.lower()}")
+
+
+def headline_energy(machine: str) -> float:
+    """The printed geometric mean of EIE's energy efficiency. machine: a key of `DENSE`."""
+    return constant(f"headline_energy_{machine.lower()}")
 
 
 def _table4_us(layer: str) -> float:
@@ -222,12 +256,21 @@ def inconsistencies() -> list[str]:
                 f"{line.claim}, geometric mean: printed {line.printed:g}, Table IV gives {line.table4:.1f}, with the "
                 f"two times that Fig. 6 implies {line.with_figure:.1f}"
             )
+    unknown = [bar for bar in fig7() if bar.recomputed is None]
+    layers = [layer for layer in LAYERS if power_w(CPU, layer) is None]
     lines.append(
-        "Fig. 7 on NeuralTalk (18 bars) cannot be recomputed: the baselines' watts were never published; what it "
-        "implies for the CPU, dense, is "
-        + ", ".join(f"{implied_cpu_power_w(layer):.1f} W on {layer}" for layer in LAYERS if layer.startswith("NT"))
+        f"Fig. 7 on NeuralTalk ({len(unknown)} bars) cannot be recomputed: the baselines' watts were never published; "
+        "what it implies for the CPU, dense, is "
+        + ", ".join(f"{implied_cpu_power_w(layer):.1f} W on {layer}" for layer in layers)
     )
     lines.append(
-        "EIE's power: Fig. 7 was drawn with 0.600 W; Table II and the LNZD nodes give 0.5865 W, Table V 0.59 W"
+        f"EIE's power: Fig. 7 was drawn with {constant('fig7_eie_power_w'):.3f} W; Table II and the LNZD nodes give "
+        f"{table2_power_w():.4f} W, Table V {platforms()[TABLE_V_EIE]['W']} W"
     )
     return lines
+
+
+def table2_power_w() -> float:
+    """Power of the published machine by Table II: its PEs and its LNZD nodes."""
+    pes_mw = constant("published_pes") * pe_power_mw()
+    return (pes_mw + constant("published_lnzd_nodes") * constant("lnzd_node_power_mw")) * 1e-3

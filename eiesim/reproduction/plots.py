@@ -1,106 +1,128 @@
-"""Pictures of the reproduction: Table IV, its correlation, and Figs. 6 to 13. Fed with items and runs.
+"""Pictures of the reproduction: Table IV, its correlation, and Figs. 6 to 13. They are fed with items and runs.
 
 Published figures are grey or red and plain, simulated ones hatched or with a bar over the seeds.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from eiesim._io.atomic import writing
-from eiesim.comparison import plots
-from eiesim.comparison.rows import Ratio
+from eiesim.comparison.plots import ratio_plot
+from eiesim.comparison.records import Ratio
 from eiesim.config import MachineConfig
+from eiesim.paper.speedups import BASELINES, EIE
 from eiesim.reproduction.conclusion import Reproduction
 from eiesim.reproduction.figures import LENET
-from eiesim.reproduction.items import FC8, UNIFORM, VARIATIONS, VARIED, PaperItem, Spread, column_name
+from eiesim.reproduction.items import (
+    FC8,
+    MODEL,
+    UNIFORM,
+    VARIATIONS,
+    VARIED,
+    AccuracyKey,
+    BarKey,
+    PaperItem,
+    Power,
+    Spread,
+    Time,
+    picture_names,
+)
 from eiesim.reproduction.simulations import Simulations
-from eiesim.reproduction.tables import MODEL
-from eiesim.sweeps import plots as sweep_plots
+from eiesim.sweeps import curves
+from eiesim.view import palette, style
+from eiesim.view.saving import save
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-KEYS = {
-    "fig_8": ("queue_depth", "fig8_queue_depth"),
-    "fig_9": ("spmat_width", "fig9_sram_width"),
-    "fig_10": ("arithmetic", "fig10_arithmetic"),
-    "fig_11": ("pes", "fig11_speedup"),
-    "fig_12": ("pes", "fig12_real_work"),
-    "fig_13": ("pes", "fig13_load_balance"),
-}
-"""Of each figure that a sweep draws: what varies, and the name of the sweep's picture."""
 
-SERIES = {UNIFORM: (plots.GREEN, "o"), VARIED: (plots.PURPLE, "s"), FC8: (plots.BLACK, "*")}
+@dataclass(frozen=True)
+class Curve:
+    """A figure that a sweep draws. key: what varies. draw: from the rows and what LeNet-300-100 recognises."""
+
+    key: str
+    draw: Callable[["pd.DataFrame", Mapping[str, float]], Figure]
+
+
+def _plain(draw: Callable[["pd.DataFrame"], Figure]) -> Callable[["pd.DataFrame", Mapping[str, float]], Figure]:
+    """A drawing that no accuracy enters."""
+    return lambda table, _: draw(table)
+
+
+CURVES: Mapping[str, Curve] = {
+    "fig_8": Curve("queue_depth", _plain(curves.queue_depth)),
+    "fig_9": Curve("spmat_width", _plain(curves.sram_width)),
+    "fig_10": Curve("arithmetic", partial(curves.arithmetic, accuracy_label=f"accuracy of {LENET} (simulated)")),
+    "fig_11": Curve("pes", _plain(curves.speedup)),
+    "fig_12": Curve("pes", _plain(curves.real_work)),
+    "fig_13": Curve("pes", _plain(curves.load_balance)),
+}
+"""The figures that a sweep draws, by item."""
+
+MARKED = ("fig_8", "fig_13")
+"""The items of `CURVES` with published figures: one a layer, at the published machine."""
+
+(_GREEN, _), (_PURPLE, _) = palette.SIMULATED
+SERIES = {UNIFORM: (_GREEN, "o"), VARIED: (_PURPLE, "s"), FC8: (palette.BLACK, "*")}
 
 Drawing = tuple[str, Any, Callable[[], Figure]]
 
 
 def drawings(found: Reproduction) -> list[Drawing]:
-    """(file name, matplotlib style, what draws it) of every picture; a name begins with its item's key."""
+    """(file name, matplotlib style, what draws it) of every picture."""
+    table4 = found.item("table_4")
     made: list[Drawing] = [
-        ("table_4", plots.STYLE, partial(times, found.item("table_4"))),
-        ("correlation", plots.STYLE, partial(correlation, found.item("table_4"))),
+        ("table_4", style.BARS, partial(times, table4)),
+        ("correlation", style.BARS, partial(correlation, table4)),
     ]
-    for key, label in (
-        ("fig_6", "speed-up over CPU, dense, batch 1"),
-        ("fig_7", "energy efficiency over\nCPU, dense, batch 1"),
+    for key, label, power in (
+        ("fig_6", "speed-up over CPU, dense, batch 1", None),
+        ("fig_7", "energy efficiency over\nCPU, dense, batch 1", Power.TABLE_2),
     ):
-        made.append((key, plots.STYLE, partial(plots.ratio_plot, ratios(found.item(key)), label)))
-    for key in KEYS:
-        for series in VARIATIONS:
-            name = f"{key}_{column_name(series)}"
-            made.append((name, sweep_plots.STYLE, partial(swept, found.runs, found.item(key), series)))
+        made.append((key, style.BARS, partial(ratio_plot, ratios(found.item(key), power), label)))
+    for key in CURVES:
+        for name, series in zip(picture_names(key), VARIATIONS, strict=True):
+            made.append((name, style.LINES, partial(swept, found.runs, found.item(key), series)))
     return made
 
 
 def write_figures(found: Reproduction, folder: Path) -> Iterator[Path]:
     """Draw every picture, as PNG and SVG; the PNG files one by one as they are written."""
-    for name, style, draw in drawings(found):
-        with rc_context(style):
-            figure = draw()
-            for kind in ("svg", "png"):
-                image = BytesIO()
-                metadata = {"Date": None} if kind == "svg" else None
-                figure.savefig(image, format=kind, dpi=150, bbox_inches="tight", metadata=metadata)
-                with writing(folder / f"{name}.{kind}") as file:
-                    file.write(image.getvalue())
-        yield folder / f"{name}.png"
+    for name, settings, draw in drawings(found):
+        _, png = save(draw, folder / name, settings, formats=("svg", "png"))
+        yield png
 
 
 def times(table4: PaperItem) -> Figure:
     """Table IV: theoretical and actual time, published and simulated."""
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     panels: list[Axes] = list(figure.subplots(2, 1, sharex=True))
-    for axes, kind in zip(panels, ("theoretical time, µs", "actual time, µs"), strict=True):
-        rows = [row for row in table4.rows if row.quantity == kind]
+    for axes, time in zip(panels, (Time.THEORETICAL, Time.ACTUAL), strict=True):
+        rows = [row for row in table4.rows if row.key is time]
         places = np.arange(len(rows), dtype=float)
         heights = [float(row.published or 0) for row in rows]
-        axes.bar(places - 0.27, heights, 0.26, color=plots.VERMILION, label="published")
+        axes.bar(places - 0.27, heights, 0.26, color=palette.VERMILION, label="published")
         for k, series in enumerate((UNIFORM, VARIED)):
             spreads = [row.ours[series] for row in rows]
             axes.bar(
                 places + 0.27 * k, [one.mean for one in spreads], 0.26, yerr=_bars(spreads), capsize=2,
-                color=SERIES[series][0], hatch=plots.SIMULATED_HATCHES[k], edgecolor="black", linewidth=0.3,
+                color=palette.SIMULATED[k][0], hatch=palette.SIMULATED[k][1], edgecolor="black", linewidth=0.3,
                 label=f"simulated, {series}", error_kw={"linewidth": 0.8},
             )  # fmt: skip
         exact = [(place, row.ours[FC8].mean) for place, row in zip(places, rows, strict=True) if FC8 in row.ours]
         if exact:
             where = [place for place, _ in exact], [value for _, value in exact]
-            axes.plot(*where, "*", color=plots.BLACK, markersize=9, label=f"simulated, {FC8}")
-        axes.set_ylabel(kind)
+            axes.plot(*where, "*", color=palette.BLACK, markersize=9, label=f"simulated, {FC8}")
+        axes.set_ylabel(rows[0].quantity)
         axes.set_xticks(places, [row.item for row in rows])
-        axes.tick_params(axis="x", length=0)
-        axes.grid(axis="y", linewidth=0.3, color="#CCCCCC")
-        axes.set_axisbelow(True)
+        style.horizontal_grid(axes)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
     return figure
@@ -113,13 +135,13 @@ def _bars(spreads: list[Spread]) -> Any:
 
 def correlation(table4: PaperItem) -> Figure:
     """Simulated over published actual time, with the band of 10 %."""
-    rows = [row for row in table4.rows if row.quantity == "actual time, µs"]
+    rows = [row for row in table4.rows if row.key is Time.ACTUAL]
     figure = Figure(figsize=(5.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
     published = np.array([float(row.published or 1) for row in rows])
     ends = np.array([published.min() * 0.75, published.max() * 1.35])
-    axes.plot(ends, ends, color="#555555", linewidth=1, label="equal")
-    axes.fill_between(ends, 0.9 * ends, 1.1 * ends, color="#DDDDDD", linewidth=0, label="within 10 %")
+    axes.plot(ends, ends, color=palette.DARK, linewidth=1, label="equal")
+    axes.fill_between(ends, 0.9 * ends, 1.1 * ends, color=palette.PALE, linewidth=0, label="within 10 %")
     for series, (colour, marker) in SERIES.items():
         known = [(x, row.ours[series]) for x, row in zip(published, rows, strict=True) if series in row.ours]
         if known:
@@ -146,41 +168,48 @@ def correlation(table4: PaperItem) -> Figure:
     axes.set_xlim(*ends)
     axes.set_xlabel("actual time, µs (published, Table IV)")
     axes.set_ylabel("actual time, µs (simulated)")
-    axes.grid(linewidth=0.3, color="#CCCCCC")
+    axes.grid(linewidth=0.3, color=palette.LINE)
     axes.legend(loc="upper left", frameon=False)
     return figure
 
 
-def ratios(item: PaperItem) -> list[Ratio]:
-    """The bars of Fig. 6 or 7: the baselines as printed, EIE as printed, and simulated of both kinds of layers."""
-    made, seen = [], dict.fromkeys(row.at for row in item.rows)
-    for at in seen:
-        rows = [row for row in item.rows if row.at == at]
-        simulated = any(UNIFORM in row.ours for row in rows)
-        if not simulated or at == next(name for name in seen if name.startswith("EIE")):
-            name = "EIE published" if simulated else at
-            made += [Ratio(row.item, name, "published", float(row.published or 0)) for row in rows]
-    first = next(name for name in seen if name.startswith("EIE"))
+def ratios(item: PaperItem, power: Power | None) -> list[Ratio]:
+    """The bars of Fig. 6 or 7: the baselines as printed, EIE as printed, and simulated of both kinds of layers.
+
+    power: which of EIE's simulated bars in Fig. 7.
+    """
+    bars = [(row.key, row) for row in item.rows if isinstance(row.key, BarKey)]
+    made = []
+    for key, row in bars:
+        value = float(row.published or 0)
+        if key.series != EIE:
+            made.append(Ratio(key.layer, BASELINES[key.series].machine, key.series, "published", value))
+        elif key.power is power:
+            made.append(Ratio(key.layer, EIE, f"{EIE} published", "published", value))
+    words = "" if power is None else f"{power.value}, "
     for series in VARIATIONS:
-        of = [row for row in item.rows if row.at == first and series in row.ours]
-        power = f"{first.partition(', ')[2]}, " if ", " in first else ""
-        made += [Ratio(row.item, f"EIE simulated, {power}{series}", "simulated", row.ours[series].mean) for row in of]
+        made += [
+            Ratio(key.layer, EIE, f"{EIE} simulated, {words}{series}", "simulated", row.ours[series].mean)
+            for key, row in bars
+            if key.series == EIE and key.power is power and series in row.ours
+        ]
     return made
 
 
 def swept(runs: Simulations, item: PaperItem, series: str) -> Figure:
     """A sweep's picture for one kind of layers, with the published points where there are some."""
-    key, name = KEYS[item.key]
-    table = _along(runs.table, key, VARIATIONS[series])
-    accuracies = {row.at: row.ours[MODEL].mean / 100 for row in item.rows if row.item == LENET}
-    figure = next(figure for found, figure in sweep_plots.figures(table, accuracies) if found == name)
-    if accuracies:
-        figure.axes[1].set_ylabel(f"accuracy of {LENET} (simulated)")
+    curve = CURVES[item.key]
+    table = _along(runs.table, curve.key, VARIATIONS[series])
+    accuracies = {
+        row.key.arithmetic: row.ours[MODEL].mean / 100
+        for row in item.rows
+        if isinstance(row.key, AccuracyKey) and row.key.network == LENET
+    }
+    figure = curve.draw(table, accuracies)
     figure.suptitle(f"{item.title} ({series})", fontweight="bold", x=0.01, ha="left", fontsize=12)
-    # Only Figs. 8 and 13 have published figures, one a layer, at the published machine.
-    known = {row.item: float(row.published) for row in item.rows if isinstance(row.published, int | float)}
-    if item.key in ("fig_8", "fig_13"):
-        _mark(figure.axes[0], known, float(MachineConfig().model_dump()[key]))
+    if item.key in MARKED:
+        known = {row.item: float(row.published) for row in item.rows if isinstance(row.published, int | float)}
+        _mark(figure.axes[0], known, float(MachineConfig().model_dump()[curve.key]))
     return figure
 
 
@@ -188,9 +217,8 @@ def _along(table: "pd.DataFrame", key: str, variation: float) -> "pd.DataFrame":
     """The rows of a kind of layers in which only `key` differs from the published machine."""
     published = MachineConfig().model_dump()
     rows = table[table["variation"] == variation]
-    for other, _ in KEYS.values():
-        if other != key:
-            rows = rows[rows[other] == published[other]]
+    for other in {curve.key for curve in CURVES.values()} - {key}:
+        rows = rows[rows[other] == published[other]]
     return rows
 
 

@@ -1,6 +1,6 @@
 """Tables I to V, each figure with ours beside it, and the correlation with Table IV."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,22 @@ from eiesim.energy.operations import operation_pj
 from eiesim.energy.sram import sram
 from eiesim.paper import source
 from eiesim.paper import speedups as published
-from eiesim.paper.source import TABLE_V_LAYER, TABLE_V_PES
-from eiesim.reproduction.items import FC8, UNIFORM, VARIATIONS, VARIED, ItemRow, PaperItem, Spread
+from eiesim.paper.source import TABLE_V_EIE, TABLE_V_EIE_28NM, TABLE_V_LAYER, TABLE_V_PES, technology_nm
+from eiesim.reproduction.items import (
+    BOTH,
+    FC8,
+    FC8_LAYER,
+    MODEL,
+    VARIATIONS,
+    Agreement,
+    AgreementKey,
+    ItemRow,
+    PaperItem,
+    Spread,
+    Time,
+)
 from eiesim.reproduction.simulations import FC8_DEPTHS, FC8_WIDTHS, Simulations
-
-BOTH = (UNIFORM, VARIED)
-MODEL = "eiesim"
+from eiesim.workloads import TABLE_III
 
 
 def table_items(runs: Simulations) -> list[PaperItem]:
@@ -30,11 +40,6 @@ def table_items(runs: Simulations) -> list[PaperItem]:
     if runs.has_dump:
         made.append(authors_simulator(runs))
     return made
-
-
-def once(value: float) -> Spread:
-    """A figure that no seed enters."""
-    return Spread(value, value, value, 1)
 
 
 def table1() -> PaperItem:
@@ -51,7 +56,7 @@ def table1() -> PaperItem:
             "32-bit read of a 32 KB SRAM",
             "energy, pJ",
             printed["SRAM 32KB read 32b"],
-            {MODEL: once(cacti)},
+            {MODEL: Spread.once(cacti)},
             "estimated",
             note=note,
         ),
@@ -63,11 +68,11 @@ def table1() -> PaperItem:
         "The operations are inputs: the activity model of energy takes the paper's own figures, so there is no error "
         "to show. SRAM energies come from CACTI instead.",
     )
-    return PaperItem("table_1", "Table I: energy of operations at 45 nm", tuple(rows), (MODEL,), text)
+    return PaperItem("table_1", "Table I", "energy of operations at 45 nm", tuple(rows), (MODEL,), text)
 
 
 def _input(item: str, printed: float, ours: float) -> ItemRow:
-    return ItemRow(item, "energy, pJ", printed, {MODEL: once(ours)}, "input")
+    return ItemRow(item, "energy, pJ", printed, {MODEL: Spread.once(ours)}, "input")
 
 
 def table2() -> PaperItem:
@@ -75,14 +80,14 @@ def table2() -> PaperItem:
     rows = [
         ItemRow(
             f"{check.kind}: {check.name}" if check.kind != "PE" else "PE: total", "power, mW", check.published_mw,
-            {MODEL: once(check.activity_mw)}, "estimated", note=check.cause,
+            {MODEL: Spread.once(check.activity_mw)}, "estimated", note=check.cause,
         )
         for check in against_table2()
     ]  # fmt: skip
     printed, ours = published_area(1).pe_um2, modelled_area(MachineConfig(pes=1)).pe_um2
     for name, um2 in printed.items():
-        rows.append(ItemRow(f"module: {name}", "area, µm²", um2, {MODEL: once(ours[name])}, "estimated"))
-    total = once(sum(ours.values()))
+        rows.append(ItemRow(f"module: {name}", "area, µm²", um2, {MODEL: Spread.once(ours[name])}, "estimated"))
+    total = Spread.once(sum(ours.values()))
     rows.append(ItemRow("PE: total", "area, µm²", source.pe_area_um2(), {MODEL: total}, "estimated"))
     rows += [
         ItemRow(f"component: {name}", "area, µm²", um2, note="SRAM is CACTI's; the logic is spread from this table")
@@ -96,7 +101,7 @@ def table2() -> PaperItem:
         f"The whole machine draws {energy.power_w:.3f} W.",
         "Area is CACTI's for the memories; the logic is Table II's spread over register bits.",
     )
-    return PaperItem("table_2", "Table II: power and area of one PE", tuple(rows), (MODEL,), text)
+    return PaperItem("table_2", "Table II", "power and area of one PE", tuple(rows), (MODEL,), text)
 
 
 def table3(runs: Simulations) -> PaperItem:
@@ -117,59 +122,85 @@ def table3(runs: Simulations) -> PaperItem:
         "Densities of weights and activations are inputs, so their error is the scatter of a finite random layer. "
         "FLOP % follows from them; the paper prints it in whole percent, and for some layers not as the product.",
     )
-    return PaperItem("table_3", "Table III: the benchmark layers", tuple(rows), BOTH, text)
+    return PaperItem("table_3", "Table III", "the benchmark layers", tuple(rows), BOTH, text)
 
 
-def theoretical(row: dict[str, Any]) -> float:
-    """Time with perfect load balance, in microseconds."""
-    return float(row["theoretical_us"])
+FIGURES: Mapping[Time, Callable[[dict[str, Any]], float]] = {
+    Time.THEORETICAL: lambda row: float(row["theoretical_us"]),
+    Time.ACTUAL: lambda row: float(row["time_us"]),
+    Time.IMBALANCE: lambda row: float(row["time_us"] / row["theoretical_us"]),
+}
+"""The figures of Table IV, of a simulated run: times in microseconds, and their ratio."""
 
 
-def actual(row: dict[str, Any]) -> float:
-    """Time, in microseconds."""
-    return float(row["time_us"])
-
-
-def imbalance(row: dict[str, Any]) -> float:
-    """Time over time with perfect load balance."""
-    return float(row["time_us"] / row["theoretical_us"])
-
-
-def printed_time(kind: str, layer: str) -> float:
-    """Table IV. kind: theoretical, actual, or actual / theoretical."""
+def printed_time(time: Time, layer: str) -> float:
+    """Table IV: a time in microseconds, or the ratio of the two."""
     least, most = published.theoretical_us(layer), published.time_us(published.EIE, layer)
-    return {"theoretical": least, "actual": most, "actual / theoretical": most / least}[kind]
-
-
-KINDS = {"theoretical": theoretical, "actual": actual, "actual / theoretical": imbalance}
+    return {Time.THEORETICAL: least, Time.ACTUAL: most, Time.IMBALANCE: most / least}[time]
 
 
 def table4(runs: Simulations) -> PaperItem:
     """EIE's times."""
     rows = []
-    for kind, value in KINDS.items():
-        quantity = kind if "/" in kind else f"{kind} time, µs"
-        basis = "derived" if "/" in kind else "published"
+    for time, value in FIGURES.items():
+        ratio = time is Time.IMBALANCE
         for layer in runs.layers:
             ours = runs.both(value, layer)
-            if layer == "Alex-8" and runs.has_dump:
+            if layer == FC8_LAYER and runs.has_dump:
                 ours[FC8] = runs.spread(value, FC8, None)
-            note = _NOTES.get(layer, "") or (_ACTUAL_NOTES.get(layer, "") if kind == "actual" else "")
-            rows.append(ItemRow(layer, quantity, printed_time(kind, layer), ours, published_basis=basis, note=note))
+            note = _oddity(layer)
+            if not note and time is Time.ACTUAL and layer in published.FIG6_TIMES:
+                note = f"Fig. 6 implies {published.fig6_time_us(layer):g} µs"
+            rows.append(
+                ItemRow(
+                    layer, time.value if ratio else f"{time.value} time, µs", printed_time(time, layer), ours,
+                    published_basis="derived" if ratio else "published", note=note, key=time,
+                )
+            )  # fmt: skip
+    machine = MachineConfig()
     text = (
-        "64 PEs, 800 MHz, queue depth 8. Theoretical time is work with perfect load balance, padding included: "
-        "entries / PEs / clock. The paper's weights were never published, so layers are random at Table III's "
-        "densities; nothing is fitted to this table.",
+        f"{machine.pes} PEs, {machine.clock_mhz:g} MHz, queue depth {machine.queue_depth}. Theoretical time is work "
+        "with perfect load balance, padding included: entries / PEs / clock. The paper's weights were never "
+        "published, so layers are random at Table III's densities; nothing is fitted to this table.",
     )
     series = (*BOTH, FC8) if runs.has_dump else BOTH
-    return PaperItem("table_4", "Table IV: time of EIE", tuple(rows), series, text)
+    return PaperItem("table_4", "Table IV", "time of EIE", tuple(rows), series, text)
 
 
-_NOTES = {
-    "Alex-8": "the authors' sample has 42.9 % active inputs, Table III says 37.5 %",
-    "VGG-6": "Table IV prints Alex-6's theoretical time; Table III's densities give 14.7 µs before padding",
-}
-_ACTUAL_NOTES = {"NT-We": "Fig. 6 implies 9.6 µs", "NT-LSTM": "Fig. 6 implies 7.84 µs"}
+def _oddity(layer: str) -> str:
+    """Why Table IV cannot be met on a layer, where the paper itself shows it; else nothing."""
+    if layer == FC8_LAYER:
+        return (
+            f"the authors' sample has {active_inputs_pct():.1f} % active inputs, Table III says "
+            f"{printed_active_pct(layer):g} %"
+        )
+    if layer in SAME_AS:
+        return (
+            f"Table IV prints {SAME_AS[layer]}'s theoretical time; Table III's densities give "
+            f"{work_us(layer):.1f} µs before padding"
+        )
+    return ""
+
+
+SAME_AS = {"VGG-6": "Alex-6"}
+"""The layer of which Table IV prints another layer's theoretical time, and that other layer."""
+
+
+def active_inputs_pct() -> float:
+    """Active inputs of the AlexNet-FC8 that the authors shipped, in per cent."""
+    return 100 * source.constant("alexnet_fc8_active_inputs") / source.constant("alexnet_fc8_inputs")
+
+
+def printed_active_pct(layer: str) -> float:
+    """Table III: active inputs in per cent."""
+    return 100 * TABLE_III[layer].activation_density
+
+
+def work_us(layer: str) -> float:
+    """Time of a layer's multiply-accumulates at Table III's densities, spread evenly over the published machine."""
+    one, machine = TABLE_III[layer], MachineConfig()
+    macs = one.rows * one.cols * one.weight_density * one.activation_density
+    return macs / machine.pes / machine.clock_mhz
 
 
 def correlation(runs: Simulations) -> PaperItem:
@@ -177,24 +208,25 @@ def correlation(runs: Simulations) -> PaperItem:
     from scipy.stats import spearmanr
 
     rows = []
-    for kind, value in KINDS.items():
-        truth = np.array([printed_time(kind, layer) for layer in runs.layers])
+    for time, value in FIGURES.items():
+        truth = np.array([printed_time(time, layer) for layer in runs.layers])
         errors, of_means, ranks = {}, {}, {}
         for name, variation in VARIATIONS.items():
             by_layer = np.array([[value(row) for row in runs.rows(layer, variation)] for layer in runs.layers])
             per_seed = [100 * float(np.abs(one / truth - 1).mean()) for one in by_layer.T]
             errors[name] = Spread.of(per_seed)
             means = by_layer.mean(axis=1)
-            of_means[name] = once(100 * float(np.abs(means / truth - 1).mean()))
+            of_means[name] = Spread.once(100 * float(np.abs(means / truth - 1).mean()))
             if len(truth) > 2:
                 ranks[name] = Spread.of([float(spearmanr(one, truth).statistic) for one in by_layer.T])
-        rows += [
-            ItemRow(kind, "MAPE of the mean over seeds, %", None, of_means),
-            ItemRow(kind, "MAPE of a seed, %", None, errors),
-            ItemRow(kind, "rank correlation (Spearman)", None, ranks),
-        ]
+        for agreement, ours in (
+            (Agreement.MAPE_OF_MEAN, of_means),
+            (Agreement.MAPE_OF_SEED, errors),
+            (Agreement.RANK, ranks),
+        ):
+            rows.append(ItemRow(time.value, agreement.value, None, ours, key=AgreementKey(time, agreement)))
     text = ("Over the layers of Table IV. MAPE: mean absolute percentage error.",)
-    return PaperItem("correlation", "Correlation of simulated with published time", tuple(rows), BOTH, text)
+    return PaperItem("correlation", "Correlation of simulated with published time", "", tuple(rows), BOTH, text)
 
 
 def table4_baselines() -> PaperItem:
@@ -204,21 +236,21 @@ def table4_baselines() -> PaperItem:
             f"{row['platform']}, {row['matrix']}", "time of a frame, µs", float(row[layer]), at=f"{layer}, batch {b}"
         )
         for row in source.read("eie_table4_time_us.csv")
-        if (b := row["batch"]) and not row["platform"].startswith(published.EIE)
+        if (b := row["batch"]) and row["machine"] != published.EIE
         for layer in source.LAYERS
     ]
     text = (
         "These are measurements of machines that a simulator of EIE does not reproduce; they enter Figs. 6 and 7 as "
-        "published. eiesim compare --baselines measured measures the machine at hand.",
+        "published. The command eiesim compare can measure the machine at hand.",
     )
-    return PaperItem("table_4_baselines", "Table IV: the baselines", tuple(rows), (), text)
+    return PaperItem("table_4_baselines", "Table IV", "the baselines", tuple(rows), (), text, part=True)
 
 
 def table5(runs: Simulations) -> PaperItem:
     """The platforms' figures; EIE's two columns with ours."""
-    printed = {row["property"]: row for row in source.read("eie_table5_platforms.csv")}
-    eie = {"EIE 64PE": (MachineConfig().pes, False), "EIE 256PE 28nm": (TABLE_V_PES, True)}
-    names = [*eie, *(name for name in printed["year"] if name != "property" and name not in eie)]
+    printed = source.platforms()
+    eie = {TABLE_V_EIE: (MachineConfig().pes, False), TABLE_V_EIE_28NM: (TABLE_V_PES, True)}
+    names = [*eie, *(name for name in printed if name not in eie)]
     rows = []
     for quantity, column, value in _PLATFORM_FIGURES:
         for name in names:
@@ -228,30 +260,28 @@ def table5(runs: Simulations) -> PaperItem:
                 for series, v in VARIATIONS.items():
                     machines = [_platform(row, pes, projected) for row in runs.rows(TABLE_V_LAYER, v, pes=pes)]
                     ours[series] = Spread.of([value(machine) for machine in machines])
-            text = printed[column][name]
+            text = printed[name][column]
             known = text if text == "-" else float(text)
             rows.append(ItemRow(name, quantity, known, ours, "simulated" if column == "frames/s" else "estimated"))
+    factor = source.constant("projection_factor")
     text_ = (
         f"On {TABLE_V_LAYER}. Power and with it frames a joule are the activity model's; area is CACTI's for the "
-        "memories. The second machine is simulated with 256 PEs at 800 MHz, then projected from 45 to 28 nm by the "
-        "rule that Table V implies: delay / 1.6, area / 1.6², the same power. The paper multiplies power by four and "
-        "throughput by 3.25, its own figure for 256 PEs.",
+        f"memories. The second machine is simulated with {TABLE_V_PES} PEs at {MachineConfig().clock_mhz:g} MHz, then "
+        f"projected from {technology_nm(TABLE_V_EIE)} to {technology_nm(TABLE_V_EIE_28NM)} nm by the rule that Table V "
+        f"implies: delay / {factor:g}, area / {factor:g}², the same power. The paper multiplies power by four and "
+        f"throughput by {source.constant('throughput_256_pes_over_64'):g}, its own figure for {TABLE_V_PES} PEs.",
         "The other platforms are published only.",
     )
-    return PaperItem("table_5", "Table V: platforms on AlexNet FC7", tuple(rows), BOTH, text_)
+    return PaperItem("table_5", "Table V", "platforms on AlexNet FC7", tuple(rows), BOTH, text_)
 
 
 def table5_platforms() -> PaperItem:
     """What the platforms are; published only."""
     figures = {column for _, column, _ in _PLATFORM_FIGURES}
-    rows = [
-        ItemRow(name, row["property"], row[name])
-        for row in source.read("eie_table5_platforms.csv")
-        if row["property"] not in figures
-        for name in row
-        if name != "property"
-    ]
-    return PaperItem("table_5_platforms", "Table V: the platforms", tuple(rows), (), ("Published only.",))
+    platforms = source.platforms()
+    properties = [name for name in platforms[TABLE_V_EIE] if name not in figures]
+    rows = [ItemRow(name, key, cells[key]) for key in properties for name, cells in platforms.items()]
+    return PaperItem("table_5_platforms", "Table V", "the platforms", tuple(rows), (), ("Published only.",), part=True)
 
 
 _PLATFORM_FIGURES: Sequence[tuple[str, str, Callable[[Platform], float]]] = (
@@ -265,7 +295,7 @@ _PLATFORM_FIGURES: Sequence[tuple[str, str, Callable[[Platform], float]]] = (
 
 def _platform(row: dict[str, Any], pes: int, projected: bool) -> Platform:
     area = modelled_area(MachineConfig(pes=pes)).total_mm2
-    made = Platform("EIE", "simulated", 45, row["time_us"], row["energy_power_w"], area)
+    made = Platform(published.EIE, "simulated", technology_nm(TABLE_V_EIE), row["time_us"], row["energy_power_w"], area)
     return project_28nm(made) if projected else made
 
 
@@ -274,15 +304,15 @@ def authors_simulator(runs: Simulations) -> PaperItem:
     asked = {"queue_depth": FC8_DEPTHS, "spmat_width": FC8_WIDTHS}
     rows = []
     for line in source.read("alexnet_fc8_authors_simulator.csv"):
-        key, _, text = line["setting"].partition("=")
+        key, text = line["key"], line["key_value"]
         if int(text) not in asked[key]:
             continue
         changes: dict[str, Any] = {"queue_depth": 7, "arithmetic": "float32", key: int(text)}
         name = line["quantity"]
-        ours = {FC8: once(runs.rows(FC8, None, **changes)[0][name])}
+        ours = {FC8: Spread.once(runs.rows(FC8, None, **changes)[0][name])}
         at = f"{key} {text}"
         rows.append(ItemRow(FC8, name, float(line["value"]), ours, published_basis="authors' simulator", at=at))
     text_ = (
         "The one benchmark layer whose weights were published, on the simulator's machine (queue depth 7, float32).",
     )
-    return PaperItem("alexnet_fc8", "AlexNet-FC8 against the authors' simulator", tuple(rows), (FC8,), text_)
+    return PaperItem("alexnet_fc8", "AlexNet-FC8 against the authors' simulator", "", tuple(rows), (FC8,), text_)

@@ -1,13 +1,14 @@
-"""The reproduction's tables for a terminal, and Table IV in Markdown. Fed with items, they compute nothing."""
+"""The reproduction's tables for a terminal, and Table IV in Markdown. They are fed with items and compute nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from eiesim.reproduction.items import FC8, UNIFORM, VARIED, Claim, ItemRow, PaperItem
+from eiesim.reproduction.items import UNIFORM, VARIED, Claim, ItemRow, Key, PaperItem, Time
 
-SERIES = (UNIFORM, VARIED, FC8)
+TIMES: Mapping[Key | None, str] = {time: time.value for time in (Time.THEORETICAL, Time.ACTUAL)}
+"""The rows of Table IV that are times."""
 
 
 def _cells(row: ItemRow, series: Sequence[str]) -> list[str]:
@@ -19,7 +20,7 @@ def _cells(row: ItemRow, series: Sequence[str]) -> list[str]:
 
 
 def _timed(table4: PaperItem) -> list[ItemRow]:
-    return [row for row in table4.rows if row.quantity.endswith("µs")]
+    return [row for row in table4.rows if row.key in TIMES]
 
 
 def times_table(table4: PaperItem) -> Table:
@@ -35,9 +36,9 @@ def times_table(table4: PaperItem) -> Table:
     for name in table4.series:
         made.add_column(name, justify="right")
         made.add_column("error", justify="right")
-    for row in _timed(table4):
-        kind = row.quantity.partition(" ")[0]
-        made.add_row(row.item, kind, *_cells(row, table4.series), end_section=row is _timed(table4)[-1])
+    timed = _timed(table4)
+    for row in timed:
+        made.add_row(row.item, TIMES[row.key], *_cells(row, table4.series), end_section=row is timed[-1])
     return made
 
 
@@ -56,7 +57,7 @@ def times_markdown(table4: PaperItem) -> str:
     rows = _timed(table4)
     layers = list(dict.fromkeys(row.item for row in rows))
     head = ["layer"]
-    for kind in ("theoretical", "actual"):
+    for kind in TIMES.values():
         head += [f"{kind}, µs, published", *(f"{name} (error)" for name in (UNIFORM, VARIED))]
     lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
     for layer in layers:

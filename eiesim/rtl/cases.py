@@ -47,7 +47,7 @@ def random_run(seed: int, number: int) -> RtlRun:
     stages = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1]))):
         widths.append(_width(rng, hardware))
-        stages.append(_stage(rng, hardware, widths[-1], widths[-2]))
+        stages.append(_stage(rng, hardware, widths[-1], widths[-2], number))
     batch = int(rng.choice([1, 2]))
     inputs = _values(rng, hardware.value_bits, (batch, widths[0]))
     inputs[rng.random(inputs.shape) > _share(rng)] = 0
@@ -61,7 +61,7 @@ def _width(rng: np.random.Generator, hardware: Hardware) -> int:
     return int(np.exp(rng.uniform(np.log(least), np.log(most + 1))))
 
 
-def _stage(rng: np.random.Generator, hardware: Hardware, rows: int, cols: int) -> Stage:
+def _stage(rng: np.random.Generator, hardware: Hardware, rows: int, cols: int, number: int) -> Stage:
     values = int(rng.integers(2, 2**hardware.weight_bits + 1))
     most = 6000 / (rows * cols)  # Entries in all, so that a case takes seconds.
     codes = rng.integers(1, values, (rows, cols)) * (rng.random((rows, cols)) < min(_share(rng), most))
@@ -83,9 +83,10 @@ def _stage(rng: np.random.Generator, hardware: Hardware, rows: int, cols: int) -
     codebook = _values(rng, hardware.value_bits, values)
     codebook[0] = 0
     low = -(2 ** (hardware.value_bits - 1))
-    # Shifts near the product's middle, where sums neither vanish nor all saturate, and any other.
+    # Shifts near the product's middle, where sums neither vanish nor all saturate, and each one in turn.
     near = int(rng.integers(0, 2 * hardware.value_bits))
-    shift = near if rng.random() < 0.6 else int(rng.integers(SHIFTS[0], SHIFTS[1] + 1))
+    every = SHIFTS[0] + number % (SHIFTS[1] - SHIFTS[0] + 1)
+    shift = near if rng.random() < 0.6 else every
     one = int(_values(rng, hardware.value_bits, 1)[0])
     interleaved = interleave(layer, hardware.pes, hardware.index_bits)
     job = Job(interleaved, codebook, (shift, low, -low - 1), hardware.queue_depth, hardware.row_entries, True)

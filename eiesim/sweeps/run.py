@@ -17,7 +17,7 @@ import numpy.typing as npt
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.encoding import interleave
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.inputs import Maker, given, open_workloads
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate
@@ -63,7 +63,7 @@ def grid(config: MachineConfig | None, axes: Mapping[str, Sequence[Any] | str]) 
     known = MachineConfig.model_fields
     for key, held in values.items():
         if key not in known:
-            raise EieError(f"no configuration key is called '{key}'; there are: {', '.join(known)}")
+            raise unknown("no configuration key", key, known)
         if not held:
             raise EieError(f"{key}: has no value to sweep")
     if np.prod([len(held) for held in values.values()], dtype=float) > SELDOM_MORE:
@@ -84,13 +84,14 @@ def plan(
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
+    recorded: bool = False,
 ) -> Plan:
     """What to sweep; see `sweep` for the arguments."""
     for engine in engines:
         if engine not in ENGINES:
-            raise EieError(f"no engine is called '{engine}'; there are: {', '.join(ENGINES)}")
+            raise unknown("no engine", engine, ENGINES)
     named = [layer for layer in layers if isinstance(layer, str)]
-    made = open_workloads(named, inputs, seeds, variations, density, activation_density, rows)
+    made = open_workloads(named, inputs, seeds, variations, density, activation_density, rows, recorded)
     made += [given(*layer) for layer in layers if not isinstance(layer, str)]
     if not made or not engines:
         raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
@@ -109,6 +110,7 @@ def sweep(
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
+    recorded: bool = False,
     output: str | Path | None = None,
     jobs: int | None = None,
     backend: str = "threads",
@@ -122,6 +124,7 @@ def sweep(
     config: what does not vary. engines: one or several.
     seeds, variations, density, activation_density: how `table3:` layers are made (see `workloads.workload`).
     inputs: activations for the layers that bring none. rows: outputs of a dumped layer.
+    recorded: feed layers of a network their recorded inputs, even where the network has its own.
     output: a CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a
     sweep that was killed goes on (see `journal`); it may hold other sweeps' rows too, which are left alone.
     jobs, backend, scheduler: see `backends.workers`. The rows do not depend on them.
@@ -139,6 +142,7 @@ def sweep(
         density=density,
         activation_density=activation_density,
         rows=rows,
+        recorded=recorded,
     )
     return collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer)
 

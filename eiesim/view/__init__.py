@@ -1,1 +1,1 @@
-"""What people see: fed with results, these modules compute nothing."""
+"""What people see. These modules are fed with results and compute nothing."""

@@ -1,28 +1,35 @@
 """Terminal tables of results."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
+from eiesim._shown import number as number
 from eiesim.capacity import Need
 from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
 from eiesim.result import LayerResult, Result
 from eiesim.workloads import Benchmark
 
+MOST_COLUMNS = 6
+"""Layers that stand beside one another in a table; more stand below one another."""
+
 
 def result_table(result: Result) -> Table:
-    """A run: one column a layer; times, rates, and where the cycles went."""
+    """A run: times, rates, and where the cycles went. One column a layer, or, of many layers, one line each."""
+    if len(result.layers) > MOST_COLUMNS:
+        return _many_layers_table(result)
     config, layers = result.config, result.layers
-    inputs = len(layers[0].runs)
-    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
-    means = f", mean of {inputs} inputs" if inputs > 1 else ""
-    model = f"; energy model {result.energy.model}" if result.energy else ""
-    table = Table(title=f"{title}; engine {result.engine}{model}{means}", title_justify="left", title_style="")
+    table = Table(title=_title(result), title_justify="left", title_style="")
     table.add_column("", no_wrap=True)
     for layer in layers:
         table.add_column(layer.name, justify="right")
     in_all = len(layers) > 1
+    streamed = config.weights != "resident"
     if in_all:
         table.add_column("total", justify="right")
 
@@ -31,6 +38,9 @@ def result_table(result: Result) -> Table:
         table.add_row(label, *cells, end_section=last)
 
     line("rows x cols", lambda layer: f"{layer.rows:,} x {layer.cols:,}")
+    line("inputs", _fed)
+    if any(layer.vectors != 1 for layer in layers):
+        line("of these in one of the network", lambda layer: number(layer.vectors))
     line("cycles", lambda layer: number(layer.cycles), number(result.cycles))
     line("time, µs", lambda layer: f"{layer.time_us:,.2f}", f"{result.time_us:,.2f}")
     line("theoretical time, µs", lambda layer: f"{layer.metrics.theoretical_us:,.2f}")
@@ -41,7 +51,14 @@ def result_table(result: Result) -> Table:
     line("PE-cycles: real entries", lambda layer: _share(layer, layer.counters.busy_real))
     line("PE-cycles: padding", lambda layer: _share(layer, layer.counters.busy_padding))
     line("PE-cycles: empty columns", lambda layer: _share(layer, layer.counters.busy_empty))
-    line("PE-cycles: starved", lambda layer: _share(layer, layer.counters.starved), last=True)
+    line("PE-cycles: starved", lambda layer: _share(layer, layer.counters.starved), last=not streamed)
+    if streamed:
+        line("array-cycles: waiting for weights", lambda layer: _waiting(layer), last=True)
+        line("weights: tiles", lambda layer: f"{layer.memory.tiles:,}", f"{sum(la.memory.tiles for la in layers):,}")
+        loaded = sum(layer.memory.loaded_bytes for layer in layers)
+        line("weights: loaded, bytes", lambda layer: f"{layer.memory.loaded_bytes:,}", f"{loaded:,}")
+        line("weights: load cycles", lambda layer: f"{layer.memory.load_cycles:,}")
+        line("weights: compute cycles", lambda layer: f"{layer.memory.compute_cycles:,}", last=True)
     _energy_lines(line, result)
     totals = result.counters
     for label, counter in (
@@ -59,6 +76,50 @@ def result_table(result: Result) -> Table:
     return table
 
 
+def _title(result: Result) -> str:
+    config, inputs = result.config, {len(layer.runs) for layer in result.layers}
+    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
+    means = f", mean of {inputs.pop()} inputs" if len(inputs) == 1 and inputs != {1} else ""
+    if not result.in_a_row:
+        means = ", each layer by itself, means of its inputs"
+    model = f"; energy model {result.energy.model}" if result.energy else ""
+    return f"{title}; engine {result.engine}{model}{means}"
+
+
+def _fed(layer: LayerResult) -> str:
+    """What a layer was fed, and how many inputs."""
+    return f"{layer.inputs}, {len(layer.runs):,}"
+
+
+def _many_layers_table(result: Result) -> Table:
+    """One line a layer; totals count a layer as often as it has inputs in one of the network."""
+    layers = result.layers
+    table = Table(title=_title(result), title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    repeated = any(layer.vectors != 1 for layer in layers)
+    headings = ["rows x cols", "inputs", *(["in one of the network"] if repeated else []), "cycles", "time, µs"]
+    streamed = result.config.weights != "resident"
+    headings += ["waiting"] if streamed else []
+    for heading in (*headings, "load balance", "energy, µJ"):
+        table.add_column(heading, justify="right", no_wrap=heading not in ("load balance", "in one of the network"))
+    for layer in layers:
+        table.add_row(
+            layer.name, f"{layer.rows:,} x {layer.cols:,}", _fed(layer),
+            *([number(layer.vectors)] if repeated else []),
+            number(layer.cycles), f"{layer.time_us:,.2f}", *([_waiting(layer)] if streamed else []),
+            f"{layer.metrics.load_balance:.1%}",
+            "-" if layer.energy is None else f"{layer.energy.total_uj:,.3f}",
+        )  # fmt: skip
+    table.add_section()
+    energy = result.energy
+    table.add_row(
+        "total" if not repeated else "total of one input of the network", "", "", *([""] if repeated else []),
+        number(result.cycles), f"{result.time_us:,.2f}", *([""] if streamed else []), "",
+        "-" if energy is None else f"{energy.total_uj:,.3f}",
+    )  # fmt: skip
+    return table
+
+
 MODULE_LABELS = {
     "act_queue": "activation queue",
     "ptr_read": "pointer read",
@@ -66,6 +127,7 @@ MODULE_LABELS = {
     "arithm_unit": "arithmetic unit",
     "act_rw": "activation read/write",
     "lnzd": "LNZD",
+    "dram": "DRAM",
 }
 
 
@@ -74,21 +136,21 @@ def _energy_lines(line: Callable[..., None], result: Result) -> None:
     total = result.energy
     if total is None:
         return
-    line("energy, µJ", lambda layer: f"{_spent(layer).total_uj:,.3f}", f"{total.total_uj:,.3f}")
-    line("power, W", lambda layer: f"{_spent(layer).power_w:,.3f}", f"{total.power_w:,.3f}")
+    line("energy, µJ", lambda layer: f"{_energy(layer).total_uj:,.3f}", f"{total.total_uj:,.3f}")
+    line("power, W", lambda layer: f"{_energy(layer).power_w:,.3f}", f"{total.power_w:,.3f}")
     for module in total.by_module_uj:
 
         def share(of: Energy, module: str = module) -> str:
             return percent(of.by_module_uj[module], of.total_uj)
 
-        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_spent(layer)), share(total))
+        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_energy(layer)), share(total))
     leaked = "energy: of it leakage"
-    line(leaked, lambda layer: percent(_spent(layer).leakage_uj, _spent(layer).total_uj),
+    line(leaked, lambda layer: percent(_energy(layer).leakage_uj, _energy(layer).total_uj),
          percent(total.leakage_uj, total.total_uj), last=True)  # fmt: skip
 
 
-def _spent(layer: LayerResult) -> Energy:
-    assert layer.energy is not None
+def _energy(layer: LayerResult) -> Energy:
+    assert layer.energy is not None  # The whole run has an energy, so each layer has.
     return layer.energy
 
 
@@ -102,13 +164,15 @@ def _share(layer: LayerResult, cycles: float) -> str:
     return f"{cycles / every:.1%}" if every else "-"
 
 
-def number(value: float) -> str:
-    """A count with thousands separators; a small mean with one decimal where it needs it."""
-    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
+def _waiting(layer: LayerResult) -> str:
+    return percent(layer.memory.waiting_cycles, layer.memory.cycles)
 
 
-def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:
-    """What a layer is, how it lies on the PEs, and what fits where."""
+def layer_table(layer: InterleavedLayer, needs: Sequence[Need], streamed: Mapping[str, Any]) -> list[Table]:
+    """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost.
+
+    streamed: `streaming.estimate`'s.
+    """
     of = layer.layer
     entries, padding = layer.entries_per_pe, layer.padding_per_pe
     facts = Table(title=f"{of.name} on {layer.pes} PEs", title_justify="left", title_style="", show_header=False)
@@ -131,9 +195,48 @@ def layer_table(layer: InterleavedLayer, needs: Sequence[Need]) -> list[Table]:
         room.add_column(heading, justify="right" if heading in ("needs", "holds") else "left")
     for need in needs:
         room.add_row(
-            need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else "[bold]no[/bold]"
+            need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else Text("no", style="bold")
         )
-    return [facts, room]
+    return [facts, room, _streaming_table(streamed)]
+
+
+def _streaming_table(streamed: Mapping[str, Any]) -> Table:
+    title = f"Streamed, {streamed['dram_gbps']} GB/s, {streamed['dram_pj_per_bit']:g} pJ a bit"
+    table = Table(title=title, title_justify="left", title_style="", show_header=False)
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_row("fits the array", "yes" if streamed["fits"] else "no")
+    if "refused" in streamed:
+        table.add_row("cannot be streamed", streamed["refused"])
+        return table
+    table.add_row("tiles", f"{streamed['tiles']:,}")
+    table.add_row("loaded, bytes", f"{streamed['loaded_bytes']:,}")
+    table.add_row("loading alone, cycles", f"{streamed['load_cycles']:,}")
+    table.add_row("loading alone, µs", f"{streamed['load_us']:,.2f}")
+    table.add_row("energy of loading, µJ", f"{streamed['energy_uj']:,.1f}")
+    return table
+
+
+def layer_dict(layer: InterleavedLayer, needs: Sequence[Need]) -> dict[str, Any]:
+    """What `layer_table` shows, for JSON."""
+    of = layer.layer
+    spread = {
+        name: {"least": int(counts.min()), "mean": float(counts.mean()), "most": int(counts.max())}
+        for name, counts in (("entries_per_pe", layer.entries_per_pe), ("padding_per_pe", layer.padding_per_pe))
+    }
+    return {
+        "name": of.name,
+        "rows": of.rows,
+        "cols": of.cols,
+        "nnz": of.nnz,
+        "density": of.density,
+        "codebook_entries": len(of.codebook),
+        "bias": of.bias_codes is not None,
+        "activation": of.activation,
+        "pes": layer.pes,
+        **spread,
+        "memory": [{**asdict(need), "fits": need.fits} for need in needs],
+    }
 
 
 def workloads_table(benchmarks: Sequence[Benchmark]) -> Table:

@@ -1,5 +1,6 @@
 """The commands sweep and balance, as a user starts them."""
 
+import io
 import json
 
 import numpy as np
@@ -7,19 +8,14 @@ import pandas as pd
 import pytest
 
 import eiesim
-from eiesim import cli
+from tests.cases import cli
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command():
     def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["eiesim", *map(str, arguments)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code or 0
-        return status, *capsys.readouterr()
+        answer = cli(*arguments)
+        return answer.status, answer.out, answer.err
 
     return run
 
@@ -34,7 +30,19 @@ def test_sweep(command, tmp_path):
     assert (figures / "fig11_speedup.png").exists()
     status, out, err = command(*arguments, "-o", table)
     assert (status, out) == (0, "")
-    assert "0 rows are new, 12 were there" in err
+    assert "12 rows in" in err
+    assert "0 new and 12 that were there" in err
+
+
+def test_without_a_file_rows_are_shown_in_short_or_as_csv(command, tmp_path):
+    arguments = ["sweep", "table3:NT-We", "--pes", "16,32"]
+    status, out, err = command(*arguments)
+    assert (status, err) == (0, "")
+    (few, many) = eiesim.sweep(["table3:NT-We"], {"pes": [16, 32]})["cycles"]
+    assert f"{few:,}" in out
+    assert f"{many:,}" in out
+    status, out, _ = command(*arguments, "-o", "-")
+    assert pd.read_csv(io.StringIO(out))["cycles"].tolist() == [few, many]
 
 
 def test_parquet_holds_the_same_rows(command, tmp_path):
@@ -50,7 +58,7 @@ def test_parquet_holds_the_same_rows(command, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["table3:NT-We"],
+        ["table3:NT-We", "-o"],
         ["table3:NT-We", "-o", "t.csv", "--pes", "0"],
         ["table3:NT-We", "-o", "t.csv", "--pes", "1,,2"],
         ["table3:NT-We", "-o", "t.csv", "--sweep", "pes=1", "--pes", "2"],
@@ -91,6 +99,6 @@ def test_balance(command, tmp_path):
 
 
 def test_balance_table_fits_a_terminal(command):
-    _, _, err = command("balance", "table3:NT-We", "--pes", 64)
-    assert max(map(len, err.splitlines())) <= 80
-    assert "100.0%" in err
+    _, out, _ = command("balance", "table3:NT-We", "--pes", 64)
+    assert max(map(len, out.splitlines())) <= 80
+    assert "100.0%" in out

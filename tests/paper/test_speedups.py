@@ -2,6 +2,8 @@
 
 import pytest
 
+from eiesim.energy.model import reference_energy
+from eiesim.paper import source
 from eiesim.paper import speedups as published
 from eiesim.paper.source import LAYERS
 
@@ -75,3 +77,17 @@ def test_table_iv_and_watts_as_printed():
 
 def test_geometric_mean():
     assert published.geomean([1, 10, 100]) == pytest.approx(10)
+
+
+def test_power_of_the_published_machine_is_that_of_the_energy_model():
+    energy = reference_energy("published")
+    assert published.table2_power_w() == pytest.approx(energy.power_w)
+
+
+def test_table_v_as_printed():
+    platforms = source.platforms()
+    assert next(iter(platforms)) == "i7-5930K"
+    assert len(platforms) == 8
+    assert platforms[source.TABLE_V_EIE]["W"] == "0.59"
+    assert platforms[source.TABLE_V_EIE_28NM]["frames/s"] == "426230"
+    assert platforms["TK1"]["mm^2"] == "-"

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import eiesim
-from eiesim import cli
 from eiesim.reproduction import simulations
 from eiesim.reproduction.conclusion import conclude, lenet_accuracies
+from eiesim.reproduction.figures import Recognised
 from eiesim.reproduction.items import UNIFORM, VARIED, Claim, ItemRow, Spread
 from eiesim.reproduction.page import report
 from eiesim.reproduction.terminal import times_markdown
+from tests.cases import cli
 
 DATA = Path(eiesim.__file__).parent / "paper" / "data"
 LAYERS = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM")
@@ -94,12 +95,39 @@ def test_mean_errors_are_those_of_the_specification(found):
 
 def test_accuracies_stand_beside_figure_10(found):
     shares = {"float32": 0.972, "fixed8": 0.958}
-    with_them = conclude(found.runs, shares).item("fig_10")
+    with_them = conclude(found.runs, Recognised(shares, 1234)).item("fig_10")
+    assert "1,234 held-out digits" in with_them.text[1]
+    assert "missing from this installation" in found.item("fig_10").text[1]
     ours = {row.at: row.ours["eiesim"].mean for row in with_them.rows if row.item == "LeNet-300-100"}
     assert ours == pytest.approx({"float32": 97.2, "fixed8": 95.8})
     published = {row.at: row.published for row in found.item("fig_10").rows if row.item == "AlexNet top-5"}
     assert published == {"float32": 80.3, "fixed16": 79.8, "fixed8": 53.0}
-    assert lenet_accuracies(Path("/nowhere")) == {}
+    assert lenet_accuracies(Path("/nowhere")) is None
+
+
+def test_the_installed_network_is_judged_whole():
+    recognised = lenet_accuracies()
+    assert recognised.inputs == 500
+    assert set(recognised.accuracies) == {"float32", "fixed32", "fixed16", "fixed8"}
+
+
+def test_texts_take_the_papers_figures_from_its_tables(found):
+    """By hand: 1759 of 4096 inputs; 25088 x 4096 x 4 % x 18.3 % / 64 PEs / 800 MHz."""
+    notes = {row.item: row.note for row in found.item("table_4").rows if row.quantity == "actual time, µs"}
+    assert notes["Alex-8"] == "the authors' sample has 42.9 % active inputs, Table III says 37.5 %"
+    assert notes["VGG-6"].endswith("Table III's densities give 14.7 µs before padding")
+    assert notes["NT-We"] == "Fig. 6 implies 9.6 µs"
+    assert notes["NT-LSTM"] == "Fig. 6 implies 7.84 µs"
+    assert "0.600 W" in found.item("fig_7").text[0]
+    assert "0.5865 W" in found.item("fig_7").text[0]
+    faster = sum(row.error(VARIED) < 0 for row in rows(found, "table_4", "actual time, µs").values())
+    headline = next(claim for claim in found.claims if claim.published == "189×")
+    assert headline.why.startswith(f"{faster} of 9 simulated layers are faster than Table IV has them, VGG-6 most")
+
+
+def test_no_text_names_an_option_of_the_command_line(found):
+    texts = [*found.text, *(text for item in found.items for text in item.text), *(claim.why for claim in found.claims)]
+    assert not [text for text in texts if " --" in text or "(--" in text]
 
 
 def test_table_as_markdown(found):
@@ -145,7 +173,9 @@ def test_report_stands_alone(found):
 
 def test_report_escapes_text(found):
     evil = '<img src="x" onerror=alert(1)> & "quotes"'
-    odd = replace(found.items[0], title=evil, text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),))
+    odd = replace(
+        found.items[0], name=evil, subject="", text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),)
+    )
     claims = (Claim(evil, evil, evil, "agrees", evil),)
     text = report(replace(found, items=(odd,), claims=claims, text=(evil,), inconsistencies=(evil,)), {})
     page = Page(text)
@@ -168,13 +198,11 @@ def test_interrupted_run_goes_on(tmp_path):
     assert again.table.equals(first.table)
 
 
-def test_command(tmp_path, monkeypatch, capsys):
+def test_command(tmp_path, monkeypatch):
     monkeypatch.setattr(simulations, "QUICK", TINY)
-    monkeypatch.setattr("sys.argv", ["eiesim", "reproduce", "--quick", "-o", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert not end.value.code
-    assert capsys.readouterr().out == ""
+    answer = cli("reproduce", "--quick", "-o", tmp_path / "out")
+    assert answer.status == 0
+    assert "NT-We" in answer.out
     page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
     assert {f"fig_{k}" for k in range(6, 14)} <= set(page.ids)
     assert len(page.sources) == 2 + 2 + 6 * 2

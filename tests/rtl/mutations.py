@@ -78,7 +78,7 @@ def caught(mutation: Mutation, simulator: str, folder: Path) -> tuple[int, str] 
         program = simulators.build(run.hardware, simulator, mutated, folder / "built")
         try:
             lockstep.check(run, program)
-        except lockstep.Disagreement as difference:
+        except lockstep.LockstepError as difference:
             return number, str(difference)
     return None
 

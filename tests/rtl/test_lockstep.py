@@ -7,7 +7,7 @@ import pytest
 
 import eiesim
 from eiesim import MachineConfig
-from eiesim.machine import clock
+from eiesim.machine import clock, lnzd
 from eiesim.rtl import lockstep, runs, simulators
 from eiesim.rtl.cases import SHAPES, random_run
 from eiesim.rtl.probes import HELD, LNZD_PROBES, PE_PROBES
@@ -36,13 +36,15 @@ def test_random_runs_cover_what_the_specification_lists():
     hardware = [run.hardware for run in every]
     assert {1, 2, 4, 5, 16} <= {one.pes for one in hardware}
     assert {1, 16} <= {one.queue_depth for one in hardware}
-    assert {2, 8} <= {one.index_bits for one in hardware} and {2, 8} <= {one.weight_bits for one in hardware}
+    assert {2, 8} <= {one.index_bits for one in hardware}
+    assert {2, 8} <= {one.weight_bits for one in hardware}
     assert {8, 16} == {one.value_bits for one in hardware}
     stages = [stage for run in every for stage in run.stages]
     assert set(range(-16, 63)) == {stage.shift for stage in stages}
     assert {True, False} == {stage.relu for stage in stages}
     assert {True, False} == {stage.job.layer.layer.bias_codes is None for stage in stages}
-    assert max(len(run.stages) for run in every) == 3 and max(len(run.inputs) for run in every) == 2
+    assert max(len(run.stages) for run in every) == 3
+    assert max(len(run.inputs) for run in every) == 2
     assert any(stage.job.layer.has_padding for stage in stages)
 
 
@@ -50,7 +52,7 @@ def test_every_register_and_wire_of_the_machine_is_probed():
     """But three registers whose RTL has another shape; the probes' module says which."""
     probed = {probe.key for probe in (*PE_PROBES, HELD, *LNZD_PROBES)}
     fields = set()
-    for name, unit in {**clock.UNITS_OF_A_PE, "lnzd": clock.lnzd}.items():
+    for name, unit in {**clock.UNITS_OF_A_PE, "lnzd": lnzd}.items():
         fields |= {f"{name}.registers.{field}" for field, _ in unit.registers("i8")}
         fields |= {f"{name}.wires.{field}" for field, _ in unit.wires("i8")}
     assert fields - probed == {"spmat_read.registers.held"}

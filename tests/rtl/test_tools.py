@@ -19,13 +19,12 @@ def test_verilator_has_nothing_to_say(pes, tmp_path):
     if not there("verilator"):
         pytest.skip("verilator is not installed")
     (tmp_path / "probes.svh").write_text(probes.verilog())
+    options = ["--lint-only", "-Wall", "--assert", f"-GPES={pes}", "--top-module"]
     with simulators.sources() as paths:
         own = [str(path) for path in paths if path.name != "testbench.sv"]
-        hardware = simulators.verilator(
-            ["--lint-only", "-Wall", "--assert", f"-GPES={pes}", "--top-module", "eie", *own]
-        )
-        every = ["--lint-only", "-Wall", "--timing", "--assert", "-DTRACE", f"-I{tmp_path}", f"-GPES={pes}"]
-        bench = simulators.verilator([*every, "--top-module", "testbench", *map(str, paths)])
+        hardware = simulators.verilator([*options, "eie", *own])
+        every = [*options, "testbench", "--timing", "-DTRACE", f"-I{tmp_path}", *map(str, paths)]
+        bench = simulators.verilator(every)
     assert hardware.returncode == 0, hardware.stderr
     assert bench.returncode == 0, bench.stderr
 

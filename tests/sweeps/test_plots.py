@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 
 from eiesim import EieError, sweep
-from eiesim.sweeps.plots import draw, figures, front, hold
+from eiesim.sweeps.canvas import fixed
+from eiesim.sweeps.maps import front
+from eiesim.sweeps.plots import draw, drawings
 
 
 @pytest.fixture(scope="module")
 def table():
     layers = ["table3:NT-We", "table3:NT-LSTM"]
     return sweep(layers, {"pes": [32, 64, 128], "queue_depth": [2, 8], "spmat_width": [64, 128]}, seeds=[0, 1])
+
+
+def figures(table, accuracies):
+    return {name: draw_one() for name, draw_one in drawings(table, accuracies)}
 
 
 def line_of(axes, layer):
@@ -21,7 +27,7 @@ def line_of(axes, layer):
 
 
 def test_figures_for_what_varies(table):
-    drawn = dict(figures(table, {}))
+    drawn = figures(table, {})
     assert set(drawn) == {
         "fig11_speedup",
         "fig12_real_work",
@@ -34,12 +40,12 @@ def test_figures_for_what_varies(table):
         "pareto_time_energy_total_uj",
     }
     few = table[(table["pes"] == 64) & (table["spmat_width"] == 64)].drop(columns="energy_total_uj")
-    assert set(dict(figures(few, {}))) == {"fig8_queue_depth"}
-    assert dict(figures(few[few["queue_depth"] == 8], {})) == {}
+    assert set(figures(few, {})) == {"fig8_queue_depth"}
+    assert figures(few[few["queue_depth"] == 8], {}) == {}
 
 
 def test_lines_are_means_over_seeds_at_the_published_design(table):
-    drawn = dict(figures(table, {}))
+    drawn = figures(table, {})
     held = table[(table["queue_depth"] == 8) & (table["spmat_width"] == 64) & (table["layer"] == "NT-We")]
     balance = held.groupby("pes")["load_balance"].mean()
     line = line_of(drawn["fig13_load_balance"].axes[0], "NT-We")
@@ -48,7 +54,7 @@ def test_lines_are_means_over_seeds_at_the_published_design(table):
 
 
 def test_speedup_is_over_the_same_layer_on_fewest_pes(table):
-    left, right = dict(figures(table, {}))["fig11_speedup"].axes
+    left, right = figures(table, {})["fig11_speedup"].axes
     held = table[(table["queue_depth"] == 8) & (table["spmat_width"] == 64) & (table["layer"] == "NT-LSTM")]
     times = held.pivot(index="seed", columns="pes", values="time_us")
     expected = [(times[32] / times[pes]).mean() for pes in (32, 64, 128)]
@@ -58,10 +64,10 @@ def test_speedup_is_over_the_same_layer_on_fewest_pes(table):
 
 def test_energy_figures_come_with_energy(table):
     rows = table.assign(energy_total_uj=table["pes"] * 1.0 + table["spmat_width"], area_mm2=table["pes"] * 0.6)
-    names = set(dict(figures(rows, {})))
+    names = set(figures(rows, {}))
     assert {"pareto_time_energy_total_uj", "pareto_time_area_mm2", "heat_pes_spmat_width"} <= names
     arithmetic = sweep(["table3:NT-We"], {"arithmetic": "float32,fixed16"})
-    axes = dict(figures(arithmetic, {"fixed16": 0.9}))["fig10_arithmetic"].axes
+    axes = figures(arithmetic, {"fixed16": 0.9})["fig10_arithmetic"].axes
     assert [bar.get_height() for bar in axes[0].patches] == arithmetic["energy_arithm_unit_uj"].tolist()
     assert [bar.get_height() for bar in axes[1].patches] == [0.9]
 
@@ -78,17 +84,17 @@ def test_front_is_what_nothing_beats():
     }
 
 
-def test_hold_takes_the_first_where_the_published_value_is_missing(table):
-    rows, held = hold(table[table["queue_depth"] == 2], ["pes"])
+def test_fixed_takes_the_first_where_the_published_value_is_missing(table):
+    rows, held = fixed(table[table["queue_depth"] == 2], ["pes"])
     assert held == "spmat_width 64"
-    rows, held = hold(table[table["spmat_width"] == 128].assign(variation=np.arange(24) % 2 / 8), ["queue_depth"])
+    rows, held = fixed(table[table["spmat_width"] == 128].assign(variation=np.arange(24) % 2 / 8), ["queue_depth"])
     assert held == "pes 64, variation 0"
     assert rows["variation"].eq(0).all()
 
 
 def test_files(table, tmp_path):
     written = draw(table[table["layer"] == "NT-We"], tmp_path / "deep" / "er")
-    assert len(written) == 2 * len(dict(figures(table, {})))
+    assert len(written) == 2 * len(figures(table, {}))
     assert all(path.stat().st_size > 1000 for path in written)
     assert sorted(path.name for path in (tmp_path / "deep" / "er").iterdir()) == sorted(path.name for path in written)
     with pytest.raises(EieError):

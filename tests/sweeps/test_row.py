@@ -1,6 +1,7 @@
 """Rows of a sweep: each equal to a run of its own, each once."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,12 @@ from eiesim.counters import COUNTERS
 from eiesim.inputs import Workload
 from eiesim.sweeps import row as table
 from eiesim.sweeps import run as module
+from tests.layers import random_layer
 
 
 def small_layer(seed=0, rows=40, cols=60, name="small"):
     rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(rows, cols)) * (rng.random((rows, cols)) < 0.2)
-    layer = eiesim.CompressedLayer.from_dense(weights, name=name, bias=rng.normal(size=rows))
+    layer = replace(random_layer(seed, rows, cols, density=0.2), name=name)
     return layer, (rng.random(cols) * (rng.random(cols) < 0.5)).astype(np.float32)
 
 
@@ -33,7 +34,8 @@ def test_every_cell_is_that_of_a_single_run():
         config = MachineConfig(pes=row["pes"], queue_depth=row["queue_depth"], arithmetic=row["arithmetic"])
         expected = simulate(layer, activations, config, row["engine"]).to_dict()["layers"][0]
         for key, value in {**expected, **expected["counters"]}.items():
-            if key in row and key != "warnings":
+            if key in row and key not in ("warnings", "inputs"):  # `inputs` counts them here, and `fed` says what
+                assert row["fed"] == expected["inputs"]
                 assert row[key] == value, key
         bits = row["fraction_bits_weight"]
         assert (None if pd.isna(bits) else bits) == expected["fraction_bits"].get("weight")
@@ -133,7 +135,7 @@ def test_a_sweep_goes_on_with_what_is_missing(tmp_path):
 
 def test_one_interleaving_serves_all_that_share_it(monkeypatch):
     made = []
-    real = module.interleave
+    real = module.interleave  # type: ignore[attr-defined]
     monkeypatch.setattr(module, "interleave", lambda *args: made.append(args[1:]) or real(*args))
     axes = {"queue_depth": [1, 2, 4], "pes": [2, 4], "spmat_width": [32, 64], "arithmetic": "float32,fixed16"}
     rows = sweep([small_layer()], {**axes, "index_bits": [3, 4]}, jobs=1)

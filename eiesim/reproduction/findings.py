@@ -1,0 +1,93 @@
+"""What the reproduction comes to, in words: what agrees, what does not, and why. The figures in it are computed."""
+
+from collections.abc import Iterator, Sequence
+
+from eiesim.paper import speedups as published
+from eiesim.paper.speedups import EIE
+from eiesim.reproduction.claims import CLOSE, WORST, time_errors
+from eiesim.reproduction.items import (
+    BOTH,
+    FC8,
+    FC8_LAYER,
+    UNIFORM,
+    VARIED,
+    Agreement,
+    AgreementKey,
+    PaperItem,
+    Time,
+)
+from eiesim.reproduction.simulations import Simulations
+from eiesim.reproduction.tables import SAME_AS, active_inputs_pct, printed_active_pct
+
+
+def findings(runs: Simulations, items: Sequence[PaperItem]) -> Iterator[str]:
+    """What agrees, what does not and why: a paragraph each, with the figures found."""
+    by_key = {one.key: one for one in items}
+    correlation = by_key["correlation"]
+
+    def both(time: Time) -> str:
+        ours = correlation.row(AgreementKey(time, Agreement.MAPE_OF_MEAN)).ours
+        return " and ".join(f"{ours[name].mean:.1f} %" for name in BOTH)
+
+    sentence = (
+        f"Against Table IV the mean absolute error is {both(Time.THEORETICAL)} for the theoretical time, "
+        f"{both(Time.ACTUAL)} for the actual time and {both(Time.IMBALANCE)} for their ratio, the load imbalance "
+        f"({UNIFORM} layers, then {VARIED})"
+    )
+    ranks = correlation.row(AgreementKey(Time.ACTUAL, Agreement.RANK)).ours
+    if ranks:
+        rank = ranks[VARIED].mean
+        sentence += f"; actual times rank as published with a Spearman correlation of {rank:.2f} (mean of seeds)"
+    yield sentence + "."
+    errors = time_errors(by_key["table_4"])
+    close = [layer for layer, error in errors.items() if abs(error) <= CLOSE]
+    far = [layer for layer in errors if layer not in close]
+    if close:
+        yield f"Actual times within {100 * CLOSE:g} % ({VARIED}): {_listed(close, errors)}."
+    if far:
+        yield f"Further off: {_listed(far, errors)}. {' '.join(filter(None, map(_cause, far)))}".strip()
+    if runs.has_dump:
+        actual = (row for row in by_key["table_4"].rows if row.key is Time.ACTUAL)
+        exact = next(row for row in actual if row.item == FC8_LAYER).ours[FC8].mean
+        yield (
+            f"The one layer whose weights are public, AlexNet-FC8, takes {exact:.2f} µs (Table IV: "
+            f"{published.time_us(EIE, FC8_LAYER):g}), and cycles and SRAM reads equal those of the authors' simulator."
+        )
+        yield (
+            "So the machine's timing is reproduced where the layer is known; the remaining error comes from layers "
+            "that are random in place of the unpublished ones."
+        )
+    else:
+        yield (
+            "The other weights were never published, so layers are random in their place. AlexNet-FC8, the layer "
+            "of which the authors shipped the data, was not given."
+        )
+    yield (
+        "Energy rests on Table II and on CACTI: power by module and the best SRAM width differ from the paper, and the "
+        "tables say where. CPU and GPU figures are the paper's measurements, not reproduced."
+    )
+
+
+def _cause(layer: str) -> str:
+    """Why a layer's time differs from Table IV, where the paper itself shows it; else nothing."""
+    if layer in SAME_AS:
+        return (
+            f"{layer}: Table IV prints {SAME_AS[layer]}'s {published.theoretical_us(layer):g} µs again as theoretical "
+            "time, more than Table III's densities give."
+        )
+    if layer == FC8_LAYER:
+        return (
+            f"{layer}: the authors' sample has {active_inputs_pct():.1f} % active inputs, Table III says "
+            f"{printed_active_pct(layer):g} %."
+        )
+    if layer == WORST:
+        return (
+            f"{layer}: Table IV prints {published.time_us(EIE, layer):.1f} µs, Fig. 6 implies "
+            f"{published.fig6_time_us(layer):g} µs; with about one entry a column and PE it is the layer most "
+            "sensitive to how entries fall."
+        )
+    return ""
+
+
+def _listed(layers: Sequence[str], errors: dict[str, float]) -> str:
+    return ", ".join(f"{layer} {errors[layer]:+.1%}" for layer in layers)

@@ -1,0 +1,284 @@
+"""Weights that do not fit the PEs' memories: tiles of columns, each loaded while the one before is computed.
+
+A tile is a run of the layer's columns, in index order, that half of every PE's memories hold; the other half is being
+filled. The rules are exact and stand in docs/networks.md, "Weights that do not fit". The engines know nothing of tiles:
+a tile is a small layer whose accumulators begin where the tile before left them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from math import ceil, inf
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim import capacity
+from eiesim.arithmetic import Each, Operands
+from eiesim.config import MachineConfig
+from eiesim.counters import PerPe, Run
+from eiesim.encoding import InterleavedLayer, bias_column, interleave
+from eiesim.errors import EieError
+from eiesim.job import Job
+from eiesim.layer import CompressedLayer
+
+POINTER_BYTES = capacity.POINTER_BITS // 8
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where a layer's weights were, and what moving them cost; over a batch, of all its inputs together.
+
+    fits: whether the PEs' sparse-matrix and pointer SRAMs hold the whole layer. tiles: loaded ones, 0 if resident.
+    loaded_bytes: of all tiles and PEs. load_cycles: the loads alone. compute_cycles: the computing alone.
+    cycles: both, overlapped.
+    """
+
+    fits: bool
+    tiles: int
+    loaded_bytes: int
+    load_cycles: int
+    compute_cycles: int
+    cycles: int
+
+    @property
+    def waiting_cycles(self) -> int:
+        """Cycles in which the array waits for weights."""
+        return self.cycles - self.compute_cycles
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `memory` part of the result JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """Columns that are in the array together.
+
+    columns: int64[...], of the layer, ascending. with_bias: whether the bias stands behind them.
+    width: columns as the PEs store them, with the bias and the empty ones before it. loaded_bytes: of all PEs.
+    most_entries: of the PE that has most.
+    """
+
+    columns: npt.NDArray[np.int64]
+    with_bias: bool
+    width: int
+    loaded_bytes: int
+    most_entries: int
+
+    def of(self, layer: CompressedLayer) -> CompressedLayer:
+        """The tile as a layer without a bias: its columns, numbered from 0, the bias as one more column."""
+        starts, counts = layer.indptr[self.columns], np.diff(layer.indptr)[self.columns]
+        ends = np.cumsum(counts)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+        indices, codes = layer.indices[places], layer.codes[places]
+        per_column = np.zeros(self.width, np.int64)
+        per_column[: len(counts)] = counts
+        if self.with_bias and layer.bias_codes is not None:
+            rows = np.flatnonzero(layer.bias_codes).astype(np.int32)
+            per_column[-1] = len(rows)
+            indices, codes = np.concatenate([indices, rows]), np.concatenate([codes, layer.bias_codes[rows]])
+        indptr = np.concatenate([[0], np.cumsum(per_column)])
+        return replace(layer, shape=(layer.rows, self.width), indptr=indptr, indices=indices, codes=codes,
+                       bias_codes=None)  # fmt: skip
+
+    def in_rows(self, operands: Operands, pes: int) -> npt.NDArray[Any]:
+        """The tile's activations as the LNZD meets them: [batch, activation rows, pes]."""
+        rows = np.zeros((len(operands.activations), -(-self.width // pes) * pes), operands.activations.dtype)
+        rows[:, : len(self.columns)] = operands.activations[:, self.columns]
+        if self.with_bias:
+            rows[:, self.width - 1] = operands.one
+        return rows.reshape(len(rows), -1, pes)
+
+
+def fits(layer: InterleavedLayer, config: MachineConfig) -> bool:
+    """Whether the PEs' sparse-matrix and pointer SRAMs hold the whole layer."""
+    held = ("spmat_sram", "pointer_sram")
+    return all(need.fits for need in capacity.needs(layer, config) if need.name in held)
+
+
+def cut(
+    layer: InterleavedLayer,
+    config: MachineConfig,
+    columns: npt.NDArray[np.int64] | None = None,
+    with_bias: bool = True,
+) -> tuple[Tile, ...]:
+    """Cut a layer into tiles.
+
+    columns: ascending, those to be loaded; None is all. with_bias: whether a bias is loaded too, if there is one. It
+    belongs to the last tile, or is one of its own where the last tile does not hold it as well.
+    Raises EieError, naming column and memory, where a tile cannot hold a single column.
+    """
+    of = layer.layer
+    chosen = np.arange(of.cols) if columns is None else columns
+    in_column = np.diff(layer.pointers, axis=0)
+    entries = np.zeros((len(chosen) + 1, layer.pes), np.int64)
+    np.cumsum(in_column[chosen], axis=0, out=entries[1:])
+    bias = in_column[-1].astype(np.int64) if of.bias_codes is not None and with_bias else None
+    tiles = []
+    start = 0
+    while start < len(chosen):
+        end = _last_that_fits(entries, start, config)
+        if end == start:
+            raise EieError(_too_small(f"column {int(chosen[start])}", of.name, in_column[chosen[start]], 1, config))
+        held = entries[end] - entries[start]
+        width = bias_column(end - start, layer.pes) + 1
+        if end == len(chosen) and bias is not None and _fit(held + bias, width, config):
+            tiles.append(_tile(chosen[start:end], True, width, held + bias, config))
+            bias = None
+        else:
+            tiles.append(_tile(chosen[start:end], False, end - start, held, config))
+        start = end
+    if bias is not None:
+        if not _fit(bias, 1, config):
+            raise EieError(_too_small("the bias", of.name, bias, 1, config))
+        tiles.append(_tile(chosen[:0], True, 1, bias, config))
+    return tuple(tiles)
+
+
+def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool:
+    """Whether half of each memory holds so many entries a PE, and the pointers of so many columns."""
+    spmat_bits = int(entries.max(initial=0)) * config.entry_bits
+    pointer_bytes = (columns + 1) * POINTER_BYTES
+    return 2 * spmat_bits <= config.spmat_bytes * 8 and 2 * pointer_bytes <= config.pointer_bytes
+
+
+def _last_that_fits(entries: npt.NDArray[np.int64], start: int, config: MachineConfig) -> int:
+    """The largest `end` such that columns start to end - 1 are a tile; `start` itself if there is none."""
+    low, high = start, len(entries) - 1
+    while low < high:  # What fits only grows with the end.
+        middle = (low + high + 1) // 2
+        if _fit(entries[middle] - entries[start], middle - start, config):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _tile(
+    columns: npt.NDArray[np.int64], with_bias: bool, width: int, entries: npt.NDArray[np.int64], config: MachineConfig
+) -> Tile:
+    of_entries = int((-(-entries * config.entry_bits // 8)).sum())
+    of_pointers = len(entries) * (width + 1) * POINTER_BYTES
+    return Tile(columns, with_bias, width, of_entries + of_pointers, int(entries.max(initial=0)))
+
+
+def _too_small(what: str, name: str, entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> str:
+    most = int(entries.max(initial=0))
+    if 2 * most * config.entry_bits > config.spmat_bytes * 8:
+        room = config.spmat_bytes * 8 // 2 // config.entry_bits
+        return (
+            f"layer '{name}': {what} has {most:,} entries in a PE, more than the {room:,} that half of the "
+            f"sparse-matrix SRAM holds (spmat_bytes = {config.spmat_bytes}); a tile needs room for one column"
+        )
+    needs = 2 * (columns + 1) * POINTER_BYTES
+    return (
+        f"layer '{name}': {what} needs {columns + 1} pointers, more than half of the pointer SRAM holds "
+        f"(pointer_bytes = {config.pointer_bytes}); a tile needs at least {needs} bytes of it"
+    )
+
+
+def load_cycles(loaded_bytes: int, config: MachineConfig) -> int:
+    """Cycles that so many bytes take from DRAM: ceil(bytes x clock / bandwidth)."""
+    return ceil(loaded_bytes * config.clock_mhz / (config.dram_gbps * 1000))
+
+
+def estimate(layer: InterleavedLayer, config: MachineConfig) -> dict[str, Any]:
+    """What streaming all of a layer's columns once would cost, whatever `config.weights` is; for JSON.
+
+    With "refused", the reason, in place of the costs where a tile cannot hold a column.
+    """
+    asked = {"fits": fits(layer, config), "dram_gbps": str(config.dram_gbps) if config.dram_gbps == inf else
+             config.dram_gbps, "dram_pj_per_bit": config.dram_pj_per_bit}  # fmt: skip
+    try:
+        tiles = cut(layer, config)
+    except EieError as error:
+        return {**asked, "refused": str(error)}
+    loaded = sum(tile.loaded_bytes for tile in tiles)
+    cycles = sum(load_cycles(tile.loaded_bytes, config) for tile in tiles)
+    return {
+        **asked,
+        "tiles": len(tiles),
+        "loaded_bytes": loaded,
+        "load_cycles": cycles,
+        "load_us": cycles / config.clock_mhz,
+        "energy_uj": loaded * 8 * config.dram_pj_per_bit * 1e-6,
+    }
+
+
+def overlapped(loads: Sequence[int], computes: Sequence[int]) -> int:
+    """Cycles of tiles that are loaded while the one before is computed."""
+    if not loads:
+        return 0
+    return loads[0] + sum(map(max, computes, [*loads[1:], 0]))
+
+
+def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> Memory:
+    """The memory of a layer whose weights stay in the array: nothing is loaded."""
+    return Memory(fits(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
+
+
+def exceeded(layer: InterleavedLayer, tiles: Sequence[Tile], config: MachineConfig) -> tuple[str, ...]:
+    """One line for each capacity that a streamed layer exceeds all the same, as `capacity.exceeded` has them."""
+    most = max((tile.most_entries for tile in tiles), default=0)
+    still = []
+    for need in capacity.needs(layer, config):
+        if need.name == "pointer_range":
+            need = replace(need, needs=most)
+        if need.name not in ("spmat_sram", "pointer_sram") and not need.fits:
+            still.append(str(need))
+    return tuple(still)
+
+
+def run_tiles(
+    run: Callable[[Job, npt.NDArray[Any]], Run],
+    layer: InterleavedLayer,
+    operands: Operands,
+    config: MachineConfig,
+    outputs: bool,
+    each: Each = map,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[tuple[Run, ...], Memory, tuple[str, ...]]:
+    """A batch through a streamed layer: (an engine's run an input, the memory, capacities exceeded all the same).
+
+    run: the engine's. Cycles and counters of the runs are sums over tiles, of computing alone; max_occupancy is the
+    largest. All inputs pass a tile before the next one.
+    """
+    columns, with_bias = None, True
+    if config.weights == "streamed-active":
+        columns = np.flatnonzero((operands.activations != 0).any(axis=0))
+        with_bias = bool(operands.one != 0)
+    tiles = cut(layer, config, columns, with_bias)
+    inputs = len(operands.activations)
+    by_input: list[list[Run]] = [[] for _ in range(inputs)]
+    sums: list[Any] = [np.zeros(layer.layer.rows, operands.codebook.dtype) if outputs else None] * inputs
+    for tile in tiles:
+        job = Job.of(interleave(tile.of(layer.layer), layer.pes, layer.index_bits), operands, config, outputs)
+        starts = [replace(job, start=start) for start in sums]
+        for k, done in enumerate(each(run, starts, tile.in_rows(operands, layer.pes))):
+            by_input[k].append(done)
+            sums[k] = done.sums
+            if progress is not None and tile is tiles[-1]:
+                progress(1)
+    runs = tuple(_add_up(parts, total, layer.pes) for parts, total in zip(by_input, sums, strict=True))
+    loads = [load_cycles(tile.loaded_bytes, config) for tile in tiles]
+    computes = [sum(int(parts[t].cycles) for parts in by_input) for t in range(len(tiles))]
+    loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
+    memory = Memory(
+        fits(layer, config), len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes)
+    )
+    return runs, memory, exceeded(layer, tiles, config)
+
+
+def _add_up(parts: Sequence[Run], sums: npt.NDArray[Any] | None, pes: int) -> Run:
+    """One input's runs of all tiles as one."""
+    per_pe = {part.name: np.zeros(pes, np.int64) for part in fields(PerPe)}
+    for part in parts:
+        for name, total in per_pe.items():
+            own = getattr(part.per_pe, name)
+            per_pe[name] = np.maximum(total, own) if name == "max_occupancy" else total + own
+    scalars = {
+        name: sum(int(getattr(part, name)) for part in parts)
+        for name in ("cycles", "scan_last", "broadcasts", "scan_bubbles", "broadcast_stalls")
+    }
+    return Run(**scalars, per_pe=PerPe(**per_pe), sums=sums)

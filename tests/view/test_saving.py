@@ -1,0 +1,48 @@
+"""Pictures are written whole or not at all, under their style, and the same picture gives the same file."""
+
+import matplotlib as mpl
+import pytest
+from matplotlib.figure import Figure
+
+from eiesim import EieError
+from eiesim.view import style
+from eiesim.view.saving import save
+
+
+def drawing():
+    figure = Figure()
+    figure.add_subplot().plot([1, 2], [3, 4])
+    return figure
+
+
+def test_the_same_picture_gives_the_same_files(tmp_path):
+    first = [path.read_bytes() for path in save(drawing, tmp_path / "a", style.LINES)]
+    again = [path.read_bytes() for path in save(drawing, tmp_path / "b.c", style.LINES)]
+    assert first == again
+    assert first[0].startswith(b"\x89PNG")
+    assert b"<dc:date>" not in first[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.svg", "b.c.png", "b.c.svg"]
+
+
+def test_the_style_holds_while_drawing_only(tmp_path):
+    seen = []
+
+    def draw():
+        seen.append(mpl.rcParams["font.size"])
+        return drawing()
+
+    before = mpl.rcParams["font.size"]
+    save(draw, tmp_path / "a", {**style.BARS, "font.size": 31}, formats=("svg",))
+    assert seen == [31]
+    assert mpl.rcParams["font.size"] == before
+
+
+def test_a_failing_drawing_leaves_nothing_behind(tmp_path):
+    def fails():
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        save(fails, tmp_path / "a", style.BARS)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(EieError, match="is no folder"):
+        save(drawing, tmp_path / "missing" / "a", style.BARS)

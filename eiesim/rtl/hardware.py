@@ -51,6 +51,8 @@ class Hardware:
             raise EieError(
                 f"arithmetic = {config.arithmetic}: the RTL computes in fixed point; choose {' or '.join(ARITHMETICS)}"
             )
+        if config.weights != "resident":
+            raise EieError(f"weights = {config.weights}: the RTL holds its weights; choose resident")
         entries = config.entries_per_row
         if entries & (entries - 1):
             raise EieError(

@@ -21,6 +21,7 @@ def test_the_published_machine():
     [
         ({"arithmetic": "float32"}, "arithmetic = float32"),
         ({"arithmetic": "fixed32"}, "arithmetic = fixed32"),
+        ({"weights": "streamed"}, "weights = streamed"),
         ({"spmat_width": 48}, "spmat_width = 48"),
     ],
 )

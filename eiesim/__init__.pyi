@@ -1,6 +1,14 @@
 # The public names, and the modules that they come from.
 from ._version import __version__ as __version__
-from .balancing.study import balance as balance
+from .api import accuracy as accuracy
+from .api import balance as balance
+from .api import compare as compare
+from .api import compress as compress
+from .api import open as open
+from .api import plot as plot
+from .balancing.study import Balance as Balance
+from .comparison.rows import Comparison as Comparison
+from .compression.pipeline import Compressed as Compressed
 from .config import MachineConfig as MachineConfig
 from .config import load_config as load_config
 from .config import preset as preset
@@ -18,9 +26,19 @@ from .files.network import load_network as load_network
 from .files.npz import load as load
 from .files.npz import load_inputs as load_inputs
 from .files.npz import save as save
+from .inputs import Model as Model
+from .inputs import Workload as Workload
 from .layer import CompressedLayer as CompressedLayer
 from .result import LayerResult as LayerResult
 from .result import Result as Result
 from .simulation import simulate as simulate
 from .sweeps.run import sweep as sweep
+from .tracing.path import CriticalPath as CriticalPath
+from .tracing.path import critical_path as critical_path
+from .tracing.trace import Trace as Trace
+from .tracing.trace import trace as trace
+from .training.folder import save_trained as save_trained
+from .training.recipe import Recipe as Recipe
+from .training.run import Trained as Trained
+from .training.run import train as train
 from .workloads import workload as workload

@@ -1,4 +1,4 @@
-"""Number formats and the golden product (spec/formats.md, "Arithmetic").
+"""Number formats and the golden product (docs/formats.md, "Arithmetic").
 
 `float32` rounds product and sum to float32. `fixed32/16/8` are two's complement with separate
 fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
+from eiesim._shown import Brief
 from eiesim.config import MachineConfig
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
@@ -28,8 +29,8 @@ Each = Callable[..., Iterable[Any]]
 """A `map`: the built-in one, or a pool's."""
 
 
-@dataclass(frozen=True)
-class Operands:
+@dataclass(frozen=True, repr=False)
+class Operands(Brief):
     """A layer's operands as the machine holds them.
 
     activations: float32 or int64[batch, cols]. codebook: the same type, [codes].
@@ -89,8 +90,7 @@ def prepare(
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
     if "output" in used and (config.activation_frac, config.weight_frac, config.output_frac) == ("auto",) * 3:
-        exact_bits = used["activation"] + used["weight"]
-        used["output"] = min(max(used["output"], exact_bits - HIGHEST_SHIFT), exact_bits - LOWEST_SHIFT)
+        used["output"] = reachable(used["output"], used["activation"] + used["weight"])
     shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
     if not LOWEST_SHIFT <= shift <= HIGHEST_SHIFT:
         raise EieError(
@@ -127,6 +127,11 @@ def auto_fraction_bits(magnitude: float, bits: int) -> int:
     fraction_bits = min(bits + 15, bits - 1 - int(np.frexp(magnitude)[1]))
     rounded = np.floor(np.ldexp(magnitude, fraction_bits) + 0.5)
     return fraction_bits if rounded <= 2 ** (bits - 1) - 1 else fraction_bits - 1
+
+
+def reachable(output: int, product: int) -> int:
+    """Output fraction bits, or the nearest that a product of `product` fraction bits can be shifted to."""
+    return min(max(output, product - HIGHEST_SHIFT), product - LOWEST_SHIFT)
 
 
 def golden_product(layer: CompressedLayer, operands: Operands, each: Each = map) -> npt.NDArray[Any]:

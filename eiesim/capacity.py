@@ -1,4 +1,4 @@
-"""What the PEs' memories hold, and whether a layer fits (spec/machine.md, "Capacities of the published design")."""
+"""What the PEs' memories hold, and whether a layer fits (docs/machine.md, "Capacities of the published design")."""
 
 from dataclasses import dataclass
 

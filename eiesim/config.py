@@ -1,10 +1,10 @@
-"""The machine's configuration: the only place that knows defaults (spec/formats.md)."""
+"""The machine's configuration: the only place that knows defaults (docs/formats.md)."""
 
 import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -28,31 +28,35 @@ class MachineConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    pes: int = Field(64, ge=1, le=4096, description="processing elements")
-    queue_depth: int = Field(8, ge=1, le=2**31 - 1, description="usable places of an activation queue")
-    index_bits: int = Field(4, ge=1, le=8, description="bits of a relative row index")
-    weight_bits: int = Field(4, ge=1, le=8, description="bits of a weight code")
-    spmat_width: int = Field(64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
-    clock_mhz: float = Field(800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
-    arithmetic: Arithmetic = Field("fixed16", description="number format of values and accumulators")
-    activation_frac: FractionBits = Field("auto", description="fraction bits of the activations")
-    weight_frac: FractionBits = Field("auto", description="fraction bits of the codebook")
-    output_frac: FractionBits = Field("auto", description="fraction bits of the accumulators")
-    spmat_bytes: int = Field(131072, ge=1, description="sparse-matrix SRAM a PE")
-    pointer_bytes: int = Field(32768, ge=1, description="pointer SRAM a PE")
-    activation_bytes: int = Field(2048, ge=1, description="activation SRAM a PE")
-    weights: Weights = Field("resident", description="resident, streamed, or streamed-active (only active columns)")
-    dram_gbps: float = Field(
-        25.6, gt=0, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
+    pes: int = Field(default=64, ge=1, le=4096, description="processing elements")
+    queue_depth: int = Field(default=8, ge=1, le=2**31 - 1, description="usable places of an activation queue")
+    index_bits: int = Field(default=4, ge=1, le=8, description="bits of a relative row index")
+    weight_bits: int = Field(default=4, ge=1, le=8, description="bits of a weight code")
+    spmat_width: int = Field(default=64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
+    clock_mhz: float = Field(default=800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
+    arithmetic: Arithmetic = Field(default="fixed16", description="number format of values and accumulators")
+    activation_frac: FractionBits = Field(default="auto", description="fraction bits of the activations")
+    weight_frac: FractionBits = Field(default="auto", description="fraction bits of the codebook")
+    output_frac: FractionBits = Field(default="auto", description="fraction bits of the accumulators")
+    spmat_bytes: int = Field(default=131072, ge=1, description="sparse-matrix SRAM a PE")
+    pointer_bytes: int = Field(default=32768, ge=1, description="pointer SRAM a PE")
+    activation_bytes: int = Field(default=2048, ge=1, description="activation SRAM a PE")
+    weights: Weights = Field(
+        default="resident", description="resident, streamed, or streamed-active (only active columns)"
     )
-    dram_pj_per_bit: float = Field(20.0, ge=0, le=1e6, description="energy of a bit from DRAM, in picojoules")
+    dram_gbps: float = Field(
+        default=25.6, gt=0, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
+    )
+    dram_pj_per_bit: float = Field(default=20.0, ge=0, le=1e6, description="energy of a bit from DRAM, in picojoules")
 
-    def __init__(self, /, **values: Any) -> None:
-        try:
-            # numpy's whole numbers and floats are as good as Python's; a sweep over an array brings them.
-            super().__init__(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
-        except ValidationError as error:
-            raise EieError(_one_line(error)) from None
+    if not TYPE_CHECKING:  # type checkers and completion take the keys and their types from the fields
+
+        def __init__(self, /, **values: Any) -> None:
+            try:
+                # numpy's whole numbers and floats are as good as Python's; a sweep over an array brings them.
+                super().__init__(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
+            except ValidationError as error:
+                raise EieError(_one_line(error)) from None
 
     @model_validator(mode="after")
     def _an_entry_fits_a_row(self) -> "MachineConfig":

@@ -1,4 +1,4 @@
-"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived metrics").
+"""What a run counts, and the metrics that follow from it (docs/machine.md, "Counters" and "Derived figures").
 
 Over a batch, metrics are means over the inputs, ratios are formed from summed counters, and `max_occupancy` is the
 largest.
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import ByContent, brief
 from eiesim.config import MachineConfig
 
 
-@dataclass(frozen=True)
-class PerPe:
-    """Counters of spec/machine.md by PE: int64[pes] each, or [batch, pes] over a batch."""
+@dataclass(frozen=True, eq=False, repr=False)
+class PerPe(ByContent):
+    """Counters of docs/machine.md by PE: int64[pes], or [batch, pes] over a batch. Equal where every counter is."""
 
     queue_pushes: npt.NDArray[np.int64]
     queue_pops: npt.NDArray[np.int64]
@@ -35,10 +36,16 @@ class PerPe:
     busy_empty: npt.NDArray[np.int64]
     starved: npt.NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"<PerPe: {len(fields(self))} counters, each {brief(self.entries)}>"
 
-@dataclass(frozen=True)
-class Run:
-    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked."""
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(ByContent):
+    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked.
+
+    Equal where every number is, sums to the bit; engines that agree give equal runs.
+    """
 
     cycles: int
     scan_last: int
@@ -51,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Counters:
-    """Counters of spec/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
+    """Counters of docs/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
 
     broadcasts: float
     scan_bubbles: float

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.errors import EieError
 from eiesim.layer import ACTIVATIONS, CompressedLayer
 from eiesim.weight_sharing import share_weights
 
 
-@dataclass(frozen=True, eq=False)
-class Mask:
+@dataclass(frozen=True, eq=False, repr=False)
+class Mask(Brief):
     """Which weights of a layer are kept: bool of the weights' shape, read-only."""
 
     kept: npt.NDArray[np.bool_]
@@ -46,8 +47,8 @@ class Mask:
         return np.where(self.kept, weights, np.float32(0.0))
 
 
-@dataclass(frozen=True, eq=False)
-class DenseLayer:
+@dataclass(frozen=True, eq=False, repr=False)
+class DenseLayer(Brief):
     """A fully connected layer: `b = activation(W a + bias)`.
 
     weights: float32[rows, cols], outputs by inputs. bias: float32[rows] or None. activation: "relu" or "none".

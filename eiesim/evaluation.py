@@ -1,20 +1,25 @@
 """How many inputs a network recognises: dense, pruned and shared, in each of the machine's arithmetics.
 
 Shared layers run on the simulated machine. Dense and pruned ones have no codebook and so no place on it; the same
-arithmetic (spec/formats.md) is applied to every weight instead, each quantised by itself.
+arithmetic (docs/formats.md) is applied to every weight instead, each quantised by itself.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, scale
+from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
+from eiesim.compression.pipeline import load_model
 from eiesim.config import ARITHMETICS, MachineConfig
-from eiesim.dense import DenseLayer
+from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
+from eiesim.files.network import Network
+from eiesim.files.weights import Model
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
 
@@ -61,6 +66,86 @@ def accuracies(
     return table
 
 
+def graph_accuracies(
+    path: Path,
+    networks: Mapping[str, Layers],
+    inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]],
+    labels: npt.NDArray[np.int64],
+    config: MachineConfig | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[dict[str, dict[str, float]], int]:
+    """As `accuracies`, through a whole ONNX graph: its layers in the arithmetic, onnxruntime for all the rest.
+
+    path: the model. networks: layers in the order in which the model's are found; inputs: of the model, or by name.
+    Returns also how many layers were so computed: those inside a recurrent node or a body stay onnxruntime's.
+    """
+    from eiesim.files.onnx.in_place import classes_of, outputs_with, replaceable
+    from eiesim.files.onnx.walk import load_found
+
+    config = config or MachineConfig()
+    places = replaceable(load_found(path)[1])
+    table: dict[str, dict[str, float]] = {}
+    for name, layers in networks.items():
+        table[name] = {}
+        for arithmetic in ARITHMETICS:
+            machine = config.replace(arithmetic=arithmetic)
+
+            def product(
+                k: int, values: npt.NDArray[Any], layers: Layers = layers, machine: MachineConfig = machine
+            ) -> npt.NDArray[Any]:
+                return _outputs(layers[k : k + 1], values, machine)
+
+            scores = classes_of(outputs_with(path, inputs, product, places), labels, path)
+            table[name][arithmetic] = accuracy(scores, labels)
+            if progress is not None:
+                progress(1)
+    return table, len(places)
+
+
+def generations(
+    shared: Sequence[CompressedLayer], dense: Sequence[DenseLayer] | None, pruned: Sequence[DenseLayer] | None = None
+) -> dict[str, Layers]:
+    """A network before and after compression, by name, as `accuracies` takes them.
+
+    dense: before pruning, if known. pruned: retrained; None is the dense one with only the weights that `shared` keeps.
+    """
+    rows: dict[str, Layers] = {}
+    if dense is not None:
+        rows["dense"] = dense
+    if pruned is not None:
+        rows["pruned"] = pruned
+    elif dense is not None:
+        masks = [Mask(to_codes(layer) != 0) for layer in shared]
+        rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
+    return {**rows, "shared": shared}
+
+
+def dense_of_folder(folder: Path, network: Network) -> tuple[DenseLayer, ...] | None:
+    """The network that a folder was compressed from, if its file is still there and still the same; else None."""
+    path = model_of_folder(folder, network)
+    return None if path is None else matching(load_model(path)[0], network.layers, path)
+
+
+def model_of_folder(folder: Path, network: Network) -> Path | None:
+    """The file that a network was compressed from, if it is still there and still the same; else None."""
+    name, digest = network.about.get("model"), network.about.get("model_sha256")
+    path = folder / str(name)
+    if not isinstance(name, str) or not path.is_file():
+        return None
+    return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
+
+
+def matching(
+    model: Model, layers: Sequence[CompressedLayer], origin: str | Path | None = None
+) -> tuple[DenseLayer, ...]:
+    """A trained network's layers. Raises EieError, naming `origin`, unless their shapes are the compressed ones'."""
+    shapes = [layer.weights.shape for layer in model.layers]
+    if shapes != [layer.shape for layer in layers]:
+        name = model.name if origin is None else origin
+        raise EieError(f"{name}: its layers have shapes {shapes}, the network's {[layer.shape for layer in layers]}")
+    return model.layers
+
+
 def _outputs(layers: Layers, inputs: npt.NDArray[np.float32], config: MachineConfig) -> npt.NDArray[Any]:
     values: npt.NDArray[Any] = np.atleast_2d(inputs)
     for layer in layers:
@@ -92,6 +177,7 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: 
         of_activations, of_weights, of_sums = (
             auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
         )
+        of_sums = reachable(of_sums, of_activations + of_weights)
         limits = (of_activations + of_weights - of_sums, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
         sums = np.ldexp(_product(*operands, limits).astype(np.float64), -of_sums)

@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.arithmetic import Operands, golden_product
 from eiesim.errors import EieError, NoInputError, likeliest
 from eiesim.files import dump, examples, huffman, network, npz
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, as_float32
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import benchmark_named, workload
 
@@ -38,8 +40,8 @@ class Synthesis:
     variation: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class Feed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Feed(Brief):
     """Layers that run in a row, and what the first one is fed.
 
     fed: "given" (by the user, or by what brings its own: a dump, Table III), "chained" (the network's own input, and
@@ -58,8 +60,8 @@ class Feed:
         return len(self.activations) if self.activations.ndim == 2 else 1
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
+@dataclass(frozen=True, eq=False, repr=False)
+class Model(Brief):
     """Layers in order, and what came with them.
 
     activations: float32[cols] or [batch, cols], the first layer's where the layers follow one another, or None.
@@ -127,8 +129,8 @@ class Model:
             )
 
 
-@dataclass(frozen=True, eq=False)
-class Workload:
+@dataclass(frozen=True, eq=False, repr=False)
+class Workload(Brief):
     """A layer with its input. seed, variation: how a synthetic layer was made; None for one that came from a file.
 
     activations: float32[cols] or [batch, cols]. fed, vectors: as in `Feed`.
@@ -140,6 +142,11 @@ class Workload:
     variation: float | None = None
     fed: str = GIVEN
     vectors: float = 1
+
+    @property
+    def layers(self) -> tuple[CompressedLayer]:
+        """The layer, as `simulate` takes it."""
+        return (self.layer,)
 
     @cached_property
     def content_hash(self) -> str:
@@ -233,9 +240,9 @@ def open_workloads(
     return made
 
 
-def given(layer: CompressedLayer, activations: npt.ArrayLike) -> Maker:
+def given(layer: CompressedLayer, activations: Any) -> Maker:
     """A maker of a layer and an input that are at hand."""
-    held = Workload(layer, np.asarray(activations, np.float32))
+    held = Workload(layer, as_float32("activations", activations))
     return lambda: held
 
 
@@ -255,7 +262,7 @@ def _spelled(names: Sequence[str]) -> list[str]:
 
 
 def _once(spelled: Sequence[str]) -> Iterator[str]:
-    """The names, synthetic ones once; a file that is named twice stands twice."""
+    """The names, each synthetic one once. A file that is named twice stands twice."""
     seen: set[str] = set()
     for name in spelled:
         if name not in seen or not name.startswith(TABLE_III):

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.arithmetic import Operands, Rounding
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
 
 
-@dataclass(frozen=True)
-class Job:
+@dataclass(frozen=True, repr=False)
+class Job(Brief):
     """One layer on one machine, ready to run on inputs.
 
     layer: the layer as the PEs store it. codebook: as the arithmetic holds it, float32 or int64[codes].

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.tensors import is_sparse, on_the_host
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share_weights
 
@@ -23,7 +24,7 @@ ACTIVATIONS = ("relu", "none")
 MAX_CODES = 256
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CompressedLayer:
     """A compressed layer: `b = activation(W a + bias)` with `W[i, j] = codebook[code]`.
 
@@ -140,6 +141,13 @@ class CompressedLayer:
             digest.update(b"none" if array is None else str(len(array)).encode() + array.tobytes())
         return digest.hexdigest()
 
+    def __repr__(self) -> str:
+        bias = "" if self.bias_codes is None else ", bias"
+        return (
+            f"<CompressedLayer {self.name}: {self.rows} x {self.cols}, {self.nnz:,} weights ({self.density:.2%}), "
+            f"{len(self.codebook)} codes{bias}, activation {self.activation}>"
+        )
+
     def to_scipy(self, dtype: npt.DTypeLike = np.float32) -> "sparse.csc_array[Any]":
         """The weights as a SciPy CSC array, shape (rows, cols); the bias is left out."""
         from scipy import sparse  # imported where it is used: a run does not wait for it
@@ -155,28 +163,36 @@ class CompressedLayer:
     @classmethod
     def from_dense(
         cls,
-        weights: npt.ArrayLike,
+        weights: Any,
         codebook: npt.ArrayLike | None = None,
         bits: int = 4,
         *,
-        bias: npt.ArrayLike | None = None,
+        bias: Any = None,
         activation: str = "relu",
         name: str = "layer",
     ) -> "CompressedLayer":
-        """Compress an array: zeros are pruned, the rest share `2**bits - 1` values.
+        """Compress a matrix: zeros are pruned, the rest share `2**bits - 1` values.
 
-        weights: float[rows, cols]. bias: float[rows], shares the codebook; None for a layer without.
+        weights: float[rows, cols], outputs by inputs: an array, a torch tensor (with or without a gradient, bfloat16
+            too), or a SciPy sparse matrix in any format, which is never made dense. Rounded to float32.
+        bias: float[rows], shares the codebook; None for a layer without.
         codebook: float[up to 2**bits], entry 0 is 0.0; each kept weight takes the nearest of the others.
         Without one, k-means with linear initialisation over the kept weights (Deep Compression Sec. 3.1).
         Raises EieError for anything not two-dimensional or not finite.
         """
         from scipy import sparse
 
-        dense = _finite_array("weights", weights, 2)
+        if is_sparse(weights):
+            if len(weights.shape) != 2:
+                raise EieError(f"weights: has {len(weights.shape)} dimensions, needs 2")
+            held = weights.tocsc()
+            matrix = sparse.csc_array((_finite_array("weights", held.data, 1), held.indices, held.indptr), held.shape)
+            matrix.sum_duplicates()
+        else:
+            matrix = sparse.csc_array(_finite_array("weights", weights, 2))
         offsets = None if bias is None else _finite_array("bias", bias, 1)
         if not 1 <= bits <= 8:
             raise EieError(f"bits = {bits}: must be 1 to 8")
-        matrix = sparse.csc_array(dense)
         matrix.eliminate_zeros()
         kept = matrix.data if offsets is None else np.concatenate([matrix.data, offsets[offsets != 0]])
         if codebook is None:
@@ -191,7 +207,7 @@ class CompressedLayer:
             bias_codes = np.zeros(len(offsets), np.uint8)
             bias_codes[offsets != 0] = codes[matrix.nnz :]
         return cls(
-            shape=(dense.shape[0], dense.shape[1]),
+            shape=(matrix.shape[0], matrix.shape[1]),
             indptr=matrix.indptr.astype(np.int64),
             indices=matrix.indices.astype(np.int32),
             codes=codes[: matrix.nnz],
@@ -200,6 +216,37 @@ class CompressedLayer:
             activation=activation,
             name=name,
         )
+
+    @classmethod
+    def from_torch(
+        cls,
+        module: Any,
+        bits: int = 4,
+        *,
+        codebook: npt.ArrayLike | None = None,
+        activation: str = "relu",
+        name: str | None = None,
+    ) -> "CompressedLayer":
+        """Compress a `torch.nn.Linear`, pruned or not: its zeros are pruned, its weights and bias share `bits` bits.
+
+        module: what has a `weight`, float[rows, cols], and maybe a `bias`, float[rows]; a 1x1 convolution's
+            [rows, cols, 1, 1] will do too. On any device, in any floating-point type.
+        codebook, bits: see `from_dense`. activation: what follows the module, "relu" or "none"; it does not say.
+        For a whole network see `eiesim.compress`. Raises EieError for any other module.
+        """
+        kind = type(module).__name__
+        weight = getattr(module, "weight", None)
+        if weight is None:
+            raise EieError(f"{kind}: has no weight; give an nn.Linear, or a whole network to eiesim.compress")
+        weights = as_float32(f"{kind}.weight", weight)
+        if weights.ndim == 4 and weights.shape[2:] == (1, 1):
+            weights = weights[:, :, 0, 0]
+        if weights.ndim != 2:
+            raise EieError(
+                f"{kind}: its weight has {weights.ndim} dimensions; EIE runs matrices, of convolutions only 1x1"
+            )
+        bias = getattr(module, "bias", None)
+        return cls.from_dense(weights, codebook, bits, bias=bias, activation=activation, name=name or kind)
 
 
 def printable(name: str) -> str:
@@ -231,16 +278,25 @@ def _read_only(key: str, value: object, dtype: np.dtype[Any]) -> npt.NDArray[Any
     return array
 
 
-def as_float32(key: str, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Numbers rounded to float32, too large ones to infinity. Raises EieError for what are no numbers."""
+def as_float32(key: str, values: Any) -> npt.NDArray[np.float32]:
+    """Numbers rounded to float32, too large ones to infinity. Raises EieError for what are no numbers.
+
+    values: whatever numpy makes an array of; SciPy sparse matrices; torch tensors on any device, with a gradient or
+    without, bfloat16 and float16 too; JAX arrays. None of these libraries is imported here.
+    """
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError):
+            array = np.asarray(on_the_host(values))
+            if array.dtype.kind == "c":
+                raise EieError(f"{key}: holds complex numbers")
+            return np.asarray(array, dtype=np.float32)
+    except EieError:
+        raise
+    except (TypeError, ValueError, RuntimeError):
         raise EieError(f"{key}: is not an array of numbers") from None
 
 
-def _finite_array(key: str, values: npt.ArrayLike, ndim: int) -> npt.NDArray[np.float32]:
+def _finite_array(key: str, values: Any, ndim: int) -> npt.NDArray[np.float32]:
     array = as_float32(key, values)
     if array.ndim != ndim:
         raise EieError(f"{key}: has {array.ndim} dimensions, needs {ndim}")

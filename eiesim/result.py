@@ -7,23 +7,27 @@ Over a batch, plain metrics are means over the inputs, ratios are formed from su
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import ByContent, html_table, listed, number
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe, Run, mean
-from eiesim.energy.record import Energy, EnergyModel, add_up, scaled
+from eiesim.energy.record import Energy, EnergyModel, add_up, energy_cells, scaled
 from eiesim.streaming import Memory
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = "eiesim-result/1"
 
 
-@dataclass(frozen=True, eq=False)
-class LayerResult:
-    """One layer's run on one input or a batch.
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerResult(ByContent):
+    """One layer's run on one input or a batch. Equal to another where all its parts are, arrays to the bit.
 
     runs: one an input. batched: whether the activations came as a batch, (batch, cols).
     outputs: float32[rows] or [batch, rows] (float64 under fixed32), after the activation; None for timing only.
@@ -100,6 +104,11 @@ class LayerResult:
         """Each input's own energy."""
         return tuple(self._energy_of(metrics) for metrics in self.per_input)
 
+    @property
+    def load_balance(self) -> float:
+        """Share of PE-cycles that walk an entry (Fig. 13), over all inputs."""
+        return self.metrics.load_balance
+
     @cached_property
     def counters(self) -> Counters:
         """Counters summed over PEs; means over a batch, `max_occupancy` the largest."""
@@ -117,6 +126,42 @@ class LayerResult:
         stacks = {name: np.atleast_2d(values) for name, values in vars(self.per_pe).items()}
         mean_of = {name: stack.mean(axis=0) for name, stack in stacks.items()}
         return PerPe(**{**mean_of, "max_occupancy": stacks["max_occupancy"].max(axis=0)})
+
+    def cells(self, metrics: Metrics | None = None, energy: Energy | None = None) -> dict[str, Any]:
+        """The layer's row of a table, under the sweep table's names (docs/formats.md).
+
+        metrics, energy: one input's own (see `per_input`, `energy_per_input`); unless given, those of all inputs.
+        """
+        if metrics is None:
+            metrics, energy = self.metrics, self.energy
+        derived = metrics.to_dict()
+        counters = derived.pop("counters")
+        bits = {f"fraction_bits_{name}": self.fraction_bits.get(name) for name in ("activation", "weight", "output")}
+        return {
+            "layer": self.name,
+            "rows": self.rows,
+            "cols": self.cols,
+            "nnz": self.nnz,
+            "weight_density": self.nnz / (self.rows * self.cols),
+            "fed": self.inputs,
+            "vectors": self.vectors,
+            **derived,
+            **counters,
+            **{f"memory_{name}": int(value) for name, value in self.memory.to_dict().items()},
+            **energy_cells(energy),
+            **bits,
+            "warnings": "; ".join(warning.partition(":")[0] for warning in self.warnings),
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A pandas DataFrame of this layer, a row an input; see `Result.to_frame`."""
+        return Result((self,), self.config, self.engine).to_frame()
+
+    def __repr__(self) -> str:
+        return f"<LayerResult {self.name}, {self.rows} x {self.cols}: {_in_words(self)}>"
+
+    def _repr_html_(self) -> str:
+        return Result((self,), self.config, self.engine)._repr_html_()
 
     def to_dict(self, per_pe: bool = False) -> dict[str, Any]:
         """This layer's part of the result JSON. per_pe: with the counters of every PE."""
@@ -151,9 +196,11 @@ def _by_key(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return table
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(ByContent):
     """What `simulate` gives back: a layer's result, or several layers' in a row. Totals are sums over layers.
+
+    Results are equal where all their parts are: configuration, engine, and each layer's runs and outputs to the bit.
 
     Where layers ran each by itself (`simulate_each`), totals are of one input of the whole network: each layer's mean
     counts as often as the layer has input vectors in it.
@@ -186,6 +233,17 @@ class Result:
         """Energy of all layers; the mean over a batch. None where a layer has none."""
         every = [scaled(layer.energy, layer.vectors) for layer in self.layers if layer.energy is not None]
         return add_up(every) if len(every) == len(self.layers) else None
+
+    @property
+    def load_balance(self) -> float:
+        """Share of PE-cycles that walk an entry (Fig. 13), over all layers and inputs."""
+        cycles = self.cycles
+        return self.counters.entries / (cycles * self.config.pes) if cycles else 0.0
+
+    @property
+    def busiest_pe(self) -> int:
+        """The PE that walks the most entries, over all layers and inputs; of several, the first."""
+        return int(np.atleast_2d(self.per_pe.entries).sum(axis=0).argmax())
 
     @property
     def outputs(self) -> npt.NDArray[Any] | None:
@@ -240,6 +298,55 @@ class Result:
 
         extra = {} if accuracy is None else {"accuracy": accuracy}
         return json.dumps({**self.to_dict(per_pe), **extra}, indent=1, allow_nan=False)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A pandas DataFrame, a row a layer and input.
+
+        Columns are those of the result JSON under the sweep table's names (`eiesim sweep --columns` explains them):
+        layer, input (0 to batch - 1), sizes, cycles, times in microseconds, counters, shares, energies in microjoules,
+        the configuration's keys, engine and version. Energies are missing where `warnings` says why.
+        """
+        import pandas as pd
+
+        config = self.config.model_dump()
+        config |= {key: str(held) for key, held in config.items() if key.endswith("_frac")}
+        rows = []
+        for layer in self.layers:
+            for k, (metrics, energy) in enumerate(zip(layer.per_input, layer.energy_per_input, strict=True)):
+                cells = layer.cells(metrics, energy)
+                rows.append({"layer": cells.pop("layer"), "input": k, **cells, "engine": self.engine, **config})
+        table = pd.DataFrame(rows).assign(eiesim=__version__)
+        energies = [name for name in energy_cells(None) if name != "energy_model"]
+        bits = [name for name in rows[0] if name.startswith("fraction_bits_")]
+        return table.astype({**dict.fromkeys(energies, "float64"), **dict.fromkeys(bits, "Int64")})
+
+    def __repr__(self) -> str:
+        return f"<Result of {listed([layer.name for layer in self.layers])}: {_in_words(self)}; {self._made_by()}>"
+
+    def _made_by(self) -> str:
+        config, inputs = self.config, len(self.layers[0].runs)
+        means = f", mean of {inputs:,} inputs" if inputs > 1 else ""
+        return f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, engine {self.engine}{means}"
+
+    def _repr_html_(self) -> str:
+        """The result as Jupyter shows it: a line a layer, and their total."""
+        heads = ("layer", "rows x cols", "cycles", "time, µs", "load balance", "energy, µJ", "power, W")
+        rows = [(layer.name, f"{layer.rows:,} x {layer.cols:,}", *_cells(layer)) for layer in self.layers]
+        if len(rows) > 1:
+            rows.append(("total", "", *_cells(self)))
+        energy = self.energy
+        model = f"; energy estimated by the model {energy.model}" if energy else ""
+        return html_table(f"{self._made_by()}{model}", heads, rows, self.warnings)
+
+
+def _cells(of: LayerResult | Result) -> tuple[str, ...]:
+    spent = (f"{of.energy.total_uj:,.3f}", f"{of.energy.power_w:,.3f}") if of.energy else ("-", "-")
+    return (number(of.cycles), f"{of.time_us:,.2f}", f"{of.load_balance:.1%}", *spent)
+
+
+def _in_words(of: LayerResult | Result) -> str:
+    energy = f"{of.energy.total_uj:.4g} µJ ({of.energy.model})" if of.energy else "no energy, see warnings"
+    return f"{number(of.cycles)} cycles, {of.time_us:,.4g} µs, load balance {of.load_balance:.1%}, {energy}"
 
 
 def _over_layers(name: str, parts: Sequence[Any], layers: Sequence[LayerResult]) -> Any:

@@ -1,12 +1,12 @@
 """simulate: the one door to the engines."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +28,23 @@ ENGINES = ("clocked", "recurrence", "event")
 DEFAULT_ENGINE = "recurrence"
 
 Layer = CompressedLayer | InterleavedLayer
+
+
+class Layered(Protocol):
+    """What has layers in a row: an opened `Model`, a `Network`, what `compress` gives. `activations` are its input."""
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """The layers in order."""
+
+
 Progress = Callable[[int], object]
 """Called with the number of inputs that have passed a layer since the last call."""
 
 
 def simulate(
-    model: Layer | Sequence[Layer],
-    activations: npt.ArrayLike,
+    model: Layer | Sequence[Layer] | Layered,
+    activations: Any = None,
     config: MachineConfig | None = None,
     engine: str = DEFAULT_ENGINE,
     outputs: bool = True,
@@ -46,8 +56,11 @@ def simulate(
 ) -> Result:
     """Run a layer, or several in a row, each one's outputs the next one's activations.
 
-    model: a layer or layers, compressed or already interleaved for `config`.
-    activations: float[cols] or [batch, cols], rounded to float32.
+    model: a layer or layers, compressed or already interleaved for `config`; or what has `layers`, such as what
+        `eiesim.open`, `load_network` and `compress` give.
+    activations: float[cols] or [batch, cols], rounded to float32: an array, a torch tensor, a SciPy sparse matrix.
+        None is the model's own, as `eiesim.open("table3:Alex-7")` brings them. Opened layers that do not follow one
+        another run each by itself, with its own input.
     config: the machine; None is the published design.
     engine: "recurrence" (fast), "clocked" (the machine itself) or "event" (SimPy); all give the same result.
     outputs: False leaves out the last layer's outputs and computes only the timing.
@@ -59,9 +72,16 @@ def simulate(
     the energy model asked for does not cover it.
     """
     config = config or MachineConfig()
-    layers: list[Layer] = [model] if isinstance(model, CompressedLayer | InterleavedLayer) else list(model)
-    if not layers:
-        raise EieError("there is no layer to simulate")
+    if hasattr(model, "feeds"):  # an opened `Model` knows whether its layers follow one another
+        given = None if activations is None else as_float32("activations", activations)
+        options: dict[str, Any] = {"energy": energy, "energy_table": energy_table, "threads": threads}
+        feeds = [(one.layers, one.activations, one.fed, one.vectors) for one in model.feeds(given, "given")]
+        return simulate_each(feeds, config, engine, outputs, progress=progress, **options)
+    layers = _layers_of(model)
+    if activations is None:
+        activations = getattr(model, "activations", None)
+        if activations is None:
+            raise EieError(f"layer '{_plain(layers[0]).name}' brings no activations; give some")
     if threads is not None and threads < 1:
         raise EieError(f"threads = {threads}: must be 1 or more, or None for one a core")
     run = _engine(engine)
@@ -72,7 +92,7 @@ def simulate(
     results = []
     with _side_by_side(threads, len(values)) as each:
         for k, layer in enumerate(layers):
-            _check_activations(values, layer.layer if isinstance(layer, InterleavedLayer) else layer)
+            _check_activations(values, _plain(layer))
             wanted = outputs or k + 1 < len(layers)
             result = _simulate_layer(layer, values, batched, config, engine, run, wanted, each, progress)
             fed = "chained" if k > 0 else "given"
@@ -99,6 +119,25 @@ def simulate_each(
         first, *others = simulate(model, activations, config, engine, outputs, **options).layers
         parts += [replace(first, inputs=fed, vectors=vectors), *(replace(one, vectors=vectors) for one in others)]
     return Result(tuple(parts), config or MachineConfig(), engine)
+
+
+def _layers_of(model: Any) -> list[Layer]:
+    if isinstance(model, CompressedLayer | InterleavedLayer):
+        return [model]
+    held = getattr(model, "layers", model)
+    if not isinstance(held, Iterable):
+        raise EieError(f"model: {type(model).__name__} is neither a layer nor layers, nor has any")
+    layers = list(held)
+    if not layers:
+        raise EieError("there is no layer to simulate")
+    for layer in layers:
+        if not isinstance(layer, CompressedLayer | InterleavedLayer):
+            raise EieError(f"model: {type(layer).__name__} is no compressed layer; see eiesim.compress and eiesim.open")
+    return layers
+
+
+def _plain(layer: Layer) -> CompressedLayer:
+    return layer.layer if isinstance(layer, InterleavedLayer) else layer
 
 
 def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:

@@ -1,7 +1,7 @@
 """The nine benchmark layers of EIE Table III, as seeded synthetic workloads.
 
-The paper's weights were never published (but for one sample of Alex-8): positions are random at the table's
-densities. Real layers are less even; a coefficient of variation of 0.15 over rows and columns is like them.
+The paper's weights were never published, except for one sample of Alex-8. So positions are random, at the densities of
+the table. Real layers are less even: a coefficient of variation of 0.15 over rows and columns comes close to them.
 """
 
 from collections.abc import Mapping
@@ -64,10 +64,11 @@ def workload(
 ) -> tuple[CompressedLayer, npt.NDArray[np.float32]]:
     """A Table III layer with an input: (layer, float32[cols]).
 
-    Each weight is kept, and each activation non-zero, independently with the table's densities, or with
-    `density` and `activation_density` (0 to 1). variation: coefficient of variation of the densities of rows and
-    of columns, gamma-distributed; 0 is uniform. NeuralTalk's inputs are all ones, unless a density is given.
-    Values are random: the timing does not depend on them. The same arguments give the same layer.
+    Each weight is kept independently with the density of the table, and each activation is non-zero in the same way.
+    density, activation_density: 0 to 1, in place of the table's. variation: coefficient of variation of the densities
+    of rows and of columns, which are gamma-distributed; 0 is uniform. NeuralTalk's inputs are all ones, unless a
+    density is given. Values are random, since the timing does not depend on them. The same arguments give the same
+    layer. Raises EieError for an unknown name or a value out of range.
     """
     chosen = benchmark_named(name)
     weight_rng, value_rng, input_rng = np.random.default_rng([seed, list(TABLE_III).index(name)]).spawn(3)
@@ -94,9 +95,10 @@ def workload(
 def bernoulli_columns(
     rows: int, cols: int, density: float, variation: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """CSC positions (indptr int64[cols + 1], indices int32[nnz]), each kept independently; never dense.
+    """Random positions in CSC form: (indptr int64[cols + 1], indices int32[nnz]). No dense matrix is made.
 
-    density: mean share kept, 0 to 1. variation: see `workload`; probabilities above 1 are cut to 1.
+    Each position is kept independently. density: mean share of positions that are kept, 0 to 1. variation: see
+    `workload`; probabilities above 1 become 1. Raises EieError for a value out of range.
     """
     if not 0 <= density <= 1:
         raise EieError(f"density = {density}: must be 0 to 1")
@@ -132,7 +134,7 @@ def _gamma(count: int, variation: float, rng: np.random.Generator) -> npt.NDArra
 
 
 def _bernoulli_places(count: int, probability: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """The ascending places, of `count`, that independent trials keep: gaps between them are geometric."""
+    """The places among `count` that independent trials keep, ascending. Gaps between them are geometric."""
     if probability == 0:
         return np.zeros(0, np.int64)
     runs: list[npt.NDArray[np.int64]] = []

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
 from hypothesis import strategies as st
 
 import eiesim
 from eiesim.cli import main
+from tests.layers import random_layer as random_layer
+from tests.layers import same_layer as same_layer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -35,30 +36,6 @@ def cli(*arguments: object) -> Answer:
     raise AssertionError("main() returned; it should exit")
 
 
-def random_layer(
-    seed: int,
-    rows: int = 9,
-    cols: int = 7,
-    density: float = 0.4,
-    bias: bool = True,
-    codes: int = 16,
-    activation: str = "relu",
-) -> eiesim.CompressedLayer:
-    rng = np.random.default_rng(seed)
-    kept = rng.random((cols, rows)) < density  # by column, as CSC lists them
-    columns, indices = np.nonzero(kept)
-    return eiesim.CompressedLayer(
-        shape=(rows, cols),
-        indptr=np.concatenate([[0], np.cumsum(np.bincount(columns, minlength=cols))]).astype(np.int64),
-        indices=indices.astype(np.int32),
-        codes=rng.integers(1, codes, len(indices), dtype=np.uint8),
-        codebook=np.concatenate([[0.0], rng.normal(size=codes - 1)]).astype(np.float32),
-        bias_codes=rng.integers(0, codes, rows, dtype=np.uint8) if bias else None,
-        activation=activation,
-        name=f"random {seed}",
-    )
-
-
 @st.composite
 def any_layer(draw: st.DrawFn, max_codes: int = 256) -> eiesim.CompressedLayer:
     return random_layer(
@@ -70,16 +47,3 @@ def any_layer(draw: st.DrawFn, max_codes: int = 256) -> eiesim.CompressedLayer:
         codes=draw(st.integers(2, max_codes)),
         activation=draw(st.sampled_from(["relu", "none"])),
     )
-
-
-def same_layer(one: eiesim.CompressedLayer, other: eiesim.CompressedLayer) -> bool:
-    """Every part equal to the bit, said apart from content_hash."""
-    if (one.shape, one.activation, one.name) != (other.shape, other.activation, other.name):
-        return False
-    for key in ("indptr", "indices", "codes", "codebook", "bias_codes"):
-        a, b = getattr(one, key), getattr(other, key)
-        if (a is None) != (b is None):
-            return False
-        if a is not None and (a.dtype != b.dtype or a.tobytes() != b.tobytes()):
-            return False
-    return True

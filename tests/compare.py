@@ -10,6 +10,8 @@ from eiesim.encoding import interleave
 from eiesim.engines import clocked, event, recurrence
 from eiesim.job import Job
 
+from .layers import dense_codes as dense_codes
+from .layers import layer_of as layer_of
 from .oracle import encode, golden, timing
 
 ENGINES = {"clocked": clocked.run, "recurrence": recurrence.run, "event": event.run}
@@ -38,29 +40,6 @@ class Case:
 def case(codes, codebook, batch, bias=None, activation="none", **settings) -> Case:
     """A case from lists. codes: [rows][cols], 0 is no weight. settings: configuration keys."""
     return Case(layer_of(codes, codebook, bias, activation), np.array(batch, np.float32), MachineConfig(**settings))
-
-
-def layer_of(codes, codebook, bias=None, activation="none") -> CompressedLayer:
-    codes = np.asarray(codes, np.uint8)
-    kept = codes.T != 0
-    return CompressedLayer(
-        shape=codes.shape,
-        indptr=np.concatenate([[0], kept.sum(axis=1).cumsum()]).astype(np.int64),
-        indices=np.nonzero(kept)[1].astype(np.int32),
-        codes=codes.T[kept],
-        codebook=np.array(codebook, np.float32),
-        bias_codes=None if bias is None else np.array(bias, np.uint8),
-        activation=activation,
-    )
-
-
-def dense_codes(layer):
-    """The layer's codes as lists, [rows][cols], 0 where no weight is kept."""
-    matrix = [[0] * layer.cols for _ in range(layer.rows)]
-    for j in range(layer.cols):
-        for e in range(layer.indptr[j], layer.indptr[j + 1]):
-            matrix[layer.indices[e]][j] = int(layer.codes[e])
-    return matrix
 
 
 def expected(case):
@@ -140,7 +119,7 @@ def pairs(run, right):
 
 
 def broken_laws(run, config) -> list[str]:
-    """The conservation laws that a run breaks (spec/machine.md, "Timing, exactly" and "Counters")."""
+    """The conservation laws that a run breaks (docs/machine.md, "Timing, exactly" and "Counters")."""
     pe = run.per_pe
     states = (pe.busy_real, pe.busy_padding, pe.busy_empty, pe.starved)
     scanned = run.broadcasts + run.scan_bubbles + run.broadcast_stalls

@@ -30,7 +30,8 @@ from safetensors.numpy import save_file
 
 import eiesim
 from eiesim.baselines.measurements import load_measured
-from eiesim.cli import app, main
+from eiesim.cli import main
+from eiesim.cli.app import app
 from eiesim.compression import pipeline
 from eiesim.energy.events import load_energy_table
 from eiesim.files import npz
@@ -285,7 +286,7 @@ def command_cases(folder: Path, rng: random.Random, tally: Tally, count: int) ->
                 problem = problem or f"left behind: {sorted(set(state(here)) ^ set(before))}"
         elif status != 0:
             problem = problem or f"status {status}: {err!r:.500}"
-        left = [name for name in state(here) if ".eiesim-" in name]
+        left = [name for name in state(here) if name.endswith(".part") or ".eiesim-old" in name]
         if problem or left:
             tally.failures.append(f"{argv!r:.1500}: {problem or left}")
         shutil.rmtree(here)
@@ -329,7 +330,11 @@ def fuzz(seconds: float, seed: int, tally: Tally | None = None, share: int = 40)
 
 
 if __name__ == "__main__":
-    found = fuzz(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0, share=int((sys.argv[3:] or [8])[0]))
+    found = fuzz(
+        float(sys.argv[1]),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+        share=int(sys.argv[3]) if len(sys.argv) > 3 else 8,
+    )
     for name, many in sorted(found.cases.items()):
         print(f"{name:24} {many:8,} cases {found.refused[name]:8,} refused")
     print(f"{sum(found.cases.values()):,} cases, {len(found.failures)} failures")

@@ -1,4 +1,4 @@
-"""The authors' own layer: every checked value of spec/machine.md, last section."""
+"""The authors' own layer: every checked value of docs/machine.md, last section."""
 
 import tarfile
 from pathlib import Path
@@ -65,8 +65,8 @@ def fixed16_sums(operands):
     """(accumulators, fraction bits), all three automatic."""
     *weights, activations = operands
     chosen = {"activation": "auto", "weight": "auto", "output": "auto"}
-    used = golden.fraction_bits(*weights, [activations], 16, chosen)
-    return golden.fixed_sums(*weights, activations, 16, used), used
+    used = golden.fraction_bits(*weights, [activations], 16, chosen)  # type: ignore[call-arg]
+    return golden.fixed_sums(*weights, activations, 16, used), used  # type: ignore[call-arg]
 
 
 def check(result, depth):

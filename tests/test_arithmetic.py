@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from eiesim import EieError, MachineConfig, simulate
-from eiesim.arithmetic import add, auto_fraction_bits, golden_product, prepare, quantise, scale
+from eiesim.arithmetic import add, auto_fraction_bits, golden_product, multiply, prepare, quantise, scale
 
 from . import strategies
 from .compare import case, expected, layer_of
@@ -132,6 +132,53 @@ def test_a_shift_out_of_range_is_refused(engine, activation, weight, output, shi
 def test_the_last_shifts_in_range_are_taken(activation, weight, output):
     config = MachineConfig(pes=1, activation_frac=activation, weight_frac=weight, output_frac=output)
     assert simulate(layer_of([[1]], [0, 1]), [1.0], config).layers[0].fraction_bits["output"] == output
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "weight", "activation", "automatic"),
+    [
+        # Sums cancel to 0, so automatic output bits are B - 1 = 15, 31, 7, 31: s would be -25, -19, -41 and 63.
+        ("fixed16", 1000.0, 1e9, {"activation": -15, "weight": 5, "output": -10 + 16}),
+        ("fixed32", 1000.0, 1e12, {"activation": -9, "weight": 21, "output": 12 + 16}),
+        ("fixed8", 1000.0, 1e9, {"activation": -23, "weight": -3, "output": -26 + 16}),
+        ("fixed32", 1e-9, 1e-9, {"activation": 47, "weight": 47, "output": 94 - 62}),
+    ],
+)
+def test_automatic_output_bits_are_moved_to_the_nearest_allowed(arithmetic, weight, activation, automatic):
+    layer = layer_of([[1, 2]], [0, weight, -weight])
+    batch = np.full((1, 2), activation, np.float32)
+    config = MachineConfig(pes=1, arithmetic=arithmetic)
+    assert prepare(layer, batch, config).fraction_bits == automatic
+    # Only where all three are automatic: bits that somebody chose stay, and are refused.
+    with pytest.raises(EieError, match=r"is outside -16\.\.62"):
+        prepare(layer, batch, config.replace(weight_frac=automatic["weight"]))
+
+
+@given(case=strategies.cases(arithmetics=("fixed32", "fixed16", "fixed8"), fractions=st.just("auto")))
+def test_automatic_bits_are_never_refused(case):
+    bits = prepare(case.layer, case.batch, case.config).fraction_bits
+    assert -16 <= bits["activation"] + bits["weight"] - bits["output"] <= 62
+
+
+@given(
+    activation=st.integers(-(2**31), 2**31 - 1), weight=st.integers(-(2**31), 2**31 - 1),
+    start=st.integers(-(2**31), 2**31 - 1), left=st.integers(1, 16),
+)  # fmt: skip
+def test_a_left_shift_is_exact_though_64_bits_may_not_hold_it(activation, weight, start, left):
+    rounding = (-left, -(2**31), 2**31 - 1)
+    exact = max(-(2**31), min(2**31 - 1, start + activation * weight * 2**left))
+    product = multiply(np.int64(weight), np.int64(activation))
+    assert add(np.int64(start), scale(product, rounding), rounding) == exact
+
+
+@pytest.mark.parametrize("arithmetic", strategies.ARITHMETICS)
+def test_float16_inputs_are_widened(arithmetic):
+    layer = layer_of([[1, 2, 1]], [0, 0.75, -3.0])
+    narrow = np.array([0.1, -2.5, 65504.0], np.float16)
+    config = MachineConfig(pes=1, arithmetic=arithmetic)
+    assert np.array_equal(
+        simulate(layer, narrow, config).outputs, simulate(layer, narrow.astype(np.float32), config).outputs
+    )
 
 
 @pytest.mark.parametrize("width", WIDTHS)

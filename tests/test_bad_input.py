@@ -420,7 +420,7 @@ def drop(path: str) -> Callable[[Path], None]:
     return lambda dump: (dump / path).unlink()
 
 
-def cut(path: str, count: int) -> Callable[[Path], None]:
+def cut(path: str, count: int) -> Callable[[Path], int]:
     return lambda dump: (dump / path).write_bytes((dump / path).read_bytes()[:-count])
 
 

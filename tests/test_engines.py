@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import eiesim
 from eiesim.arithmetic import prepare
 from eiesim.encoding import interleave
+from eiesim.engines import event
 from eiesim.job import Job
 
 from . import strategies
@@ -59,6 +60,10 @@ CORNERS = {
         FULL, CODEBOOK, [[1e-9, -1e-9, 0.0, 1e-5]], arithmetic="fixed32",
         activation_frac=47, weight_frac=30, output_frac=15,
     ),
+    "sums cancel, so that automatic output bits would need a shift of -25": case(
+        [[1, 2]], [0.0, 1000.0, -1000.0], [[1e9, 1e9]], pes=1
+    ),
+    "the same with a shift of 63": case([[1, 2]], [0.0, 1e-9, -1e-9], [[1e-9, 1e-9]], pes=1, arithmetic="fixed32"),
     "float32 overflows to infinity": case([[1, 2]], [0.0, 3e38, 3.1e38], [[2.0, 3.0]], pes=1, arithmetic="float32"),
     "float32 rounds product and sum": case(
         [[1, 2, 1]], [0.0, 1.0000001, 16777216.0], [[1.0000001, 1.0, 3.0000002]], pes=1, arithmetic="float32"
@@ -104,7 +109,7 @@ def test_timing_does_not_depend_on_outputs_being_asked_for(engine):
         assert (getattr(without.per_pe, name) == values).all(), name
 
 
-# By hand, from spec/machine.md "Timing, exactly": sent in 1, in PointerRead in 3, its write seen done in 3 + 6.
+# By hand, from docs/machine.md "Timing, exactly": sent in 1, in PointerRead in 3, its write seen done in 3 + 6.
 @pytest.mark.parametrize("engine", ENGINES)
 def test_one_weight_takes_nine_cycles(engine):
     every, _ = runs(CORNERS["one weight"], [engine])
@@ -173,6 +178,20 @@ def test_the_corner_cases_agree_as_plain_python():
     done = without_jit("pytest", "-q", "-p", "no:cacheprovider", f"{Path(__file__)}", "-k", "corner and not plain")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(CORNERS) * len(ENGINES)} passed" in done.stdout
+
+
+def test_the_units_alone_do_the_same_as_plain_python():
+    done = without_jit(
+        "pytest", "-q", "-p", "no:cacheprovider", "tests/machine", "--ignore=tests/machine/test_clock.py"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_counter_that_the_event_engine_forgets_is_not_zero_but_an_error(monkeypatch):
+    corner = CORNERS["one weight"]
+    monkeypatch.setattr(event, "EVENTS", tuple(name for name in event.EVENTS if name != "bypasses"))
+    with pytest.raises(KeyError, match="bypasses"):
+        runs(corner, ["event"])
 
 
 def test_random_cases_agree_as_plain_python():

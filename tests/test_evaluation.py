@@ -75,6 +75,16 @@ def test_dense_is_the_machine_where_weights_are_few(arithmetic, bias):
     assert (dense_outputs(expand(layer), x, arithmetic) == machine).all()
 
 
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
+@pytest.mark.parametrize(("weight", "value"), [(1000.0, 1e12), (1e-9, 1e-9)])
+def test_dense_is_the_machine_where_sums_cancel(arithmetic, weight, value):
+    """Automatic output bits would be out of reach, far to the left or to the right; both move them alike."""
+    layer = CompressedLayer.from_dense(np.array([[weight, -weight, 0.0], [-weight, 0.0, weight]], np.float32))
+    x = np.full((2, 3), value, np.float32)
+    machine = simulate(layer, x, MachineConfig(arithmetic=arithmetic)).outputs
+    assert (dense_outputs(expand(layer), x, arithmetic) == machine).all()
+
+
 def test_table_has_every_network_and_arithmetic():
     layers = [DenseLayer("a", RNG.normal(size=(8, 6))), DenseLayer("b", RNG.normal(size=(3, 8)), None, "none")]
     x = RNG.normal(size=(40, 6)).astype(np.float32)

@@ -17,6 +17,7 @@ from eiesim import EieError
 from eiesim._io import memory
 from eiesim._io.parent import end_with_parent
 from eiesim.compression import pipeline
+from eiesim.files import npz
 from eiesim.files.huffman import load_huffman, save_huffman
 from tests.cases import cli, random_layer
 
@@ -55,7 +56,7 @@ def test_force_keeps_the_users_files(here):
     assert cli(*compress, "--force").status == 0
     assert {path.name for path in (here / "net").iterdir()} == {
         *("inputs.npy", "labels.npy", "notes.txt"),
-        *("fc.npz", "network.toml", "report.json"),
+        *("fc.npz", "network.toml", "report.json", ".eiesim-written.json"),
     }
     assert (here / "net" / "inputs.npy").read_text() == "mine"
 
@@ -64,7 +65,7 @@ def test_force_does_not_replace_what_compress_did_not_make(here):
     (here / "net").mkdir()
     eiesim.save(random_layer(1, 9, COLS), "net/fc.npz")
     (here / "net" / "network.toml").write_text("format = 'eiesim-network/1'\n[[layers]]\nfile = 'fc.npz'\n")
-    refused("compress", "model.npz", "-o", "net", "--force", word="not made by compress")
+    refused("compress", "model.npz", "-o", "net", "--force", word="not made by eiesim")
 
 
 def test_a_users_file_with_a_new_files_name_is_not_replaced(here):
@@ -323,14 +324,12 @@ def test_the_order_of_a_grid_is_that_of_its_axes():
 
 
 def test_a_network_that_names_one_file_often_opens_it_once(tmp_path, monkeypatch):
-    from eiesim.files import network
-
     eiesim.save(random_layer(1, 5, 5), tmp_path / "a.npz")
     text = "format = 'eiesim-network/1'\n" + "[[layers]]\nfile = 'a.npz'\n" * 20_000
     (tmp_path / "network.toml").write_text(text)
     opened = []
-    real = network.npz.load
-    monkeypatch.setattr(network.npz, "load", lambda path: opened.append(path) or real(path))
+    real = npz.load
+    monkeypatch.setattr(npz, "load", lambda path: opened.append(path) or real(path))
     assert len(eiesim.load_network(tmp_path).layers) == 20_000
     assert len(opened) == 1
 

@@ -10,7 +10,7 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 STAIRS = (
-    ("errors", "_version", "_cache"),
+    ("errors", "_version", "_cache", "_shown"),
     ("_jit",),
     ("_io",),
     ("paper",),
@@ -27,10 +27,13 @@ STAIRS = (
     ("coding",),
     ("files",),
     ("compression",),
+    ("training",),
     ("evaluation", "inputs"),
     ("view",),
-    ("balancing", "baselines", "sweeps"),
-    ("comparison",),
+    ("balancing", "baselines", "sweeps", "rtl"),
+    ("comparison", "tracing"),
+    ("drawing",),
+    ("api",),
     ("reproduction",),
     ("__init__",),
     ("cli",),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_sweeps_killed_with_their_workers_left_alone(tmp_path, backend, kills):
 def test_a_dask_worker_killed_ends_no_sweep_and_a_dead_scheduler_is_one_line(tmp_path):
     pytest.importorskip("distributed")
     address = "tcp://127.0.0.1:28786"
-    quiet = {"env": ENVIRONMENT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: Any = {"env": ENVIRONMENT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "28786", "--no-dashboard"]
     scheduler = subprocess.Popen(dask, **quiet)
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]

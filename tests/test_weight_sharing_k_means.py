@@ -10,22 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from eiesim import CompressedLayer, EieError
 from eiesim.weight_sharing import INITIALISATIONS, k_means, linear_initialisation, nearest_code, share_weights
+from tests.oracle.kmeans import lloyd
 
 some_weights = arrays(np.float32, st.integers(1, 60), elements=st.floats(-8, 8, width=32))
-
-
-def naive_k_means(weights, centroids):
-    """Lloyd's algorithm as the textbook has it: every weight looks for its nearest centroid."""
-    centroids = sorted(float(c) for c in centroids)
-    before = None
-    while True:
-        owners = [min(range(len(centroids)), key=lambda k, w=w: (abs(w - centroids[k]), k)) for w in weights]
-        if owners == before:
-            return [centroids[k] for k in range(len(centroids)) if k in owners]
-        before = owners
-        for k in range(len(centroids)):
-            mine = [float(w) for w, owner in zip(weights, owners, strict=True) if owner == k]
-            centroids[k] = sum(mine) / len(mine) if mine else centroids[k]
 
 
 def cost(weights, codebook):
@@ -38,7 +25,7 @@ def test_k_means_is_lloyds(seed, values):
     # Continuous weights: with ties, rounding may decide, and both choices are right.
     weights = np.random.default_rng(seed).normal(size=50).astype(np.float32)
     start = linear_initialisation(weights, values)
-    np.testing.assert_allclose(k_means(weights, start), naive_k_means(weights.tolist(), start), rtol=1e-9)
+    np.testing.assert_allclose(k_means(weights, start), lloyd(weights.tolist(), values), rtol=1e-9)
 
 
 @pytest.mark.parametrize("initialisation", INITIALISATIONS)

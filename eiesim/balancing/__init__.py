@@ -1,1 +1,1 @@
-"""Where a layer's cycles go, cause by cause, and better orders of its rows."""
+"""Where a layer's cycles go, cause by cause, and orders of its rows that need fewer."""

@@ -16,7 +16,7 @@ CAUSES = {
 
 
 def balance_table(balance: Balance) -> Table:
-    """One column an assignment of rows; cycles by cause with their shares, which add up to the cycles."""
+    """A column for each order of rows: cycles by cause, which add up to the cycles, and their shares."""
     config, tried = balance.config, balance.assignments
     of_inputs = f", sum of {balance.inputs} inputs" if balance.inputs > 1 else ""
     table = Table(

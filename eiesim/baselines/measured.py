@@ -1,7 +1,7 @@
 """Baselines measured on the machine at hand: dense and sparse products by the libraries people use.
 
 The work is done by `eiesim.baselines.worker` in a process of its own, so that settings which slow the BLAS down here
-(OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE) do not reach it, and its memory is given back.
+(OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE) do not reach it, and its memory is free again afterwards.
 """
 
 import json
@@ -34,11 +34,11 @@ def measure(
     gpu_tdp_w: float | None = None,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Measured:
-    """Measure each workload, or take it from the file at `path` where it stands there already, and keep the file.
+    """Measure each workload that the file at `path` does not have yet, and add it to the file.
 
-    workloads: with one input each, float32[cols].
-    again: measure even what the file has. cpu_tdp_w, gpu_tdp_w: what energy is estimated from where no counter can
-    be read; None is `default_cpu_power_w` (and no GPU estimate: its rows are then left out).
+    workloads: each with one input, float32[cols], or several, [batch, cols].
+    again: measure even what the file has. cpu_tdp_w, gpu_tdp_w: the power from which energy is estimated where no
+    counter can be read. Without the first, `default_cpu_power_w` is taken; without the second, GPU rows are left out.
     progress: called with 1 after each layer. Raises EieError for a malformed file or when the worker fails.
     """
     known = load_measured(path) if path is not None and Path(path).exists() and not again else None
@@ -68,7 +68,7 @@ def _has(known: Measured, layer: CompressedLayer) -> bool:
 
 
 def default_cpu_power_w(threads: int) -> float:
-    """The paper's CPU's thermal design power a core (i7-5930K, 140 W, 6 cores) times the threads used: an estimate."""
+    """Estimate: the thermal design power a core of the paper's CPU (i7-5930K: 140 W, 6 cores) x the threads used."""
     return constant("i7_5930k_tdp_w") / constant("i7_5930k_cores") * threads
 
 

@@ -19,9 +19,9 @@ class EnergyMeter:
     wraps_at_uj: float = 0.0
 
     def since_uj(self, before: float) -> float:
-        """Energy since it read `before`; over no more than one wrap."""
-        spent = self.read_uj() - before
-        return spent + self.wraps_at_uj if spent < 0 else spent
+        """Energy since the counter stood at `before`. It may have started again at 0 once, not more often."""
+        used_uj = self.read_uj() - before
+        return used_uj + self.wraps_at_uj if used_uj < 0 else used_uj
 
 
 @cache

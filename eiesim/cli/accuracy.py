@@ -1,6 +1,5 @@
 """eiesim accuracy."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
 if TYPE_CHECKING:
+    from eiesim.config import MachineConfig
     from eiesim.dense import DenseLayer
     from eiesim.files.network import Network
 
@@ -36,7 +36,9 @@ def accuracy(
 ) -> None:
     """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8.
 
-    Inputs and labels are the folder's inputs.npy and labels.npy unless others are given.
+    Inputs and labels are the folder's inputs.npy and labels.npy unless others are given. Layers that do not follow one
+    another are those of an ONNX graph: they are computed in each arithmetic, and onnxruntime runs the rest of it.
+    Inputs are then the model's own, .npy, or .npz by input name.
 
     \b
     eiesim accuracy traces/lenet-300-100
@@ -44,8 +46,7 @@ def accuracy(
     """
     from eiesim.compression.terminal import accuracy_table
     from eiesim.config import ARITHMETICS
-    from eiesim.dense import Mask, to_codes
-    from eiesim.evaluation import Layers, accuracies, check_labels
+    from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, model_of_folder
     from eiesim.files import network as networks
     from eiesim.files import npz
 
@@ -53,27 +54,25 @@ def accuracy(
     screen = Screen(quiet, json)
     configured = machine(config, settings, {"pes": pes})
     found = networks.load_network(network)
+    source = dense or model_of_folder(network, found)
     if not found.chain:
-        raise EieError(f"{network}: its layers do not follow one another, so there is no accuracy to tell")
+        if source is None or source.suffix != ".onnx":
+            raise EieError(
+                f"{network}: its layers do not follow one another, so its accuracy needs the ONNX model they are from; "
+                f"name it with --dense MODEL.onnx"
+            )
+        _through_the_graph(screen, network, found, source, input, labels, configured, json)
+        return
     inputs = npz.load_inputs(input or _brought(network / networks.INPUTS, "--input"))
     inputs = inputs[None] if inputs.ndim == 1 else inputs
     if labels is None and input is not None:
         raise EieError("--input comes without --labels; give the inputs' classes, .npy")
     classes = npz.load_labels(labels or _brought(network / networks.LABELS, "--labels"))
     check_labels(classes, len(inputs), found.layers[-1].rows)
-    rows: dict[str, Layers] = {}
-    original = dense or _model_of(network, found)
-    if original is not None:
-        rows["dense"] = _matching(original, found)
-    if pruned is not None:
-        rows["pruned"] = _matching(pruned, found)
-    elif original is not None:
-        masks = [Mask(to_codes(layer) != 0) for layer in found.layers]
-        whole = _matching(original, found)
-        rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(whole, masks, strict=True)]
-    else:
+    original = dense_of_folder(network, found) if dense is None else _matching(dense, found)
+    if original is None and pruned is None:
         screen.note("note: the dense network is not at hand; name it with --dense MODEL")
-    rows["shared"] = found.layers
+    rows = generations(found.layers, original, None if pruned is None else _matching(pruned, found))
     with screen.progress("networks x arithmetics", len(rows) * len(ARITHMETICS)) as advance:
         shares = accuracies(rows, inputs, classes, configured, advance)
     if json is not None:
@@ -83,27 +82,44 @@ def accuracy(
     screen.show(accuracy_table(shares, len(inputs)))
 
 
+def _through_the_graph(
+    screen: Screen,
+    folder: Path,
+    found: "Network",
+    model: Path,
+    input: Path | None,
+    labels: Path | None,
+    configured: "MachineConfig",
+    json: str | None,
+) -> None:
+    from eiesim.compression.pipeline import load_calibration
+    from eiesim.compression.terminal import accuracy_table
+    from eiesim.config import ARITHMETICS
+    from eiesim.evaluation import generations, graph_accuracies
+    from eiesim.files import network as networks
+    from eiesim.files import npz
+
+    inputs = load_calibration(input or _brought(folder / networks.INPUTS, "--input"))
+    classes = npz.load_labels(labels or _brought(folder / networks.LABELS, "--labels"))
+    rows = generations(found.layers, _matching(model, found))
+    with screen.progress("networks x arithmetics", len(rows) * len(ARITHMETICS)) as advance:
+        shares, replaced = graph_accuracies(model, rows, inputs, classes, configured, advance)
+    if json is not None:
+        from json import dumps
+
+        write_text(dumps({"inputs": len(classes), "layers": replaced, "accuracy": shares}, indent=1), json)
+    screen.show(accuracy_table(shares, len(classes)))
+    screen.say(f"{replaced} of {len(found.layers)} layers in each arithmetic; onnxruntime runs the rest in float32")
+
+
 def _brought(path: Path, option: str) -> Path:
     if not path.is_file():
         raise EieError(f"{path.parent}: brings no {path.name}; give one with {option} FILE.npy")
     return path
 
 
-def _model_of(folder: Path, network: "Network") -> Path | None:
-    """The model file that a network was compressed from, if it is still there and still the same."""
-    name, digest = network.about.get("model"), network.about.get("model_sha256")
-    path = folder / str(name)
-    if not isinstance(name, str) or not path.is_file():
-        return None
-    return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
-
-
 def _matching(path: Path, network: "Network") -> "tuple[DenseLayer, ...]":
-    """The layers of a model file, which must have the network's shapes in the network's order."""
     from eiesim.compression.pipeline import load_model
+    from eiesim.evaluation import matching
 
-    model, _ = load_model(path)
-    shapes = [layer.weights.shape for layer in model.layers]
-    if shapes != [layer.shape for layer in network.layers]:
-        raise EieError(f"{path}: its layers have shapes {shapes}, the network's {[la.shape for la in network.layers]}")
-    return model.layers
+    return matching(load_model(path)[0], network.layers, path)

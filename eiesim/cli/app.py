@@ -38,7 +38,7 @@ def _top(
     pass
 
 
-LAYERS_HELP = "Layer files (.npz, .huff), a network folder, a dump folder, or table3:NAME; several run in a row."
+LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
 Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False)]
 Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096. (default: 64)", show_default=False)]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]

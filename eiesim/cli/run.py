@@ -54,6 +54,10 @@ def run(
     json: Json = None,
     per_pe: Annotated[bool, typer.Option("--per-pe", help="Put the counters of every PE into the JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw where the cycles went, and each PE's work over time, PNG and SVG."),
+    ] = None,
     energy_model: EnergyModelName = None,
     energy_table: EnergyTableFile = None,
     strict: Annotated[
@@ -117,6 +121,13 @@ def run(
             print_text(result.to_json(recognised, per_pe))
         elif json is not None:
             files.open(json).write(f"{result.to_json(recognised, per_pe)}\n".encode())
+    if plot is not None:
+        from eiesim.api import plot as draw
+        from eiesim.tracing.heat_map import draw_heat_maps
+
+        screen.note(f"drawing into {plot}")
+        draw(result, plot)
+        draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot)
     screen.show(result_table(result))
     if recognised is not None:
         screen.say(f"accuracy: {recognised:.2%} of {inputs:,} inputs")

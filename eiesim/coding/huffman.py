@@ -13,15 +13,15 @@ from eiesim.errors import EieError
 
 MAX_SYMBOLS = 256
 MAX_LENGTH = 63
-"""Longest codeword that is handled: to need one of 64 bits takes more than 10**13 symbols."""
+"""The longest codeword, in bits. A code needs a longer one only for more than 10**13 symbols."""
 
 
 @dataclass(frozen=True, eq=False)
 class HuffmanCode:
     """A canonical Huffman code over the symbols 0 to len(lengths) - 1.
 
-    lengths: uint8[up to 256], bits of each symbol's codeword; 0 is a symbol that does not occur. Among codewords
-    of one length, and from shorter to longer, codewords count up with the symbol, so the lengths say everything.
+    lengths: uint8[up to 256], bits of each symbol's codeword; 0 is a symbol that does not occur. Codewords are
+    numbered from short to long, and within one length in the order of the symbols, so the lengths define the code.
     Raises EieError for lengths that are no complete prefix code (a lone symbol has one bit).
     """
 
@@ -79,7 +79,7 @@ class HuffmanCode:
         return packed.tobytes()
 
     def decode(self, data: bytes, count: int) -> npt.NDArray[np.uint8]:
-        """`count` symbols back from `encode`'s bytes.
+        """Turn `encode`'s bytes back into `count` symbols.
 
         Raises EieError unless the data ends with the last symbol's byte, the bits left over being zero.
         """

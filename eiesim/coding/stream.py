@@ -1,9 +1,9 @@
 """A layer as one row of entries: relative indices over the whole matrix (Deep Compression Sec. 2, Fig. 2).
 
-The matrix is read column by column, the bias, if any, as one more column. An entry is a code and z, the zeros
-skipped since the entry before; a longer run is bridged by padding entries (code 0, the largest z), each of which
-stands for `2**index_bits` places. Zeros at the end cost nothing. Unlike EIE's storage this needs no pointers and
-no PE count, so it is what a file holds and what Deep Compression's tables count.
+The matrix is read column by column, the bias, if any, as one more column. An entry is a code and z, the number of
+zeros since the entry before. A longer run of zeros takes padding entries (code 0, the largest z), each of which stands
+for `2**index_bits` places. Zeros at the end cost nothing. Unlike EIE's storage this needs neither
+pointers nor a PE count. Files hold it, and Deep Compression's tables count it.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Stream:
 
     @property
     def padding(self) -> int:
-        """Entries that only bridge a long run."""
+        """The number of padding entries."""
         return int(np.count_nonzero(self.codes == 0))
 
 

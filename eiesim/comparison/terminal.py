@@ -20,7 +20,7 @@ def _table(title: str, *headings: str) -> Table:
 
 
 def _whole_words(table: Table) -> Table:
-    """Columns of figures as wide as their longest word: narrow, and on a small terminal nothing is cut."""
+    """Make columns of figures as wide as their longest word, so that a narrow terminal cuts nothing."""
     for column in table.columns[1:]:
         words = " ".join([str(column.header), *(str(cell) for cell in column.cells)]).split()
         column.width = max(map(len, words), default=1)
@@ -31,24 +31,35 @@ def _cell(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def _range(low: float | None, high: float | None, form: str) -> str:
+    return "" if low is None or high is None else f"\n({format(low, form)} to {format(high, form)})"
+
+
 def eie_table(comparison: Comparison) -> Table:
     """The simulated machine beside Table IV."""
     model = comparison.eie[0].energy_model
+    beside = any(row.table4_time_us is not None for row in comparison.eie)
+    seeds = max(row.seeds for row in comparison.eie)
+    title = f"EIE, {comparison.config.pes} PEs: simulated, energy model {model}"
+    title += "; Table IV published" if beside else ""
+    title += f"; means of {seeds} seeds, least to most" if seeds > 1 else ""
+    table4 = ("Table IV, µs", "differ- ence") if beside else ()
     table = _table(
-        f"EIE, {comparison.config.pes} PEs: simulated, energy model {model}; Table IV published",
-        "layer", "time, µs", "Table IV, µs", "differ- ence", "energy, µJ", "power, W", "by Table II, µJ", "frames /J",
+        title, "layer", "time, µs", *table4, "energy, µJ", "power, W", "by Table II, µJ", "frames /J"
     )  # fmt: skip
     for row in comparison.eie:
         table.add_row(
-            row.layer, f"{row.time_us:,.2f}", _cell(row.table4_time_us, ",.1f"), _cell(row.time_difference, "+.1%"),
-            f"{row.energy_uj:,.3f}", f"{row.power_w:.3f}", f"{row.energy_published_uj:,.3f}",
+            row.layer, f"{row.time_us:,.2f}{_range(row.time_us_low, row.time_us_high, ',.2f')}",
+            *((_cell(row.table4_time_us, ",.1f"), _cell(row.time_difference, "+.1%")) if beside else ()),
+            f"{row.energy_uj:,.3f}{_range(row.energy_uj_low, row.energy_uj_high, ',.3f')}",
+            f"{row.power_w:.3f}", f"{row.energy_published_uj:,.3f}",
             f"{row.frames_per_j:,.0f}",
         )  # fmt: skip
     return _whole_words(table)
 
 
 def ratio_table(title: str, rows: Sequence[Ratio]) -> Table:
-    """A line a layer and one of geometric means, a column a series; the title says the basis where a heading does not.
+    """A line for each layer and one of geometric means, a column for each series. The title or heading says the basis.
 
     The baseline, 1 everywhere, has no column. A star marks a printed bar that the paper's own tables do not give.
     """

@@ -13,8 +13,8 @@ WORD_BITS = 32
 class Step:
     """One step of the waterfall.
 
-    energy_uj: of fetching weights after the step. saving: of the step before over this one, below 1 for a cost.
-    paper_saving: what the paper says of the step, None where it names none.
+    energy_uj: of fetching the weights after the step. saving: the energy before the step over that after it; below 1
+    the step costs energy. paper_saving: the saving that the paper names, None where it names none.
     """
 
     name: str
@@ -24,12 +24,12 @@ class Step:
 
 
 def waterfall(layer: LayerResult) -> list[Step]:
-    """Weights fetched for one input of a layer: from DRAM, dense, to as EIE fetches them.
+    """Energy of fetching the weights for one input of a layer, from dense weights in DRAM to EIE's compressed ones.
 
-    A 32-bit word costs 640 pJ from DRAM and 5 pJ from SRAM (EIE Table I); fewer bits cost in proportion. The paper's
-    steps count codes alone; the last step adds what storing them takes, relative indices and padding. It is a
-    reckoning by bits, not the energy of the run: that has the real array's width and the rest of the PE.
-    A bias is a column of the run, not of the dense matrix. Over a batch: means.
+    A 32-bit word costs 640 pJ from DRAM and 5 pJ from SRAM (EIE Table I). Fewer bits cost in proportion. The paper's
+    steps count codes alone; the last step adds the relative indices and the padding that storing them takes. These
+    energies follow from bits only. They are not the energy of the run, which depends on the width of the real array
+    and on the rest of the PE. A bias is a column of the run, but not of the dense matrix. Over a batch they are means.
     """
     pj = operation_pj()
     dram, sram = (pj[name] / WORD_BITS * 1e-6 for name in ("DRAM (LPDDR2) read 32b", "SRAM 32KB read 32b"))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,19 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
-from eiesim._io.folder import making_folder
 from eiesim._io.names import file_stems
 from eiesim._io.reading import read_bytes
-from eiesim._io.toml import read_toml
+from eiesim._shown import Brief
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand
-from eiesim.errors import EieError, FolderExistsError
+from eiesim.errors import EieError
 from eiesim.files import npz
-from eiesim.files.huffman import SUFFIX, is_huffman, save_huffman
-from eiesim.files.network import FILE, is_network, write_network
+from eiesim.files.huffman import SUFFIX, save_huffman
+from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
-from eiesim.files.weights import Model, load_npz_model, load_safetensors
+from eiesim.files.weights import LeftOut, Model, load_npz_model, load_safetensors
 from eiesim.layer import CompressedLayer
 
 REPORT = "report.json"
@@ -39,9 +38,10 @@ Activations = npt.NDArray[np.float32]
 class Options:
     """How to compress. At most one of density, densities (by layer name), global_density and threshold is given.
 
-    density: share of each layer's weights to keep. global_density: of all together, by one threshold.
-    threshold: keep what is above so many standard deviations of its layer. None of them: only zeros are pruned.
-    densities may go with density, which then is the rest's. bits: of a code. initialisation, seed: of k-means.
+    density: share of each layer's weights to keep. densities: the same for single layers; density is then for the
+    others. global_density: share of all weights together, by one threshold. threshold: keep weights above this many
+    standard deviations of their layer. Without any of them only zeros are pruned.
+    bits: of a code. initialisation, seed: of k-means.
     """
 
     density: float | None = None
@@ -75,12 +75,13 @@ class LayerReport:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Compressed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Compressed(Brief):
     """A compressed network, with what each layer's inputs are on the calibration data (None: not known).
 
     network_error: relative error of the whole network's outputs on the calibration inputs, each layer fed by the
     compressed one before it; None where layers do not follow one another or nothing was calibrated.
+    vectors: each layer's input vectors in one input of the network (`inputs` may be a sample), None if not known.
     """
 
     model: Model
@@ -89,11 +90,43 @@ class Compressed:
     reports: tuple[LayerReport, ...]
     inputs: tuple[Activations | None, ...]
     network_error: float | None
+    vectors: tuple[float | None, ...] = ()
 
     @property
     def total(self) -> Statistics:
         """All layers' statistics added up."""
         return total([report.statistics for report in self.reports])
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the layers, before anything is pruned."""
+        return sum(self.model.parameters or (layer.rows * (layer.cols + 1) for layer in self.layers))
+
+    @property
+    def parameters_share(self) -> float | None:
+        """Of the whole model's; None where these are not known."""
+        every = self.model.all_parameters
+        return self.parameters / every if every else None
+
+    @property
+    def macs(self) -> tuple[float | None, ...]:
+        """Each layer's multiply-accumulates in one input of the network, before anything is pruned; None: not known."""
+        sizes = self.model.parameters or tuple(layer.rows * layer.cols for layer in self.layers)
+        biases = [layer.rows if self.model.parameters and layer.bias_codes is not None else 0 for layer in self.layers]
+        return tuple(
+            None if vectors is None else (size - bias) * vectors
+            for size, bias, vectors in zip(sizes, biases, self.vectors, strict=True)
+        )
+
+    @property
+    def macs_share(self) -> float | None:
+        """The layers' multiply-accumulates as a share of all of the network's; None where these are not known."""
+        taken, left = self.macs, [part.macs for part in self.model.left_out]
+        if None in taken or None in left:
+            return None
+        ours = sum(one for one in taken if one is not None)
+        every = ours + sum(one for one in left if one is not None)
+        return ours / every if every else None
 
 
 def load_model(path: str | Path) -> tuple[Model, tuple[Tap | None, ...]]:
@@ -116,23 +149,67 @@ def load_model(path: str | Path) -> tuple[Model, tuple[Tap | None, ...]]:
     return model, taps
 
 
-def load_calibration(path: str | Path) -> Activations:
-    """Calibration inputs from .npy: float32[batch, ...] of any number of dimensions, or float16, which is widened."""
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Every layer's real inputs, float32[batch, cols]; None for one that the calibration inputs do not reach.
+
+    vectors: of each layer, in one input of the network; `inputs` may be a sample. left_out: with the work of this
+    shape of input, None where that is not known.
+    """
+
+    inputs: tuple[Activations | None, ...]
+    vectors: tuple[float | None, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+Inputs = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
+"""Calibration inputs: of a model's one input, or by input name."""
+
+
+def load_calibration(path: str | Path) -> Inputs:
+    """Calibration inputs: .npy of any number of dimensions, or .npz with an array for each of the model's inputs.
+
+    Floating point is float32, or float16, which is widened; an ONNX model may also take whole numbers and booleans.
+    """
     values = read_arrays(Path(path))
-    if not isinstance(values, np.ndarray) or values.dtype not in (np.float32, np.float16):
-        kind = values.dtype if isinstance(values, np.ndarray) else "an archive"
-        raise EieError(f"{path}: calibration inputs: are {kind}, need float32")
-    if values.ndim == 0 or values.size == 0 or not np.isfinite(values).all():
-        raise EieError(f"{path}: calibration inputs: are empty, or hold NaN or infinity")
-    return values.astype(np.float32)
+    if not isinstance(values, np.ndarray):
+        return {name: _calibration(f"{path}: {name}", array) for name, array in values.items()}
+    return _calibration(str(path), values)
+
+
+def _calibration(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if values.dtype.kind not in "iub" and values.dtype not in (np.float32, np.float16):
+        raise EieError(f"{where}: calibration inputs: are {values.dtype}, need float32, whole numbers or booleans")
+    if values.size == 0 or not np.isfinite(values).all():
+        raise EieError(f"{where}: calibration inputs: are empty, or hold NaN or infinity")
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def calibrate(
-    path: str | Path, model: Model, taps: tuple[Tap | None, ...], inputs: Activations
-) -> tuple[Activations | None, ...]:
-    """Every layer's real inputs, float32[batch, cols], on calibration inputs: by onnxruntime, or layer by layer."""
+    path: str | Path,
+    model: Model,
+    taps: tuple[Tap | None, ...],
+    inputs: Inputs,
+    positions: int | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """Every layer's real inputs on calibration inputs: by onnxruntime, or layer by layer.
+
+    positions: at most so many output positions of each image, drawn by seed, of a convolution; None is all.
+    """
     if taps:
-        return activations(Path(path), taps, inputs)
+        path = Path(path)
+        recorded, shapes, rows = activations(path, taps, inputs, positions, seed)
+        left_out = load_onnx(path, shapes)[0].left_out
+        return Calibration(
+            tuple(None if one is None else one.inputs for one in recorded),
+            tuple(None if one is None else one.vectors for one in recorded),
+            tuple(replace(part, macs=None if part.macs is None else int(part.macs / rows)) for part in left_out),
+        )
+    if isinstance(inputs, Mapping):
+        raise EieError("calibration inputs: are named; only an ONNX graph has names for its inputs")
+    if inputs.dtype.kind != "f":
+        raise EieError(f"calibration inputs: are {inputs.dtype}, need float32")
     if not model.chain:
         raise EieError(
             f"{path}: its layers do not follow one another, so calibration inputs reach only an ONNX graph's"
@@ -144,20 +221,24 @@ def calibrate(
             raise EieError(f"calibration inputs: {values.shape[1]} an input, '{layer.name}' takes {layer.cols}")
         found.append(values)
         values = _finite_outputs(layer, values)
-    return tuple(found)
+    return Calibration(tuple(found), (1,) * len(found), model.left_out)
 
 
 def compress(
     model: Model,
     options: Options,
-    inputs: Sequence[Activations | None] = (),
+    calibration: Calibration | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Compressed:
-    """Prune and share every layer, and measure what is lost. inputs: as `calibrate` gives them, or none.
+    """Prune and share every layer, and measure what is lost. calibration: as `calibrate` gives it, or None.
 
     progress: called with 1 after each layer. Raises EieError where a layer does not fit into memory.
     """
-    known = tuple(inputs) or (None,) * len(model.layers)
+    known: tuple[Activations | None, ...] = (None,) * len(model.layers)
+    vectors = model.vectors or (1,) * len(model.layers)
+    if calibration is not None:
+        known, vectors = calibration.inputs, calibration.vectors
+        model = replace(model, left_out=calibration.left_out)
     masks = _masks(model, options)
     layers, reports = [], []
     for dense, mask, source, given in zip(model.layers, masks, model.sources, known, strict=True):
@@ -176,7 +257,7 @@ def compress(
     if model.chain and known[0] is not None:
         exact, lossy = (_all_finite(known[0], each) for each in (model.layers, [expand(layer) for layer in layers]))
         network_error = _relative_error(lossy, exact)
-    return Compressed(model, options, tuple(layers), tuple(reports), known, network_error)
+    return Compressed(model, options, tuple(layers), tuple(reports), known, network_error, vectors)
 
 
 def _masks(model: Model, options: Options) -> tuple[Mask, ...]:
@@ -253,70 +334,31 @@ def _all_finite(inputs: Activations, layers: Sequence[DenseLayer]) -> Activation
 
 
 def write(
-    compressed: Compressed, folder: str | Path, model_path: str | Path, *, huffman: bool = False, force: bool = False
+    compressed: Compressed,
+    folder: str | Path,
+    model_path: str | Path | None,
+    *,
+    huffman: bool = False,
+    force: bool = False,
 ) -> None:
     """Write a compressed network's folder (docs/formats.md), whole or not at all.
 
-    model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare.
-    huffman: Huffman-coded layer files beside the .npz ones.
-    force: replace the network that is there, if `write` made it: its files, and nothing else in the folder.
-    Raises EieError where something is there that may not be replaced.
+    model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare;
+    None where it came from none.
+    huffman: Huffman-coded layer files beside the .npz ones. force: replace a network that eiesim wrote,
+    its files and nothing else in the folder.
     """
-    folder, model_path = Path(folder), Path(model_path)
-    check_folder(folder, force=force)
-    digest = hashlib.sha256(read_bytes(model_path)).hexdigest()
-    with making_folder(folder, lambda there: _written(there, model_path) if force else ()) as parts:
-        _write_parts(compressed, parts, folder, model_path, digest, huffman)
+    folder, origin = Path(folder), None if model_path is None else Path(model_path)
+    with writing_network_folder(folder, force, keep=origin) as parts:
+        _write_parts(compressed, parts, folder, origin, huffman)
 
 
-def check_folder(folder: str | Path, *, force: bool = False) -> None:
-    """Raise EieError where `write` could not begin: the parent is missing or closed, or something stands there."""
-    folder = Path(folder)
-    real = Path(os.path.realpath(folder))
-    if not real.parent.is_dir() or not os.access(real.parent, os.W_OK):
-        raise EieError(f"{folder}: cannot be written: {real.parent} is no folder that can be written")
-    if not os.path.lexists(folder):
-        return
-    if not folder.is_dir():
-        raise EieError(f"{folder}: is there already and is no folder")
-    if not any(folder.iterdir()):
-        return
-    if not force:
-        raise FolderExistsError(folder)
-    if not is_network(folder) or "eiesim" not in read_toml(folder / FILE):
-        raise EieError(f"{folder}: is there already and was not made by compress; only such a folder can be replaced")
-
-
-def _written(folder: Path, model_path: Path) -> set[str]:
-    """What `write` wrote into a folder that is there, as paths inside it."""
-    if not is_network(folder):
-        return set()
-    entries = read_toml(folder / FILE).get("layers", [])
-    files = {entry["file"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("file"), str)}
-    stems = {str(Path(file).with_suffix("")) for file in files}
-    coded = {f"{stem}{SUFFIX}" for stem in stems}
-    mine = {FILE, REPORT, *files, *(name for name in coded if is_huffman(folder / name))}
-    if _was_calibrated(folder / REPORT):
-        mine |= {f"inputs/{stem}.npy" for stem in stems}
-    model = os.path.realpath(model_path)
-    return {name for name in mine if os.path.realpath(folder / name) != model}
-
-
-def _was_calibrated(report: Path) -> bool:
-    try:
-        layers = json.loads(read_bytes(report))["layers"]
-        return any(layer["calibration_inputs"] for layer in layers)
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return False
-
-
-def _write_parts(
-    compressed: Compressed, parts: Path, folder: Path, model_path: Path, digest: str, huffman: bool
-) -> None:
+def _write_parts(compressed: Compressed, parts: Path, folder: Path, origin: Path | None, huffman: bool) -> None:
     options = compressed.options
     stems = file_stems([layer.name for layer in compressed.layers])
     tables = []
-    for stem, layer, report, given in zip(stems, compressed.layers, compressed.reports, compressed.inputs, strict=True):
+    of_layers = (compressed.layers, compressed.reports, compressed.inputs, compressed.vectors)
+    for stem, layer, report, given, vectors in zip(stems, *of_layers, strict=True):
         npz.save(layer, parts / f"{stem}.npz")
         if huffman:
             save_huffman(layer, parts / f"{stem}{SUFFIX}")
@@ -331,11 +373,18 @@ def _write_parts(
                 "cols": layer.cols,
                 "density": layer.density,
                 "bits": options.bits,
+                **({"vectors": vectors} if vectors is not None and vectors != 1 else {}),
             }
         )
-    about = {
-        "model": os.path.relpath(model_path, folder),
-        "model_sha256": digest,
+    about = (
+        {}
+        if origin is None
+        else {
+            "model": os.path.relpath(origin, folder),
+            "model_sha256": hashlib.sha256(read_bytes(origin)).hexdigest(),
+        }
+    )
+    about |= {
         "initialisation": options.initialisation,
         "eiesim": __version__,
     }
@@ -347,6 +396,7 @@ def _write_parts(
 def to_dict(compressed: Compressed) -> dict[str, Any]:
     """report.json: how it was made, each layer's statistics and errors, and what was left out."""
     options = compressed.options
+    of_layers = (compressed.reports, compressed.layers, compressed.inputs, compressed.vectors, compressed.macs)
     return {
         "format": REPORT_FORMAT,
         "eiesim": __version__,
@@ -362,12 +412,18 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
                 "weight_relative_error": report.weight_error,
                 "output_relative_error": report.output_error,
                 "calibration_inputs": 0 if given is None else len(given),
+                "vectors": vectors,
+                "macs": None if macs is None else int(macs),
                 "notes": list(report.notes),
             }
-            for report, layer, given in zip(compressed.reports, compressed.layers, compressed.inputs, strict=True)
+            for report, layer, given, vectors, macs in zip(*of_layers, strict=True)
         ],
         "total": compressed.total.to_dict(),
         "network_output_relative_error": compressed.network_error,
-        "left_out": [{"name": part.name, "reason": part.reason} for part in compressed.model.left_out],
+        "left_out": [
+            {"name": part.name, "reason": part.reason, "macs": part.macs} for part in compressed.model.left_out
+        ],
+        "macs_share": compressed.macs_share,
+        "parameters_share": compressed.parameters_share,
         "notes": list(compressed.model.notes),
     }

@@ -25,9 +25,11 @@ def by_density(weights: Weights, density: float) -> Mask:
 
 
 def globally(layers: Sequence[Weights], density: float) -> tuple[Mask, ...]:
-    """One threshold for several layers: together they keep `density` of their weights, each what it happens to.
+    """One threshold for several layers: together they keep `density` of their weights.
 
-    The same rules as `by_density`, the layers laid end to end.
+    Single layers may keep more or less.
+
+    The rules are those of `by_density`, as if the layers were one long array.
     """
     _check_density(density)
     if not layers:

@@ -15,7 +15,7 @@ DENSE_BITS = 32
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a layer, or several together, take at each stage; all sizes in bits.
+    """The size of a layer, or of several together, after each stage, in bits.
 
     weights: all of them, the bias's included. kept: not pruned. entries: kept and padding.
     weight_bits, index_bits: of the entries' codes and relative indices at fixed width (P+Q).
@@ -56,7 +56,7 @@ class Statistics:
 
     @property
     def pruned_rate(self) -> float:
-        """How many times fewer weights (P); like the tables, it does not count the indices."""
+        """How many times fewer weights there are (P). As in the tables, indices are not counted."""
         return _ratio(self.weights, self.kept)
 
     @property
@@ -100,8 +100,8 @@ class Statistics:
 def statistics(layer: CompressedLayer, weight_bits: int = 4, index_bits: int = 4) -> Statistics:
     """A layer's statistics with codes and relative indices of these bits (EIE: 4 and 4).
 
-    The indices run over the whole matrix (compress/stream.py), as in Deep Compression; EIE's own storage restarts
-    them in each PE's every column and adds pointers, which `eiesim inspect` shows.
+    The indices run over the whole matrix (coding/stream.py), as in Deep Compression. EIE restarts the index in every
+    column of every PE and adds pointers; `eiesim inspect` shows those sizes.
     """
     stream = to_stream(layer, index_bits)
     alphabet = max(len(layer.codebook), 2**weight_bits)

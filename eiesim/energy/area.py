@@ -36,8 +36,8 @@ def published_area(pes: int) -> Area:
 def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE) -> Area:
     """SRAM arrays from CACTI, logic from Table II.
 
-    Registers, combinational logic and clock network of Table II are spread over the published PE's register bits, so
-    their sum on the published machine is the chip's own; another machine has them in proportion to its register
+    Registers, combinational logic and clock network of Table II are spread over the register bits of the published PE,
+    so their sum on the published machine is that of the chip. Another machine has them in proportion to its register
     bits. Filler keeps its share. Raises EieError where an array is outside the CACTI table.
     """
     parts = source.component_area_um2()

@@ -1,4 +1,4 @@
-"""The activity model held against the published chip: AlexNet-FC8, power of a PE, Table II."""
+"""The activity model against the published chip: power of a PE on AlexNet-FC8, by the model and by Table II."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Energy of an event: every picojoule of the activity model, with its source, and the user's own in their place."""
+"""Energy of an event: every figure of the activity model with its source, or the user's figure in its place."""
 
 from functools import cache, lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class EventEnergies(BaseModel):
-    """Picojoules an event. Each default's source is in `defaults`."""
+    """Picojoules an event. `default_table` says where each default comes from."""
 
     model_config = _STRICT
 
@@ -41,7 +41,7 @@ class EventEnergies(BaseModel):
 
 
 class SramEnergies(BaseModel):
-    """One array's figures in place of CACTI's; what is left out stays CACTI's. The pointer array is one bank of two."""
+    """Figures of one array in place of CACTI's. Those left out stay CACTI's. The pointer array is one bank of two."""
 
     model_config = _STRICT
 
@@ -98,7 +98,7 @@ def default_table() -> EnergyTable:
 
 @lru_cache(maxsize=256)
 def array_energies(array: str, config: MachineConfig, table: EnergyTable) -> tuple[float, float, float]:
-    """(read pJ, write pJ, leakage mW) of one array: the user's, and CACTI's for what they left out.
+    """(read pJ, write pJ, leakage mW) of one array: the user's figures, or CACTI's where there is none.
 
     Raises EieError where a figure is left out and the array is outside the CACTI table.
     """

@@ -1,4 +1,4 @@
-"""The energy models: `published`, `activity`, and `calibrated` (spec/energy.md).
+"""The energy models: `published`, `activity`, and `calibrated` (docs/energy.md).
 
 published   Table II's power times time: what the paper's own figures rest on. It knows only the PE count and the time.
 activity    the run's counters times energy an event, and leakage times time. It follows the configuration.
@@ -25,7 +25,7 @@ MODELS = ("activity", "published", "calibrated")
 CALIBRATED = "calibrated (activity, fitted to Table II on AlexNet-FC8)"
 
 DEFAULT_MODEL = "activity"
-"""It is the one that answers what changes with the configuration, and needs no figure fitted to a layer."""
+"""The one that follows the configuration, and in which no figure is fitted to a layer."""
 
 
 def energy_model(name: str, config: MachineConfig, table: EnergyTable | None = None) -> EnergyModel:
@@ -50,8 +50,8 @@ def energy_model(name: str, config: MachineConfig, table: EnergyTable | None = N
 class Published:
     """Table II: 9.157 mW a PE at 800 MHz and 0.023 mW an LNZD node, times time.
 
-    Table II does not part dynamic power and leakage, so neither does this. At another clock its energy a cycle is
-    kept. Modules are scaled by 9.157 / 9.158 to add up to the printed total.
+    Table II does not tell dynamic power from leakage, so this model does not either. At another clock the energy a
+    cycle stays the same. Modules are scaled by 9.157 / 9.158 to add up to the printed total.
     """
 
     config: MachineConfig
@@ -82,9 +82,10 @@ class Published:
 class Activity:
     """Counters x energy an event + leakage x time.
 
-    The clock runs in every cycle, in every register: nothing says that the chip gates it. Only SRAM arrays leak: no
-    source gives the leakage of the logic, a thirtieth of the PE's area. Left out for want of a source: the wires of
-    the broadcast, multiplexers, the one-time load of the weights (the paper leaves that out too).
+    The clock runs in every cycle in every register, because no source says that the chip gates it. Only SRAM arrays
+    leak, because no source gives the leakage of the logic, which is a thirtieth of the PE's area. Three things have no
+    source and are left out: the wires of the broadcast, multiplexers, and the one-time load of the weights (the paper
+    leaves that out too).
     Activation SRAM is read once an input and written once an output where a vector is longer than the register
     files (EIE Sec. IV, "Activation Read/Write"). The 1.0 of a bias is not read from anywhere.
 
@@ -146,7 +147,7 @@ class Activity:
 
 
 def _paged(length: int, pes: int) -> int:
-    """Activations that pass through the activation SRAM: all, where they are more than the register files hold."""
+    """How many activations pass through the activation SRAM: all if they exceed the register files, else none."""
     return length if length > REGISTER_FILE_ACTIVATIONS * pes else 0
 
 

@@ -1,10 +1,11 @@
-"""Energy: what a run has spent, by module and by component."""
+"""The energy of a run, by module and by component."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from eiesim.counters import Metrics
+from eiesim.paper.source import COMPONENTS, MODULES
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class EnergyModel(Protocol):
         """As results show it."""
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
-        """The energy of a run of a layer of `rows` x `cols`; of the mean run, where metrics add up several."""
+        """The energy of a run of a layer of `rows` x `cols`. Where metrics add up several runs, of their mean."""
 
 
 DRAM = "dram"
@@ -122,3 +123,23 @@ def add_up(energies: Sequence[Energy]) -> Energy:
 
 def _sum(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: sum(part[key] for part in parts) for key in parts[0]}
+
+
+def energy_cells(energy: Energy | None) -> dict[str, Any]:
+    """An energy as cells of a table: `energy_total_uj`, each module's and component's, and so on; None without one.
+
+    LNZD nodes are a module and a component of their own: one column, one value.
+    """
+    parts = (*MODULES, "lnzd", DRAM, *COMPONENTS)
+    if energy is None:
+        empty = dict.fromkeys(f"energy_{part}_uj" for part in (*parts, "total", "dynamic", "leakage"))
+        return {**empty, "energy_power_w": None, "energy_model": ""}
+    by_part = {DRAM: 0.0, **energy.by_component_uj, **energy.by_module_uj}
+    return {
+        "energy_total_uj": energy.total_uj,
+        "energy_power_w": energy.power_w,
+        **{f"energy_{part}_uj": by_part[part] for part in parts},
+        "energy_dynamic_uj": energy.dynamic_uj,
+        "energy_leakage_uj": energy.leakage_uj,
+        "energy_model": energy.model,
+    }

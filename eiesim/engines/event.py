@@ -1,4 +1,4 @@
-"""The machine as a story: SimPy processes, written from spec/machine.md alone, for teaching and for checking.
+"""The machine as a story: SimPy processes, written from docs/machine.md alone, for teaching and for checking.
 
 Three kinds of process hand things on (EIE Sec. IV, Fig. 4):
 
@@ -231,7 +231,7 @@ def _plain(values: npt.NDArray[Any]) -> list[Any]:
 
 
 def _shift(product: Any, rounding: Rounding | None) -> Any:
-    """A product in the accumulator's format (spec/formats.md, "Arithmetic"); `_add` saturates."""
+    """A product in the accumulator's format (docs/formats.md, "Arithmetic"); `_add` saturates."""
     if rounding is None:
         return product
     shift = rounding[0]

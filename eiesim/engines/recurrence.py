@@ -1,4 +1,4 @@
-"""The machine's timing from its max-plus recurrences (spec/machine.md, "Timing, exactly"), without stepping cycles.
+"""The machine's timing from its max-plus recurrences (docs/machine.md, "Timing, exactly"), without stepping cycles.
 
 Cost grows with broadcasts x PEs for the timing and with the kept weights of the broadcast columns for the outputs,
 which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.

@@ -1,1 +1,1 @@
-"""Files that layers, inputs and networks come from and go to (spec/formats.md)."""
+"""Files that layers, inputs and networks come from and go to (docs/formats.md)."""

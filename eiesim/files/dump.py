@@ -1,4 +1,4 @@
-"""The authors' dump: a folder of `act.dat`, `arithm.dat`, `ptr/ptrK.dat`, `spm/spmK.dat` (spec/formats.md).
+"""The authors' dump: a folder of `act.dat`, `arithm.dat`, `ptr/ptrK.dat`, `spm/spmK.dat` (docs/formats.md).
 
 All little-endian: activations float32[cols], codebook float32[16], and for each PE its column pointers
 int32[columns + 1] and entries as int32 pairs (code, z). The last column is the bias's.

@@ -10,7 +10,7 @@ All little-endian, nothing pickled:
 | name | UTF-8 |
 | 4 each | codebook float32, entry 0 (0.0) left out |
 | 1 each | codeword lengths of the weight codes, then of the 2**index_bits relative indices |
-| | the coded weights, the coded indices (compress/stream.py says of what, compress/huffman.py how) |
+| | the coded weights, the coded indices (coding/stream.py says what they are, coding/huffman.py how they are coded) |
 """  # noqa: E501
 
 import struct

@@ -1,4 +1,4 @@
-"""Networks: a folder with `network.toml`, which names layer files in order (spec/formats.md).
+"""Networks: a folder with `network.toml`, which names layer files in order (docs/formats.md).
 
     format = "eiesim-network/1"
     name = "LeNet-300-100"
@@ -13,8 +13,11 @@ ones, `inputs/NAME.npy`, where NAME is that of the layer's file. A layer's `vect
 in one input of the whole network (a convolution has one an output position); without it that is 1.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,18 +27,24 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.atomic import writing
+from eiesim._io.folder import making_folder
+from eiesim._io.reading import read_bytes
 from eiesim._io.toml import read_toml
-from eiesim.errors import EieError, shown
+from eiesim._shown import Brief
+from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
+WRITTEN = ".eiesim-written.json"
+"""The files that eiesim wrote into a network folder, each with its SHA-256."""
+
 INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, repr=False)
+class Network(Brief):
     """Layers in order, and what network.toml says besides (`about`).
 
     files: the layers' file names. chain: whether the layers follow one another, so that the network can run as one.
@@ -97,6 +106,68 @@ def write_network(
         lines += ["", "[[layers]]", *(f"{key} = {_toml(value)}" for key, value in layer.items())]
     with writing(path) as file:
         file.write(("\n".join(lines) + "\n").encode())
+
+
+def check_network_folder(folder: str | Path, force: bool = False) -> None:
+    """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace."""
+    folder = Path(folder)
+    parent = Path(os.path.realpath(folder)).parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise EieError(f"{folder}: cannot be written: {parent} is no folder that can be written")
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise EieError(f"{folder}: is there already and is no folder")
+    if not any(folder.iterdir()):
+        return
+    if not force:
+        raise FolderExistsError(folder)
+    if not is_network(folder) or "eiesim" not in read_toml(folder / FILE):
+        raise EieError(f"{folder}: is there already and was not made by eiesim; only a network that was is replaced")
+
+
+@contextmanager
+def writing_network_folder(folder: str | Path, force: bool = False, keep: Path | None = None) -> Iterator[Path]:
+    """A new folder that takes `folder`'s place when the block ends well; else what was there stays.
+
+    force: replace a network that eiesim wrote: the files that it wrote and that nobody changed since, and nothing else
+    in the folder. keep: one file in it to keep all the same. Raises EieError where something may not be replaced.
+    """
+    folder = Path(folder)
+    check_network_folder(folder, force)
+    kept = None if keep is None else os.path.realpath(keep)
+
+    def owned(there: Path) -> set[str]:
+        return {name for name in _written(there) if os.path.realpath(there / name) != kept} if force else set()
+
+    with making_folder(folder, owned) as parts:
+        yield parts
+        hashes = {
+            path.relative_to(parts).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(parts.rglob("*"))
+            if path.is_file()
+        }
+        (parts / WRITTEN).write_text(f"{json.dumps(hashes, indent=1)}\n", encoding="utf-8")
+
+
+def _written(folder: Path) -> set[str]:
+    """What eiesim wrote into a network folder and nobody changed since, as paths inside it."""
+    if not is_network(folder):
+        return set()
+    if not (folder / WRITTEN).is_file():
+        # From a version that kept no list: by name, what it always wrote.
+        entries = read_toml(folder / FILE).get("layers", [])
+        files = {entry["file"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("file"), str)}
+        return {FILE, "report.json", *files}
+    try:
+        hashes = dict(json.loads(read_bytes(folder / WRITTEN)))
+    except (ValueError, TypeError, RecursionError):
+        raise EieError(f"{folder / WRITTEN}: is damaged, so nothing here can be told from files of yours") from None
+    return {WRITTEN, *(name for name, digest in hashes.items() if _digest(folder / name) == digest)}
+
+
+def _digest(path: Path) -> str | None:
+    return hashlib.sha256(read_bytes(path)).hexdigest() if path.is_file() else None
 
 
 def _toml(value: str | bool | float) -> str:

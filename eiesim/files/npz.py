@@ -1,7 +1,7 @@
-"""Layer files and inputs: numpy's .npz and .npy, never pickled (spec/formats.md, "Layer file").
+"""Layer files and inputs: numpy's .npz and .npy, never pickled (docs/formats.md, "Layer file").
 
-A key that `eiesim-layer/1` does not have is refused, not skipped: it is a typing error (`bias_code`), or belongs to a
-later format whose meaning a reader of this one would miss; either way the figures would be of another layer.
+A key that `eiesim-layer/1` does not have is refused, not skipped. It is either a typing error (`bias_code`), or part of
+a later format that this reader does not understand. In both cases the results would be those of another layer.
 """
 
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ def save_to(file: IO[bytes], layer: CompressedLayer) -> None:
 def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
     """Activations from `.npy`, or from `.npz` with one array or one named `activations`.
 
-    Returns float32[cols] or [batch, cols]; float16, which it holds exactly, is widened.
+    Returns float32[cols] or [batch, cols]. A file of float16 is converted, which is exact.
     Raises EieError for another dtype or shape, NaN or infinity.
     """
     arrays = read_arrays(Path(path))

@@ -2,12 +2,12 @@
 
 A matrix, two-dimensional (outputs, inputs) as PyTorch keeps it, is a layer; a 1x1 convolution's (outputs, inputs,
 1, 1) too. The vector `X.bias` goes with `X.weight`, `bX` with `WX`, `bias_ih_l0` with `weight_ih_l0`.
-Arrays say nothing of activations: where each matrix takes what the one before gives, ReLU is put after all but the
-last; where they do not, the layers stand alone and have none.
+Arrays do not say what activation follows a layer. Where each matrix takes what the one before gives, ReLU follows each
+but the last. Otherwise each layer runs by itself, without an activation.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
+from eiesim._io.atomic import writing
 from eiesim._io.reading import read_bytes
+from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
 
@@ -26,18 +28,25 @@ RECURRENT = re.compile(r"weight_(ih|hh)_l\d+")
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A part of a model that is no layer of EIE's, and why."""
+    """A part of a model that is no layer of EIE's, and why.
+
+    kind: its operator, where it has one. macs: its multiply-accumulates in one input; None where they are not known.
+    """
 
     name: str
     reason: str
+    kind: str = ""
+    macs: int | None = 0
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Brief):
     """A trained network as read from a file.
 
     sources: for each layer, where its weights stand in the file. chain: whether the layers follow one another.
-    notes: what was assumed.
+    notes: what was assumed. parameters: of each layer, before groups of a convolution are spread; empty where that is
+    the size of its weights and bias. all_parameters: of the whole model, None where that is not known.
+    vectors: each layer's input vectors in one input of the network, None where that is not known; empty is 1 each.
     """
 
     name: str
@@ -46,6 +55,9 @@ class Model:
     left_out: tuple[LeftOut, ...]
     chain: bool
     notes: tuple[str, ...] = ()
+    parameters: tuple[int, ...] = ()
+    all_parameters: int | None = None
+    vectors: tuple[float | None, ...] = ()
 
 
 def load_npz_model(path: Path) -> Model:
@@ -53,11 +65,23 @@ def load_npz_model(path: Path) -> Model:
     arrays = read_arrays(path)
     if not isinstance(arrays, Mapping):
         raise EieError(f"{path}: is one array; a network is an .npz with a weight matrix a layer")
-    return _model(path, arrays.items())
+    return model_of_arrays(path, arrays.items())
+
+
+def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
+    """Write layers as `load_npz_model` reads them, whole or not at all: NAME.weight and NAME.bias, compressed."""
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for layer in layers:
+        arrays[f"{layer.name}.weight"] = layer.weights
+        if layer.bias is not None:
+            arrays[f"{layer.name}.bias"] = layer.bias
+    with writing(path) as file:
+        # numpy's stubs take the first keyword for allow_pickle.
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def load_safetensors(path: Path) -> Model:
-    """A network from a safetensors file, its tensors sorted by name (numbers by value): the file keeps no order."""
+    """A network from a safetensors file, its tensors sorted by name (numbers by value)."""
     try:
         import safetensors
     except ImportError:
@@ -68,7 +92,7 @@ def load_safetensors(path: Path) -> Model:
     except (safetensors.SafetensorError, ValueError) as error:
         raise EieError(f"{path}: not readable as safetensors: {' '.join(str(error).split())}") from None
     ordered = sorted(tensors, key=lambda pair: _natural(pair[0]))
-    return _model(path, ((name, _tensor(parts)) for name, parts in ordered))
+    return model_of_arrays(path, ((name, _tensor(parts)) for name, parts in ordered))
 
 
 def _tensor(parts: Mapping[str, Any]) -> npt.NDArray[Any] | str:
@@ -83,7 +107,14 @@ def _tensor(parts: Mapping[str, Any]) -> npt.NDArray[Any] | str:
     return f"{kind} values; EIE's weights are made from floating point"
 
 
-def _model(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]]) -> Model:
+def model_of_arrays(
+    origin: str | Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]], holder: str = "the file"
+) -> Model:
+    """A network from named arrays in order; a text in an array's place says why it cannot be a weight.
+
+    origin: where they come from; its stem is the network's name. holder: what notes call that.
+    """
+    path = Path(origin)
     layers: list[DenseLayer] = []
     left_out: list[LeftOut] = []
     vectors: dict[str, npt.NDArray[Any]] = {}
@@ -116,7 +147,7 @@ def _model(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]]) -> 
         replace(layer, activation="relu" if chain and k + 1 < len(layers) else "none") for k, layer in enumerate(layers)
     ]
     note = (
-        "the file says nothing of activations: ReLU is taken to follow every layer but the last"
+        f"{holder} says nothing of activations: ReLU is taken to follow every layer but the last"
         if chain
         else "these layers do not follow one another; none has an activation"
     )

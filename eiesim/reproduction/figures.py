@@ -76,7 +76,7 @@ def fig6(runs: Simulations) -> PaperItem:
         "The baselines' times are the paper's measurements; their bars recomputed from Table IV show what rounding "
         "and the paper's own slips do. EIE's bars: published CPU time over simulated EIE time.",
     )
-    return PaperItem("fig_6", "Fig. 6: speed-up over the CPU", tuple(rows), (RECOMPUTED, *BOTH), text)
+    return PaperItem("fig_6", "Fig. 6", "speed-up over the CPU", tuple(rows), (RECOMPUTED, *BOTH), text)
 
 
 def fig7(runs: Simulations) -> PaperItem:
@@ -102,7 +102,7 @@ def fig7(runs: Simulations) -> PaperItem:
         f"CPU's there is what Fig. 7 implies. The paper drew EIE with {source.constant('fig7_eie_power_w'):.3f} W; "
         f"Table II and the LNZD nodes give {published.table2_power_w():.4f} W.",
     )
-    return PaperItem("fig_7", "Fig. 7: energy efficiency over the CPU", tuple(rows), (RECOMPUTED, *BOTH), text)
+    return PaperItem("fig_7", "Fig. 7", "energy efficiency over the CPU", tuple(rows), (RECOMPUTED, *BOTH), text)
 
 
 def _baseline_bars(bars: list[Bar], runs: Simulations, quantity: str, figure: int) -> list[ItemRow]:
@@ -169,7 +169,7 @@ def _eie_rows(
 
 
 def _geomean_of(spreads: list[Spread]) -> Spread:
-    """Of the means; least and most are of the layers' least and most, so wider than any one seed's."""
+    """Geometric mean over layers. Its least and most are of the layers' least and most, so wider than for any seed."""
     mean, least, most = (geomean([getattr(one, part) for one in spreads]) for part in ("mean", "least", "most"))
     return Spread(mean, least, most, spreads[0].count)
 
@@ -189,7 +189,7 @@ def fig8(runs: Simulations) -> PaperItem:
         "The paper's bars are not published as numbers. At depth 8 the published figure is derived: Table IV's "
         "theoretical over actual time. The authors' simulator leaves one place of the queue unused, so its 8 is our 7.",
     )
-    return PaperItem("fig_8", "Fig. 8: load balance over queue depth", tuple(rows), _series(runs), text)
+    return PaperItem("fig_8", "Fig. 8", "load balance over queue depth", tuple(rows), _series(runs), text)
 
 
 def fig9(runs: Simulations) -> PaperItem:
@@ -221,7 +221,7 @@ def fig9(runs: Simulations) -> PaperItem:
         f"minimum is not met: the least SpmatRead energy ({VARIED}) is at {listed}. The paper's CACTI settings are not "
         f"given; here a read twice as wide costs {min(steps):.1f} to {max(steps):.1f} times the energy.",
     )
-    return PaperItem("fig_9", "Fig. 9: sparse-matrix SRAM width", tuple(rows), _series(runs), text)
+    return PaperItem("fig_9", "Fig. 9", "sparse-matrix SRAM width", tuple(rows), _series(runs), text)
 
 
 def fig10(runs: Simulations, recognised: Recognised | None) -> PaperItem:
@@ -269,7 +269,7 @@ def fig10(runs: Simulations, recognised: Recognised | None) -> PaperItem:
         if recognised is not None
         else f"Ours would be {LENET}'s, which is missing from this installation.",
     )
-    return PaperItem("fig_10", "Fig. 10: arithmetic", tuple(rows), (MODEL, *BOTH), text)
+    return PaperItem("fig_10", "Fig. 10", "arithmetic", tuple(rows), (MODEL, *BOTH), text)
 
 
 def fig11(runs: Simulations) -> PaperItem:
@@ -290,13 +290,13 @@ def fig11(runs: Simulations) -> PaperItem:
         "The bars are not published as numbers; the text says near-linear but for NT-We. Above linear is possible: "
         "more PEs leave less padding.",
     )
-    return PaperItem("fig_11", "Fig. 11: speed-up over PEs", tuple(rows), _series(runs), text)
+    return PaperItem("fig_11", "Fig. 11", "speed-up over PEs", tuple(rows), _series(runs), text)
 
 
 def fig12(runs: Simulations) -> PaperItem:
     """Real work over PEs."""
     return _over_pes(
-        runs, "fig_12", "Fig. 12: real work over PEs", "real_work", "real work / all work",
+        runs, "fig_12", "Fig. 12", "real work over PEs", "real_work", "real work / all work",
         "The bars are not published as numbers; the text says that padding shrinks with PEs.",
     )  # fmt: skip
 
@@ -304,14 +304,14 @@ def fig12(runs: Simulations) -> PaperItem:
 def fig13(runs: Simulations) -> PaperItem:
     """Load balance over PEs."""
     return _over_pes(
-        runs, "fig_13", "Fig. 13: load balance over PEs", "load_balance", "load balance",
+        runs, "fig_13", "Fig. 13", "load balance over PEs", "load_balance", "load balance",
         "The bars are not published as numbers; the text says that the balance worsens with PEs. At 64 PEs the "
         "published figure is derived: Table IV's theoretical over actual time. The caption speaks of stalled cycles; "
         "what is drawn is the balance.",
     )  # fmt: skip
 
 
-def _over_pes(runs: Simulations, key: str, title: str, column: str, quantity: str, text: str) -> PaperItem:
+def _over_pes(runs: Simulations, key: str, name: str, subject: str, column: str, quantity: str, text: str) -> PaperItem:
     rows = []
     for layer in runs.layers:
         for pes in runs.extent.pes:
@@ -320,7 +320,7 @@ def _over_pes(runs: Simulations, key: str, title: str, column: str, quantity: st
                 known = published.theoretical_us(layer) / published.time_us(EIE, layer)
             ours = _with_dump(runs, column, layer, pes=pes)
             rows.append(ItemRow(layer, quantity, known, ours, published_basis="derived", at=f"{pes} PEs"))
-    return PaperItem(key, title, tuple(rows), _series(runs), (text,))
+    return PaperItem(key, name, subject, tuple(rows), _series(runs), (text,))
 
 
 def _series(runs: Simulations) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ MODEL = "eiesim"
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over seeds; least and most are the mean where there is one value."""
+    """A figure over seeds. With one value, least and most are the mean."""
 
     mean: float
     least: float
@@ -113,7 +113,7 @@ class ItemRow:
     key: "Key | None" = None
 
     def error(self, series: str) -> float | None:
-        """(ours - published) / published, as a share; None where one of them is missing, or ours is no reproduction."""
+        """(ours - published) / published, as a share. None where one is missing, or where ours is an input."""
         if self.our_basis == "input" or series not in self.ours or not isinstance(self.published, int | float):
             return None
         return self.ours[series].mean / self.published - 1 if self.published else None
@@ -123,14 +123,28 @@ class ItemRow:
 class PaperItem:
     """A table or figure of the paper.
 
-    key: such as `table_4` or `fig_8`. series: ours, in order. text: what to know of it, a paragraph each.
+    key: such as `table_4` or `fig_8`. name: what the paper calls it, such as `Table IV`. subject: what it shows; may be
+    empty. series: ours, in order. text: what to know of it, a paragraph each.
+    part: whether this is only a part of the table, so that its name alone is not enough.
     """
 
     key: str
-    title: str
+    name: str
+    subject: str
     rows: tuple[ItemRow, ...]
     series: tuple[str, ...]
     text: tuple[str, ...] = ()
+    part: bool = False
+
+    @property
+    def title(self) -> str:
+        """Name and subject."""
+        return f"{self.name}: {self.subject}" if self.subject else self.name
+
+    @property
+    def link(self) -> str:
+        """What links to it say: its name, or its title where it is a part."""
+        return self.title if self.part else self.name
 
     def row(self, key: Key) -> ItemRow:
         """The one row with this key. Raises StopIteration where there is none."""
@@ -166,8 +180,17 @@ class PaperItem:
         return ["item", "at", "quantity", "published", "published_basis", *ours, "our_basis", "note"]
 
 
+SWEPT = tuple(f"fig_{number}" for number in range(8, 14))
+"""The items that a sweep draws, once for each kind of synthetic layers."""
+
+
+def picture_names(key: str) -> list[str]:
+    """The names of an item's pictures, if it has any: one a kind of synthetic layers, or one."""
+    return [f"{key}_{column_name(series)}" for series in VARIATIONS] if key in SWEPT else [key]
+
+
 def column_name(series: str) -> str:
-    """`variation 0.15` as variation_0_15."""
+    """A series as part of a column's name: `variation 0.15` becomes variation_0_15."""
     return "".join(letter if letter.isalnum() else "_" for letter in series).lower()
 
 

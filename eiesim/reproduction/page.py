@@ -7,10 +7,10 @@ from pathlib import Path
 
 from eiesim._version import __version__
 from eiesim.reproduction.conclusion import Reproduction
-from eiesim.reproduction.items import Claim, ItemRow, PaperItem, Spread
+from eiesim.reproduction.items import Claim, ItemRow, PaperItem, Spread, picture_names
 
 LONG = 45
-"""Rows from which a table is folded away."""
+"""A table of this many rows or more is folded away."""
 
 _STYLE = """
 :root { color-scheme: light; --line: #d8dce2; --soft: #5b6470; --red: #a3320b; --green: #00694d; }
@@ -57,10 +57,10 @@ summary { cursor: pointer; color: #0b5cad; }
 
 
 def report(found: Reproduction, pictures: Mapping[str, bytes]) -> str:
-    """The page. pictures: PNG images by name; a name begins with the key of the item that it belongs to."""
+    """The page. pictures: PNG images by name; see `items.picture_names`."""
     items = sorted(found.items, key=lambda one: _ORDER.index(one.key) if one.key in _ORDER else len(_ORDER))
     seeds = len(found.runs.extent.seeds)
-    links = [("claims", "Claims"), *((one.key, _short(one.title)) for one in items)]
+    links = [("claims", "Claims"), *((one.key, one.link) for one in items)]
     links.append(("inconsistencies", "Where the paper disagrees with itself"))
     body = [
         "<h1>EIE reproduced</h1>",
@@ -71,8 +71,7 @@ def report(found: Reproduction, pictures: Mapping[str, bytes]) -> str:
         *_section("claims", "The paper's claims, checked", [_claims(found.claims)]),
     ]  # fmt: skip
     for one in items:
-        swept = f"{one.key}_" if one.key.startswith("fig_") else one.key
-        own = [image for name, image in pictures.items() if name == one.key or name.startswith(swept)]
+        own = [pictures[name] for name in picture_names(one.key) if name in pictures]
         parts = [_pictures(one.title, own), *map(_paragraph, one.text)]
         body += _section(one.key, one.title, [*parts, _table(one)])
     lines = "".join(f"<li>{_text(line)}</li>" for line in found.inconsistencies)
@@ -97,11 +96,6 @@ _LEGEND = (
 )
 
 
-def _short(title: str) -> str:
-    name, _, rest = title.partition(": ")
-    return title if rest in ("the baselines", "the platforms") else name
-
-
 def _section(key: str, title: str, parts: Iterable[str]) -> list[str]:
     return [f'<section id="{escape(key)}">', f"<h2>{escape(title)}</h2>", *parts, "</section>"]
 
@@ -111,7 +105,7 @@ def _paragraph(text: str) -> str:
 
 
 def _pictures(title: str, images: Sequence[bytes]) -> str:
-    """Two narrow ones stand beside one another where there is room."""
+    """The pictures of an item. Two narrow ones stand beside one another where there is room."""
     pair = len(images) == 2 and all(_aspect(image) < 2.2 for image in images)
     every = "".join(_picture(title, image) for image in images)
     return f'<div class="pair">{every}</div>' if pair else every
@@ -194,7 +188,7 @@ def _line(row: ItemRow, series: Sequence[str], shown: Mapping[str, bool]) -> str
 
 
 def _text(text: str) -> str:
-    """Escaped, with percent signs kept by their numbers."""
+    """Escaped for HTML. A percent sign stays on the line of its number."""
     return escape(text).replace(" %", "&nbsp;%")
 
 

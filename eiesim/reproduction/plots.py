@@ -31,7 +31,7 @@ from eiesim.reproduction.items import (
     Power,
     Spread,
     Time,
-    column_name,
+    picture_names,
 )
 from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
@@ -76,7 +76,7 @@ Drawing = tuple[str, Any, Callable[[], Figure]]
 
 
 def drawings(found: Reproduction) -> list[Drawing]:
-    """(file name, matplotlib style, what draws it) of every picture; a name begins with its item's key."""
+    """(file name, matplotlib style, what draws it) of every picture."""
     table4 = found.item("table_4")
     made: list[Drawing] = [
         ("table_4", style.BARS, partial(times, table4)),
@@ -88,8 +88,7 @@ def drawings(found: Reproduction) -> list[Drawing]:
     ):
         made.append((key, style.BARS, partial(ratio_plot, ratios(found.item(key), power), label)))
     for key in CURVES:
-        for series in VARIATIONS:
-            name = f"{key}_{column_name(series)}"
+        for name, series in zip(picture_names(key), VARIATIONS, strict=True):
             made.append((name, style.LINES, partial(swept, found.runs, found.item(key), series)))
     return made
 

@@ -1,7 +1,7 @@
 """The paper reproduced: the runs behind every table and figure (EIE Tables I to V, Figs. 6 to 13).
 
-All runs stand in one sweep table, `runs.csv`, so an interrupted reproduction goes on where it stopped. Layers are
-Table III's, synthetic at its densities, with seeds; nothing is fitted to Table IV.
+All runs are in one sweep table, `runs.csv`, so an interrupted reproduction goes on where it stopped. Layers are
+synthetic, at the densities of Table III, with several seeds. Nothing is fitted to Table IV.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,8 @@ QUICK = Extent(seeds=(0, 1), pes=(1, 4, 16, 64, 256), queue_depths=(1, 2, 8, 32,
 
 FC8_DEPTHS = (1, 2, 3, 7, 8, 15)
 FC8_WIDTHS = (16, 32, 64, 128, 256, 512)
-"""What the authors' own simulator was run with on this layer (paper/data/alexnet_fc8_authors_simulator.csv)."""
+"""Queue depths and SRAM widths of the authors' own simulator's runs on this layer
+(paper/data/alexnet_fc8_authors_simulator.csv)."""
 
 
 @dataclass(frozen=True)

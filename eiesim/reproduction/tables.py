@@ -68,7 +68,7 @@ def table1() -> PaperItem:
         "The operations are inputs: the activity model of energy takes the paper's own figures, so there is no error "
         "to show. SRAM energies come from CACTI instead.",
     )
-    return PaperItem("table_1", "Table I: energy of operations at 45 nm", tuple(rows), (MODEL,), text)
+    return PaperItem("table_1", "Table I", "energy of operations at 45 nm", tuple(rows), (MODEL,), text)
 
 
 def _input(item: str, printed: float, ours: float) -> ItemRow:
@@ -101,7 +101,7 @@ def table2() -> PaperItem:
         f"The whole machine draws {energy.power_w:.3f} W.",
         "Area is CACTI's for the memories; the logic is Table II's spread over register bits.",
     )
-    return PaperItem("table_2", "Table II: power and area of one PE", tuple(rows), (MODEL,), text)
+    return PaperItem("table_2", "Table II", "power and area of one PE", tuple(rows), (MODEL,), text)
 
 
 def table3(runs: Simulations) -> PaperItem:
@@ -122,7 +122,7 @@ def table3(runs: Simulations) -> PaperItem:
         "Densities of weights and activations are inputs, so their error is the scatter of a finite random layer. "
         "FLOP % follows from them; the paper prints it in whole percent, and for some layers not as the product.",
     )
-    return PaperItem("table_3", "Table III: the benchmark layers", tuple(rows), BOTH, text)
+    return PaperItem("table_3", "Table III", "the benchmark layers", tuple(rows), BOTH, text)
 
 
 FIGURES: Mapping[Time, Callable[[dict[str, Any]], float]] = {
@@ -164,7 +164,7 @@ def table4(runs: Simulations) -> PaperItem:
         "published, so layers are random at Table III's densities; nothing is fitted to this table.",
     )
     series = (*BOTH, FC8) if runs.has_dump else BOTH
-    return PaperItem("table_4", "Table IV: time of EIE", tuple(rows), series, text)
+    return PaperItem("table_4", "Table IV", "time of EIE", tuple(rows), series, text)
 
 
 def _oddity(layer: str) -> str:
@@ -226,7 +226,7 @@ def correlation(runs: Simulations) -> PaperItem:
         ):
             rows.append(ItemRow(time.value, agreement.value, None, ours, key=AgreementKey(time, agreement)))
     text = ("Over the layers of Table IV. MAPE: mean absolute percentage error.",)
-    return PaperItem("correlation", "Correlation of simulated with published time", tuple(rows), BOTH, text)
+    return PaperItem("correlation", "Correlation of simulated with published time", "", tuple(rows), BOTH, text)
 
 
 def table4_baselines() -> PaperItem:
@@ -241,9 +241,9 @@ def table4_baselines() -> PaperItem:
     ]
     text = (
         "These are measurements of machines that a simulator of EIE does not reproduce; they enter Figs. 6 and 7 as "
-        "published. `eiesim compare` can measure the machine at hand beside them.",
+        "published. The command eiesim compare can measure the machine at hand.",
     )
-    return PaperItem("table_4_baselines", "Table IV: the baselines", tuple(rows), (), text)
+    return PaperItem("table_4_baselines", "Table IV", "the baselines", tuple(rows), (), text, part=True)
 
 
 def table5(runs: Simulations) -> PaperItem:
@@ -272,7 +272,7 @@ def table5(runs: Simulations) -> PaperItem:
         f"throughput by {source.constant('throughput_256_pes_over_64'):g}, its own figure for {TABLE_V_PES} PEs.",
         "The other platforms are published only.",
     )
-    return PaperItem("table_5", "Table V: platforms on AlexNet FC7", tuple(rows), BOTH, text_)
+    return PaperItem("table_5", "Table V", "platforms on AlexNet FC7", tuple(rows), BOTH, text_)
 
 
 def table5_platforms() -> PaperItem:
@@ -281,7 +281,7 @@ def table5_platforms() -> PaperItem:
     platforms = source.platforms()
     properties = [name for name in platforms[TABLE_V_EIE] if name not in figures]
     rows = [ItemRow(name, key, cells[key]) for key in properties for name, cells in platforms.items()]
-    return PaperItem("table_5_platforms", "Table V: the platforms", tuple(rows), (), ("Published only.",))
+    return PaperItem("table_5_platforms", "Table V", "the platforms", tuple(rows), (), ("Published only.",), part=True)
 
 
 _PLATFORM_FIGURES: Sequence[tuple[str, str, Callable[[Platform], float]]] = (
@@ -304,7 +304,7 @@ def authors_simulator(runs: Simulations) -> PaperItem:
     asked = {"queue_depth": FC8_DEPTHS, "spmat_width": FC8_WIDTHS}
     rows = []
     for line in source.read("alexnet_fc8_authors_simulator.csv"):
-        key, _, text = line["setting"].partition("=")
+        key, text = line["key"], line["key_value"]
         if int(text) not in asked[key]:
             continue
         changes: dict[str, Any] = {"queue_depth": 7, "arithmetic": "float32", key: int(text)}
@@ -315,4 +315,4 @@ def authors_simulator(runs: Simulations) -> PaperItem:
     text_ = (
         "The one benchmark layer whose weights were published, on the simulator's machine (queue depth 7, float32).",
     )
-    return PaperItem("alexnet_fc8", "AlexNet-FC8 against the authors' simulator", tuple(rows), (FC8,), text_)
+    return PaperItem("alexnet_fc8", "AlexNet-FC8 against the authors' simulator", "", tuple(rows), (FC8,), text_)

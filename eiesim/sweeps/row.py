@@ -18,10 +18,9 @@ import numpy as np
 
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
-from eiesim.energy.record import DRAM, Energy
 from eiesim.errors import EieError, shown
 from eiesim.inputs import Workload
-from eiesim.paper.source import COMPONENTS, MODULES
+from eiesim.paper.source import COMPONENTS
 from eiesim.result import LayerResult
 
 if TYPE_CHECKING:
@@ -148,33 +147,15 @@ class Row:
         if len(result.name) > LONGEST_NAME:
             raise EieError(f"a layer's name has {len(result.name):,} letters; a table takes {LONGEST_NAME:,}")
         config: dict[str, Any] = result.config.model_dump()
-        metrics = result.metrics.to_dict()
-        counters = metrics.pop("counters")
         config |= {name: str(config[name]) for name in ("activation_frac", "weight_frac", "output_frac")}
-        memory: dict[str, Any] = {f"memory_{name}": int(value) for name, value in result.memory.to_dict().items()}
-        bits: dict[str, Any] = {
-            f"fraction_bits_{name}": result.fraction_bits.get(name) for name in ("activation", "weight", "output")
-        }
         return cls(
-            layer=result.name,
             seed=workload.seed,
             engine=result.engine,
             **config,
             variation=workload.variation,
-            rows=result.rows,
-            cols=result.cols,
-            nnz=result.nnz,
-            weight_density=result.nnz / (result.rows * result.cols),
             activation_density=float(np.count_nonzero(workload.activations) / workload.activations.size),
-            fed=workload.fed,
-            vectors=workload.vectors,
             inputs=len(result.runs),
-            **metrics,
-            **counters,
-            **memory,
-            **_energy_cells(result.energy),
-            **bits,
-            warnings="; ".join(warning.partition(":")[0] for warning in result.warnings),
+            **{**result.cells(), "fed": workload.fed, "vectors": workload.vectors},
             eiesim=__version__,
             hash=key,
         )
@@ -296,20 +277,3 @@ def _readers() -> Mapping[str, Callable[[str], Any]]:
 
 def _type_name(name: str) -> str:
     return "a whole number" if _types()[name] in (int, int | None) else "a number"
-
-
-def _energy_cells(energy: Energy | None) -> dict[str, Any]:
-    """LNZD nodes are a module and a component of their own: one column, one figure."""
-    parts = (*MODULES, "lnzd", DRAM, *COMPONENTS)
-    if energy is None:
-        empty = dict.fromkeys(f"energy_{part}_uj" for part in (*parts, "total", "dynamic", "leakage"))
-        return {**empty, "energy_power_w": None, "energy_model": ""}
-    spent = {DRAM: 0.0, **energy.by_component_uj, **energy.by_module_uj}
-    return {
-        "energy_total_uj": energy.total_uj,
-        "energy_power_w": energy.power_w,
-        **{f"energy_{part}_uj": spent[part] for part in parts},
-        "energy_dynamic_uj": energy.dynamic_uj,
-        "energy_leakage_uj": energy.leakage_uj,
-        "energy_model": energy.model,
-    }

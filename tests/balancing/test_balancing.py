@@ -8,8 +8,10 @@ import pytest
 import eiesim
 import eiesim.arithmetic
 from eiesim import CompressedLayer, EieError, MachineConfig, balance, interleave, simulate
-from eiesim.balancing.study import attribute, balanced_order, permute_rows, unpermute
+from eiesim.balancing.causes import attribute
+from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.workloads import TABLE_III, workload
+from tests.oracle.timing import START, WRITE_SEEN
 
 DUMP = Path(__file__).parents[3] / "shared" / "data" / "alexnet_fc8"
 
@@ -34,7 +36,7 @@ def random_case(seed):
 
 
 def machine_twin(layer, sent_rows, queue_depth, bubbles, start, drain):
-    """Cycles of spec/machine.md's recurrences with limits left out, written as plainly as they stand there."""
+    """Cycles of docs/machine.md's recurrences with limits left out, written as plainly as they stand there."""
     pes = layer.pes
     last, last_real = [0] * pes, [0] * pes
     firsts = []
@@ -42,7 +44,7 @@ def machine_twin(layer, sent_rows, queue_depth, bubbles, start, drain):
     gap = 0
     for r, row in enumerate(sent_rows):
         place = -1
-        for place in np.flatnonzero(row):
+        for place in np.flatnonzero(row):  # type: ignore[assignment]
             j = r * pes + place
             b = b + 1 + (gap if bubbles else 0)
             gap = 0
@@ -85,8 +87,8 @@ def losses_twin(layer, inputs, result):
             pes * busiest,
             pes * machine_twin(layer, rows, endless, bubbles=False, start=0, drain=0),
             pes * machine_twin(layer, rows, endless, bubbles=True, start=0, drain=0),
-            pes * machine_twin(layer, rows, endless, bubbles=True, start=2, drain=6),
-            pes * machine_twin(layer, rows, result.config.queue_depth, bubbles=True, start=2, drain=6),
+            pes * machine_twin(layer, rows, endless, bubbles=True, start=START, drain=WRITE_SEEN),
+            pes * machine_twin(layer, rows, result.config.queue_depth, bubbles=True, start=START, drain=WRITE_SEEN),
         ]
         assert steps[-1] == pes * run.cycles
         parts += np.diff([0, *steps])
@@ -134,7 +136,7 @@ def test_alexnet_fc8(tmp_path):
     stored = balance(layer, activations, eiesim.preset("isca16-simulator")).assignments[0]
     assert stored.losses.total == 64 * 7926
     assert stored.losses.work == 453748
-    # spec/machine.md: 7,794 cycles from queue depth 15 on.
+    # docs/machine.md: 7,794 cycles from queue depth 15 on.
     assert stored.losses.finite_queues == 64 * (7926 - 7794)
 
 

@@ -120,7 +120,7 @@ def test_energy_is_measured_or_says_what_it_is_estimated_from(case):
 
 def test_a_busy_machine_is_told(tmp_path, case, fake_worker, monkeypatch):
     for load, busy in ((0.1, False), (3.0, True)):
-        monkeypatch.setattr(baselines.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        monkeypatch.setattr(baselines.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))  # type: ignore[attr-defined]
         assert baselines.measure([case]).busy is busy
 
 
@@ -168,6 +168,6 @@ def test_the_worker_measures_here(case, monkeypatch, tmp_path):
 
 
 def test_a_failing_worker_is_one_line(case, monkeypatch):
-    monkeypatch.setattr(baselines.sys, "executable", "/bin/false")
+    monkeypatch.setattr(baselines.sys, "executable", "/bin/false")  # type: ignore[attr-defined]
     with pytest.raises(EieError, match="measuring the baselines failed"):
         baselines.measure([case])

@@ -1,28 +1,24 @@
 """eiesim compress, accuracy, run --labels: as a user calls them."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 from eiesim import CompressedLayer, save
-from eiesim.cli import main
 from eiesim.files.network import write_network
+from tests.cases import cli
 
 
 @pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
+def call(monkeypatch, tmp_path):
     """Runs the command in an empty folder; gives (status, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["eiesim", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsys.readouterr()
-        return end.value.code or 0, out, err
+        answer = cli(*arguments)
+        return answer.status, answer.out, answer.err
 
     return run
 
@@ -44,7 +40,7 @@ def test_compress_then_run_with_labels(call, model, tmp_path):
         "compress", "model.npz", "-o", "net", "--density", "0.9", "--density", "fc1=1", "--bits", "8", "-c", "x.npy"
     )
     assert status == 0
-    assert "left out: extra: int64 values" in err
+    assert "  extra: int64 values" in out
     assert "fc1" in out
     assert (tmp_path / "net" / "inputs" / "fc1.npy").is_file()
     status, out, err = call(

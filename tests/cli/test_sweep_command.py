@@ -8,19 +8,14 @@ import pandas as pd
 import pytest
 
 import eiesim
-from eiesim import cli
+from tests.cases import cli
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command():
     def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["eiesim", *map(str, arguments)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code or 0
-        return status, *capsys.readouterr()
+        answer = cli(*arguments)
+        return answer.status, answer.out, answer.err
 
     return run
 

@@ -1,7 +1,6 @@
 """The comparison: bars from times and energies, tables with the columns they promise, plots that are drawn."""
 
 import csv
-import sys
 
 import numpy as np
 import pytest
@@ -9,12 +8,12 @@ import pytest
 import eiesim
 from eiesim import EieError
 from eiesim.baselines.measurements import Host, Measured, Measurement
-from eiesim.cli import main
 from eiesim.comparison.rows import compare
 from eiesim.inputs import Workload
 from eiesim.paper.speedups import GEOMEAN
+from tests.cases import cli
 
-RATIO_COLUMNS = ["layer", "series", "basis", "value", "printed", "within_rounding", "note"]
+RATIO_COLUMNS = ["layer", "series", "basis", "value", "printed", "within_rounding", "note", "low", "high"]
 
 
 def measurement(layer, matrix, batch, time_us, energy_uj, basis="estimated"):
@@ -110,22 +109,15 @@ def test_a_layer_of_ones_own_has_no_published_bars():
         compare([Workload(layer, np.ones(8, np.float32))] * 2, eiesim.MachineConfig())
 
 
-def run_main(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["eiesim", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
-
-
 def columns(path):
     with path.open() as file:
         return next(csv.reader(file))
 
 
-def test_the_command_writes_its_tables_and_plots(tmp_path, monkeypatch, capsys):
+def test_the_command_writes_its_tables_and_plots(tmp_path):
     out = tmp_path / "new" / "out"
-    assert run_main(monkeypatch, "compare", "NT-LSTM", "table3:NT-We", "-o", str(out)) in (0, None)
-    printed = capsys.readouterr()
+    printed = cli("compare", "NT-LSTM", "table3:NT-We", "-o", out)
+    assert printed.status == 0
     assert printed.err.count("\n") == 1
     for words in ("simulated", "Table II", "75.6"):
         assert words in printed.out
@@ -170,7 +162,7 @@ def test_a_machine_with_many_kernels_is_drawn():
     rows = [Ratio("a", "CPU", f"kernel {k}", "measured", 1.0 + k) for k in range(12)]
     rows.append(Ratio("a", "EIE", "EIE", "simulated", 50.0))
     figure = ratio_plot(rows, "speed-up")
-    drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]
+    drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]  # type: ignore[attr-defined]
     assert drawn == pytest.approx([*range(2, 13), 50])
 
 
@@ -182,22 +174,25 @@ def test_a_machine_with_many_kernels_is_drawn():
         (("NT-We", "--energy-model", "guessed"), "activity, published, calibrated"),
     ],
 )
-def test_bad_requests_are_one_line(tmp_path, monkeypatch, capsys, arguments, says):
-    assert run_main(monkeypatch, "compare", *arguments, "-o", str(tmp_path)) == 2
-    printed = capsys.readouterr().err
+def test_bad_requests_are_one_line(tmp_path, arguments, says):
+    answer = cli("compare", *arguments, "-o", tmp_path)
+    printed = answer.err
+    assert answer.status == 2
     assert says in printed
     assert printed.count("\n") == 1
 
 
-def test_run_shows_energy_and_takes_a_table(tmp_path, monkeypatch, capsys):
+def test_run_shows_energy_and_takes_a_table(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('name = "mine"\n[sram.spmat]\nread_pj = 0\n')
-    assert run_main(monkeypatch, "run", "table3:NT-We", "--energy-table", str(path)) in (0, None)
-    printed = capsys.readouterr().out
+    answer = cli("run", "table3:NT-We", "--energy-table", path)
+    printed = answer.out
+    assert answer.status == 0
     assert "activity (mine)" in " ".join(printed.split())
     assert "sparse-matrix read" in printed
     path.write_text("[pj]\nclock_bit = -3\n")
-    assert run_main(monkeypatch, "run", "table3:NT-We", "--energy-table", str(path)) == 2
-    assert "pj.clock_bit" in capsys.readouterr().err
-    bad = run_main(monkeypatch, "run", "table3:NT-We", "--energy-table", str(path), "--energy-model", "published")
+    answer = cli("run", "table3:NT-We", "--energy-table", path)
+    assert answer.status == 2
+    assert "pj.clock_bit" in answer.err
+    bad = cli("run", "table3:NT-We", "--energy-table", path, "--energy-model", "published").status
     assert bad == 2

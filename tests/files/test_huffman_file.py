@@ -2,19 +2,19 @@
 
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from eiesim import CompressedLayer, EieError, load, save, workload
 from eiesim.files.huffman import CRC, HEAD, MAGIC, load_huffman, save_huffman
+from tests.layers import random_layer
 
 
 @pytest.fixture
 def layer():
-    rng = np.random.default_rng(0)
-    weights = rng.standard_normal((50, 40)) * (rng.random((50, 40)) < 0.1)
-    return CompressedLayer.from_dense(weights, bias=rng.standard_normal(50), activation="none", name="fc ü")
+    return replace(random_layer(0, 50, 40, density=0.1, activation="none"), name="fc ü")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Relative-index encoding of a dense matrix of codes, as spec/machine.md says under "Encoding"."""
+"""Relative-index encoding of a dense matrix of codes, as docs/machine.md says under "Encoding"."""
 
 
 def encode_column(codes, index_bits):

@@ -1,9 +1,12 @@
-"""Cycles and counters as spec/machine.md gives them under "Timing, exactly" and "Counters": its formulas, literally.
+"""Cycles and counters as docs/machine.md gives them under "Timing, exactly" and "Counters": its formulas, literally.
 
 State counters are found by asking of every cycle from 1 to `cycles` what went on in it.
 """
 
 from .encode import decode_column
+
+START, WRITE_SEEN = 2, 6
+"""The spec's "b[k] + 2" and "f + 6"."""
 
 
 def scan(activations, pes, activation_rows):
@@ -45,7 +48,7 @@ def timing(memories, activations, queue_depth, entries_per_row):
             b[k] = max(unhindered, max(first[p][k - queue_depth] for p in range(pes)))
         stalls += b[k] - unhindered
         for p in range(pes):
-            first[p][k] = max(b[k] + 2, (last[p][k - 1] if k > 0 else 0) + 1)
+            first[p][k] = max(b[k] + START, (last[p][k - 1] if k > 0 else 0) + 1)
             last[p][k] = first[p][k] + max(1, n[p][k]) - 1
     scan_last = b[K - 1] + g[K] if K > 0 else activation_rows
 
@@ -60,7 +63,7 @@ def timing(memories, activations, queue_depth, entries_per_row):
             for e, ((code, _), row) in enumerate(zip(column, decode_column(column), strict=True)):
                 walk[first[p][k] + e] = (code, row, pointers[j] + e)
         walked.append(walk)
-    written = [f + 6 for walk in walked for f, entry in walk.items() if entry is not None and entry[0] != 0]
+    written = [f + WRITE_SEEN for walk in walked for f, entry in walk.items() if entry is not None and entry[0] != 0]
     cycles = max([scan_last, *written])
 
     per_pe = {}

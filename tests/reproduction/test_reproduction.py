@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import eiesim
-from eiesim import cli
 from eiesim.reproduction import simulations
 from eiesim.reproduction.conclusion import conclude, lenet_accuracies
 from eiesim.reproduction.figures import Recognised
 from eiesim.reproduction.items import UNIFORM, VARIED, Claim, ItemRow, Spread
 from eiesim.reproduction.page import report
 from eiesim.reproduction.terminal import times_markdown
+from tests.cases import cli
 
 DATA = Path(eiesim.__file__).parent / "paper" / "data"
 LAYERS = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM")
@@ -173,7 +173,9 @@ def test_report_stands_alone(found):
 
 def test_report_escapes_text(found):
     evil = '<img src="x" onerror=alert(1)> & "quotes"'
-    odd = replace(found.items[0], title=evil, text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),))
+    odd = replace(
+        found.items[0], name=evil, subject="", text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),)
+    )
     claims = (Claim(evil, evil, evil, "agrees", evil),)
     text = report(replace(found, items=(odd,), claims=claims, text=(evil,), inconsistencies=(evil,)), {})
     page = Page(text)
@@ -196,13 +198,11 @@ def test_interrupted_run_goes_on(tmp_path):
     assert again.table.equals(first.table)
 
 
-def test_command(tmp_path, monkeypatch, capsys):
+def test_command(tmp_path, monkeypatch):
     monkeypatch.setattr(simulations, "QUICK", TINY)
-    monkeypatch.setattr("sys.argv", ["eiesim", "reproduce", "--quick", "-o", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert not end.value.code
-    assert "NT-We" in capsys.readouterr().out
+    answer = cli("reproduce", "--quick", "-o", tmp_path / "out")
+    assert answer.status == 0
+    assert "NT-We" in answer.out
     page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
     assert {f"fig_{k}" for k in range(6, 14)} <= set(page.ids)
     assert len(page.sources) == 2 + 2 + 6 * 2

@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
     write(path, 1)
     real = os.write
     with Journal(path) as journal:
-        monkeypatch.setattr(journal_module.os, "write", lambda file, data: real(file, data[:5]))
+        monkeypatch.setattr(journal_module.os, "write", lambda file, data: real(file, data[:5]))  # type: ignore[attr-defined]
         with pytest.raises(EieError, match="cannot be written"):
             journal.append([row(1)])
         monkeypatch.undo()

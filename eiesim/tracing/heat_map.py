@@ -1,0 +1,83 @@
+"""A heat map of a run: entries by PE, and the PEs' work over time."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from eiesim.config import MachineConfig
+from eiesim.layer import CompressedLayer
+from eiesim.tracing.recording import PADDING, REAL, Recording, record
+from eiesim.tracing.shares import COLOURS, state_shares
+from eiesim.tracing.subject import subjects
+from eiesim.view import style
+from eiesim.view.saving import save
+from eiesim.view.text import without_mathtext
+
+BLOCKS, ROWS = 200, 256
+"""Cells of the map, at most."""
+
+
+def draw_heat_maps(
+    fed: Sequence[tuple[Sequence[CompressedLayer], npt.NDArray[np.float32]]], config: MachineConfig, folder: str | Path
+) -> list[Path]:
+    """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
+
+    fed: layers in a row, and what the first one is fed. Streamed weights are not traced: nothing is drawn of them.
+    """
+    if config.weights != "resident":
+        return []
+    written: list[Path] = []
+    number = 0
+    for layers, activations in fed:
+        item = 0 if activations.ndim == 2 else None
+        for subject in subjects(layers, activations, config, item):
+            number += 1
+            letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in subject.name)
+            draw = partial(heat_map, record(subject))
+            written += save(draw, Path(folder) / f"heat_map_{number}_{letters}", style.BARS, trim=False)
+    return written
+
+
+def heat_map(trace: Recording) -> Figure:
+    """Left the entries that each PE walks in the window, right the share of cycles in which it walks one, over time."""
+    numbers = range(trace.pes)
+    shares, down, across = state_shares(trace, numbers, ROWS, BLOCKS)
+    figure = Figure(figsize=(7.2, min(6.0, max(2.2, 0.05 * trace.pes + 1.4))), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 4])
+    figure.suptitle(
+        f"{without_mathtext(trace.subject.name)} on {trace.pes} PEs: entries by PE, and work over time (simulated)",
+        x=0.01, ha="left", fontsize=9,
+    )  # fmt: skip
+    before = np.zeros(trace.pes)
+    for state, name in ((REAL, "real entry"), (PADDING, "padding entry")):
+        entries = (trace.state == state).sum(axis=1)
+        left.barh(numbers, entries, left=before, height=1.0, color=COLOURS[name])
+        before = before + entries
+    left.set_xlabel("entries (orange: padding)" if (trace.state == PADDING).any() else "entries")
+    left.set_ylabel("PE")
+    left.xaxis.set_major_formatter(FuncFormatter(_whole))
+    left.locator_params(axis="x", nbins=3)
+    working = shares[..., REAL] + shares[..., PADDING]
+    size, lines = int(across[1] - across[0]), int(down[1] - down[0])
+    start = trace.first_cycle - 0.5
+    box = (start, start + size * working.shape[1], lines * working.shape[0] - 0.5, -0.5)
+    drawn = right.imshow(
+        working, aspect="auto", interpolation="nearest", extent=box, cmap="cividis", vmin=0, vmax=1
+    )  # fmt: skip
+    right.set_xlim(start, trace.end - 0.5)
+    right.set_ylim(trace.pes - 0.5, -0.5)
+    right.grid(False)
+    right.set_xlabel(f"cycle (a cell is {size} cycle{'s' if size > 1 else ''})")
+    right.xaxis.set_major_formatter(FuncFormatter(_whole))
+    figure.colorbar(drawn, ax=right, pad=0.01, label="cycles that walk an entry", format=PercentFormatter(1.0))
+    return figure
+
+
+def _whole(value: float, _: Any) -> str:
+    return f"{value:,.0f}"

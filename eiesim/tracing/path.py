@@ -1,0 +1,202 @@
+"""The critical path: the chain of events that sets a run's completion time, found backwards from its last event."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._jit import jit
+from eiesim._shown import Brief
+from eiesim.config import MachineConfig
+from eiesim.machine.latency import QUEUE, WRITTEN
+from eiesim.tracing.subject import Subject, Traceable
+from eiesim.tracing.timeline import Timeline, timeline
+
+FORMAT = "eiesim-critical-path/1"
+KINDS = ("scan", "walk", "pipeline")
+SCAN, WALK, PIPELINE = range(3)
+
+
+class Segment(NamedTuple):
+    """One link of the path.
+
+    kind: "scan" (a broadcast's own cycle, and the bubbles before it where it did not wait; or the bubbles at the end),
+    "walk" (a PE walks a column), "pipeline" (the cycle in the queue, or the cycles from the last entry to its write).
+    pe: the PE, None for a scan. column: the column sent, walked or written, None for bubbles alone.
+    first_cycle, cycles: where the segment stands in time; the next begins where it ends.
+    """
+
+    kind: str
+    pe: int | None
+    column: int | None
+    first_cycle: int
+    cycles: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CriticalPath(Brief):
+    """What sets the completion time: segments that add up to `cycles` exactly (docs/trace.md).
+
+    kind: uint8[segments], by KINDS. pe, column, first_cycle, length: int32[segments], -1 for none.
+    """
+
+    cycles: int
+    pes: int
+    kind: npt.NDArray[np.uint8]
+    pe: npt.NDArray[np.int32]
+    column: npt.NDArray[np.int32]
+    first_cycle: npt.NDArray[np.int32]
+    length: npt.NDArray[np.int32]
+    subject: Subject = field(repr=False)
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The links in order."""
+        return tuple(self._segments())
+
+    def _segments(self) -> Iterator[Segment]:
+        lists = (self.kind, self.pe, self.column, self.first_cycle, self.length)
+        for kind, pe, column, first, length in zip(*(part.tolist() for part in lists), strict=True):
+            yield Segment(KINDS[kind], None if pe < 0 else pe, None if column < 0 else column, first, length)
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        """Cycles of each kind; they add up to `cycles`."""
+        sums = np.bincount(self.kind, self.length, len(KINDS))
+        return {name: int(cycles) for name, cycles in zip(KINDS, sums, strict=True)}
+
+    @property
+    def by_pe(self) -> list[int]:
+        """Cycles walked on the path, one a PE."""
+        walks = self.kind == WALK
+        return [int(cycles) for cycles in np.bincount(self.pe[walks], self.length[walks], self.pes)]
+
+    @property
+    def by_column(self) -> dict[int, int]:
+        """Cycles of the segments that belong to each column, most first; bubbles at the end belong to none."""
+        known = self.column >= 0
+        columns, place = np.unique(self.column[known], return_inverse=True)
+        sums = np.bincount(place, self.length[known], len(columns)).astype(np.int64)
+        order = np.argsort(-sums, kind="stable")
+        return dict(zip(columns[order].tolist(), sums[order].tolist(), strict=True))
+
+    @property
+    def waits(self) -> int:
+        """Broadcasts on the path that waited for a full queue: there it goes from one PE's queue to another's."""
+        after_a_pe = self.kind[:-1] != SCAN
+        return int((after_a_pe & (self.kind[1:] == SCAN)).sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The path as JSON holds it."""
+        return {
+            "format": FORMAT,
+            "cycles": self.cycles,
+            "by_kind": self.by_kind,
+            "by_pe": self.by_pe,
+            "segments": [segment._asdict() for segment in self.segments],
+        }
+
+    def to_json(self) -> str:
+        """The path as JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(), indent=1)
+
+
+def critical_path(
+    layer: Traceable,
+    activations: Any = None,
+    config: MachineConfig | None = None,
+    *,
+    item: int | None = None,
+) -> CriticalPath:
+    """The chain of events that sets the completion time of one input through one layer. Arguments as in `trace`.
+
+    Among equals a PE's own queue comes before the scan, a scan without a wait before a full queue, and the lower PE
+    before the higher. Raises EieError as `simulate` does.
+    """
+    return path_of(Subject.of(layer, activations, config, item))
+
+
+def path_of(subject: Subject, events: Timeline | None = None) -> CriticalPath:
+    """The critical path of a subject; `events` are its timeline's where they are known."""
+    events = timeline(subject) if events is None else events
+    depth = min(subject.job.queue_depth, len(events.columns) + 1)
+    links = _backwards(
+        events.columns, events.bubbles, events.broadcast, events.blocker, events.first, events.last_real,
+        events.cycles, depth, subject.layer.pointers,
+    )  # fmt: skip
+    kind, pe, column, first_cycle, length = (np.ascontiguousarray(part) for part in links.T[:, ::-1])
+    return CriticalPath(
+        events.cycles, subject.layer.pes, kind.astype(np.uint8), pe, column, first_cycle, length, subject
+    )
+
+
+@jit
+def _backwards(
+    columns: Any, bubbles: Any, broadcast: Any, blocker: Any, first: Any, last_real: Any,
+    cycles: int, depth: int, pointers: Any,
+) -> Any:  # fmt: skip
+    """Links, last one first, as int32[links, 5]: kind, PE, column, first cycle, length."""
+    sent, pes = len(columns), first.shape[1]
+    # At most: the end, and for each broadcast its own link, a walk and a cycle in the queue.
+    links = np.empty((3 * sent + 2, 5), np.int32)
+    count = 0
+    # `t`: the first cycle of the link found last. On PE p column k comes next, or if p < 0 broadcast k.
+    t = cycles + 1
+    p, k = -1, sent - 1
+    for candidate in range(pes):
+        if last_real[candidate] >= 0 and p < 0:
+            e = last_real[candidate]
+            n = pointers[columns[e] + 1, candidate] - pointers[columns[e], candidate]
+            if first[e, candidate] + n - 1 + WRITTEN == cycles:
+                p, k = candidate, e
+    if p >= 0:
+        t -= WRITTEN
+        count = _add(links, count, PIPELINE, p, columns[k], t, WRITTEN)
+    elif bubbles[sent] > 0 or sent == 0:
+        length = bubbles[sent]
+        t -= length
+        count = _add(links, count, SCAN, -1, -1, t, length)
+    while t > 1:
+        if p < 0:
+            held_by = blocker[k]
+            length = 1 if held_by >= 0 else 1 + bubbles[k]
+            t -= length
+            count = _add(links, count, SCAN, -1, columns[k], t, length)
+            if held_by < 0:
+                k -= 1
+                continue
+            # The wait ended in the cycle in which column k - depth began on the PE that held it.
+            p = held_by
+            k -= depth
+        else:
+            n = pointers[columns[k] + 1, p] - pointers[columns[k], p]
+            length = max(n, 1)
+            t -= length
+            count = _add(links, count, WALK, p, columns[k], t, length)
+        # Column k begins in cycle t on PE p: straight after the one before, or as soon as it was there.
+        follows = False
+        if k > 0:
+            n = pointers[columns[k - 1] + 1, p] - pointers[columns[k - 1], p]
+            follows = first[k - 1, p] + max(n, 1) == t
+        if follows:
+            k -= 1
+        else:
+            t -= QUEUE - 1
+            count = _add(links, count, PIPELINE, p, columns[k], t, QUEUE - 1)
+            p = -1
+    return links[:count]
+
+
+@jit
+def _add(links: Any, count: int, kind: int, pe: int, column: int, first_cycle: int, length: int) -> int:
+    links[count, 0] = kind
+    links[count, 1] = pe
+    links[count, 2] = column
+    links[count, 3] = first_cycle
+    links[count, 4] = length
+    return count + 1

@@ -1,0 +1,134 @@
+"""The trace as a picture of characters, and the critical path as a table."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from eiesim.tracing.recording import EMPTY, PADDING, REAL, STATES, Recording
+from eiesim.tracing.shares import COLOURS, blend, broadcast_lane, chosen, edges, state_shares
+from eiesim.tracing.verdict import Verdict
+from eiesim.view.text import one_line
+
+LEVELS, ASCII_LEVELS = " ░▒▓█", " .-+#"
+"""A cell's share of cycles that walk entries: none, up to a third, up to two thirds, less than all, all."""
+MOST_ROWS = 64
+
+
+def picture(trace: Recording, width: int, pes: Sequence[int] | None = None, unicode: bool = True) -> RenderableType:
+    """PEs down, time across. width: characters in all. unicode: whether the terminal shows block characters."""
+    numbers = chosen(trace, pes)
+    names = _names(numbers, edges(len(numbers), MOST_ROWS))
+    margin = max(len("LNZD"), *(len(name) for name in names)) + 1
+    shares, _, across = state_shares(trace, numbers, MOST_ROWS, max(8, width - margin))
+    levels = LEVELS if unicode else ASCII_LEVELS
+    size = int(across[1] - across[0])
+    lines = [_heading(trace, size, len(numbers))]
+    lines.append(Text(" " * margin) + _ruler(trace, across))
+    for name, row in zip(names, shares, strict=True):
+        lines.append(Text(f"{name:>{margin - 1}} ") + _cells(row, levels))
+    lines.append(Text(f"{'LNZD':>{margin - 1}} ") + _lane(trace, across, levels))
+    lines.append(Text(""))
+    lines += _legend(levels)
+    return Group(*lines)
+
+
+def _names(numbers: Sequence[int], down: np.ndarray) -> list[str]:
+    blocks = [numbers[start:end] for start, end in pairwise(down.tolist())]
+    return [f"PE {block[0]}" if len(block) == 1 else f"PE {block[0]}..{block[-1]}" for block in blocks]
+
+
+def _heading(trace: Recording, size: int, pes: int) -> Text:
+    cell = "one cycle" if size == 1 else f"{size} cycles"
+    shown = f"{trace.pes} PEs" if pes == trace.pes else f"{pes} of {trace.pes} PEs"
+    return Text(
+        f"{one_line(trace.subject.name)} on {shown}: cycles {trace.first_cycle:,} to {trace.end - 1:,} "
+        f"of {trace.total_cycles:,} (simulated); a character is {cell}"
+    )
+
+
+def _ruler(trace: Recording, across: np.ndarray) -> Text:
+    """The first cycle of every so many characters."""
+    marks = [" "] * (len(across) - 1)
+    place = 0
+    while place < len(marks):
+        label = f"|{trace.first_cycle + int(across[place]):,}"
+        if place + len(label) > len(marks):
+            break
+        marks[place : place + len(label)] = label
+        place += max(16, len(label) + 2)
+    return Text("".join(marks))
+
+
+def _cells(row: np.ndarray, levels: str) -> Text:
+    """One line of cells: shares float64[columns, states]. The colour mixes the states by share."""
+    text = Text()
+    colours = (blend(row, list(COLOURS.values())) * 255).round().astype(int)
+    for share, (red, green, blue) in zip(row, colours.tolist(), strict=True):
+        mark = _mark(float(share[REAL] + share[PADDING]), levels)
+        if share[EMPTY] == 1:
+            mark = "o"
+        elif share[PADDING] == 1:
+            mark = "p"
+        text.append(mark, Style(color=f"rgb({red},{green},{blue})"))
+    return text
+
+
+def _mark(share: float, levels: str) -> str:
+    if share <= 0:
+        return levels[0]
+    if share >= 1:
+        return levels[4]
+    return levels[1 if share <= 1 / 3 else 2 if share <= 2 / 3 else 3]
+
+
+def _lane(trace: Recording, across: np.ndarray, levels: str) -> Text:
+    """The share of each block's cycles in which a broadcast waits for a full queue."""
+    stalls = np.add.reduceat(broadcast_lane(trace) >= 0, across[:-1], dtype=np.int64) / np.diff(across)
+    text = Text()
+    for share in stalls:
+        text.append(_mark(float(share), levels), Style(color="rgb(213,94,0)"))
+    return text
+
+
+def _legend(levels: str) -> list[Text]:
+    words = ("none", "to a third", "to two thirds", "more", "all")
+    marks = ", ".join(f"'{level}' {word}" for level, word in zip(levels, words, strict=True))
+    first = Text(f"share of cycles that walk entries: {marks}; 'p' padding alone, 'o' empty columns alone")
+    second = Text("colours, mixed by share: ")
+    for name in STATES:
+        second.append(f"{levels[4]} ", Style(color=COLOURS[name])).append(f"{name}  ")
+    return [first, second, Text("LNZD: share of cycles in which the broadcast waits for a full queue")]
+
+
+def path_tables(verdict: Verdict, top: int) -> list[Table]:
+    """The path's totals, its PEs, and its longest segments. top: the most PEs and segments listed."""
+    path = verdict.path
+
+    def table(title: str, *headings: str) -> Table:
+        made = Table(title=title, title_justify="left", title_style="")
+        for heading in headings:
+            made.add_column(heading, justify="left" if heading == "kind" else "right")
+        return made
+
+    totals = table(
+        f"{path.subject.name}: critical path, {path.cycles:,} cycles (simulated)", "kind", "cycles", "share", "segments"
+    )
+    counts = {kind: sum(segment.kind == kind for segment in path.segments) for kind in path.by_kind}
+    for kind, cycles in path.by_kind.items():
+        totals.add_row(kind, f"{cycles:,}", f"{cycles / path.cycles:.1%}", f"{counts[kind]:,}")
+    busy = table("PEs on the path, and the broadcast stalls that PEs caused", "PE", "cycles", "share", "stalls caused")
+    caused = verdict.stall_caused
+    ranked = sorted(range(path.pes), key=lambda pe: (-path.by_pe[pe], -int(caused[pe]), pe))
+    for pe in ranked[:top]:
+        if path.by_pe[pe] or caused[pe]:
+            busy.add_row(str(pe), f"{path.by_pe[pe]:,}", f"{path.by_pe[pe] / path.cycles:.1%}", f"{caused[pe]:,}")
+    longest = table("longest segments", "kind", "PE", "column", "first cycle", "cycles")
+    for part in sorted(path.segments, key=lambda one: (-one.cycles, one.first_cycle))[:top]:
+        where = ["" if value is None else str(value) for value in (part.pe, part.column)]
+        longest.add_row(part.kind, *where, f"{part.first_cycle:,}", f"{part.cycles:,}")
+    return [totals, busy, longest] if busy.row_count else [totals, longest]

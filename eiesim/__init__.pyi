@@ -37,4 +37,8 @@ from .tracing.path import CriticalPath as CriticalPath
 from .tracing.path import critical_path as critical_path
 from .tracing.trace import Trace as Trace
 from .tracing.trace import trace as trace
+from .training.folder import save_trained as save_trained
+from .training.recipe import Recipe as Recipe
+from .training.run import Trained as Trained
+from .training.run import train as train
 from .workloads import workload as workload

@@ -71,6 +71,7 @@ def compress(
     initialisation: str = "linear",
     seed: int = 0,
     calibration: Any = None,
+    positions: int | None = None,
     name: str | None = None,
     huffman: bool = False,
     force: bool = False,
@@ -86,7 +87,9 @@ def compress(
         At most one of them; with none, only the zeros that are there are pruned.
     bits: of a weight code, 1 to 8. initialisation: where k-means starts, linear (Deep Compression Sec. 3.2), density,
         random or optimal. seed: of random.
-    calibration: inputs of the model, float[batch, ...] or an .npy file, on which each layer's error is measured.
+    calibration: inputs of the model, on which each layer's error is measured: float[batch, ...] or an .npy file; of a
+        model with several inputs a mapping of their names to arrays, or an .npz file.
+    positions: of a convolution, keep the inputs of so many positions of an image; None is all.
     name: of a network that is no file. progress: called with 1 after each layer.
 
     Returns a `Compressed`: `layers` (what `simulate` takes; so is the whole), `reports` (errors and sizes by layer),
@@ -100,12 +103,17 @@ def compress(
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     path = Path(model) if isinstance(model, str | Path) else None
     found, taps = pipeline.load_model(path) if path else (model_in_memory(model, name), ())
-    inputs: Sequence[Any] = ()
+    known = None
     if calibration is not None:
-        is_file = isinstance(calibration, str | Path)
-        values = pipeline.load_calibration(calibration) if is_file else as_float32("calibration", calibration)
-        inputs = pipeline.calibrate(path or found.name, found, taps, values)
-    compressed = pipeline.compress(found, options, inputs, progress)
+        values: Any
+        if isinstance(calibration, str | Path):
+            values = pipeline.load_calibration(calibration)
+        elif isinstance(calibration, Mapping):
+            values = {str(key): np.asarray(held) for key, held in calibration.items()}
+        else:
+            values = as_float32("calibration", calibration)
+        known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
+    compressed = pipeline.compress(found, options, known, progress)
     if output is not None:
         pipeline.write(compressed, output, path, huffman=huffman, force=force)
     return compressed

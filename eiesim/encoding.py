@@ -17,7 +17,7 @@ from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 
 NO_FIRST_ROW, NO_LAST_ROW = -1, -2
-"""Row numbers that equal no other, so that an empty column bypasses nothing."""
+"""Sentinels that match no row, so that an empty column bypasses nothing."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -225,30 +225,30 @@ def _lay_out(
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
     pes = pointers.shape[1]
-    # What one column holds, by PE; `first` and `behind` are rows, 0 behind nothing.
+    # What one column holds, by PE. first: its first row. after: the row after the last entry, 0 if there is none.
     entries = np.zeros(pes, np.int32)
     pads = np.zeros(pes, np.int32)
     first = np.zeros(pes, np.int32)
-    behind = np.zeros(pes, np.int32)
+    after = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
         for e in range(indptr[j + 1] - 1, indptr[j] - 1, -1):
             first[pe_of[indices[e]]] = place_of[indices[e]]
         for e in range(indptr[j], indptr[j + 1]):
             p = pe_of[indices[e]]
             row = place_of[indices[e]]
-            bridged = (row - behind[p]) >> index_bits
+            bridged = (row - after[p]) >> index_bits
             pads[p] += bridged
             entries[p] += bridged + 1
-            behind[p] = row + 1
+            after[p] = row + 1
         for p in range(pes):
             pointers[j + 1, p] = pointers[j, p] + entries[p]
             padding[j, p] = pads[p]
             starts_real = entries[p] > 0 and first[p] >> index_bits == 0
             first_row[j, p] = first[p] if starts_real else NO_FIRST_ROW
-            last_row[j, p] = behind[p] - 1 if entries[p] > 0 else NO_LAST_ROW
+            last_row[j, p] = after[p] - 1 if entries[p] > 0 else NO_LAST_ROW
             entries[p] = 0
             pads[p] = 0
-            behind[p] = 0
+            after[p] = 0
 
 
 @jit
@@ -259,15 +259,15 @@ def _write_entries(
     longest_run = (1 << index_bits) - 1
     pes = pointers.shape[1]
     place = np.zeros(pes, np.int64)
-    behind = np.zeros(pes, np.int32)
+    after = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
         for p in range(pes):
             place[p] = base[p] + pointers[j, p]
-            behind[p] = 0
+            after[p] = 0
         for e in range(indptr[j], indptr[j + 1]):
             p = pe_of[indices[e]]
             row = place_of[indices[e]]
-            zeros = row - behind[p]
+            zeros = row - after[p]
             while zeros > longest_run:
                 z[place[p]] = longest_run
                 place[p] += 1
@@ -275,4 +275,4 @@ def _write_entries(
             code[place[p]] = codes[e]
             z[place[p]] = zeros
             place[p] += 1
-            behind[p] = row + 1
+            after[p] = row + 1

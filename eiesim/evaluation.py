@@ -66,6 +66,42 @@ def accuracies(
     return table
 
 
+def graph_accuracies(
+    path: Path,
+    networks: Mapping[str, Layers],
+    inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]],
+    labels: npt.NDArray[np.int64],
+    config: MachineConfig | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[dict[str, dict[str, float]], int]:
+    """As `accuracies`, through a whole ONNX graph: its layers in the arithmetic, onnxruntime for all the rest.
+
+    path: the model. networks: layers in the order in which the model's are found; inputs: of the model, or by name.
+    Returns also how many layers were so computed: those inside a recurrent node or a body stay onnxruntime's.
+    """
+    from eiesim.files.onnx.in_place import classes_of, outputs_with, replaceable
+    from eiesim.files.onnx.walk import load_found
+
+    config = config or MachineConfig()
+    places = replaceable(load_found(path)[1])
+    table: dict[str, dict[str, float]] = {}
+    for name, layers in networks.items():
+        table[name] = {}
+        for arithmetic in ARITHMETICS:
+            machine = config.replace(arithmetic=arithmetic)
+
+            def product(
+                k: int, values: npt.NDArray[Any], layers: Layers = layers, machine: MachineConfig = machine
+            ) -> npt.NDArray[Any]:
+                return _outputs(layers[k : k + 1], values, machine)
+
+            scores = classes_of(outputs_with(path, inputs, product, places), labels, path)
+            table[name][arithmetic] = accuracy(scores, labels)
+            if progress is not None:
+                progress(1)
+    return table, len(places)
+
+
 def generations(
     shared: Sequence[CompressedLayer], dense: Sequence[DenseLayer] | None, pruned: Sequence[DenseLayer] | None = None
 ) -> dict[str, Layers]:
@@ -86,13 +122,17 @@ def generations(
 
 def dense_of_folder(folder: Path, network: Network) -> tuple[DenseLayer, ...] | None:
     """The network that a folder was compressed from, if its file is still there and still the same; else None."""
+    path = model_of_folder(folder, network)
+    return None if path is None else matching(load_model(path)[0], network.layers, path)
+
+
+def model_of_folder(folder: Path, network: Network) -> Path | None:
+    """The file that a network was compressed from, if it is still there and still the same; else None."""
     name, digest = network.about.get("model"), network.about.get("model_sha256")
     path = folder / str(name)
     if not isinstance(name, str) or not path.is_file():
         return None
-    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        return None
-    return matching(load_model(path)[0], network.layers, path)
+    return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
 
 
 def matching(

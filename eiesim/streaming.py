@@ -7,7 +7,7 @@ a tile is a small layer whose accumulators begin where the tile before left them
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -181,6 +181,29 @@ def _too_small(what: str, name: str, entries: npt.NDArray[Any], columns: int, co
 def load_cycles(loaded_bytes: int, config: MachineConfig) -> int:
     """Cycles that so many bytes take from DRAM: ceil(bytes x clock / bandwidth)."""
     return ceil(loaded_bytes * config.clock_mhz / (config.dram_gbps * 1000))
+
+
+def estimate(layer: InterleavedLayer, config: MachineConfig) -> dict[str, Any]:
+    """What streaming all of a layer's columns once would cost, whatever `config.weights` is; for JSON.
+
+    With "refused", the reason, in place of the costs where a tile cannot hold a column.
+    """
+    asked = {"fits": fits(layer, config), "dram_gbps": str(config.dram_gbps) if config.dram_gbps == inf else
+             config.dram_gbps, "dram_pj_per_bit": config.dram_pj_per_bit}  # fmt: skip
+    try:
+        tiles = cut(layer, config)
+    except EieError as error:
+        return {**asked, "refused": str(error)}
+    loaded = sum(tile.loaded_bytes for tile in tiles)
+    cycles = sum(load_cycles(tile.loaded_bytes, config) for tile in tiles)
+    return {
+        **asked,
+        "tiles": len(tiles),
+        "loaded_bytes": loaded,
+        "load_cycles": cycles,
+        "load_us": cycles / config.clock_mhz,
+        "energy_uj": loaded * 8 * config.dram_pj_per_bit * 1e-6,
+    }
 
 
 def overlapped(loads: Sequence[int], computes: Sequence[int]) -> int:

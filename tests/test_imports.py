@@ -26,6 +26,7 @@ STAIRS = (
     ("coding",),
     ("files",),
     ("compression",),
+    ("training",),
     ("evaluation", "inputs"),
     ("view",),
     ("balancing", "baselines", "sweeps"),

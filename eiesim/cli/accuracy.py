@@ -10,6 +10,7 @@ from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
 if TYPE_CHECKING:
+    from eiesim.config import MachineConfig
     from eiesim.dense import DenseLayer
     from eiesim.files.network import Network
 
@@ -35,7 +36,9 @@ def accuracy(
 ) -> None:
     """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8.
 
-    Inputs and labels are the folder's inputs.npy and labels.npy unless others are given.
+    Inputs and labels are the folder's inputs.npy and labels.npy unless others are given. Layers that do not follow one
+    another are those of an ONNX graph: they are computed in each arithmetic, and onnxruntime runs the rest of it.
+    Inputs are then the model's own, .npy, or .npz by input name.
 
     \b
     eiesim accuracy traces/lenet-300-100
@@ -43,7 +46,7 @@ def accuracy(
     """
     from eiesim.compression.terminal import accuracy_table
     from eiesim.config import ARITHMETICS
-    from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations
+    from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, model_of_folder
     from eiesim.files import network as networks
     from eiesim.files import npz
 
@@ -51,8 +54,15 @@ def accuracy(
     screen = Screen(quiet, json)
     configured = machine(config, settings, {"pes": pes})
     found = networks.load_network(network)
+    source = dense or model_of_folder(network, found)
     if not found.chain:
-        raise EieError(f"{network}: its layers do not follow one another, so there is no accuracy to tell")
+        if source is None or source.suffix != ".onnx":
+            raise EieError(
+                f"{network}: its layers do not follow one another, so its accuracy needs the ONNX model they are from; "
+                f"name it with --dense MODEL.onnx"
+            )
+        _through_the_graph(screen, network, found, source, input, labels, configured, json)
+        return
     inputs = npz.load_inputs(input or _brought(network / networks.INPUTS, "--input"))
     inputs = inputs[None] if inputs.ndim == 1 else inputs
     if labels is None and input is not None:
@@ -70,6 +80,36 @@ def accuracy(
 
         write_text(dumps({"inputs": len(inputs), "accuracy": shares}, indent=1), json)
     screen.show(accuracy_table(shares, len(inputs)))
+
+
+def _through_the_graph(
+    screen: Screen,
+    folder: Path,
+    found: "Network",
+    model: Path,
+    input: Path | None,
+    labels: Path | None,
+    configured: "MachineConfig",
+    json: str | None,
+) -> None:
+    from eiesim.compression.pipeline import load_calibration
+    from eiesim.compression.terminal import accuracy_table
+    from eiesim.config import ARITHMETICS
+    from eiesim.evaluation import generations, graph_accuracies
+    from eiesim.files import network as networks
+    from eiesim.files import npz
+
+    inputs = load_calibration(input or _brought(folder / networks.INPUTS, "--input"))
+    classes = npz.load_labels(labels or _brought(folder / networks.LABELS, "--labels"))
+    rows = generations(found.layers, _matching(model, found))
+    with screen.progress("networks x arithmetics", len(rows) * len(ARITHMETICS)) as advance:
+        shares, replaced = graph_accuracies(model, rows, inputs, classes, configured, advance)
+    if json is not None:
+        from json import dumps
+
+        write_text(dumps({"inputs": len(classes), "layers": replaced, "accuracy": shares}, indent=1), json)
+    screen.show(accuracy_table(shares, len(classes)))
+    screen.say(f"{replaced} of {len(found.layers)} layers in each arithmetic; onnxruntime runs the rest in float32")
 
 
 def _brought(path: Path, option: str) -> Path:

@@ -1,5 +1,6 @@
 """eiesim compare."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ from eiesim.errors import EieError, unknown
 if TYPE_CHECKING:
     from eiesim.baselines.measurements import Measured
     from eiesim.comparison.rows import Comparison
+    from eiesim.inputs import Workload
 
 BASELINES = ("published", "measured")
 
@@ -48,9 +50,7 @@ def compare(
     baselines: Annotated[
         str, typer.Option(help="published (the paper's), measured (this machine's), or both, with a comma.")
     ] = "published",
-    input: Annotated[
-        Path | None, typer.Option("--input", "-i", help="Activations, (cols,), for a single layer.")
-    ] = None,
+    input: Annotated[Path | None, typer.Option("--input", "-i", help="Activations: (cols,) or (batch, cols).")] = None,
     pes: Pes = None,
     config: ConfigFile = None,
     settings: Settings = None,
@@ -72,6 +72,9 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
     rows: Rows = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="VALUES", help="Several seeds of table3: layers, such as 0:5: means and bars.")
+    ] = None,
     density: Density = None,
     activation_density: ActivationDensity = None,
     variation: Variation = 0.0,
@@ -81,7 +84,8 @@ def compare(
     \b
     eiesim compare -o out/                                        the paper's Figs. 6 and 7
     eiesim compare -o out/ --baselines published,measured         and this machine's CPU and GPU
-    eiesim compare fc1.npz --input x.npy --baselines measured -o out/
+    eiesim compare net/ --baselines measured -o out/              your own network's layers, and their total
+    eiesim compare --seeds 0:5 -o out/                            Figs. 6 and 7 with error bars
     """
     from eiesim.baselines.measured import measure
     from eiesim.comparison.files import write_tables
@@ -90,6 +94,7 @@ def compare(
     from eiesim.files import npz
     from eiesim.inputs import TABLE_III as PREFIX
     from eiesim.inputs import open_workloads
+    from eiesim.sweeps.values import parse_whole
     from eiesim.workloads import TABLE_III
 
     output = output or out
@@ -105,7 +110,8 @@ def compare(
     activations = None if input is None else npz.load_inputs(input)
     names = [f"{PREFIX}{name}" if name in TABLE_III else name for name in layers or TABLE_III]
     fed = [] if activations is None else [activations]
-    makers = open_workloads(names, fed, [seed], [variation], density, activation_density, rows, recorded)
+    every = [seed] if seeds is None else parse_whole(seeds)
+    makers = open_workloads(names, fed, every, [variation], density, activation_density, rows, recorded)
     workloads = [make() for make in makers]
     table = None if energy_table is None else load_energy_table(energy_table)
     measured = None
@@ -114,8 +120,10 @@ def compare(
         # Before measuring for a minute, see that the rest can be done.
         compare_layers(workloads[:1], configured, with_published=False, **options)  # type: ignore[arg-type]
         kept = measured_file or _made(output) / "measured.json"
-        with screen.progress("layers measured", len(workloads)) as advance:
-            measured = measure(workloads, kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance)
+        with screen.progress("layers measured", len(_once(workloads))) as advance:
+            measured = measure(
+                _once(workloads), kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance
+            )
     published = "published" in wanted
     comparison = compare_layers(workloads, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
     written = write_tables(comparison, _made(output))
@@ -141,15 +149,17 @@ def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None")
         if ratios:
             screen.show(tables.ratio_table(title, ratios))
     if measured is not None:
-        screen.say(f"measured on {measured.machine.cpu}, {measured.when}")
+        threads = " or ".join(str(count) for count in sorted({one.threads for one in measured.measurements}))
+        screen.say(f"times measured on {measured.machine.cpu}, {threads} threads (the faster), {measured.when}")
         for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
             screen.say(f"  energy {source}")
         if measured.busy:
             busy = f"load average {measured.load_average:.1f} on {measured.machine.cores} cores"
             screen.warn(f"the machine was not idle ({busy}): times may be too long")
-    screen.show(tables.check_table(comparison.checks))
-    for line in tables.check_causes(comparison.checks):
-        screen.say(f"- {line}")
+    if comparison.checks:
+        screen.show(tables.check_table(comparison.checks))
+        for line in tables.check_causes(comparison.checks):
+            screen.say(f"- {line}")
     screen.show(tables.waterfall_table(comparison))
     if comparison.platforms:
         screen.show(tables.platform_table(comparison))
@@ -158,6 +168,11 @@ def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None")
         screen.say("Where the paper disagrees with itself:")
         for line in inconsistencies():
             screen.say(f"- {line}")
+
+
+def _once(workloads: "Sequence[Workload]") -> "list[Workload]":
+    """One workload a layer: the first seed's."""
+    return list({one.layer.name: one for one in reversed(workloads)}.values())[::-1]
 
 
 def _made(folder: Path) -> Path:

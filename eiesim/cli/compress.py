@@ -31,8 +31,13 @@ def compress(
     seed: Annotated[int, typer.Option(min=0, help="Seed of --init random.")] = 0,
     calibration: Annotated[
         Path | None,
-        typer.Option("--calibration", "-c", help="Inputs of the model, .npy: gives each layer's real inputs."),
+        typer.Option(
+            "--calibration", "-c", help="Inputs of the model, .npy, or .npz by input name: gives layers' real inputs."
+        ),
     ] = None,
+    positions: Annotated[
+        int, typer.Option(min=0, help="Of a convolution, keep the inputs of so many positions an image; 0 is all.")
+    ] = 100,
     huffman: Annotated[bool, typer.Option("--huffman", help="Also write Huffman-coded layer files, .huff.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a network folder that is there.")] = False,
     json: Json = None,
@@ -45,27 +50,29 @@ def compress(
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
     from eiesim.compression import pipeline
-    from eiesim.compression.terminal import statistics_tables
+    from eiesim.compression.terminal import summary
 
     check_targets(json)
     screen = Screen(quiet, json)
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
     found, taps = pipeline.load_model(model)
-    inputs = pipeline.calibrate(model, found, taps, pipeline.load_calibration(calibration)) if calibration else ()
+    known = None
+    if calibration is not None:
+        given = pipeline.load_calibration(calibration)
+        known = pipeline.calibrate(model, found, taps, given, positions or None, seed)
     with screen.progress("layers", len(found.layers)) as advance:
-        compressed = pipeline.compress(found, options, inputs, advance)
+        compressed = pipeline.compress(found, options, known, advance)
     pipeline.write(compressed, output, model, huffman=huffman, force=force)
     if json is not None:
         from json import dumps
 
         write_text(dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False), json)
-    screen.show(*statistics_tables(compressed))
-    notes = [*found.notes, *(f"{report.name}: {note}" for report in compressed.reports for note in report.notes)]
-    for note in notes:
-        screen.note(f"note: {note}")
-    for part in found.left_out:
-        screen.note(f"left out: {part.name}: {part.reason}")
+    for part in summary(compressed, output):
+        if isinstance(part, str):
+            screen.say(part)
+        else:
+            screen.show(part)
 
 
 def _densities(given: list[str]) -> tuple[float | None, dict[str, float]]:

@@ -41,7 +41,7 @@ def inspect(
     eiesim inspect table3:VGG-6            what does not fit 64 PEs
     eiesim inspect net/ --pes 256 --json -
     """
-    from eiesim import capacity
+    from eiesim import capacity, streaming
     from eiesim.encoding import interleave
     from eiesim.inputs import open_model
     from eiesim.view.terminal import layer_dict, layer_table
@@ -53,8 +53,9 @@ def inspect(
     for layer in open_model(layers, rows, synthesis(seed, density, None, variation)).layers:
         interleaved = interleave(layer, configured.pes, configured.index_bits)
         needs = capacity.needs(interleaved, configured)
-        found.append(layer_dict(interleaved, needs))
-        screen.show(*layer_table(interleaved, needs, configured))
+        streamed = streaming.estimate(interleaved, configured)
+        found.append({**layer_dict(interleaved, needs), "streamed": streamed})
+        screen.show(*layer_table(interleaved, needs, streamed))
     if json is not None:
         write_json("eiesim-inspect/1", {"config": configured.to_dict(), "layers": found}, json)
 

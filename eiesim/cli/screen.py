@@ -48,6 +48,9 @@ class Screen:
             return
         console = _console(stderr=self._to_stderr)
         for table in tables:
+            if table.title:
+                # A line of its own: rich folds a title to its table's width, however narrow that is.
+                console.print(plain(str(table.title)), markup=False)
             for piece, width in _fitted(_made_plain(table), console.width):
                 console.print(piece, width=max(width, console.width))
 
@@ -121,9 +124,8 @@ def _made_plain(table: "Table") -> "Table":
         return Text(plain(cell)) if isinstance(cell, str) else cell
 
     made = copy(table)
-    made.title, made.caption = (
-        None if part is None else Text(plain(str(part))) for part in (table.title, table.caption)
-    )
+    made.title = None
+    made.caption = None if table.caption is None else Text(plain(str(table.caption)))
     made.columns = [
         replace(column, header=safe(column.header), _cells=[safe(cell) for cell in column._cells])
         for column in table.columns

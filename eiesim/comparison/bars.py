@@ -12,17 +12,24 @@ from eiesim.paper.speedups import BASELINES, CPU, EIE, GEOMEAN, SERIES, geomean
 from eiesim.result import LayerResult
 
 SIMULATED = f"{EIE} simulated"
+TOTAL = "total"
+"""All layers of one's own network together."""
+
 PUBLISHED_MODEL = "published"
 """The energy model that is Table II's power times the time."""
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """A layer's run. energy: by the model asked for. by_table2: Table II's power times the time."""
+    """A layer's run. energy: by the model asked for. by_table2: Table II's power times the time.
+
+    others: runs of the same synthetic layer made with other seeds. Times and energies are means over all.
+    """
 
     layer: LayerResult
     energy: Energy
     by_table2: Energy
+    others: "tuple[Simulated, ...]" = ()
 
     @property
     def name(self) -> str:
@@ -32,13 +39,53 @@ class Simulated:
     @property
     def time_us(self) -> float:
         """Time of a frame."""
-        return self.layer.time_us
+        return mean(self.times_us)
+
+    @property
+    def times_us(self) -> tuple[float, ...]:
+        """Time of a frame by seed."""
+        return tuple(one.layer.time_us for one in (self, *self.others))
+
+    @property
+    def energies_uj(self) -> tuple[float, ...]:
+        """Energy of a frame by seed."""
+        return tuple(one.energy.total_uj for one in (self, *self.others))
+
+    @property
+    def table2_uj(self) -> tuple[float, ...]:
+        """Energy of a frame by Table II, by seed."""
+        return tuple(one.by_table2.total_uj for one in (self, *self.others))
+
+    @property
+    def vectors(self) -> float:
+        """Frames of the layer in one input of its network."""
+        return self.layer.vectors
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean; a single value as it is."""
+    return values[0] if len(values) == 1 else sum(values) / len(values)
+
+
+def spread(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """The least and the most of several values; None, None of one."""
+    return (min(values), max(values)) if len(values) > 1 else (None, None)
+
+
+def _over(base: float, values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """How many times less than `base` the values are: of their mean, and the least and the most."""
+    return base / mean(values), *spread([base / value for value in values])
+
+
+def _simulated(layer: str, series: str, base: float, values: Sequence[float], note: str = "") -> Ratio:
+    value, low, high = _over(base, values)
+    return Ratio(layer, EIE, series, "simulated", value, note=note, low=low, high=high)
 
 
 def speedup_bars(runs: Sequence[Simulated]) -> list[Ratio]:
     """Fig. 6 for these layers, which must all be of Table III."""
     names = [one.name for one in runs]
-    own = [Ratio(one.name, EIE, SIMULATED, "simulated", published.time_us(CPU, one.name) / one.time_us) for one in runs]
+    own = [_simulated(one.name, SIMULATED, published.time_us(CPU, one.name), one.times_us) for one in runs]
     return [*_baseline(names), *_published(published.fig6(), names, 6), *_with_mean(own)]
 
 
@@ -46,17 +93,16 @@ def efficiency_bars(runs: Sequence[Simulated]) -> list[Ratio]:
     """Fig. 7 for these layers, which must all be of Table III. EIE twice: by Table II, and by the energy model."""
     names = [one.name for one in runs]
     rows = [*_baseline(names), *_published(published.fig7(), names, 7)]
-    by_model = {f"{SIMULATED}, Table II power": [one.by_table2 for one in runs]}
+    by_model = {f"{SIMULATED}, Table II power": [one.table2_uj for one in runs]}
     if runs and runs[0].energy.model != PUBLISHED_MODEL:
-        by_model[f"{SIMULATED}, {runs[0].energy.model}"] = [one.energy for one in runs]
+        by_model[f"{SIMULATED}, {runs[0].energy.model}"] = [one.energies_uj for one in runs]
     for series, energies in by_model.items():
         own = []
-        for name, energy in zip(names, energies, strict=True):
+        for name, energies_uj in zip(names, energies, strict=True):
             watts = published.power_w(CPU, name)
             note = "" if watts is not None else "CPU power as Fig. 7 implies it; it was never published"
             watts = published.implied_cpu_power_w(name) if watts is None else watts
-            value = published.time_us(CPU, name) * watts / energy.total_uj
-            own.append(Ratio(name, EIE, series, "simulated", value, note=note))
+            own.append(_simulated(name, series, published.time_us(CPU, name) * watts, energies_uj, note))
         rows += _with_mean(own)
     return rows
 
@@ -95,26 +141,28 @@ def _published(bars: Sequence[published.Bar], names: Sequence[str], figure: int)
 
 
 def _with_mean(rows: list[Ratio]) -> list[Ratio]:
-    """The bars of one series, and their geometric mean."""
+    """The bars of one series, and the geometric mean of its layers'."""
     if not rows:
         return rows
-    first = rows[0]
-    return [*rows, Ratio(GEOMEAN, first.machine, first.series, first.basis, geomean([row.value for row in rows]))]
+    first, values = rows[0], [row.value for row in rows if row.layer != TOTAL]
+    return [*rows, Ratio(GEOMEAN, first.machine, first.series, first.basis, geomean(values))]
 
 
-def measured_speedup_bars(runs: Sequence[Simulated], measured: Measured) -> list[Ratio]:
-    """Speed-up over the dense product at batch 1 on the CPU that was measured."""
+def measured_speedup_bars(runs: Sequence[Simulated], measured: Measured, with_total: bool = False) -> list[Ratio]:
+    """Speed-up over the dense product at batch 1 on the CPU that was measured. with_total: of all layers together."""
     by_series: dict[str, list[Ratio]] = {}
     for run in runs:
         rows, base = _of(run, measured)
         for one in rows:
             note, value = f"{one.kernel}, {one.threads} thread(s)", base.time_us / one.time_us
             _add(by_series, Ratio(run.name, one.device.upper(), one.series, "measured", value, note=note))
-        _add(by_series, Ratio(run.name, EIE, SIMULATED, "simulated", base.time_us / run.time_us))
+        _add(by_series, _simulated(run.name, SIMULATED, base.time_us, run.times_us))
+    if with_total:
+        _add_total(by_series, runs, measured, "time_us", "measured")
     return _in_order(by_series)
 
 
-def measured_efficiency_bars(runs: Sequence[Simulated], measured: Measured) -> list[Ratio]:
+def measured_efficiency_bars(runs: Sequence[Simulated], measured: Measured, with_total: bool = False) -> list[Ratio]:
     """Energy efficiency over the dense product at batch 1 on the CPU that was measured.
 
     A bar is estimated where its own energy or that of the CPU is.
@@ -127,8 +175,33 @@ def measured_efficiency_bars(runs: Sequence[Simulated], measured: Measured) -> l
             value = base.energy_uj / one.energy_uj
             _add(by_series, Ratio(run.name, one.device.upper(), one.series, basis, value, note=one.power_source))
         note = f"EIE by the energy model {run.energy.model}; {base.power_source}"
-        _add(by_series, Ratio(run.name, EIE, SIMULATED, "simulated", base.energy_uj / run.energy.total_uj, note=note))
+        _add(by_series, _simulated(run.name, SIMULATED, base.energy_uj, run.energies_uj, note))
+    if with_total:
+        _add_total(by_series, runs, measured, "energy_uj", "estimated")
     return _in_order(by_series)
+
+
+def _add_total(
+    by_series: dict[str, list[Ratio]], runs: Sequence[Simulated], measured: Measured, figure: str, basis: str
+) -> None:
+    """A bar of all layers together, each as often as it has frames in one input, to every series that has them all."""
+    ours = {"time_us": [one.time_us for one in runs], "energy_uj": [mean(one.energies_uj) for one in runs]}[figure]
+    base = sum(getattr(_of(run, measured)[1], figure) * run.vectors for run in runs)
+    for series, ratios in by_series.items():
+        if len(ratios) != len(runs):
+            continue
+        if ratios[0].is_eie:
+            own = sum(value * run.vectors for value, run in zip(ours, runs, strict=True))
+        else:
+            own = sum(
+                getattr(one, figure) * run.vectors
+                for run in runs
+                for one in measured.of(run.name)
+                if one.series == series
+            )
+        bases = {ratio.basis for ratio in ratios}
+        kind = bases.pop() if len(bases) == 1 else basis
+        ratios.append(Ratio(TOTAL, ratios[0].machine, series, kind, base / own))
 
 
 def _of(run: Simulated, measured: Measured) -> tuple[list[Measurement], Measurement]:

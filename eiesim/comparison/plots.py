@@ -62,7 +62,10 @@ def drawings(comparison: Comparison) -> Iterator[tuple[str, "Callable[[], Figure
         ),
     )
     every: list[tuple[str, Sequence[Any], Callable[[], Figure]]] = [
-        *((name, rows, partial(ratio_plot, rows, label)) for name, rows, label in ratios),
+        *(
+            (name, rows, partial(ratio_plot, rows, label, caption(comparison, rows) if "measured" in name else ""))
+            for name, rows, label in ratios
+        ),
         ("energy_by_module", comparison.modules, partial(module_plot, comparison.modules)),
         ("waterfall", comparison.waterfall, partial(waterfall_plot, comparison.waterfall)),
         ("area", comparison.areas, partial(area_plot, comparison.areas)),
@@ -83,7 +86,22 @@ def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
+def caption(comparison: Comparison, rows: Sequence[Ratio]) -> str:
+    """What a plot of measured baselines shows: of which machine, and what is measured, estimated, simulated."""
+    measured = comparison.measured
+    if measured is None:
+        return ""
+    threads = sorted({one.threads for one in measured.measurements})
+    used = f"{threads[0]} to {threads[-1]} threads" if len(threads) > 1 else f"{threads[0]} thread(s)"
+    bases = [basis for basis in ("measured", "estimated", "simulated") if any(row.basis == basis for row in rows)]
+    gpu = f", {measured.machine.gpu}" if measured.machine.gpu else ""
+    line = f"{measured.machine.cpu}{gpu}, {used}, {measured.when[:10]}; bars are {' or '.join(bases)}"
+    if "estimated" in bases:
+        line += "; energy estimated from thermal design power"
+    return line
+
+
+def ratio_plot(rows: Sequence[Ratio], label: str, caption: str = "") -> "Figure":
     """Bars over layers, one colour a series, on a log scale; 1 is the baseline and has no bars."""
     figure, axes = _figure(3.1)
     by_place = {(row.layer, row.series): row for row in rows}
@@ -120,6 +138,10 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
             edgecolor="white" if hatch is None else "black",
             linewidth=0.3,
         )
+        ranges = [(row.value - row.low, row.high - row.value) for row in own if row and row.low and row.high]
+        if len(ranges) == len(places):
+            low, high = zip(*ranges, strict=True)
+            axes.errorbar(places, heights, [low, high], fmt="none", ecolor="black", elinewidth=0.7, capsize=1.5)
         if one.is_eie:
             for x, height in zip(places, heights, strict=True):
                 axes.annotate(
@@ -138,6 +160,8 @@ def ratio_plot(rows: Sequence[Ratio], label: str) -> "Figure":
         axes.axvline(layers.index(mean) - 0.5, color=palette.GREY, linewidth=0.6, linestyle=":")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     style.horizontal_grid(axes)
+    if caption:
+        figure.supxlabel(caption, fontsize=6.5)
     longest = max(len(text.get_text()) for text in figure.legend().get_texts())
     figure.legends.clear()
     figure.legend(loc="outside upper center", ncols=LEGEND_LETTERS // (longest + HANDLE_LETTERS), frameon=False)
@@ -170,15 +194,18 @@ def module_plot(rows: Sequence[ModuleRow]) -> "Figure":
     """Power of a PE by module: Table II, the check on AlexNet-FC8, and each layer."""
     figure, axes = _figure(3.2)
     models = _unique(row.energy_model for row in rows if row.energy_model is not None)
-    axes.set_title(f"Table II: published. The others: simulated, energy model {' and '.join(models)}", fontsize=8)
     names = _unique(row.of for row in rows)
+    published = any(row.basis == "published" for row in rows)
+    of_table2 = "Table II: published. The others: simulated" if published else "simulated"
+    axes.set_title(f"{of_table2}, energy model {' and '.join(models)}", fontsize=8)
     power = {(row.of, row.module): row.power_mw for row in rows}
     modules = [module for module in palette.MODULES if (names[0], module) in power]
     parts = {module: [power[name, module] for name in names] for module in modules}
     _stacks(axes, names, parts, lambda mw: f"{mw:.2f}")
     axes.set_xticks(range(len(names)), ["authors'\nAlex-8" if name == FC8 else name for name in names])
     axes.set_ylabel("power of a PE, mW")
-    axes.axvline(0.5, color=palette.GREY, linewidth=0.6, linestyle=":")
+    if published:
+        axes.axvline(0.5, color=palette.GREY, linewidth=0.6, linestyle=":")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
 

@@ -17,10 +17,10 @@ class Ratio:
     layer: its name, or `geomean`. machine: CPU, GPU, mGPU or EIE. series: the name of the bars of this kind.
     basis: published, simulated, measured or estimated (energy from a TDP is estimated).
     printed: the paper's figure. within_rounding: whether the paper's own tables give that figure. Both are None where
-    the paper has no such bar.
+    the paper has no such bar. low, high: the least and most over the seeds of a synthetic layer; None for one seed.
     """
 
-    COLUMNS: ClassVar = ("layer", "series", "basis", "value", "printed", "within_rounding", "note")
+    COLUMNS: ClassVar = ("layer", "series", "basis", "value", "printed", "within_rounding", "note", "low", "high")
 
     layer: str
     machine: str
@@ -30,6 +30,8 @@ class Ratio:
     printed: float | None = None
     within_rounding: bool | None = None
     note: str = ""
+    low: float | None = None
+    high: float | None = None
 
     @property
     def is_eie(self) -> bool:
@@ -47,12 +49,14 @@ class EieRow:
     """The simulated machine on a layer, beside Table IV; None where Table IV does not have the layer.
 
     time_difference: (simulated - published) / published. energy_published_uj: Table II's power times the time.
+    seeds: of a synthetic layer; times and energies are means over them, low and high the least and the most (None for
+    one seed); what else there is is the first seed's.
     """
 
     COLUMNS: ClassVar = (
         "layer", "cycles", "time_us", "table4_time_us", "time_difference", "theoretical_us", "table4_theoretical_us",
         "energy_model", "energy_uj", "power_w", "energy_published_uj", "frames_per_s", "frames_per_j", "gops",
-        "dense_equivalent_gops",
+        "dense_equivalent_gops", "seeds", "time_us_low", "time_us_high", "energy_uj_low", "energy_uj_high",
     )  # fmt: skip
 
     layer: str
@@ -67,6 +71,11 @@ class EieRow:
     energy_published_uj: float
     gops: float
     dense_equivalent_gops: float
+    seeds: int = 1
+    time_us_low: float | None = None
+    time_us_high: float | None = None
+    energy_uj_low: float | None = None
+    energy_uj_high: float | None = None
 
     @property
     def time_difference(self) -> float | None:

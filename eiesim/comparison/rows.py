@@ -1,17 +1,20 @@
 """EIE against CPUs and GPUs, published and measured, layer by layer (EIE Figs. 6 and 7, Tables II, IV and V)."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eiesim._shown import Brief
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison.bars import (
+    TOTAL,
     Simulated,
     efficiency_bars,
+    mean,
     measured_efficiency_bars,
     measured_speedup_bars,
     speedup_bars,
+    spread,
 )
 from eiesim.comparison.records import FC8, AreaRow, EieRow, ModuleRow, Ratio, WaterfallRow
 from eiesim.comparison.waterfall import waterfall
@@ -81,19 +84,26 @@ def compare(
     synthesis: how Table III layers are made, for Table V's 256 PEs.
     Raises EieError for a name that occurs twice, or where the energy model does not cover the machine.
     """
-    names = [one.layer.name for one in workloads]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    by_name: dict[str, list[Workload]] = {}
+    for one in workloads:
+        by_name.setdefault(one.layer.name, []).append(one)
+    seeds = {name: [one.seed for one in alike] for name, alike in by_name.items()}
+    twice = next((name for name, of in seeds.items() if len(of) > 1 and (None in of or len(set(of)) < len(of))), None)
     if twice is not None:
         raise EieError(f"two layers are called '{twice}'; a comparison needs different names")
 
     def run(one: Workload, machine: MachineConfig) -> Simulated:
         options: dict[str, Any] = {"energy": energy or "activity", "energy_table": energy_table}
         layer = simulate(one.layer, one.activations, machine, outputs=False, **options).layers[0]
+        layer = replace(layer, inputs=one.fed, vectors=one.vectors)
         assert layer.energy is not None  # The model was asked for by name.
         by_table2 = energy_model("published", machine).estimate(layer.metrics, layer.rows, layer.cols)
         return Simulated(layer, layer.energy, by_table2)
 
-    runs = [run(one, config) for one in workloads]
+    runs = []
+    for alike in by_name.values():
+        first, *others = (run(one, config) for one in alike)
+        runs.append(replace(first, others=tuple(others)))
     benchmarks = [one for one in runs if with_published and one.name in source.LAYERS]
     platforms: list[Platform] = []
     as_asked = next((one for one in benchmarks if one.name == TABLE_V_LAYER), None)
@@ -103,16 +113,18 @@ def compare(
         wide = _platform(run(Workload(layer, activations), config.replace(pes=TABLE_V_PES)))
         ours = [wide] if config.pes == TABLE_V_PES else [_platform(as_asked), wide]
         platforms = [*published_platforms(), *ours, project_28nm(wide)]
-    checks = against_table2()
+    of_the_paper = any(one.name in source.LAYERS for one in runs)
+    checks = against_table2() if of_the_paper else []  # The check is on a layer of the paper's.
+    own = len(runs) > 1 and not of_the_paper
     return Comparison(
         config=config,
         layers=tuple(one.layer for one in runs),
         speedup=tuple(speedup_bars(benchmarks)),
         efficiency=tuple(efficiency_bars(benchmarks)),
         measured=measured,
-        measured_speedup=() if measured is None else tuple(measured_speedup_bars(runs, measured)),
-        measured_efficiency=() if measured is None else tuple(measured_efficiency_bars(runs, measured)),
-        eie=tuple(map(_eie_row, runs)),
+        measured_speedup=() if measured is None else tuple(measured_speedup_bars(runs, measured, own)),
+        measured_efficiency=() if measured is None else tuple(measured_efficiency_bars(runs, measured, own)),
+        eie=(*map(_eie_row, runs), *([_total_row(runs)] if own else [])),
         modules=tuple(_module_rows(runs, checks)),
         checks=tuple(checks),
         waterfall=tuple(
@@ -164,11 +176,42 @@ def _eie_row(run: Simulated) -> EieRow:
         theoretical_us=run.layer.metrics.theoretical_us,
         table4_theoretical_us=published.theoretical_us(run.name) if known else None,
         energy_model=run.energy.model,
-        energy_uj=run.energy.total_uj,
+        energy_uj=mean(run.energies_uj),
         power_w=run.energy.power_w,
-        energy_published_uj=run.by_table2.total_uj,
+        energy_published_uj=mean(run.table2_uj),
         gops=run.layer.metrics.gops,
         dense_equivalent_gops=run.layer.metrics.dense_equivalent_gops,
+        seeds=1 + len(run.others),
+        time_us_low=spread(run.times_us)[0],
+        time_us_high=spread(run.times_us)[1],
+        energy_uj_low=spread(run.energies_uj)[0],
+        energy_uj_high=spread(run.energies_uj)[1],
+    )
+
+
+def _total_row(runs: Sequence[Simulated]) -> EieRow:
+    """All layers of one's own network, each as often as it has frames in one of its inputs."""
+
+    def total(of: Callable[[Simulated], float]) -> float:
+        return sum(of(run) * run.vectors for run in runs)
+
+    time_us, energy_uj = total(lambda run: run.time_us), total(lambda run: mean(run.energies_uj))
+    macs = total(lambda run: run.layer.counters.macs)
+    return EieRow(
+        layer=TOTAL,
+        cycles=total(lambda run: run.layer.cycles),
+        time_us=time_us,
+        table4_time_us=None,
+        theoretical_us=total(lambda run: run.layer.metrics.theoretical_us),
+        table4_theoretical_us=None,
+        energy_model=runs[0].energy.model,
+        energy_uj=energy_uj,
+        power_w=energy_uj / time_us if time_us else 0.0,
+        energy_published_uj=total(lambda run: mean(run.table2_uj)),
+        gops=2 * macs / time_us / 1e3 if time_us else 0.0,
+        dense_equivalent_gops=2 * total(lambda run: run.layer.rows * run.layer.cols) / time_us / 1e3
+        if time_us
+        else 0.0,
     )
 
 

@@ -31,17 +31,28 @@ def _cell(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def _range(low: float | None, high: float | None, form: str) -> str:
+    return "" if low is None or high is None else f"\n({format(low, form)} to {format(high, form)})"
+
+
 def eie_table(comparison: Comparison) -> Table:
     """The simulated machine beside Table IV."""
     model = comparison.eie[0].energy_model
+    beside = any(row.table4_time_us is not None for row in comparison.eie)
+    seeds = max(row.seeds for row in comparison.eie)
+    title = f"EIE, {comparison.config.pes} PEs: simulated, energy model {model}"
+    title += "; Table IV published" if beside else ""
+    title += f"; means of {seeds} seeds, least to most" if seeds > 1 else ""
+    table4 = ("Table IV, µs", "differ- ence") if beside else ()
     table = _table(
-        f"EIE, {comparison.config.pes} PEs: simulated, energy model {model}; Table IV published",
-        "layer", "time, µs", "Table IV, µs", "differ- ence", "energy, µJ", "power, W", "by Table II, µJ", "frames /J",
+        title, "layer", "time, µs", *table4, "energy, µJ", "power, W", "by Table II, µJ", "frames /J"
     )  # fmt: skip
     for row in comparison.eie:
         table.add_row(
-            row.layer, f"{row.time_us:,.2f}", _cell(row.table4_time_us, ",.1f"), _cell(row.time_difference, "+.1%"),
-            f"{row.energy_uj:,.3f}", f"{row.power_w:.3f}", f"{row.energy_published_uj:,.3f}",
+            row.layer, f"{row.time_us:,.2f}{_range(row.time_us_low, row.time_us_high, ',.2f')}",
+            *((_cell(row.table4_time_us, ",.1f"), _cell(row.time_difference, "+.1%")) if beside else ()),
+            f"{row.energy_uj:,.3f}{_range(row.energy_uj_low, row.energy_uj_high, ',.3f')}",
+            f"{row.power_w:.3f}", f"{row.energy_published_uj:,.3f}",
             f"{row.frames_per_j:,.0f}",
         )  # fmt: skip
     return _whole_words(table)

@@ -4,10 +4,8 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +19,12 @@ from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand, forward
-from eiesim.errors import EieError, FolderExistsError
+from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
-from eiesim.files.network import FILE, is_network, write_network
+from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
-from eiesim.files.weights import Model, load_npz_model, load_safetensors
+from eiesim.files.weights import LeftOut, Model, load_npz_model, load_safetensors
 from eiesim.layer import CompressedLayer
 
 REPORT = "report.json"
@@ -82,6 +80,7 @@ class Compressed(Brief):
 
     network_error: relative error of the whole network's outputs on the calibration inputs, each layer fed by the
     compressed one before it; None where layers do not follow one another or nothing was calibrated.
+    vectors: each layer's input vectors in one input of the network (`inputs` may be a sample), None if not known.
     """
 
     model: Model
@@ -90,11 +89,43 @@ class Compressed(Brief):
     reports: tuple[LayerReport, ...]
     inputs: tuple[Activations | None, ...]
     network_error: float | None
+    vectors: tuple[float | None, ...] = ()
 
     @property
     def total(self) -> Statistics:
         """All layers' statistics added up."""
         return total([report.statistics for report in self.reports])
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the layers, before anything is pruned."""
+        return sum(self.model.parameters or (layer.rows * (layer.cols + 1) for layer in self.layers))
+
+    @property
+    def parameters_share(self) -> float | None:
+        """Of the whole model's; None where these are not known."""
+        every = self.model.all_parameters
+        return self.parameters / every if every else None
+
+    @property
+    def macs(self) -> tuple[float | None, ...]:
+        """Each layer's multiply-accumulates in one input of the network, before anything is pruned; None: not known."""
+        sizes = self.model.parameters or tuple(layer.rows * layer.cols for layer in self.layers)
+        biases = [layer.rows if self.model.parameters and layer.bias_codes is not None else 0 for layer in self.layers]
+        return tuple(
+            None if vectors is None else (size - bias) * vectors
+            for size, bias, vectors in zip(sizes, biases, self.vectors, strict=True)
+        )
+
+    @property
+    def macs_share(self) -> float | None:
+        """The layers' multiply-accumulates as a share of all of the network's; None where these are not known."""
+        taken, left = self.macs, [part.macs for part in self.model.left_out]
+        if None in taken or None in left:
+            return None
+        ours = sum(one for one in taken if one is not None)
+        every = ours + sum(one for one in left if one is not None)
+        return ours / every if every else None
 
 
 def load_model(path: str | Path) -> tuple[Model, tuple[Tap | None, ...]]:
@@ -117,23 +148,67 @@ def load_model(path: str | Path) -> tuple[Model, tuple[Tap | None, ...]]:
     return model, taps
 
 
-def load_calibration(path: str | Path) -> Activations:
-    """Calibration inputs from .npy: float32[batch, ...] of any number of dimensions, or float16, which is widened."""
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Every layer's real inputs, float32[batch, cols]; None for one that the calibration inputs do not reach.
+
+    vectors: of each layer, in one input of the network; `inputs` may be a sample. left_out: with the work of this
+    shape of input, None where that is not known.
+    """
+
+    inputs: tuple[Activations | None, ...]
+    vectors: tuple[float | None, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+Inputs = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
+"""Calibration inputs: of a model's one input, or by input name."""
+
+
+def load_calibration(path: str | Path) -> Inputs:
+    """Calibration inputs: .npy of any number of dimensions, or .npz with an array for each of the model's inputs.
+
+    Floating point is float32, or float16, which is widened; an ONNX model may also take whole numbers and booleans.
+    """
     values = read_arrays(Path(path))
-    if not isinstance(values, np.ndarray) or values.dtype not in (np.float32, np.float16):
-        kind = values.dtype if isinstance(values, np.ndarray) else "an archive"
-        raise EieError(f"{path}: calibration inputs: are {kind}, need float32")
-    if values.ndim == 0 or values.size == 0 or not np.isfinite(values).all():
-        raise EieError(f"{path}: calibration inputs: are empty, or hold NaN or infinity")
-    return values.astype(np.float32)
+    if not isinstance(values, np.ndarray):
+        return {name: _calibration(f"{path}: {name}", array) for name, array in values.items()}
+    return _calibration(str(path), values)
+
+
+def _calibration(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if values.dtype.kind not in "iub" and values.dtype not in (np.float32, np.float16):
+        raise EieError(f"{where}: calibration inputs: are {values.dtype}, need float32, whole numbers or booleans")
+    if values.size == 0 or not np.isfinite(values).all():
+        raise EieError(f"{where}: calibration inputs: are empty, or hold NaN or infinity")
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def calibrate(
-    path: str | Path, model: Model, taps: tuple[Tap | None, ...], inputs: Activations
-) -> tuple[Activations | None, ...]:
-    """Every layer's real inputs, float32[batch, cols], on calibration inputs: by onnxruntime, or layer by layer."""
+    path: str | Path,
+    model: Model,
+    taps: tuple[Tap | None, ...],
+    inputs: Inputs,
+    positions: int | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """Every layer's real inputs on calibration inputs: by onnxruntime, or layer by layer.
+
+    positions: at most so many output positions of each image, drawn by seed, of a convolution; None is all.
+    """
     if taps:
-        return activations(Path(path), taps, inputs)
+        path = Path(path)
+        recorded, shapes, rows = activations(path, taps, inputs, positions, seed)
+        left_out = load_onnx(path, shapes)[0].left_out
+        return Calibration(
+            tuple(None if one is None else one.inputs for one in recorded),
+            tuple(None if one is None else one.vectors for one in recorded),
+            tuple(replace(part, macs=None if part.macs is None else int(part.macs / rows)) for part in left_out),
+        )
+    if isinstance(inputs, Mapping):
+        raise EieError("calibration inputs: are named; only an ONNX graph has names for its inputs")
+    if inputs.dtype.kind != "f":
+        raise EieError(f"calibration inputs: are {inputs.dtype}, need float32")
     if not model.chain:
         raise EieError(
             f"{path}: its layers do not follow one another, so calibration inputs reach only an ONNX graph's"
@@ -145,20 +220,24 @@ def calibrate(
             raise EieError(f"calibration inputs: {values.shape[1]} an input, '{layer.name}' takes {layer.cols}")
         found.append(values)
         values = layer.outputs(values)
-    return tuple(found)
+    return Calibration(tuple(found), (1,) * len(found), model.left_out)
 
 
 def compress(
     model: Model,
     options: Options,
-    inputs: Sequence[Activations | None] = (),
+    calibration: Calibration | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Compressed:
-    """Prune and share every layer, and measure what is lost. inputs: as `calibrate` gives them, or none.
+    """Prune and share every layer, and measure what is lost. calibration: as `calibrate` gives it, or None.
 
     progress: called with 1 after each layer. Raises EieError where a layer does not fit into memory.
     """
-    known = tuple(inputs) or (None,) * len(model.layers)
+    known: tuple[Activations | None, ...] = (None,) * len(model.layers)
+    vectors = model.vectors or (1,) * len(model.layers)
+    if calibration is not None:
+        known, vectors = calibration.inputs, calibration.vectors
+        model = replace(model, left_out=calibration.left_out)
     masks = _masks(model, options)
     layers, reports = [], []
     for dense, mask, source, given in zip(model.layers, masks, model.sources, known, strict=True):
@@ -177,7 +256,7 @@ def compress(
     if model.chain and known[0] is not None:
         exact, lossy = forward(model.layers, known[0]), forward([expand(layer) for layer in layers], known[0])
         network_error = _relative_error(lossy, exact)
-    return Compressed(model, options, tuple(layers), tuple(reports), known, network_error)
+    return Compressed(model, options, tuple(layers), tuple(reports), known, network_error, vectors)
 
 
 def _masks(model: Model, options: Options) -> tuple[Mask, ...]:
@@ -251,31 +330,16 @@ def write(
     huffman: Huffman-coded layer files beside the .npz ones. force: take the place of a network folder that is there.
     """
     folder, origin = Path(folder), None if model_path is None else Path(model_path)
-    if folder.exists() and not (force and (is_network(folder) or not any(folder.iterdir()))):
-        if force:
-            raise EieError(f"{folder}: is there already; only a network folder can be replaced")
-        raise FolderExistsError(folder)
-    try:
-        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
+    with writing_network_folder(folder, force) as parts:
         _write_parts(compressed, parts, folder, origin, huffman)
-        parts.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        parts.rename(folder)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _write_parts(compressed: Compressed, parts: Path, folder: Path, origin: Path | None, huffman: bool) -> None:
     options = compressed.options
-    stems = _file_stems([layer.name for layer in compressed.layers])
+    stems = file_stems([layer.name for layer in compressed.layers])
     tables = []
-    for stem, layer, report, given in zip(stems, compressed.layers, compressed.reports, compressed.inputs, strict=True):
+    of_layers = (compressed.layers, compressed.reports, compressed.inputs, compressed.vectors)
+    for stem, layer, report, given, vectors in zip(stems, *of_layers, strict=True):
         npz.save(layer, parts / f"{stem}.npz")
         if huffman:
             save_huffman(layer, parts / f"{stem}{SUFFIX}")
@@ -290,6 +354,7 @@ def _write_parts(compressed: Compressed, parts: Path, folder: Path, origin: Path
                 "cols": layer.cols,
                 "density": layer.density,
                 "bits": options.bits,
+                **({"vectors": vectors} if vectors is not None and vectors != 1 else {}),
             }
         )
     about = (
@@ -312,6 +377,7 @@ def _write_parts(compressed: Compressed, parts: Path, folder: Path, origin: Path
 def to_dict(compressed: Compressed) -> dict[str, Any]:
     """report.json: how it was made, each layer's statistics and errors, and what was left out."""
     options = compressed.options
+    of_layers = (compressed.reports, compressed.layers, compressed.inputs, compressed.vectors, compressed.macs)
     return {
         "format": REPORT_FORMAT,
         "eiesim": __version__,
@@ -327,18 +393,24 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
                 "weight_relative_error": report.weight_error,
                 "output_relative_error": report.output_error,
                 "calibration_inputs": 0 if given is None else len(given),
+                "vectors": vectors,
+                "macs": None if macs is None else int(macs),
                 "notes": list(report.notes),
             }
-            for report, layer, given in zip(compressed.reports, compressed.layers, compressed.inputs, strict=True)
+            for report, layer, given, vectors, macs in zip(*of_layers, strict=True)
         ],
         "total": compressed.total.to_dict(),
         "network_output_relative_error": compressed.network_error,
-        "left_out": [{"name": part.name, "reason": part.reason} for part in compressed.model.left_out],
+        "left_out": [
+            {"name": part.name, "reason": part.reason, "macs": part.macs} for part in compressed.model.left_out
+        ],
+        "macs_share": compressed.macs_share,
+        "parameters_share": compressed.parameters_share,
         "notes": list(compressed.model.notes),
     }
 
 
-def _file_stems(names: Sequence[str]) -> list[str]:
+def file_stems(names: Sequence[str]) -> list[str]:
     """A file name for each layer: its name with what a file system may not like replaced, made unique."""
     stems: list[str] = []
     for name in names:

@@ -1,12 +1,77 @@
 """Terminal tables of compression and accuracy."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich import box
 from rich.table import Table
 
-from eiesim.compression.pipeline import Compressed
+from eiesim.compression.pipeline import REPORT, Compressed
 from eiesim.compression.statistics import Statistics
+from eiesim.files.weights import LeftOut
+
+MOST_LAYERS = 8
+"""Layers that have a line each on the terminal; of more, report.json has the details."""
+
+
+def summary(compressed: Compressed, folder: Path) -> list[Table | str]:
+    """What was made of a network: layers and what they are of it, what sharing lost, and what was left out and why."""
+    model, reports = compressed.model, compressed.reports
+    parts: list[Table | str] = list(statistics_tables(compressed)) if len(reports) <= MOST_LAYERS else []
+    kinds = ((compressed.macs_share, "multiply-accumulates"), (compressed.parameters_share, "parameters"))
+    shares = [f"{_percent(share)} of its {what}" for share, what in kinds if share is not None]
+    of_all = f": {' and '.join(shares)}" if shares else ""
+    parts.append(f"{model.name}: {len(reports)} layer{'s' * (len(reports) > 1)} taken{of_all}")
+    whole = compressed.total
+    parts.append(
+        f"  {_percent(whole.density)} of {whole.weights:,} weights kept; {whole.shared_rate:.1f}x smaller than float32 "
+        f"pruned and shared, {whole.huffman_rate:.1f}x Huffman-coded"
+    )
+    errors = sorted((one.output_error, one.name) for one in reports if one.output_error is not None)
+    if errors:
+        parts.append(
+            f"  relative error of layers' outputs on real inputs: median {_percent(errors[len(errors) // 2][0])}, "
+            f"most {_percent(errors[-1][0])} ({errors[-1][1]})"
+        )
+    if compressed.network_error is not None:
+        parts.append(f"  and of the whole network's outputs: {_percent(compressed.network_error)}")
+    several = [vectors for vectors in compressed.vectors if vectors is not None and vectors > 1]
+    if several and any(given is not None for given in compressed.inputs):
+        parts.append(f"  {len(several)} layers have several input vectors in one input; totals of a run count them all")
+    unreached = [one.name for one, given in zip(reports, compressed.inputs, strict=True) if given is None]
+    if unreached and len(unreached) < len(reports):
+        parts.append(f"  without inputs, for the calibration inputs do not reach them: {_some(unreached)}")
+    empty = [one.name for one, layer in zip(reports, compressed.layers, strict=True) if layer.nnz == 0]
+    if empty:
+        parts.append(f"  not one weight is kept in: {_some(empty)}")
+    parts += [f"  {note}" for note in model.notes]
+    return [*parts, *_left_out(model.left_out), f"details: {folder / REPORT}"]
+
+
+def _left_out(left_out: Sequence[LeftOut]) -> list[str]:
+    """Lines on what was left out, by reason, the most work first."""
+    by_reason: dict[tuple[bool, str], list[LeftOut]] = {}
+    for part in left_out:
+        why = part.reason.partition(": ")[2] if part.kind else part.reason
+        by_reason.setdefault((bool(part.kind), why), []).append(part)
+    lines = ["left out:"] if left_out else []
+    for (of_graph, why), alike in sorted(by_reason.items(), key=lambda pair: (-_work(pair[1]), -len(pair[1]))):
+        what = _some([one.name for one in alike])
+        if of_graph:
+            counts = Counter(one.kind for one in alike).most_common()
+            what = ", ".join(f"{count} x {kind}" for kind, count in counts)
+        macs = f" ({_work(alike):,} multiply-accumulates)" if _work(alike) else ""
+        lines.append(f"  {what}{macs}: {why}")
+    return lines
+
+
+def _work(parts: Sequence[LeftOut]) -> int:
+    return sum(part.macs or 0 for part in parts)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def statistics_tables(compressed: Compressed) -> list[Table]:

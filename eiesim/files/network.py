@@ -14,7 +14,10 @@ in one input of the whole network (a convolution has one an output position); wi
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +29,7 @@ import numpy.typing as npt
 from eiesim._io.atomic import writing
 from eiesim._io.toml import read_toml
 from eiesim._shown import Brief
-from eiesim.errors import EieError, shown
+from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
 
@@ -97,6 +100,41 @@ def write_network(
         lines += ["", "[[layers]]", *(f"{key} = {_toml(value)}" for key, value in layer.items())]
     with writing(path) as file:
         file.write(("\n".join(lines) + "\n").encode())
+
+
+def check_network_folder(folder: str | Path, force: bool = False) -> None:
+    """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace."""
+    folder = Path(folder)
+    if folder.exists() and not (force and (is_network(folder) or (folder.is_dir() and not any(folder.iterdir())))):
+        if force:
+            raise EieError(f"{folder}: is there already; only a network folder can be replaced")
+        raise FolderExistsError(folder)
+    if not folder.absolute().parent.is_dir():
+        raise EieError(f"{folder}: cannot be written: {folder.absolute().parent} is no folder")
+
+
+@contextmanager
+def writing_network_folder(folder: str | Path, force: bool = False) -> Iterator[Path]:
+    """A new folder that takes `folder`'s place when the block ends well, and is gone when it does not.
+
+    force: take the place of a network folder, or an empty one, that is there. Raises EieError for any other that is.
+    """
+    folder = Path(folder)
+    check_network_folder(folder, force)
+    try:
+        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        yield parts
+        parts.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        parts.rename(folder)
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _toml(value: str | bool | float) -> str:

@@ -7,7 +7,7 @@ but the last. Otherwise each layer runs by itself, without an activation.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
+from eiesim._io.atomic import writing
 from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
@@ -26,10 +27,15 @@ RECURRENT = re.compile(r"weight_(ih|hh)_l\d+")
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A part of a model that is no layer of EIE's, and why."""
+    """A part of a model that is no layer of EIE's, and why.
+
+    kind: its operator, where it has one. macs: its multiply-accumulates in one input; None where they are not known.
+    """
 
     name: str
     reason: str
+    kind: str = ""
+    macs: int | None = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +43,9 @@ class Model(Brief):
     """A trained network as read from a file.
 
     sources: for each layer, where its weights stand in the file. chain: whether the layers follow one another.
-    notes: what was assumed.
+    notes: what was assumed. parameters: of each layer, before groups of a convolution are spread; empty where that is
+    the size of its weights and bias. all_parameters: of the whole model, None where that is not known.
+    vectors: each layer's input vectors in one input of the network, None where that is not known; empty is 1 each.
     """
 
     name: str
@@ -46,6 +54,9 @@ class Model(Brief):
     left_out: tuple[LeftOut, ...]
     chain: bool
     notes: tuple[str, ...] = ()
+    parameters: tuple[int, ...] = ()
+    all_parameters: int | None = None
+    vectors: tuple[float | None, ...] = ()
 
 
 def load_npz_model(path: Path) -> Model:
@@ -54,6 +65,18 @@ def load_npz_model(path: Path) -> Model:
     if not isinstance(arrays, Mapping):
         raise EieError(f"{path}: is one array; a network is an .npz with a weight matrix a layer")
     return model_of_arrays(path, arrays.items())
+
+
+def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
+    """Write layers as `load_npz_model` reads them, whole or not at all: NAME.weight and NAME.bias, compressed."""
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for layer in layers:
+        arrays[f"{layer.name}.weight"] = layer.weights
+        if layer.bias is not None:
+            arrays[f"{layer.name}.bias"] = layer.bias
+    with writing(path) as file:
+        # numpy's stubs take the first keyword for allow_pickle.
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def load_safetensors(path: Path) -> Model:

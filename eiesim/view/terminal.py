@@ -1,21 +1,17 @@
 """Terminal tables of results."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from eiesim import streaming
 from eiesim._shown import number as number
 from eiesim.capacity import Need
-from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
-from eiesim.errors import EieError
 from eiesim.result import LayerResult, Result
 from eiesim.workloads import Benchmark
 
@@ -172,8 +168,11 @@ def _waiting(layer: LayerResult) -> str:
     return percent(layer.memory.waiting_cycles, layer.memory.cycles)
 
 
-def layer_table(layer: InterleavedLayer, needs: Sequence[Need], config: MachineConfig) -> list[Table]:
-    """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost."""
+def layer_table(layer: InterleavedLayer, needs: Sequence[Need], streamed: Mapping[str, Any]) -> list[Table]:
+    """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost.
+
+    streamed: `streaming.estimate`'s.
+    """
     of = layer.layer
     entries, padding = layer.entries_per_pe, layer.padding_per_pe
     facts = Table(title=f"{of.name} on {layer.pes} PEs", title_justify="left", title_style="", show_header=False)
@@ -198,27 +197,23 @@ def layer_table(layer: InterleavedLayer, needs: Sequence[Need], config: MachineC
         room.add_row(
             need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else Text("no", style="bold")
         )
-    return [facts, room, _streaming_table(layer, config)]
+    return [facts, room, _streaming_table(streamed)]
 
 
-def _streaming_table(layer: InterleavedLayer, config: MachineConfig) -> Table:
-    title = f"Streamed, {config.dram_gbps:g} GB/s, {config.dram_pj_per_bit:g} pJ a bit"
+def _streaming_table(streamed: Mapping[str, Any]) -> Table:
+    title = f"Streamed, {streamed['dram_gbps']} GB/s, {streamed['dram_pj_per_bit']:g} pJ a bit"
     table = Table(title=title, title_justify="left", title_style="", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
-    table.add_row("fits the array", "yes" if streaming.fits(layer, config) else "[bold]no[/bold]")
-    try:
-        tiles = streaming.cut(layer, config)
-    except EieError as error:
-        table.add_row("cannot be streamed", escape(str(error)))
+    table.add_row("fits the array", "yes" if streamed["fits"] else "no")
+    if "refused" in streamed:
+        table.add_row("cannot be streamed", streamed["refused"])
         return table
-    loaded = sum(tile.loaded_bytes for tile in tiles)
-    cycles = sum(streaming.load_cycles(tile.loaded_bytes, config) for tile in tiles)
-    table.add_row("tiles", f"{len(tiles):,}")
-    table.add_row("loaded, bytes", f"{loaded:,}")
-    table.add_row("loading alone, cycles", f"{cycles:,}")
-    table.add_row("loading alone, µs", f"{cycles / config.clock_mhz:,.2f}")
-    table.add_row("energy of loading, µJ", f"{loaded * 8 * config.dram_pj_per_bit * 1e-6:,.1f}")
+    table.add_row("tiles", f"{streamed['tiles']:,}")
+    table.add_row("loaded, bytes", f"{streamed['loaded_bytes']:,}")
+    table.add_row("loading alone, cycles", f"{streamed['load_cycles']:,}")
+    table.add_row("loading alone, µs", f"{streamed['load_us']:,.2f}")
+    table.add_row("energy of loading, µJ", f"{streamed['energy_uj']:,.1f}")
     return table
 
 

@@ -13,7 +13,7 @@ from eiesim.inputs import Workload
 from eiesim.paper.speedups import GEOMEAN
 from tests.cases import cli
 
-RATIO_COLUMNS = ["layer", "series", "basis", "value", "printed", "within_rounding", "note"]
+RATIO_COLUMNS = ["layer", "series", "basis", "value", "printed", "within_rounding", "note", "low", "high"]
 
 
 def measurement(layer, matrix, batch, time_us, energy_uj, basis="estimated"):

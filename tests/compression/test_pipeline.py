@@ -161,7 +161,7 @@ def test_names_that_no_file_system_likes(tmp_path):
 def test_calibration_by_layers(tmp_path):
     result = made(tmp_path, density=0.3)
     x = np.random.default_rng(1).random((7, 4, 5), dtype=np.float32)
-    given = pipeline.calibrate(tmp_path / "model.npz", result.model, (), x)
+    given = pipeline.calibrate(tmp_path / "model.npz", result.model, (), x).inputs
     assert [values.shape for values in given] == [(7, 20), (7, 30), (7, 12)]
     assert (given[1] >= 0).all()
     with pytest.raises(EieError, match="takes 20"):

@@ -1,32 +1,23 @@
 """Training for real, on a small problem: three clouds of points."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from eiesim import EieError
-from eiesim.compression.train import (
-    Examples,
-    Settings,
-    fine_tune_centroids,
-    prune_and_retrain,
-    train,
-    untrained,
-)
 from eiesim.dense import expand, forward
+from eiesim.training.examples import Examples, split
+from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, train_layers, untrained
+from tests.training.clouds import clouds
 
 torch = pytest.importorskip("torch", reason="needs extra [train]")
 
 # More threads only get into each other's way on matrices this small.
 torch.set_num_threads(1)
 
+LESSON = Lesson(clouds(0), clouds(1))
 SETTINGS = Settings(epochs=12, patience=4, batch=32, rate=5e-3)
-
-
-def clouds(seed, count=300):
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, count)
-    centres = np.random.default_rng(99).normal(size=(3, 16))
-    return Examples((centres[labels] + rng.normal(size=(count, 16))).astype(np.float32), labels)
 
 
 def share_right(layers, examples):
@@ -36,7 +27,7 @@ def share_right(layers, examples):
 @pytest.fixture(scope="module")
 def trained():
     start = untrained([16, 24, 3], ["a", "b"], seed=0)
-    return start, train(start, clouds(0), clouds(1), SETTINGS)
+    return start, train_layers(start, LESSON, SETTINGS)
 
 
 def test_learns(trained):
@@ -49,32 +40,16 @@ def test_learns(trained):
 
 def test_same_seed_same_layers(trained):
     start, dense = trained
-    again = train(start, clouds(0), clouds(1), SETTINGS)
-    other = train(start, clouds(0), clouds(1), Settings(**{**vars(SETTINGS), "seed": 5}))
+    again = train_layers(start, LESSON, SETTINGS)
+    other = train_layers(start, LESSON, Settings(**{**vars(SETTINGS), "seed": 5}))
     assert all((a.weights == b.weights).all() and (a.bias == b.bias).all() for a, b in zip(dense, again, strict=True))
     assert not (dense[0].weights == other[0].weights).all()
-
-
-def test_pruned_weights_stay_pruned(trained):
-    _, dense = trained
-    seen = []
-    pruned, masks = prune_and_retrain(
-        dense, [0.2, 0.5], clouds(0), clouds(1), SETTINGS, rounds=3, progress=lambda *args: seen.append(args)
-    )
-    assert [mask.count for mask in masks] == [round(0.2 * 384), round(0.5 * 72)]
-    for layer, mask in zip(pruned, masks, strict=True):
-        assert (layer.weights[~mask.kept] == 0).all()
-        assert (layer.weights[mask.kept] != 0).all()
-    # What is left has gone on learning.
-    assert (pruned[0].weights != dense[0].weights)[masks[0].kept].any()
-    assert share_right(pruned, clouds(2)) > 0.9
-    assert {stage for stage, _, _ in seen} == {"prune 1/3", "prune 2/3", "prune 3/3"}
 
 
 def test_centroids_move_and_codes_do_not(trained):
     _, dense = trained
     shared = [layer.shared(2) for layer in dense]
-    tuned = fine_tune_centroids(shared, clouds(0), clouds(1), SETTINGS)
+    tuned = fine_tune_centroids(shared, LESSON, SETTINGS)
     for before, after in zip(shared, tuned, strict=True):
         assert (before.codes == after.codes).all()
         assert (before.indices == after.indices).all()
@@ -108,17 +83,33 @@ def test_stops_early(trained):
     _, dense = trained
     epochs = []
     settings = Settings(epochs=200, patience=2, rate=0.05)
-    train(dense, clouds(0), clouds(1), settings, progress=lambda stage, epoch, loss: epochs.append((epoch, loss)))
+    train_layers(
+        dense, replace(LESSON, progress=lambda stage, epoch, loss, share: epochs.append((epoch, loss))), settings
+    )
     losses = [loss for _, loss in epochs]
     assert len(epochs) < 200
     assert min(losses[:-2], default=np.inf) <= min(losses[-2:])
 
 
-def test_refuses(trained):
-    _, dense = trained
-    with pytest.raises(EieError, match="needs one each"):
-        prune_and_retrain(dense, [0.5], clouds(0), clouds(1))
-    with pytest.raises(EieError, match="rounds = 0"):
-        prune_and_retrain(dense, [0.5, 0.5], clouds(0), clouds(1), rounds=0)
+def test_examples_are_divided_class_by_class():
+    labels = np.repeat([0, 1, 2], [50, 30, 20])
+    examples = Examples(np.arange(100, dtype=np.float32)[:, None], labels)
+    parts = split(examples, held_out=0.2, validation=0.1, seed=4)
+    every = np.concatenate([part.inputs[:, 0] for part in (parts.training, parts.validation, parts.held_out)])
+    assert sorted(every) == list(range(100))
+    assert np.bincount(parts.held_out.labels).tolist() == [10, 6, 4]
+    assert np.bincount(parts.validation.labels).tolist() == [5, 3, 2]
+    assert (labels[parts.training.inputs[:, 0].astype(int)] == parts.training.labels).all()
+    assert (np.diff(parts.training.labels) != 0).any()
+    assert (split(examples, 0.2, 0.1, 4).held_out.inputs == parts.held_out.inputs).all()
+    assert (split(examples, 0.2, 0.1, 5).held_out.inputs != parts.held_out.inputs).any()
+
+
+def test_refuses():
     with pytest.raises(EieError, match="do not go together"):
         Examples(np.zeros((3, 2), np.float32), np.zeros(4, np.int64))
+    few = Examples(np.zeros((12, 2), np.float32), np.array([0] * 10 + [2] * 2))
+    with pytest.raises(EieError, match="class 1 has 0 examples"):
+        split(few)
+    with pytest.raises(EieError, match="need two shares above 0, together below 1"):
+        split(few, 0.5, 0.5)

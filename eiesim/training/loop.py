@@ -4,39 +4,32 @@ Layers go in and come out as numpy arrays; PyTorch is only in between. Everythin
 `Settings.seed`, so the same call gives the same layers on the same machine.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.compression.prune import by_density
 from eiesim.dense import DenseLayer, Mask, from_codes, to_codes
-from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
+from eiesim.training.examples import Examples
+from eiesim.training.losses import Distillation, Penalty, load_torch
 
-Progress = Callable[[str, int, float], object]
-"""Called after each epoch with the stage's name, the epoch (from 1) and the validation loss."""
+Progress = Callable[[str, int, float, float], object]
+"""Called after each epoch with the stage's name, the epoch (from 1), the validation loss and accuracy."""
 
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """What a classifier learns from and is judged by. inputs: float32[n, features]; labels: int64[n]."""
-
-    inputs: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        if self.inputs.ndim != 2 or self.labels.shape != (len(self.inputs),) or len(self.inputs) == 0:
-            raise EieError(f"examples: inputs {self.inputs.shape} and labels {self.labels.shape} do not go together")
+Change = Callable[[Any], Any]
+"""What stands in the network for a weight tensor that is trained, such as its signs."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: Adam on the cross-entropy, until the validation loss has not fallen for `patience` epochs.
+    """How to train: Adam on the loss, until the validation loss has not fallen for `patience` epochs.
 
-    rate: learning rate, falling to a tenth of itself over `epochs` along a cosine. decay: of the weights (L2).
+    rate: learning rate, falling to a tenth of itself over `epochs` along a cosine. decay: of the weights (L2),
+    apart from the gradient (AdamW).
     """
 
     epochs: int = 40
@@ -47,7 +40,35 @@ class Settings:
     seed: int = 0
 
 
-def untrained(sizes: Sequence[int], names: Sequence[str], seed: int) -> tuple[DenseLayer, ...]:
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a network learns from, the same in every stage.
+
+    penalty: on the weights, in the loss of training. distillation, teacher_scores: how to learn from a teacher and
+    its class scores for every training example, float32[n, classes]; both or neither.
+    """
+
+    training: Examples
+    validation: Examples
+    penalty: Penalty | None = None
+    distillation: Distillation | None = None
+    teacher_scores: npt.NDArray[np.float32] | None = None
+    progress: Progress | None = None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, which sums in one order on every machine; networks this small gain little from more."""
+    torch = load_torch()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def untrained(sizes: Sequence[int], names: Sequence[str], seed: int | Sequence[int]) -> tuple[DenseLayer, ...]:
     """A multi-layer perceptron with He's random weights and zero biases; ReLU after every layer but the last."""
     rng = np.random.default_rng(seed)
     layers = []
@@ -59,21 +80,24 @@ def untrained(sizes: Sequence[int], names: Sequence[str], seed: int) -> tuple[De
     return tuple(layers)
 
 
-def train(
+def train_layers(
     layers: Sequence[DenseLayer],
-    training: Examples,
-    validation: Examples,
+    lesson: Lesson,
     settings: Settings = Settings(),
     masks: Sequence[Mask] | None = None,
-    progress: Progress | None = None,
     stage: str = "train",
+    *,
+    extra: Callable[[list[Any]], Any] | None = None,
+    change: Change | None = None,
 ) -> tuple[DenseLayer, ...]:
     """Train layers that follow one another; the last one's outputs are class scores.
 
     masks: one a layer; pruned weights stay 0.0 throughout (Deep Compression Sec. 2). None keeps all.
-    Returns the layers of the epoch with the lowest validation loss.
+    extra: one more term of the loss, from the layers' weight tensors. change: what stands in the network for each
+    weight tensor; None is the tensor itself. What comes out are the tensors themselves, unchanged.
+    Returns the layers of the epoch with the lowest validation loss, penalties included.
     """
-    torch = _torch()
+    torch = load_torch()
     weights = [torch.tensor(layer.weights, requires_grad=True) for layer in layers]
     biases = [None if layer.bias is None else torch.tensor(layer.bias, requires_grad=True) for layer in layers]
     kept = None if masks is None else [torch.tensor(mask.kept) for mask in masks]
@@ -88,9 +112,12 @@ def train(
         hold()
 
     def scores(inputs: Any) -> Any:
-        return _scores(layers, weights, biases, inputs)
+        used = weights if change is None else [change(weight) for weight in weights]
+        return _scores(layers, used, biases, inputs)
 
-    _fit(parameters, scores, hold, training, validation, settings, progress, stage)
+    terms: list[Callable[[list[Any]], Any]] = [term for term in (lesson.penalty, extra) if term is not None]
+    added = (lambda: sum(term(weights) for term in terms)) if terms else None
+    _fit(parameters, scores, hold, added, lesson, settings, stage)
     return tuple(
         replace(
             layer,
@@ -101,49 +128,15 @@ def train(
     )
 
 
-def prune_and_retrain(
-    layers: Sequence[DenseLayer],
-    densities: Sequence[float],
-    training: Examples,
-    validation: Examples,
-    settings: Settings = Settings(),
-    rounds: int = 4,
-    progress: Progress | None = None,
-) -> tuple[tuple[DenseLayer, ...], tuple[Mask, ...]]:
-    """Prune by magnitude and retrain, `rounds` times, to a density per layer.
-
-    Round r of R prunes to density**(r / R): each round takes the same share of what is left, and the masks of
-    one lie within those of the round before. Returns the layers and their masks.
-    """
-    if len(densities) != len(layers):
-        raise EieError(f"densities: {len(densities)} for {len(layers)} layers, needs one each")
-    if rounds < 1:
-        raise EieError(f"rounds = {rounds}: must be 1 or more")
-    current = tuple(layers)
-    masks: tuple[Mask, ...] = ()
-    for round_number in range(1, rounds + 1):
-        share = round_number / rounds
-        masks = tuple(
-            by_density(layer.weights, density**share) for layer, density in zip(current, densities, strict=True)
-        )
-        stage = f"prune {round_number}/{rounds}"
-        current = train(current, training, validation, settings, masks, progress, stage)
-    return current, masks
-
-
 def fine_tune_centroids(
-    layers: Sequence[CompressedLayer],
-    training: Examples,
-    validation: Examples,
-    settings: Settings = Settings(),
-    progress: Progress | None = None,
+    layers: Sequence[CompressedLayer], lesson: Lesson, settings: Settings = Settings()
 ) -> tuple[CompressedLayer, ...]:
-    """Train the shared values, the codes held fixed; entry 0 stays 0.0.
+    """Train the shared values, the codes held fixed; entry 0 stays 0.0. No penalty is applied.
 
     A centroid's gradient is the sum of its weights' gradients (Deep Compression Sec. 3.3): that is what
     differentiating `codebook[codes]` gives.
     """
-    torch = _torch()
+    torch = load_torch()
     codes = [to_codes(layer) for layer in layers]
     places = [torch.tensor(part.astype(np.int64)) for part in codes]
     bias_places = [
@@ -158,7 +151,7 @@ def fine_tune_centroids(
         biases = [None if p is None else codebook[p] for codebook, p in zip(codebooks, bias_places, strict=True)]
         return _scores(layers, weights, biases, inputs)
 
-    _fit(centroids, scores, lambda: None, training, validation, settings, progress, "centroids")
+    _fit(centroids, scores, lambda: None, None, lesson, settings, "shared values")
     return tuple(
         from_codes(
             part,
@@ -171,46 +164,68 @@ def fine_tune_centroids(
     )
 
 
+def sensitivities(layers: Sequence[DenseLayer], examples: Examples) -> tuple[npt.NDArray[np.float32], ...]:
+    """|dL/dc| = |gradient x weight| of every weight, where c = 1 multiplies it (SNIP, Eq. 4); L is the cross-entropy.
+
+    Returns float32[rows, cols] a layer, not normalised: the order is what matters.
+    """
+    torch = load_torch()
+    weights = [torch.tensor(layer.weights, requires_grad=True) for layer in layers]
+    biases = [None if layer.bias is None else torch.tensor(layer.bias) for layer in layers]
+    scores = _scores(layers, weights, biases, torch.tensor(examples.inputs))
+    loss = torch.nn.functional.cross_entropy(scores, torch.tensor(examples.labels))
+    gradients = torch.autograd.grad(loss, weights)
+    return tuple((w.detach() * g).abs().numpy() for w, g in zip(weights, gradients, strict=True))
+
+
 def _fit(
     parameters: list[Any],
     scores: Callable[[Any], Any],
     hold: Callable[[], None],
-    training: Examples,
-    validation: Examples,
+    added: Callable[[], Any] | None,
+    lesson: Lesson,
     settings: Settings,
-    progress: Progress | None,
     stage: str,
 ) -> None:
     """The loop: parameters are changed in place and end as they were after the best epoch.
 
     scores: inputs [n, features] to class scores [n, classes]. hold: called after every step, to undo what it must
-    not change.
+    not change. added: further terms of the loss.
     """
-    torch = _torch()
-    loss_of = torch.nn.functional.cross_entropy
-    inputs, labels = torch.tensor(training.inputs), torch.tensor(training.labels)
-    held_inputs, held_labels = torch.tensor(validation.inputs), torch.tensor(validation.labels)
+    torch = load_torch()
+    cross_entropy = torch.nn.functional.cross_entropy
+    inputs, labels = torch.tensor(lesson.training.inputs), torch.tensor(lesson.training.labels)
+    teacher = None if lesson.teacher_scores is None else torch.tensor(lesson.teacher_scores)
+    held_inputs, held_labels = torch.tensor(lesson.validation.inputs), torch.tensor(lesson.validation.labels)
     optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs, eta_min=settings.rate / 10)
     order = torch.Generator().manual_seed(settings.seed)
 
-    def validation_loss() -> float:
+    def validate() -> tuple[float, float]:
         with torch.no_grad():
-            return float(loss_of(scores(held_inputs), held_labels))
+            found = scores(held_inputs)
+            right = (found.argmax(dim=1) == held_labels).float().mean()
+            loss = cross_entropy(found, held_labels) + (0 if added is None else added())
+            return float(loss), float(right)
 
-    lowest, best, waited = validation_loss(), [p.detach().clone() for p in parameters], 0
+    lowest, best, waited = validate()[0], [p.detach().clone() for p in parameters], 0
     for epoch in range(1, settings.epochs + 1):
         for batch in torch.randperm(len(inputs), generator=order).split(settings.batch):
-            loss = loss_of(scores(inputs[batch]), labels[batch])
+            if lesson.distillation is not None and teacher is not None:
+                loss = lesson.distillation(scores(inputs[batch]), labels[batch], teacher[batch])
+            else:
+                loss = cross_entropy(scores(inputs[batch]), labels[batch])
+            if added is not None:
+                loss = loss + added()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             with torch.no_grad():
                 hold()
         schedule.step()
-        current = validation_loss()
-        if progress is not None:
-            progress(stage, epoch, current)
+        current, accuracy = validate()
+        if lesson.progress is not None:
+            lesson.progress(stage, epoch, current, accuracy)
         waited += 1
         if current < lowest:
             lowest, best, waited = current, [p.detach().clone() for p in parameters], 0
@@ -222,18 +237,10 @@ def _fit(
 
 
 def _scores(layers: Sequence[Any], weights: list[Any], biases: list[Any], inputs: Any) -> Any:
-    linear = _torch().nn.functional.linear
+    linear = load_torch().nn.functional.linear
     values = inputs
     for layer, weight, bias in zip(layers, weights, biases, strict=True):
         values = linear(values, weight, bias)
         if layer.activation == "relu":
             values = values.relu()
     return values
-
-
-def _torch() -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise EieError("training needs PyTorch: pip install 'eiesim[train]'") from None
-    return torch

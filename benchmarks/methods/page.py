@@ -1,0 +1,65 @@
+"""docs/methods.md: the tables and the words around them. Numbers in the words are read from the table."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.methods.cells import DENSITIES, PES
+from benchmarks.methods.means import LABELS, read_means
+from benchmarks.methods.plots import draw
+from benchmarks.methods.words import text
+from eiesim._io.atomic import writing
+
+HEAD = (
+    "method", "kept", "accuracy, pruned", "shared to 4 bits", "KB", "times smaller",
+    *(f"{what}, {pes} PEs" for pes in PES for what in ("cycles", "load balance", "padding", "nJ")),
+)  # fmt: skip
+
+
+def write_page(results: Path, patterns: Path, docs: Path) -> None:
+    """The page and its pictures, of a table that is there."""
+    means = read_means(results)
+    draw(means, patterns, docs / "methods")
+    with writing(docs / "methods.md") as file:
+        file.write(text(means, tables(means)).encode())
+
+
+def tables(means: pd.DataFrame) -> str:
+    """One table a density; the methods that have a density of their own in the last."""
+    parts = []
+    for density in DENSITIES:
+        parts.append(f"### {100 * density:.0f} % of the weights\n\n{_table(means[means['asked'] == density])}")
+    own = means[~means["asked"].isin(DENSITIES)]
+    parts.append(f"### Densities of their own\n\n{_table(own)}")
+    return "\n\n".join(parts)
+
+
+def _table(rows: pd.DataFrame) -> str:
+    lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1))]
+    ordered = [row for label in LABELS for _, row in rows[rows["label"] == label].iterrows()]
+    lines += [_cells(row) for row in ordered]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cells(row: pd.Series) -> tuple[str, ...]:
+    machine = [
+        (
+            f"{row[f'cycles_{pes}']:,.0f}",
+            f"{row[f'load_balance_{pes}']:.0%}",
+            f"{row[f'padding_{pes}']:.0%}",
+            f"{row[f'energy_nj_{pes}']:,.0f}",
+        )
+        for pes in PES
+    ]
+    spread = "" if np.isnan(row["spread"]) or row["seeds"] < 2 else f" ± {100 * row['spread']:.1f}"
+    return (
+        row["label"],
+        f"{row['density']:.1%}",
+        f"{row['accuracy_pruned']:.1%}",
+        f"{row['accuracy_shared']:.1%}{spread}",
+        f"{row['coded_bytes'] / 1000:.1f}",
+        f"{row['rate']:.0f}x",
+        *machine[0],
+        *machine[1],
+    )

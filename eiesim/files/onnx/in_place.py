@@ -1,0 +1,127 @@
+"""A whole ONNX graph with some layers computed elsewhere: onnxruntime runs everything between them.
+
+The graph is cut at the layers. In their order, a layer's inputs are computed by onnxruntime from the network's inputs
+and the layers before; its outputs are computed by the caller and put in the place of its nodes'.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.errors import EieError
+from eiesim.files.onnx.reading import bodies, read
+from eiesim.files.onnx.reading import tensor as to_array
+from eiesim.files.onnx.running import batches, call, start
+from eiesim.files.onnx.taps import Windows, pixels
+from eiesim.files.onnx.walk import Found, load_found
+
+Product = Callable[[int, npt.NDArray[Any]], npt.NDArray[Any]]
+"""Of a layer's place among the network's and its inputs [vectors, cols]: its outputs [vectors, rows]."""
+
+
+def replaceable(found: Sequence[Found]) -> tuple[int, ...]:
+    """Places of the layers that can be computed elsewhere: not a recurrent node's, and in no body."""
+    return tuple(k for k, one in enumerate(found) if one.tap is not None and one.value and not one.tap.within)
+
+
+def outputs_with(
+    path: Path, inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]], product: Product, places: Sequence[int]
+) -> npt.NDArray[Any]:
+    """The model's first output, [batch, ...], with the layers at these places computed by `product`.
+
+    Fixed batches of the model run one after the other. Raises EieError where onnxruntime refuses.
+    """
+    proto = read(path)
+    _, found = load_found(path)
+    wanted = proto.graph.output[0].name
+    answers = []
+    for feed in batches(start(proto, path), inputs, str(path)):
+        known = dict(feed)
+        for k in places:
+            one = found[k]
+            assert one.tap is not None
+            source = one.tap.tensor
+            if source not in known:
+                known[source] = _value(proto, source, known, path)
+            vectors, _ = one.tap.vectors(known[source])
+            computed = np.asarray(product(k, np.asarray(vectors, np.float32)), np.float32)
+            known[one.value] = _shaped(one, computed, known[source])
+        answers.append(known[wanted] if wanted in known else _value(proto, wanted, known, path))
+    return np.concatenate(answers)
+
+
+def _shaped(one: Found, computed: npt.NDArray[Any], source: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Outputs by vector, [vectors, rows], as the graph has them."""
+    rows = computed.shape[-1]
+    if not one.channel_axis:
+        return computed.reshape(*source.shape[:-1], rows)
+    windows = getattr(one.tap.vectors, "__self__", None) if one.tap is not None else None
+    spatial = windows.outputs(source.shape[2:]) if isinstance(windows, Windows) else source.shape[2:]
+    assert isinstance(windows, Windows) or one.tap is None or one.tap.vectors is pixels
+    return np.ascontiguousarray(np.moveaxis(computed.reshape(len(source), *spatial, rows), -1, 1))
+
+
+def _value(proto: Any, wanted: str, known: Mapping[str, npt.NDArray[Any]], path: Path) -> npt.NDArray[Any]:
+    """One of the graph's values, from those that are known."""
+    from onnx import ModelProto, TensorProto, helper
+
+    graph = proto.graph
+    makers = {value: node for node in graph.node for value in node.output if value}
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    needed: dict[int, Any] = {}
+    entries: set[str] = set()
+    tensors: set[str] = set()
+    waiting = [wanted]
+    seen: set[str] = set()
+    while waiting:
+        value = waiting.pop()
+        if value in seen or not value:
+            continue
+        seen.add(value)
+        if value in known:
+            entries.add(value)
+        elif value in stored:
+            tensors.add(value)
+        elif value in makers:
+            node = makers[value]
+            needed[id(node)] = node
+            waiting += [*node.input, *(inner for _, body in bodies(node) for inner in _free(body))]
+    part = ModelProto()
+    part.CopyFrom(proto)
+    part.graph.Clear()
+    part.graph.name = "part"
+    part.graph.node.extend(node for node in graph.node if id(node) in needed)
+    # What a needed node makes besides and is known all the same must not be made twice.
+    made = {value for node in part.graph.node for value in node.output}
+    part.graph.initializer.extend(stored[name] for name in tensors)
+    types = {value.name: value for value in graph.input}
+    for name in sorted(entries - made):
+        kind = helper.np_dtype_to_tensor_dtype(known[name].dtype)
+        part.graph.input.append(types[name] if name in types else helper.make_tensor_value_info(name, kind, None))
+    if wanted in stored:
+        return to_array(stored[wanted])
+    part.graph.output.append(
+        next((value for value in graph.output if value.name == wanted), None)
+        or helper.make_tensor_value_info(wanted, TensorProto.FLOAT, None)
+    )
+    session = start(part, path)
+    feed = {entry.name: known[entry.name] for entry in session.get_inputs()}
+    return call(session, [wanted], feed, path)[0]
+
+
+def _free(graph: Any) -> set[str]:
+    taken = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
+    return taken.union(*(_free(body) for node in graph.node for _, body in bodies(node)))
+
+
+def classes_of(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64], path: Path) -> npt.NDArray[Any]:
+    """Outputs as scores, [batch, classes]. Raises EieError where they are not that."""
+    flat = outputs.reshape(len(outputs), -1) if outputs.ndim else outputs.reshape(1, 1)
+    if len(flat) != len(labels):
+        raise EieError(
+            f"{path}: gives {len(flat)} outputs for {len(labels)} labels; it needs one each, (batch, classes)"
+        )
+    return flat

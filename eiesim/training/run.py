@@ -1,0 +1,174 @@
+"""eiesim.train: from examples to a pruned, shared network, by any of the methods."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim.coding.block_differences import encode_blocks
+from eiesim.compression.statistics import Statistics, statistics
+from eiesim.dense import DenseLayer, expand, forward
+from eiesim.errors import EieError
+from eiesim.layer import CompressedLayer
+from eiesim.training.binary import two_values
+from eiesim.training.examples import Examples, Parts, split
+from eiesim.training.loop import Lesson, Progress, fine_tune_centroids, one_thread, train_layers, untrained
+from eiesim.training.methods import method_of
+from eiesim.training.recipe import Networks, Outcome, Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples."""
+
+    recipe: Recipe
+    parts: Parts
+    networks: Networks
+    outcome: Outcome
+    shared: tuple[CompressedLayer, ...]
+
+    @property
+    def density(self) -> float:
+        """Kept weights as a share of the dense network's, biases left out."""
+        kept = sum(int(np.count_nonzero(layer.weights)) for layer in self.outcome.layers)
+        return kept / sum(layer.weights.size for layer in self.networks.dense)
+
+    @cached_property
+    def accuracy(self) -> dict[str, float]:
+        """Share of the held-out examples recognised in float32: "dense", "pruned" and "shared"."""
+        stages: dict[str, Sequence[DenseLayer]] = {
+            "dense": self.networks.dense,
+            "pruned": self.outcome.layers,
+            "shared": [expand(layer) for layer in self.shared],
+        }
+        return {name: _share_right(layers, self.parts.held_out) for name, layers in stages.items()}
+
+    @cached_property
+    def statistics(self) -> tuple[Statistics, ...]:
+        """Each shared layer's sizes (Deep Compression's P, P+Q, P+Q+H)."""
+        return tuple(statistics(layer, self.recipe.bits) for layer in self.shared)
+
+    @cached_property
+    def coded_bytes(self) -> float:
+        """Bytes after Huffman coding; of MESA's equal blocks by MESA's own coding."""
+        if self.outcome.blocks:
+            coded = map(encode_blocks, self.shared, self.outcome.blocks)
+            return sum(one.bits for one in coded) / 8
+        return sum(part.huffman_bits for part in self.statistics) / 8
+
+    @property
+    def dense_bytes(self) -> int:
+        """Bytes of the dense network in float32, biases included."""
+        values = sum(layer.weights.size + (0 if layer.bias is None else layer.rows) for layer in self.networks.dense)
+        return 4 * values
+
+
+def train(
+    inputs: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    method: str | None = None,
+    density: float | None = None,
+    *,
+    hidden: Sequence[int] = (300, 100),
+    teacher: Sequence[DenseLayer | CompressedLayer] | None = None,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Trained:
+    """Train a classifier, prune it by a method of the literature, share its weights.
+
+    inputs: float[n, ...], flattened to [n, features]. labels: whole numbers [n], classes from 0. A tenth of the
+    examples is held out and another tenth chooses the best epoch, class by class. method, density, options: those of
+    `Recipe`, or a whole `recipe`. hidden: units of each hidden layer. teacher: layers in a row that give the same
+    classes, to learn from (`Recipe.distillation`). progress: called after each epoch with the stage, the epoch, the
+    validation loss and accuracy.
+
+    Needs extra [train]. Raises EieError for examples, a teacher or a recipe that make no sense.
+    """
+    if recipe is None:
+        recipe = Recipe(method=method, density=density, **options)
+    elif method is not None or density is not None or options:
+        raise EieError("give a recipe, or a method, density and options; not both")
+    examples = _examples(inputs, labels)
+    if any(int(width) != width or width < 1 for width in hidden):
+        raise EieError(f"hidden = {tuple(hidden)}: each layer needs 1 unit or more")
+    sizes = (examples.inputs.shape[1], *map(int, hidden), int(examples.labels.max()) + 1)
+    if sizes[-1] < 2:
+        raise EieError("labels: hold one class only, and there is nothing to tell apart")
+    parts = split(examples)
+    with one_thread():
+        lesson = lesson_for(parts, recipe, teacher, progress)
+        return finish(parts, lesson, begin(sizes, lesson, recipe), recipe)
+
+
+def begin(sizes: Sequence[int], lesson: Lesson, recipe: Recipe) -> Networks:
+    """The first weights and the dense network, which every method starts from or is compared with."""
+    initial = untrained(sizes, [f"fc{k}" for k in range(1, len(sizes))], recipe.seed)
+    return Networks(initial, train_layers(initial, lesson, recipe.seeded(recipe.dense), stage="train"))
+
+
+def finish(parts: Parts, lesson: Lesson, networks: Networks, recipe: Recipe) -> Trained:
+    """Make the zeros, then share what is left among 2**bits - 1 values and fine-tune those."""
+    outcome = method_of(recipe).make(lesson, networks, recipe)
+    if not all(np.isfinite(layer.weights).all() for layer in outcome.layers):
+        raise EieError("training went astray: weights are no longer finite; scale the inputs to about 0 to 1")
+    if outcome.binary:
+        shared = tuple(two_values(layer, recipe.bits) for layer in outcome.layers)
+    else:
+        shared = tuple(layer.shared(recipe.bits) for layer in outcome.layers)
+    return Trained(recipe, parts, networks, outcome, fine_tune_centroids(shared, lesson, recipe.seeded(recipe.shared)))
+
+
+def lesson_for(
+    parts: Parts,
+    recipe: Recipe,
+    teacher: Sequence[DenseLayer | CompressedLayer] | None = None,
+    progress: Progress | None = None,
+) -> Lesson:
+    """What a recipe's stages learn from; a teacher is asked once for each training example."""
+    scores = None
+    if teacher is not None:
+        layers = [layer if isinstance(layer, DenseLayer) else expand(layer) for layer in teacher]
+        classes = int(max(part.labels.max() for part in (parts.training, parts.validation))) + 1
+        features = parts.training.inputs.shape[1]
+        if not layers or (layers[0].cols, layers[-1].rows) != (features, classes):
+            shape = f"{layers[0].cols} inputs and {layers[-1].rows} classes" if layers else "no layer"
+            raise EieError(f"teacher: has {shape}; the examples have {features} and {classes}")
+        scores = forward(layers, parts.training.inputs)
+    distillation = None if scores is None else recipe.distillation
+    return Lesson(parts.training, parts.validation, recipe.penalty, distillation, scores, progress)
+
+
+def _examples(inputs: npt.ArrayLike, labels: npt.ArrayLike) -> Examples:
+    values, classes = np.asarray(inputs), np.asarray(labels)
+    if values.dtype.kind not in "fiu" or values.ndim < 2 or 0 in values.shape:
+        raise EieError(f"inputs: {values.dtype} of shape {values.shape}; need numbers, (examples, features)")
+    if classes.dtype.kind not in "iu" or classes.ndim != 1:
+        raise EieError(f"labels: {classes.dtype} of shape {classes.shape}; need whole numbers, (examples,)")
+    if len(values) != len(classes):
+        raise EieError(f"labels: {len(classes)} for {len(values)} inputs, needs one each")
+    if int(classes.min()) < 0:
+        raise EieError(f"labels: hold {classes.min()}, need class numbers from 0")
+    with np.errstate(over="ignore"):
+        flat = values.reshape(len(values), -1).astype(np.float32)
+    if not np.isfinite(flat).all():
+        raise EieError("inputs: hold NaN or infinity")
+    return Examples(flat, classes.astype(np.int64))
+
+
+def _share_right(layers: Sequence[DenseLayer], examples: Examples) -> float:
+    return float((forward(layers, examples.inputs).argmax(axis=1) == examples.labels).mean())
+
+
+def summary(trained: Trained) -> Mapping[str, float]:
+    """The figures of a trained network: density, accuracies, bytes and how many times smaller than float32."""
+    return {
+        "density": trained.density,
+        **{f"accuracy_{stage}": share for stage, share in trained.accuracy.items()},
+        "dense_bytes": trained.dense_bytes,
+        "coded_bytes": trained.coded_bytes,
+        "rate": trained.dense_bytes / trained.coded_bytes,
+    }

@@ -1,0 +1,47 @@
+"""The terminal's tables of a trained network."""
+
+from rich import box
+from rich.table import Table
+
+from eiesim.training.methods import METHODS, N_OF_M
+from eiesim.training.run import Trained
+
+
+def trained_tables(trained: Trained) -> list[Table]:
+    """What each stage recognises, and what each layer takes."""
+    held_out = len(trained.parts.held_out.labels)
+    stages = _table(f"Accuracy on {held_out:,} held-out examples, float32", "network", "accuracy", "kept", "bytes")
+    kept = f"{trained.density:.2%}"
+    sizes = {
+        "dense": ("100%", f"{trained.dense_bytes:,}"),
+        "pruned": (kept, ""),
+        "shared": (kept, f"{trained.coded_bytes:,.0f}"),
+    }
+    for stage, share in trained.accuracy.items():
+        stages.add_row(stage, f"{share:.1%}", *sizes[stage])
+    layers = _table("Layers; sizes after Huffman coding", "layer", "rows x cols", "kept", "density", "bytes")
+    for layer, part in zip(trained.shared, trained.statistics, strict=True):
+        size = f"{part.huffman_bits / 8:,.0f}"
+        layers.add_row(layer.name, f"{layer.rows} x {layer.cols}", f"{layer.nnz:,}", f"{layer.density:.2%}", size)
+    if trained.outcome.blocks:
+        layers.caption = f"MESA's own coding of the blocks takes {trained.coded_bytes:,.0f} bytes in all"
+    return [stages, layers]
+
+
+def methods_table() -> Table:
+    """The methods, in words, with their sources."""
+    table = Table(title="Methods", title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("method", "what it keeps", "source"):
+        table.add_column(heading)
+    for name, method in METHODS.items():
+        table.add_row(name, method.does, method.source)
+    table.add_row("N:M", N_OF_M.does, N_OF_M.source)
+    return table
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first)
+    for heading in others:
+        table.add_column(heading, justify="right")
+    return table

@@ -1,0 +1,166 @@
+"""eiesim.train from Python: what it gives, what it writes, what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+import eiesim
+from eiesim import EieError, Recipe
+from eiesim.compression.pipeline import load_model
+from eiesim.dense import DenseLayer
+from eiesim.evaluation import accuracy
+from eiesim.training.losses import Distillation, Penalty
+from tests.training.clouds import clouds
+
+pytest.importorskip("torch", reason="needs extra [train]")
+
+from eiesim.training.folder import load_masks, load_teacher, to_dict
+from eiesim.training.loop import Settings
+
+QUICK = {
+    "hidden": (12,),
+    "dense": Settings(epochs=3, patience=3, batch=32, rate=5e-3),
+    "retraining": Settings(epochs=1, patience=1, batch=32, rate=5e-3),
+    "shared": Settings(epochs=1, patience=1, batch=32),
+    "rounds": 2,
+}
+X, Y = clouds(0, 200).inputs, clouds(0, 200).labels
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return eiesim.train(X.reshape(-1, 4, 4), Y, "iterative", 0.4, **QUICK)
+
+
+def test_folder_is_a_network_that_runs_and_compares(trained, tmp_path):
+    eiesim.save_trained(trained, tmp_path / "net")
+    network = eiesim.load_network(tmp_path / "net")
+    assert [layer.content_hash for layer in network.layers] == [layer.content_hash for layer in trained.shared]
+    held_out = trained.parts.held_out
+    inputs = eiesim.load_inputs(tmp_path / "net" / "inputs.npy")
+    assert (inputs == held_out.inputs).all()
+    assert (np.load(tmp_path / "net" / "labels.npy") == held_out.labels).all()
+    result = eiesim.simulate(network.layers, inputs, eiesim.MachineConfig(pes=4, arithmetic="float32"))
+    assert accuracy(result.outputs, held_out.labels) == pytest.approx(trained.accuracy["shared"], abs=0.06)
+    for name, layers in (("dense", trained.networks.dense), ("pruned", trained.outcome.layers)):
+        model, _ = load_model(tmp_path / "net" / f"{name}.npz")
+        assert all((a.weights == b.weights).all() for a, b in zip(model.layers, layers, strict=True))
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    assert report == json.loads(json.dumps(to_dict(trained)))
+    assert report["examples"] == {"training": 158, "validation": 21, "held_out": 21}
+    assert report["density"] == pytest.approx(0.4, abs=0.002)
+    with pytest.raises(EieError, match="is there already"):
+        eiesim.save_trained(trained, tmp_path / "net")
+    eiesim.save_trained(trained, tmp_path / "net", force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
+def test_smaller_layers_have_no_dense_network_to_compare_with(tmp_path):
+    eiesim.save_trained(eiesim.train(X, Y, "neurons", 0.5, **QUICK), tmp_path / "net")
+    assert "model" not in eiesim.load_network(tmp_path / "net").about
+    assert not (tmp_path / "net" / "pruned.npz").exists()
+
+
+def test_epochs_are_at_most_the_plans():
+    patient = {**QUICK, "retraining": Settings(epochs=2, patience=9), "shared": Settings(epochs=1, patience=9)}
+    patient["dense"] = Settings(epochs=3, patience=9)
+    for method, density in (("magnitude", 0.5), ("iterative", 0.5), ("lottery", 0.5), ("random", 0.5), ("2:4", None)):
+        seen = []
+        done = eiesim.train(X, Y, method, density, progress=lambda *now, seen=seen: seen.append(now), **patient)
+        assert len(seen) == sum(done.recipe.plan)
+        stages = list(dict.fromkeys(stage for stage, *_ in seen))
+        assert [sum(stage == name for stage, *_ in seen) for name in stages] == list(done.recipe.plan)
+        assert all(0 <= accuracy <= 1 for *_, accuracy in seen)
+
+
+def test_torchs_threads_are_as_before():
+    import torch
+
+    torch.set_num_threads(2)
+    eiesim.train(X, Y, "random", 0.5, **QUICK)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+
+
+def test_teacher_and_masks_from_files(trained, tmp_path):
+    eiesim.save_trained(trained, tmp_path / "net")
+    for path in (tmp_path / "net", tmp_path / "net" / "dense.npz"):
+        layers = load_teacher(path)
+        taught = eiesim.train(X, Y, "random", 0.5, teacher=layers, distillation=Distillation(3.0, 0.5), **QUICK)
+        assert taught.recipe.distillation.temperature == 3
+    np.savez(tmp_path / "masks.npz", fc1=np.eye(12, 16), fc2=np.ones((3, 12), bool))
+    masks = load_masks(tmp_path / "masks.npz")
+    found = eiesim.train(X, Y, masks=masks, **QUICK)
+    assert ((found.outcome.layers[0].weights != 0) == np.eye(12, 16).astype(bool)).all()
+    np.savez(tmp_path / "odd.npz", fc1=np.ones(4))
+    with pytest.raises(EieError, match=r"mask 'fc1': is float64\[4\], needs \(rows, cols\)"):
+        load_masks(tmp_path / "odd.npz")
+    np.save(tmp_path / "one.npy", np.ones(4))
+    with pytest.raises(EieError, match=r"needs an .npz with an array a layer"):
+        load_masks(tmp_path / "one.npy")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "iterative"}, "method iterative needs a density"),
+        ({"method": "iterativ", "density": 0.1}, "no method is called 'iterativ'; .*did you mean 'iterative'"),
+        ({"method": "iterative", "density": 0.0}, "density = 0.0: must be above 0 and at most 1"),
+        ({"method": "iterative", "density": float("nan")}, "density = nan"),
+        ({"method": "2:4", "density": 0.1}, "method 2:4 is a density by itself"),
+        ({"method": "4:4"}, "4:4: keeps n of every m"),
+        ({"method": "0:4"}, "0:4: keeps n of every m"),
+        ({}, "give either a method or masks"),
+        ({"method": "snip", "density": 0.1, "masks": {}}, "give either a method or masks"),
+        ({"masks": {}, "density": 0.1}, "masks are a density by themselves"),
+        ({"method": "snip", "density": 0.1, "together": True}, "can rank all layers together, not snip"),
+        ({"method": "snip", "density": 0.1, "reinitialise": True}, "only a lottery ticket"),
+        ({"method": "snip", "density": 0.1, "rank": 3}, "of method low-rank only"),
+        ({"method": "low-rank", "density": 0.1, "rank": 0}, "rank = 0"),
+        ({"method": "iterative", "density": 0.1, "rounds": 0}, "rounds = 0"),
+        ({"method": "balanced", "density": 0.1, "pes": 5000}, "pes = 5000: must be 1 to 4096"),
+        ({"method": "snip", "density": 0.1, "bits": 9}, "bits = 9: must be 1 to 8"),
+        ({"method": "binary", "density": 0.1, "bits": 1}, "give 2 bits or more"),
+    ],
+)
+def test_recipes_that_make_no_sense(options, message):
+    with pytest.raises(EieError, match=message):
+        Recipe(**options)
+
+
+def test_losses_that_make_no_sense():
+    for make in (lambda: Penalty("l3"), lambda: Penalty("l1", -1), lambda: Distillation(0), lambda: Distillation(1, 2)):
+        with pytest.raises(EieError):
+            make()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:5], Y, "labels: 200 for 5 inputs, needs one each"),
+        (X[:, 0], Y, r"inputs: float32 of shape \(200,\); need numbers, \(examples, features\)"),
+        (X.astype(str), Y, "need numbers"),
+        (X, Y.astype(float), "labels: float64 .*need whole numbers"),
+        (X, Y - 1, "labels: hold -1, need class numbers from 0"),
+        (X, Y * 0, "one class only"),
+        (X * np.nan, Y, "inputs: hold NaN or infinity"),
+        (X.astype(np.float64) * 1e300, Y, "inputs: hold NaN or infinity"),
+        (X, Y * 3, "class 1 has 0 examples"),
+        (X[:6], Y[:6], "too few to train on"),
+    ],
+)
+def test_examples_that_make_no_sense(x, y, message):
+    with pytest.raises(EieError, match=message):
+        eiesim.train(x, y, "random", 0.5, **QUICK)
+
+
+def test_refuses_what_does_not_fit():
+    with pytest.raises(EieError, match="each layer needs 1 unit or more"):
+        eiesim.train(X, Y, "random", 0.5, **{**QUICK, "hidden": (0,)})
+    with pytest.raises(EieError, match="not both"):
+        eiesim.train(X, Y, "random", 0.5, recipe=Recipe(method="random", density=0.5))
+    with pytest.raises(EieError, match="teacher: has 16 inputs and 2 classes"):
+        eiesim.train(X, Y, "random", 0.5, teacher=[DenseLayer("fc", np.ones((2, 16)))], **QUICK)
+    with pytest.raises(EieError, match="no hidden layer to take neurons from"):
+        eiesim.train(X, Y, "neurons", 0.5, **{**QUICK, "hidden": ()})

@@ -29,7 +29,7 @@ STAIRS = (
     ("training",),
     ("evaluation", "inputs"),
     ("view",),
-    ("balancing", "baselines", "sweeps"),
+    ("balancing", "baselines", "sweeps", "rtl"),
     ("comparison", "tracing"),
     ("drawing",),
     ("api",),

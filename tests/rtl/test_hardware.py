@@ -1,0 +1,38 @@
+"""What hardware a configuration makes, and what is refused."""
+
+import pytest
+
+from eiesim import EieError, MachineConfig
+from eiesim.encoding import interleave
+from eiesim.rtl.hardware import Hardware
+from eiesim.workloads import workload
+
+
+def test_the_published_machine():
+    hardware = Hardware.of(MachineConfig())
+    assert (hardware.pes, hardware.queue_depth, hardware.row_entries, hardware.value_bits) == (64, 8, 8, 16)
+    assert hardware.spmat_rows * 8 == 128 * 1024
+    assert 2 * hardware.pointer_words * 16 == 32 * 1024 * 8
+    assert hardware.activations == 64
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"arithmetic": "float32"}, "arithmetic = float32"),
+        ({"arithmetic": "fixed32"}, "arithmetic = fixed32"),
+        ({"weights": "streamed"}, "weights = streamed"),
+        ({"spmat_width": 48}, "spmat_width = 48"),
+    ],
+)
+def test_what_the_rtl_does_not_cover_is_refused_by_name(change, names):
+    with pytest.raises(EieError, match=names):
+        Hardware.of(MachineConfig(**change))
+
+
+def test_memories_grow_with_a_layer_and_it_is_said():
+    config = MachineConfig(pes=4)
+    layer, _ = workload("NT-We", 0)
+    hardware = Hardware.of(config, [interleave(layer, 4, 4)])
+    assert hardware.activations == 1024
+    assert any("activations: 1,024 instead of 64" in sentence for sentence in hardware.grown(config))

@@ -1,0 +1,69 @@
+"""Lint, synthesis, export: what other tools say of the RTL."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from eiesim import EieError
+from eiesim.rtl import probes, simulators, synthesis
+from eiesim.rtl.cases import random_run
+from eiesim.rtl.export import export
+from eiesim.rtl.hardware import Hardware
+
+from .conftest import there
+
+
+@pytest.mark.parametrize("pes", [1, 5, 16])
+def test_verilator_has_nothing_to_say(pes, tmp_path):
+    if not there("verilator"):
+        pytest.skip("verilator is not installed")
+    (tmp_path / "probes.svh").write_text(probes.verilog())
+    options = ["--lint-only", "-Wall", "--assert", f"-GPES={pes}", "--top-module"]
+    with simulators.sources() as paths:
+        own = [str(path) for path in paths if path.name != "testbench.sv"]
+        hardware = simulators.verilator([*options, "eie", *own])
+        every = [*options, "testbench", "--timing", "-DTRACE", f"-I{tmp_path}", *map(str, paths)]
+        bench = simulators.verilator(every)
+    assert hardware.returncode == 0, hardware.stderr
+    assert bench.returncode == 0, bench.stderr
+
+
+def test_synthesis_counts_the_register_bits(yosys):
+    made = synthesis.synthesise("spmat_read", Hardware())
+    # Behind enables: the place in a row, the activation, the row held (13 bits reach all 16-bit addresses), holds.
+    assert (made.held_bits, made.free_bits) == (3 + 16 + 13 + 1, 2)
+
+
+def test_a_library_that_is_not_there(yosys, tmp_path):
+    with pytest.raises(EieError, match="no such cell library"):
+        synthesis.synthesise("spmat_read", Hardware(), tmp_path / "none.lib")
+
+
+def test_an_exported_run_passes_without_python(icarus, tmp_path):
+    run = random_run(0, 24)
+    folder = tmp_path / "twin"
+    written = export(run, folder)
+    assert written == sum(path.is_file() for path in folder.rglob("*"))
+    ended = subprocess.run(["make", "-C", folder, "SIMULATOR=icarus"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "PASS" in ended.stdout
+
+
+def test_an_exported_run_that_is_wrong_fails(icarus, tmp_path):
+    run = random_run(0, 24)
+    folder = tmp_path / "twin"
+    export(run, folder)
+    makefile = folder / "Makefile"
+    makefile.write_text(makefile.read_text().replace("+cycles=", "+cycles=1"))
+    ended = subprocess.run(["make", "-C", folder, "SIMULATOR=icarus"], capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "FAIL" in ended.stdout
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(EieError, match="holds something"):
+        export(random_run(0, 0), tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert np.array_equal(sorted(path.name for path in tmp_path.iterdir()), ["mine.txt"])

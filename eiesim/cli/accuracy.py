@@ -50,7 +50,7 @@ def accuracy(
     from eiesim.files import network as networks
     from eiesim.files import npz
 
-    check_targets(json)
+    check_targets(json, inputs=[input, labels, dense, pruned, config])
     screen = Screen(quiet, json)
     configured = machine(config, settings, {"pes": pes})
     found = networks.load_network(network)
@@ -78,7 +78,7 @@ def accuracy(
     if json is not None:
         from json import dumps
 
-        write_text(dumps({"inputs": len(inputs), "accuracy": shares}, indent=1), json)
+        write_text(dumps({"inputs": len(inputs), "accuracy": shares}, indent=1, allow_nan=False), json)
     screen.show(accuracy_table(shares, len(inputs)))
 
 

@@ -50,7 +50,9 @@ def dask(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[
         import distributed
     except ImportError:
         raise EieError("backend dask needs the extra: pip install 'eiesim[dask]'") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is raised
     cluster = None
     where = scheduler or "this machine"
     try:

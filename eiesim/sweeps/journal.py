@@ -13,6 +13,7 @@ they are gone on with as they are.
 import csv
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -54,7 +55,7 @@ class Journal:
         """Lines that were dropped."""
         self._rows: dict[str, Row] = {}
         self._file = -1
-        new = not self.path.exists()
+        self._new = new = not self.path.exists()
         if not new:
             check_regular(self.path)
         try:
@@ -190,4 +191,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and self._new and not self._rows:
+            # Nothing came of it: no table of a header alone is left.
+            with suppress(OSError):
+                self.path.unlink()
         self.close()

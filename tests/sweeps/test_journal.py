@@ -60,6 +60,12 @@ def test_cut_anywhere_it_opens_to_the_whole_rows_before_the_cut(tmp_path):
         assert path.read_bytes() == content
 
 
+def test_a_sweep_that_never_began_leaves_no_file(tmp_path):
+    with pytest.raises(EieError, match="jobs"):
+        eiesim.sweep(["table3:NT-LSTM"], output=tmp_path / "t.csv", jobs=10**12)
+    assert not list(tmp_path.iterdir())
+
+
 def test_rows_are_not_written_twice(tmp_path):
     write(tmp_path / "t.csv")
     before = (tmp_path / "t.csv").read_bytes()

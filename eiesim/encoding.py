@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.memory import check_memory
 from eiesim._jit import jit
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 
 NO_FIRST_ROW, NO_LAST_ROW = -1, -2
-"""Row numbers that equal no other, so that an empty column bypasses nothing."""
+"""Sentinels that match no row, so that an empty column bypasses nothing."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,7 +107,8 @@ def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> In
     """Deal a layer's rows over PEs and encode each PE's columns.
 
     Work and memory grow with nnz + columns x pes; nothing dense is made. Entries are written when first asked for.
-    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, or a layer too large for 32-bit pointers.
+    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, a layer too large for 32-bit pointers
+    and cycle counts, or one that needs more memory than is free.
     """
     if not 1 <= pes <= 4096:
         raise EieError(f"pes = {pes}: must be 1 to 4096")
@@ -114,12 +116,17 @@ def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> In
         raise EieError(f"index_bits = {index_bits}: must be 1 to 8")
     columns = layer.cols if layer.bias_codes is None else bias_column(layer.cols, pes) + 1
     rows_per_pe = -(-layer.rows // pes)
-    if layer.nnz + layer.rows + columns * (1 + (rows_per_pe >> index_bits)) >= 2**31:
+    # A PE's entries, and cycles at queue depth 1: two for a column without entries, and one a row of the scan.
+    if layer.nnz + layer.rows + columns * (4 + (rows_per_pe >> index_bits)) >= 2**31:
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
     pe_of, place_of = _deal(layer.rows, pes)
     indptr, indices, _ = _with_bias_column(layer, columns)
-    pointers = np.zeros((columns + 1, pes), np.int32)
     row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
+    check_memory(
+        columns * pes * (8 + 2 * np.dtype(row).itemsize),
+        f"{layer.name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less",
+    )
+    pointers = np.zeros((columns + 1, pes), np.int32)
     first_row = np.empty((columns, pes), row)
     last_row = np.empty((columns, pes), row)
     padding = np.empty((columns, pes), np.int32)
@@ -225,30 +232,30 @@ def _lay_out(
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
     pes = pointers.shape[1]
-    # What one column holds, by PE; `first` and `behind` are rows, 0 behind nothing.
+    # What one column holds, by PE. first: its first row. after: the row after the last entry, 0 if there is none.
     entries = np.zeros(pes, np.int32)
     pads = np.zeros(pes, np.int32)
     first = np.zeros(pes, np.int32)
-    behind = np.zeros(pes, np.int32)
+    after = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
         for e in range(indptr[j + 1] - 1, indptr[j] - 1, -1):
             first[pe_of[indices[e]]] = place_of[indices[e]]
         for e in range(indptr[j], indptr[j + 1]):
             p = pe_of[indices[e]]
             row = place_of[indices[e]]
-            bridged = (row - behind[p]) >> index_bits
+            bridged = (row - after[p]) >> index_bits
             pads[p] += bridged
             entries[p] += bridged + 1
-            behind[p] = row + 1
+            after[p] = row + 1
         for p in range(pes):
             pointers[j + 1, p] = pointers[j, p] + entries[p]
             padding[j, p] = pads[p]
             starts_real = entries[p] > 0 and first[p] >> index_bits == 0
             first_row[j, p] = first[p] if starts_real else NO_FIRST_ROW
-            last_row[j, p] = behind[p] - 1 if entries[p] > 0 else NO_LAST_ROW
+            last_row[j, p] = after[p] - 1 if entries[p] > 0 else NO_LAST_ROW
             entries[p] = 0
             pads[p] = 0
-            behind[p] = 0
+            after[p] = 0
 
 
 @jit
@@ -259,15 +266,15 @@ def _write_entries(
     longest_run = (1 << index_bits) - 1
     pes = pointers.shape[1]
     place = np.zeros(pes, np.int64)
-    behind = np.zeros(pes, np.int32)
+    after = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
         for p in range(pes):
             place[p] = base[p] + pointers[j, p]
-            behind[p] = 0
+            after[p] = 0
         for e in range(indptr[j], indptr[j + 1]):
             p = pe_of[indices[e]]
             row = place_of[indices[e]]
-            zeros = row - behind[p]
+            zeros = row - after[p]
             while zeros > longest_run:
                 z[place[p]] = longest_run
                 place[p] += 1
@@ -275,4 +282,4 @@ def _write_entries(
             code[place[p]] = codes[e]
             z[place[p]] = zeros
             place[p] += 1
-            behind[p] = row + 1
+            after[p] = row + 1

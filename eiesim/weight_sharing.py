@@ -12,7 +12,8 @@ MAX_ITERATIONS = 100_000
 """A guard, not a limit: 4 million normal weights take some 700 steps to 15 centroids and 17,000 to 255,
 of less than 100 microseconds each."""
 OPTIMAL_SAMPLE = 2_000_000
-"""Above this many weights the optimal start is found on as many of their quantiles; its cost is a Python list's."""
+"""Above this many weights the optimal start is found on as many of their quantiles: kmeans1d copies its input into a
+Python list."""
 
 BLOCK = 2**22
 """Weights looked at in one go where a temporary array would be several times as large as they are."""

@@ -1,4 +1,4 @@
-"""The authors' own layer: every checked value of spec/machine.md, last section."""
+"""The authors' own layer: every checked value of docs/machine.md, last section."""
 
 import tarfile
 from pathlib import Path

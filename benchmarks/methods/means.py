@@ -47,7 +47,7 @@ def name_of(row: pd.Series) -> str:
 
 
 def cheapest(means: pd.DataFrame, accuracy: float, cost: str) -> pd.Series | None:
-    """The row of least cost that is at least as accurate, or None. cost: a column, such as `cycles_16`."""
+    """The row of least cost that is as accurate on the machine, or None. cost: a column, such as `cycles_16`."""
     pes = cost.rpartition("_")[2]
     good = means[means[f"accuracy_machine_{pes if pes.isdigit() else PES[0]}"] >= accuracy]
     return None if good.empty else good.sort_values(cost).iloc[0]

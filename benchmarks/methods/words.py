@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from benchmarks.methods.cells import BUDGET, IN_ORDER, SEEDS, digits, versions
+from benchmarks.methods.cells import BUDGET, IN_ORDER, PES, digits, versions
 from benchmarks.methods.means import cheapest, name_of
 from eiesim.training.methods import METHODS, N_OF_M
 
-LOSS = 0.01
-"""A network counts as accurate where it is within so much of the dense one."""
+LOSSES = (0.01, 0.03)
+"""A network counts as accurate where it is within so much of the dense one: of the strict and the lenient reader."""
 
 
 class Numbers:
@@ -40,11 +40,20 @@ class Numbers:
     def rate(self, label: str, asked: float | None = 0.1) -> str:
         return f"{self.row(label, asked)['rate']:.0f}x"
 
-    def best(self, cost: str) -> str:
+    def best(self, cost: str, loss: float) -> str:
         """The cheapest accurate network, and what it takes."""
         dense = float(self.means["accuracy_dense"].mean())
-        found = cheapest(self.means, dense - LOSS, cost)
+        found = cheapest(self.means, dense - loss, cost)
         return "none" if found is None else f"{name_of(found)} ({found[cost]:,.0f})"
+
+    def ratio_of_pes(self, column: str) -> str:
+        """How many times as much `iterative` at 10 % takes on one of the two PE counts as on the other, 1 or more."""
+        few, many = (self.row("iterative")[f"{column}_{pes}"] for pes in PES)
+        return f"{max(few, many) / min(few, many):.1f}"
+
+    def ratio(self, column: str, label: str, other: str, asked: float | None = 0.1) -> str:
+        """How many times as much one label has as another."""
+        return f"{self.row(label, asked)[column] / self.row(other, asked)[column]:.1f}"
 
 
 def text(means: pd.DataFrame, tables: str) -> str:
@@ -55,8 +64,10 @@ def text(means: pd.DataFrame, tables: str) -> str:
 
 def _opening(n: Numbers) -> str:
     dense = float(n.means["accuracy_dense"].mean())
-    fewest = int(n.means["seeds"].min())
-    seeds = f"{len(SEEDS)} seeds" if fewest == len(SEEDS) else f"{fewest} to {int(n.means['seeds'].max())} seeds"
+    fewest, most = int(n.means["seeds"].min()), int(n.means["seeds"].max())
+    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
+    if most == 1:
+        seeds = "one seed"
     return f"""# Where the zeros come from: methods of the literature, judged on the machine
 
 EIE runs whatever zeros it is given; a training method decides where they are. This page trains LeNet-300-100 (784 pixels, 300
@@ -74,51 +85,60 @@ Cycles, load balance and padding are **simulated**, means over those digits; ene
 
 
 def _answers(n: Numbers) -> str:
+    def cells(cost: str) -> str:
+        return " | ".join(n.best(f"{cost}_{pes}", loss) for loss in LOSSES for pes in PES)
+
+    active = (digits().held_out.inputs != 0).sum(axis=1).mean()
     return f"""## What the machine likes
 
 ![Accuracy against cycles](methods/accuracy_cycles.svg)
 
 ![Accuracy against energy](methods/accuracy_energy.svg)
 
-The cheapest networks within {LOSS:.0%} (one point) of the dense one's accuracy:
+The cheapest networks within one and within three points of the dense one's accuracy:
 
-| | 16 PEs | 64 PEs |
-| --- | --- | --- |
-| fewest cycles a digit | {n.best("cycles_16")} | {n.best("cycles_64")} |
-| least energy a digit, nJ | {n.best("energy_nj_16")} | {n.best("energy_nj_64")} |
-| fewest bytes | {n.best("coded_bytes")} | the same |
+| | within 1 point, 16 PEs | 64 PEs | within 3 points, 16 PEs | 64 PEs |
+| --- | --- | --- | --- | --- |
+| fewest cycles a digit | {cells("cycles")} |
+| least energy a digit, nJ | {cells("energy_nj")} |
+| fewest bytes | {n.best("coded_bytes", LOSSES[0])} | the same | {n.best("coded_bytes", LOSSES[1])} | the same |
 
 **Cycles are spent on weights whose input is active, not on weights.** At 10 % of the weights, magnitude pruning in rounds
-takes {n.cycles("iterative")} cycles on 16 PEs without a penalty and {n.cycles("iterative, L1")} with L1: the same density, the same
-bytes ({n.rate("iterative")} and {n.rate("iterative, L1")} smaller), {n.accuracy("iterative")} and
-{n.accuracy("iterative, L1")} accurate. Without a penalty the weights of pixels that are always white keep their first random values,
-many of which are large enough to be kept. The machine never broadcasts a zero, so they cost bytes and no cycles. L1 and L2 take
-them to zero, and the places go to pixels in the middle of the image, which are broadcast in almost every digit. Two masks of one
-density can so differ in cycles by three quarters, and a density alone says little about time.
+takes {n.cycles("iterative")} cycles on 16 PEs without a penalty and {n.cycles("iterative, L1")} with L1,
+{n.ratio("cycles_16", "iterative, L1", "iterative")} times as many: at the same density, in the same bytes ({n.rate("iterative")} and
+{n.rate("iterative, L1")} smaller), {n.accuracy("iterative")} and {n.accuracy("iterative, L1")} accurate. Adam moves a weight that
+few digits reach as fast as any other. Without a penalty many of the largest weights therefore belong to pixels at the rim of the
+digits (see the pictures below), which are seldom active; the machine broadcasts no zero, so they cost bytes and hardly any cycles. A
+penalty shrinks them, and the places go to the middle of the image, which is active in most digits. A density alone says
+little about time.
 
-**A penalty pays when little is kept.** The same places are what the network needs at 2 %: {n.accuracy("iterative", 0.02)} without a
-penalty, {n.accuracy("iterative, L1", 0.02)} with L1, at {n.cycles("iterative", 0.02)} and {n.cycles("iterative, L1", 0.02)} cycles. For a
-given accuracy the penalised network has fewer weights, fewer bytes and fewer cycles: it wins on every axis as soon as both may
-choose their density.
+**So a penalty saves bytes, not cycles.** With L1 the network gets by with fewer weights: 5 % are {n.accuracy("iterative, L1", 0.05)}
+accurate and {n.rate("iterative, L1", 0.05)} smaller, where the unpenalised network has {n.accuracy("iterative")} and
+{n.rate("iterative")} at 10 %. But what it leaves out was never broadcast: {n.cycles("iterative, L1", 0.05)} cycles against
+{n.cycles("iterative")} on 16 PEs.
 
-**A broadcast takes a cycle, however few weights wait for it.** Each digit has about 100 active pixels and, behind
-them, up to 400 active hidden units and their scan. On 64 PEs, where a column of 300 rows at 10 % has half an entry a PE, that is
-nearly all the time: from 10 % to 2 % of the weights `iterative` only goes from {n.cycles("iterative", 0.1, 64)} to
+**A broadcast takes a cycle, however few weights wait for it.** A digit needs {n.row("iterative")["broadcasts_64"]:,.0f} broadcasts in
+`iterative` at 10 %: {active:.0f} active pixels and the active hidden units behind them. On 64 PEs, where a column of 300 rows at 10 % has half
+an entry a PE, that is nearly all the time: from 10 % to 2 % of the weights `iterative` only goes from {n.cycles("iterative", 0.1, 64)} to
 {n.cycles("iterative", 0.02, 64)} cycles. Only fewer units help there. `neurons`, a smaller dense network, takes
 {n.cycles("neurons", 0.1, 64)} cycles at 10 % and needs no indices ({n.rate("neurons")} smaller after Huffman coding), for
 {n.accuracy("neurons")} accuracy; at 2 % it has too few units left to work ({n.accuracy("neurons", 0.02)}).
+
+**A small network wants few PEs.** Four times the PEs make `iterative` at 10 % {n.ratio_of_pes("cycles")} times as fast and
+cost {n.ratio_of_pes("energy_nj")} times the energy ({n.energy("iterative")} nJ on 16, {n.energy("iterative", 0.1, 64)} on 64): every PE
+reads a pointer for every broadcast, whether it has an entry or not.
 
 **Low rank saves bytes, not time.** Its factors are dense, so they too need no indices ({n.rate("low-rank")} smaller at
 10 %, {n.accuracy("low-rank")} accurate). But every layer becomes two, the inner values have no ReLU and are all broadcast:
 {n.cycles("low-rank", 0.1)} cycles against {n.cycles("iterative", 0.1)} on 16 PEs. Pruning the factors of a larger rank gives
 {n.accuracy("low-rank, pruned")} for {n.cycles("low-rank, pruned")} cycles.
 
-**Balance over the PEs is worth a few per cent.** As many entries in every PE and group of eight columns ask little of
-the accuracy ({n.accuracy("balanced")} against {n.accuracy("iterative")} at 10 %) and raise the load balance on 16 PEs from
-{n.balance("iterative")} to {n.balance("balanced")}, {n.cycles("iterative")} to {n.cycles("balanced")} cycles. With L1:
-{n.balance("iterative, L1")} to {n.balance("balanced, L1")}, {n.cycles("iterative, L1")} to {n.cycles("balanced, L1")} cycles. The
-activation queues have evened out most of the rest already; in a network this small most idle cycles come from empty
-columns, which no order of entries removes.
+**Balance over the PEs pays where there is work to balance.** As many entries in every PE and group of eight columns, with L1 at
+10 %: the load balance on 16 PEs rises from {n.balance("iterative, L1")} to {n.balance("balanced, L1")} and the cycles fall from
+{n.cycles("iterative, L1")} to {n.cycles("balanced, L1")}, at {n.accuracy("balanced, L1")} against {n.accuracy("iterative, L1")}. Without a
+penalty, {n.cycles("iterative")} to {n.cycles("balanced")} cycles: there the idle time is empty columns, which no choice of entries
+fills. At 2 % a PE and group has less than one entry, the constraint leaves no choice, and accuracy goes: {n.accuracy("balanced", 0.02)}
+against {n.accuracy("iterative", 0.02)}.
 
 **Blocks like their rows in order.** MPDCompress' shuffled blocks keep {n.accuracy("blocks")} at 10 %, near what a random
 mask keeps ({n.accuracy("random")}): their places are random, too. Renaming hidden units so that a block's rows follow one another
@@ -136,16 +156,17 @@ weight is left to Huffman coding; the indices remain. All weights binary and non
 **Tickets and SNIP.** A ticket trained from its first weights recognises {n.accuracy("lottery")} at 10 % and
 {n.accuracy("lottery", 0.02)} at 2 %; the same mask from other weights {n.accuracy("lottery, other weights")} and
 {n.accuracy("lottery, other weights", 0.02)}, as its paper says. SNIP, which trains nothing before it prunes, reaches
-{n.accuracy("snip")} and {n.accuracy("snip", 0.02)}. It scores weights by gradient x weight, and the gradient of an always white pixel is
-exactly 0: its mask lies where the digits are, and costs {n.cycles("snip")} cycles at 10 %.
+{n.accuracy("snip")} and {n.accuracy("snip", 0.02)}. It scores weights by gradient x weight, and where a pixel is 0 the
+gradient is, too: its mask lies in the middle of the image, and costs {n.cycles("snip")} cycles at 10 %, the most of all.
 
-**A teacher** (the dense network itself, temperature 4, seven tenths of the loss) changes accuracy by less than the seeds do:
-{n.accuracy("iterative, teacher")} and {n.accuracy("iterative")} at 10 %.
+**A teacher** (the dense network itself, temperature 4, seven tenths of the loss) is no clear gain at this budget:
+{n.accuracy("iterative, teacher")} against {n.accuracy("iterative")} at 10 %, {n.accuracy("iterative, teacher", 0.05)} against
+{n.accuracy("iterative", 0.05)} at 5 %, {n.accuracy("iterative, teacher", 0.02)} against {n.accuracy("iterative", 0.02)} at 2 %.
 """
 
 
 def _published(n: Numbers) -> str:
-    deep = cheapest(n.means, float(n.means["accuracy_dense"].mean()) - LOSS, "coded_bytes")
+    deep = cheapest(n.means, float(n.means["accuracy_dense"].mean()) - LOSSES[0], "coded_bytes")
     ours = "none" if deep is None else f"{deep['rate']:.0f}x, {name_of(deep)}"
     return f"""## Beside what the papers say
 
@@ -181,8 +202,8 @@ def _pictures() -> str:
 ![Kept weights of the first layer](methods/patterns.png)
 
 Seed 0. On the left each row is one hidden unit's 784 inputs. With L1 the band that Deep Compression shows for LeNet-300-100
-appears, repeated for each of the 28 lines of the image: weights of the borders are gone. SNIP has it from the start. Plain magnitude
-pruning keeps border weights that no digit ever touches. On the right, the share of the 300 units that keep each pixel.
+appears, repeated for each of the 28 lines of the image: weights of the borders are gone. SNIP has it from the start. Magnitude pruning
+without a penalty keeps most at the rim of the digits. On the right, the share of the 300 units that keep each pixel.
 """
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
+from eiesim._shown import Brief
 from eiesim.config import MachineConfig
 from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.tracing.subject import Subject, Traceable
@@ -35,8 +36,8 @@ class Segment(NamedTuple):
     cycles: int
 
 
-@dataclass(frozen=True, eq=False)
-class CriticalPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class CriticalPath(Brief):
     """What sets the completion time: segments that add up to `cycles` exactly (docs/trace.md).
 
     kind: uint8[segments], by KINDS. pe, column, first_cycle, length: int32[segments], -1 for none.

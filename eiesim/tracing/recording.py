@@ -1,5 +1,6 @@
 """Recording: what every PE does in every cycle of a window, from the recurrences, without stepping the machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
+from eiesim._shown import Brief
 from eiesim.errors import EieError
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, charge, timeline
@@ -18,8 +20,8 @@ STATES = ("starved", "real entry", "padding entry", "empty column")
 LARGEST_BYTES = 1_000_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class Recording:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recording(Brief):
     """A window of cycles of one input on its way through one layer (docs/trace.md). Arrays are read-only.
 
     first_cycle, cycles, pes: the window's first cycle (the run's first is 1), its length, and the machine's PEs.
@@ -78,7 +80,7 @@ def record(subject: Subject, window: tuple[int, int] | None = None, events: Time
             f"give a window (cycles) of {fits:,} or fewer"
         )
     shape = (layer.pes, end - start)
-    state, occupancy, column = np.empty(shape, np.uint8), np.empty(shape, occupancy_type), np.empty(shape, np.int32)
+    column, occupancy, state = _cells(shape, (np.dtype(np.int32), occupancy_type, np.dtype(np.uint8)))
     code = layer.code if layer.has_padding else np.ones(1, np.uint8)
     _fill(
         events.columns, events.broadcast, events.first, layer.pointers, layer.base, code, layer.has_padding,
@@ -104,6 +106,18 @@ def record(subject: Subject, window: tuple[int, int] | None = None, events: Time
         subject=subject,
         **parts,
     )
+
+
+def _cells(shape: tuple[int, int], types: Sequence[np.dtype[Any]]) -> list[npt.NDArray[Any]]:
+    """Arrays of one shape in one piece of memory: three would be given back and faulted in anew at each trace."""
+    size = shape[0] * shape[1]
+    block = np.empty(size * sum(kind.itemsize for kind in types), np.uint8)
+    arrays, start = [], 0
+    for kind in types:
+        end = start + size * kind.itemsize
+        arrays.append(block[start:end].view(kind).reshape(shape))
+        start = end
+    return arrays
 
 
 def _window(window: tuple[int, int] | None, cycles: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.arithmetic import prepare
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
@@ -18,8 +19,8 @@ from eiesim.simulation import Layered, _check_activations, _interleaved_for, sim
 Traceable = CompressedLayer | InterleavedLayer | Layered
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
+@dataclass(frozen=True, eq=False, repr=False)
+class Subject(Brief):
     """What is looked at.
 
     job: the layer on its machine. rows: the input as the LNZD meets it, [activation rows, pes].

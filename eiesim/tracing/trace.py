@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace(Recording):
     """What every PE does in every cycle of a window; the fields are those of `Recording` (docs/trace.md)."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.balancing.order import balanced_order, permute_rows
 from eiesim.encoding import interleave
 from eiesim.engines import recurrence
@@ -16,8 +17,8 @@ ALONE = 0.95
 """The share of the walks on the path from which on a PE is said to bound it alone."""
 
 
-@dataclass(frozen=True, eq=False)
-class Verdict:
+@dataclass(frozen=True, eq=False, repr=False)
+class Verdict(Brief):
     """What the critical path says.
 
     bound: "scan", "one PE's work", "queues" (the work of several PEs, passed on by full queues) or "pipeline".

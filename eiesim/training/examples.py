@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.errors import EieError
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
+@dataclass(frozen=True, eq=False, repr=False)
+class Examples(Brief):
     """What a classifier learns from and is judged by. inputs: float32[n, features]; labels: int64[n]."""
 
     inputs: npt.NDArray[np.float32]
@@ -24,8 +25,8 @@ class Examples:
         return Examples(self.inputs[places], self.labels[places])
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Parts(Brief):
     """Examples in three disjoint parts. validation: chooses the best epoch. held_out: no stage of training sees it."""
 
     training: Examples

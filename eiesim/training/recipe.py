@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, Mask
 from eiesim.errors import EieError, unknown
 from eiesim.training.loop import Settings
@@ -135,16 +136,16 @@ class Recipe:
         return replace(settings, seed=self.seed)
 
 
-@dataclass(frozen=True, eq=False)
-class Networks:
+@dataclass(frozen=True, eq=False, repr=False)
+class Networks(Brief):
     """What every method is given: the same weights before (`initial`) and after (`dense`) training."""
 
     initial: tuple[DenseLayer, ...]
     dense: tuple[DenseLayer, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
+@dataclass(frozen=True, eq=False, repr=False)
+class Outcome(Brief):
     """What a method gives. layers: pruned and trained. masks: which of their weights are kept.
 
     before: the layers as they were just before the last training. rows_of, cols_of: for block-diagonal layers, the

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._shown import Brief
 from eiesim.coding.block_differences import encode_blocks
 from eiesim.compression.statistics import Statistics, statistics
 from eiesim.dense import DenseLayer, expand, forward
@@ -20,8 +21,8 @@ from eiesim.training.methods import method_of
 from eiesim.training.recipe import Networks, Outcome, Recipe
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trained(Brief):
     """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples."""
 
     recipe: Recipe

@@ -72,7 +72,7 @@ def test_energy_is_the_sum_of_its_parts(layer, model):
 
 
 def test_activity_by_hand():
-    """AlexNet-FC8, reckoned from spec/machine.md's counters and the tables' own numbers."""
+    """AlexNet-FC8, reckoned from docs/machine.md's counters and the tables' own numbers."""
     by_module = reference_energy("activity").by_module_uj
     time_us, pe_cycles = 7896 / 800, 7896 * 64
     # Bits clocked in a cycle of the steady state: queue, pointer, sparse matrix, arithmetic, activations.

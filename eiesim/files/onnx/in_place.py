@@ -17,6 +17,7 @@ from eiesim.files.onnx.reading import tensor as to_array
 from eiesim.files.onnx.running import batches, call, start
 from eiesim.files.onnx.taps import Windows, pixels
 from eiesim.files.onnx.walk import Found, load_found
+from eiesim.files.onnx.work import element_types
 
 Product = Callable[[int, npt.NDArray[Any]], npt.NDArray[Any]]
 """Of a layer's place among the network's and its inputs [vectors, cols]: its outputs [vectors, rows]."""
@@ -37,6 +38,7 @@ def outputs_with(
     proto = read(path)
     _, found = load_found(path)
     wanted = proto.graph.output[0].name
+    types_of = element_types(proto)
     answers = []
     for feed in batches(start(proto, path), inputs, str(path)):
         known = dict(feed)
@@ -45,11 +47,11 @@ def outputs_with(
             assert one.tap is not None
             source = one.tap.tensor
             if source not in known:
-                known[source] = _value(proto, source, known, path)
+                known[source] = _value(proto, source, known, path, types_of)
             vectors, _ = one.tap.vectors(known[source])
-            computed = np.asarray(product(k, np.asarray(vectors, np.float32)), np.float32)
+            computed = np.asarray(product(k, np.asarray(vectors, np.float32))).astype(known[source].dtype)
             known[one.value] = _shaped(one, computed, known[source])
-        answers.append(known[wanted] if wanted in known else _value(proto, wanted, known, path))
+        answers.append(known[wanted] if wanted in known else _value(proto, wanted, known, path, types_of))
     return np.concatenate(answers)
 
 
@@ -64,8 +66,10 @@ def _shaped(one: Found, computed: npt.NDArray[Any], source: npt.NDArray[Any]) ->
     return np.ascontiguousarray(np.moveaxis(computed.reshape(len(source), *spatial, rows), -1, 1))
 
 
-def _value(proto: Any, wanted: str, known: Mapping[str, npt.NDArray[Any]], path: Path) -> npt.NDArray[Any]:
-    """One of the graph's values, from those that are known."""
+def _value(
+    proto: Any, wanted: str, known: Mapping[str, npt.NDArray[Any]], path: Path, types_of: Mapping[str, int]
+) -> npt.NDArray[Any]:
+    """One of the graph's values, from those that are known. types_of: values, in ONNX's numbers."""
     from onnx import ModelProto, TensorProto, helper
 
     graph = proto.graph
@@ -105,7 +109,7 @@ def _value(proto: Any, wanted: str, known: Mapping[str, npt.NDArray[Any]], path:
         return to_array(stored[wanted])
     part.graph.output.append(
         next((value for value in graph.output if value.name == wanted), None)
-        or helper.make_tensor_value_info(wanted, TensorProto.FLOAT, None)
+        or helper.make_tensor_value_info(wanted, types_of.get(wanted, TensorProto.FLOAT), None)
     )
     session = start(part, path)
     feed = {entry.name: known[entry.name] for entry in session.get_inputs()}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from eiesim.errors import EieError
 from eiesim.files.onnx.reading import bodies, read
 from eiesim.files.onnx.taps import Tap
+from eiesim.files.onnx.work import element_types
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -57,7 +58,11 @@ def activations(
     None stands for a layer that the calibration inputs do not reach.
     """
     proto = read(path)
-    exposed = [None if tap is None else tuple(expose(proto, name, tap.within) for name in tap.tensors) for tap in taps]
+    types = element_types(proto)
+    exposed = [
+        None if tap is None else tuple(expose(proto, name, tap.within, types.get(name, 1)) for name in tap.tensors)
+        for tap in taps
+    ]
     wanted = list(dict.fromkeys(name for names in exposed if names is not None for name in names))
     session = start(proto, path)
     feeds = list(batches(session, inputs, str(path)))
@@ -111,12 +116,12 @@ def call(session: Any, wanted: list[str] | None, feed: Arrays, path: Path) -> li
     return found
 
 
-def expose(proto: Any, value: str, within: tuple[tuple[str, str], ...]) -> str:
-    """Make a value an output of the model, through the bodies that hold it; its name there.
+def expose(proto: Any, value: str, within: tuple[tuple[str, str], ...], kind: int = 1) -> str:
+    """Make a value an output of the model, through the bodies that hold it; its name there. kind: ONNX's type.
 
     Out of an If it is empty where the other branch was taken; out of a Loop or Scan it has one more axis, the first.
     """
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     graphs: list[tuple[Any, Any]] = [(proto.graph, None)]
     for output, attribute in within:
@@ -131,7 +136,7 @@ def expose(proto: Any, value: str, within: tuple[tuple[str, str], ...]) -> str:
                     graph.node.append(helper.make_node("Identity", [name], [inner]))
                 name = inner
             if name not in {output.name for output in graph.output}:
-                graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+                graph.output.append(helper.make_tensor_value_info(name, kind, None))
         if place is None:
             continue
         node, attribute = place
@@ -146,9 +151,9 @@ def expose(proto: Any, value: str, within: tuple[tuple[str, str], ...]) -> str:
                 for other, body in bodies(node):
                     if other != attribute:
                         empty = f"{outer}.empty"
-                        blank = helper.make_tensor(empty, TensorProto.FLOAT, [0], [])
+                        blank = helper.make_tensor(empty, kind, [0], [])
                         body.node.append(helper.make_node("Constant", [], [empty], value=blank))
-                        body.output.append(helper.make_tensor_value_info(empty, TensorProto.FLOAT, None))
+                        body.output.append(helper.make_tensor_value_info(empty, kind, None))
         name = outer
     return name
 

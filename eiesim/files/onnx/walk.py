@@ -67,8 +67,8 @@ class _Scope:
     """A graph while its nodes are walked.
 
     constants: by value. users: nodes by the values they take. outputs: the graph's. came_from: for each value, the
-    layer whose outputs it is as they are; -1 is the network's own input. done: outputs of nodes that went into a layer
-    before their turn. within: see `Tap`. prefix: of names in a body.
+    layer that produced this tensor unchanged; -1 is the network's own input. done: outputs of nodes that went into a
+    layer before their turn. within: see `Tap`. prefix: of names in a body.
     """
 
     constants: Constants

@@ -1,6 +1,7 @@
 """How much work a graph's operators are, in multiply-accumulates, from inferred shapes."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,23 @@ def shapes_of(proto: Any, given: Mapping[str, tuple[int, ...]] | None) -> Shapes
         model = proto
     found: Shapes = {}
     _collect(model.graph, found)
+    return found
+
+
+def element_types(proto: Any) -> dict[str, int]:
+    """ONNX's number for the type of each value, where that can be inferred."""
+    import onnx
+
+    with suppress(Exception):  # what cannot be inferred is not known
+        proto = onnx.shape_inference.infer_shapes(proto)
+    found: dict[str, int] = {}
+    graphs = [proto.graph]
+    while graphs:
+        graph = graphs.pop()
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            if value.type.tensor_type.elem_type:
+                found[value.name] = value.type.tensor_type.elem_type
+        graphs += [body for node in graph.node for _, body in bodies(node)]
     return found
 
 

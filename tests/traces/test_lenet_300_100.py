@@ -74,7 +74,8 @@ def test_the_digits_are_mnists_and_held_out(source, monkeypatch):
     import make_lenet_300_100  # type: ignore[import-not-found]
 
     monkeypatch.delitem(sys.modules, "make_lenet_300_100")
-    training, validation, held_out = make_lenet_300_100.digits()
+    parts = make_lenet_300_100.digits()
+    training, validation, held_out = parts.training, parts.validation, parts.held_out
     assert (held_out.inputs == source.activations).all()
     assert (held_out.labels == source.labels).all()
     seen = {row.tobytes() for part in (training, validation) for row in part.inputs}

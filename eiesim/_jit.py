@@ -5,25 +5,30 @@ from typing import Any
 
 import numba
 
+from eiesim._cache import keep
+
 Kernel = Callable[..., Any]
 
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def jit(function: Kernel) -> Kernel:
     """Compile a kernel."""
-    compiled: Kernel = numba.njit(**_OPTIONS)(function)
-    return compiled
+    return _compiled(function, {})
 
 
 def inlined(function: Kernel) -> Kernel:
     """Compile a kernel into its callers: for the few large parts of a hot loop, whose many arguments cost time."""
-    compiled: Kernel = numba.njit(**_OPTIONS, forceinline=True)(function)
-    return compiled
+    return _compiled(function, {"forceinline": True})
 
 
 def uncounted(function: Kernel) -> Kernel:
     """Compile a kernel that allocates nothing, without reference counts: with many arrays in play they cost 10 x."""
-    options: dict[str, Any] = {**_OPTIONS, "_nrt": False}
-    compiled: Kernel = numba.njit(**options)(function)
+    return _compiled(function, {"_nrt": False})
+
+
+def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
+    compiled: Kernel = numba.njit(**_OPTIONS, **options)(function)
+    if compiled is not function:  # which it is without the JIT
+        keep(compiled, function)
     return compiled

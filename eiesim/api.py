@@ -167,8 +167,7 @@ def accuracy(
 
 
 def _dense_beside(name: str) -> Any:
-    is_example = name.startswith(examples.PREFIX)
-    folder = examples.folder(name.removeprefix(examples.PREFIX)) if is_example else Path(name)
+    folder = examples.place(name)
     return dense_of_folder(folder, network.load_network(folder)) if network.is_network(folder) else None
 
 

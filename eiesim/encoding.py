@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.memory import check_memory
 from eiesim._jit import jit
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
@@ -106,7 +107,8 @@ def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> In
     """Deal a layer's rows over PEs and encode each PE's columns.
 
     Work and memory grow with nnz + columns x pes; nothing dense is made. Entries are written when first asked for.
-    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, or a layer too large for 32-bit pointers.
+    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, a layer too large for 32-bit pointers
+    and cycle counts, or one that needs more memory than is free.
     """
     if not 1 <= pes <= 4096:
         raise EieError(f"pes = {pes}: must be 1 to 4096")
@@ -114,12 +116,17 @@ def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> In
         raise EieError(f"index_bits = {index_bits}: must be 1 to 8")
     columns = layer.cols if layer.bias_codes is None else bias_column(layer.cols, pes) + 1
     rows_per_pe = -(-layer.rows // pes)
-    if layer.nnz + layer.rows + columns * (1 + (rows_per_pe >> index_bits)) >= 2**31:
+    # A PE's entries, and cycles at queue depth 1: two for a column without entries, and one a row of the scan.
+    if layer.nnz + layer.rows + columns * (4 + (rows_per_pe >> index_bits)) >= 2**31:
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
     pe_of, place_of = _deal(layer.rows, pes)
     indptr, indices, _ = _with_bias_column(layer, columns)
-    pointers = np.zeros((columns + 1, pes), np.int32)
     row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
+    check_memory(
+        columns * pes * (8 + 2 * np.dtype(row).itemsize),
+        f"{layer.name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less",
+    )
+    pointers = np.zeros((columns + 1, pes), np.int32)
     first_row = np.empty((columns, pes), row)
     last_row = np.empty((columns, pes), row)
     padding = np.empty((columns, pes), np.int32)

@@ -388,10 +388,20 @@ def test_option(world: Path, case: str) -> None:
     refused(world, arguments, *words)
 
 
-def test_a_write_that_fails_midway_leaves_neither_file(world: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    refused(world, [*GOOD, "--json", "result.json", "--output", "/dev/full"], "/dev/full", "No space left")
+@pytest.mark.parametrize("fails", [1, 2, 3])
+def test_a_write_that_fails_midway_leaves_neither_file(
+    world: Path, monkeypatch: pytest.MonkeyPatch, fails: int
+) -> None:
+    calls = []
+
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == fails:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused(world, [*GOOD, "--json", "result.json", "--output", "out.npy"], "No space left")
+    assert len(calls) == fails
 
 
 # --- dumps -----------------------------------------------------------------------------------------------------------

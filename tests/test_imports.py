@@ -10,7 +10,8 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 STAIRS = (
-    ("errors", "_version", "_jit", "_shown"),
+    ("errors", "_version", "_cache", "_shown"),
+    ("_jit",),
     ("_io",),
     ("paper",),
     ("weight_sharing",),

@@ -6,7 +6,6 @@ Here each array's claimed size must be the size of what holds it, before anythin
 
 import math
 import os
-import stat
 import struct
 import tokenize
 import warnings
@@ -18,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.reading import check_regular
 from eiesim.errors import EieError
 
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -36,10 +36,7 @@ _DAMAGE = (
 def read_arrays(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
     """The array of an `.npy` file, or those of an `.npz` archive by key. Raises EieError for anything else."""
     try:
-        if path.is_dir():
-            raise EieError(f"{path}: is a folder, not a file")
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise EieError(f"{path}: is not a regular file")
+        check_regular(path)
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             size = os.fstat(file.fileno()).st_size
@@ -54,8 +51,6 @@ def read_arrays(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
                 file.seek(0)
                 return np.lib.format.read_array(file, allow_pickle=False, max_header_size=MAX_HEADER)
             raise EieError("is neither .npy nor .npz")
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file") from None
     except EieError as error:
         where = "" if str(error).startswith(f"{path}:") else f"{path}: "
         raise EieError(f"{where}{error}") from None

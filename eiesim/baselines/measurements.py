@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eiesim._io.atomic import writing
+from eiesim._io.reading import read_bytes
 from eiesim.errors import EieError
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -96,11 +97,11 @@ def load_measured(path: str | Path) -> Measured:
     """A file of measurements. Raises EieError, naming file and key, for anything malformed."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path, "no such file of measured baselines").decode()
         json.loads(text)
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file of measured baselines") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except EieError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise EieError(f"{path}: not readable as JSON: {' '.join(str(error).split())}") from None
     try:
         return Measured.model_validate_json(text)

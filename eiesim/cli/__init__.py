@@ -4,6 +4,9 @@ Tables go to standard output, progress, notes and warnings to standard error; ba
 What is slow to import is imported inside the commands, so that `--help` answers at once.
 """
 
+import errno
+import io
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -11,7 +14,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from eiesim.cli.app import StoppedError, app
+from eiesim.cli.app import STANDARD_OUTPUT, StoppedError, app
 from eiesim.errors import EieError, FolderExistsError, NoInputError
 from eiesim.view.text import one_line
 
@@ -31,11 +34,13 @@ UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ i
 
 
 def main() -> None:
-    """The `eiesim` command."""
+    """The `eiesim` command, and the one place where what goes wrong becomes a line and a status."""
+    _open_streams()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
             status = app(standalone_mode=False)
+            sys.stdout.flush()
     except (EieError, UsageError) as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         if isinstance(error, NoInputError):
@@ -43,8 +48,12 @@ def main() -> None:
         if isinstance(error, FolderExistsError):
             message += "; --force replaces it"
         _refuse(message if message else "no command was given")
-    except MemoryError:
-        _refuse("out of memory; try fewer PEs, a smaller batch or a smaller layer")
+    except MemoryError as error:
+        _refuse(f"out of memory; try fewer PEs, a smaller batch or a smaller layer. {error}")
+    except OSError as error:
+        _refuse(_place_of(error))
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        _refuse(f"a value cannot be used: {error}")
     except StoppedError as interrupt:
         _interrupted(str(interrupt))
     except (KeyboardInterrupt, typer.Abort):
@@ -55,15 +64,64 @@ def main() -> None:
 
 
 def _interrupted(what: str) -> NoReturn:
-    print(f"eiesim: interrupted; {one_line(what)}", file=sys.stderr)
+    _complain(f"eiesim: interrupted; {one_line(what)}")
     raise SystemExit(INTERRUPTED) from None
 
 
 def _warn(message: Warning | str, *_: Any) -> None:
     # In one line, and without the place in the code that Python's own format gives.
-    print(f"warning: {one_line(str(message))}", file=sys.stderr)
+    _complain(f"warning: {one_line(str(message))}")
 
 
 def _refuse(message: str) -> NoReturn:
-    print(f"eiesim: {one_line(message)}", file=sys.stderr)
+    _complain(f"eiesim: {one_line(message)}")
     raise SystemExit(2) from None
+
+
+def _complain(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr, 2)
+
+
+def _place_of(error: OSError) -> str:
+    """What an OSError is about: its files, or, where it names none, a stream that could not be written."""
+    what = error.strerror or str(error) or type(error).__name__
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    if names and names != [STANDARD_OUTPUT]:
+        return f"{' and '.join(names)}: {what}"
+    if names or error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO):
+        _silence(sys.stdout, 1)
+        return f"{STANDARD_OUTPUT}: cannot be written: {what}"
+    if error.errno == errno.ENOENT:
+        return "the working directory is gone"
+    return what
+
+
+def _silence(stream: Any, number: int) -> None:
+    """Let Python's last flush of a stream that cannot be written go nowhere, rather than complain."""
+    try:
+        if stream.fileno() == number:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+class _Closed(io.TextIOBase):
+    """Stands for a standard output that was closed before the start: whatever is written fails."""
+
+    def write(self, text: str, /) -> int:
+        raise OSError(errno.EBADF, "it is closed")
+
+
+def _open_streams() -> None:
+    """Standard streams that can be trusted: closed ones take no other file's place, and no letter cannot be printed."""
+    if sys.stdout is None or sys.stderr is None or sys.stdin is None:
+        while os.open(os.devnull, os.O_RDWR) < 2:
+            pass
+        sys.stdout = sys.stdout or _Closed()
+        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

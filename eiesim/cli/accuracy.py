@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def accuracy(
-    network: Annotated[Path, typer.Argument(help="A network folder.")],
+    name: Annotated[str, typer.Argument(metavar="NETWORK", help="A network folder, or example:NAME.")],
     input: Input = None,
     labels: Annotated[
         Path | None, typer.Option(help="The inputs' classes, .npy; without it the folder's labels.npy.")
@@ -41,18 +41,19 @@ def accuracy(
     Inputs are then the model's own, .npy, or .npz by input name.
 
     \b
-    eiesim accuracy traces/lenet-300-100
+    eiesim accuracy example:lenet-300-100
     eiesim accuracy net --input x.npy --labels y.npy --json -
     """
     from eiesim.compression.terminal import accuracy_table
     from eiesim.config import ARITHMETICS
     from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, model_of_folder
+    from eiesim.files import examples, npz
     from eiesim.files import network as networks
-    from eiesim.files import npz
 
-    check_targets(json)
+    check_targets(json, inputs=[input, labels, dense, pruned, config])
     screen = Screen(quiet, json)
     configured = machine(config, settings, {"pes": pes})
+    network = examples.place(name)
     found = networks.load_network(network)
     source = dense or model_of_folder(network, found)
     if not found.chain:
@@ -78,7 +79,7 @@ def accuracy(
     if json is not None:
         from json import dumps
 
-        write_text(dumps({"inputs": len(inputs), "accuracy": shares}, indent=1), json)
+        write_text(dumps({"inputs": len(inputs), "accuracy": shares}, indent=1, allow_nan=False), json)
     screen.show(accuracy_table(shares, len(inputs)))
 
 

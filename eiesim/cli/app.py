@@ -1,6 +1,6 @@
 """The application, and what its commands share: common options, and writing what they are asked to write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,7 +47,7 @@ Recorded = Annotated[
     bool, typer.Option("--recorded", help="Feed each layer its recorded inputs, even where the network has its own.")
 ]
 Rows = Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of table3: layers.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of table3: layers.")]
 Density = Annotated[float | None, typer.Option(help="Share of weights kept in table3: layers, instead of the table's.")]
 ActivationDensity = Annotated[float | None, typer.Option(help="Share of active inputs of table3: layers.")]
 Variation = Annotated[
@@ -92,13 +92,27 @@ def synthesis(seed: int, density: float | None, activation_density: float | None
     return Synthesis(seed, density, activation_density, variation)
 
 
-def check_targets(*targets: Path | str | None) -> None:
-    """Refuse files that could not be written, before the work is done; None and `-` are none."""
-    from eiesim._io.atomic import check_target
+def check_targets(*targets: Path | str | None, inputs: Iterable[Path | str | None] = ()) -> None:
+    """Refuse, before the work is done, files that could not be written, one file for two, and an input's.
 
-    for target in targets:
-        if target is not None and str(target) != "-":
-            check_target(target)
+    None and `-` are no files; nor are the folders and names among the inputs.
+    """
+    from eiesim._io import atomic
+
+    files = [target for target in targets if target is not None and str(target) != "-"]
+    atomic.check_targets(files, [path for path in inputs if path is not None])
+
+
+STANDARD_OUTPUT = "standard output"
+
+
+def print_text(text: str) -> None:
+    """Print data on standard output. An OSError names it."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        error.filename = STANDARD_OUTPUT
+        raise
 
 
 def write_text(text: str, target: str) -> None:
@@ -106,22 +120,31 @@ def write_text(text: str, target: str) -> None:
     from eiesim._io.atomic import writing
 
     if target == "-":
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:  # `| head` has read enough: the application ends quietly
-            raise
-        except OSError as error:
-            raise EieError(f"standard output: cannot be written: {error.strerror}") from None
+        print_text(text)
         return
     with writing(target) as file:
         file.write(f"{text}\n".encode())
 
 
-def write_json(kind: str, report: dict[str, Any], target: str) -> None:
-    """Write a report as JSON. kind: its format's name and version. target: a file, or `-` for standard output."""
+def made_folder(folder: Path) -> Path:
+    """The folder, made where it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
+    return folder
+
+
+def json_text(kind: str, report: dict[str, Any]) -> str:
+    """A report as JSON. kind: its format's name and version."""
     from json import dumps
 
-    write_text(dumps({"format": kind, "eiesim": __version__, **report}, indent=1, allow_nan=False), target)
+    return dumps({"format": kind, "eiesim": __version__, **report}, indent=1, allow_nan=False)
+
+
+def write_json(kind: str, report: dict[str, Any], target: str) -> None:
+    """Write a report as JSON. target: a file, or `-` for standard output."""
+    write_text(json_text(kind, report), target)
 
 
 class StoppedError(Exception):

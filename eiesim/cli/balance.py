@@ -21,10 +21,13 @@ from eiesim.cli.app import (
     Variation,
     app,
     check_targets,
+    json_text,
     machine,
-    write_json,
+    made_folder,
+    print_text,
 )
 from eiesim.cli.screen import Screen
+from eiesim.errors import EieError
 
 
 @app.command()
@@ -58,27 +61,41 @@ def balance(
     """
     import numpy as np
 
+    from eiesim._io.atomic import Outputs
+    from eiesim._io.names import file_stems
     from eiesim.balancing import study
     from eiesim.balancing.terminal import balance_table
     from eiesim.files import npz
     from eiesim.inputs import open_workloads
 
-    check_targets(json)
     screen = Screen(quiet, json)
     configured = machine(config, settings, {"pes": pes})
     inputs = [] if input is None else [npz.load_inputs(input)]
+    makers = open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows, recorded)
+    stems = file_stems([make().layer.name for make in makers]) if save is not None else []
+    saved = [made_folder(save) / f"{stem}{end}" for stem in stems for end in (".npz", "-order.npy")] if save else []
+    for path in saved:
+        # Pairs that an earlier call wrote may be replaced, and nothing else.
+        if path.exists() and not path.with_name(_partner(path.name)).exists():
+            raise EieError(f"{path}: is there already and is not balance's; name another folder")
+    check_targets(json, *saved, inputs=[*layers, input, config])
     found = []
-    for make in open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows, recorded):
+    for make in makers:
         workload = make()
         found.append(study.balance(workload.layer, workload.activations, configured))
         screen.show(balance_table(found[-1]))
-    if json is not None:
-        report = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
-        write_json("eiesim-balance/1", report, json)
-    if save is not None:
-        save.mkdir(parents=True, exist_ok=True)
-        for one in found:
-            balanced = one.assignments[1]
-            name = "".join(c if c.isalnum() or c in "-_." else "_" for c in balanced.layer.name)
-            npz.save(balanced.layer, save / f"{name}.npz")
-            npz.save_array(np.asarray(balanced.order), save / f"{name}-order.npy")
+    report = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
+    with Outputs() as files:
+        if save is not None:
+            for stem, one in zip(stems, found, strict=True):
+                npz.save_to(files.open(save / f"{stem}.npz"), one.assignments[1].layer)
+                np.save(files.open(save / f"{stem}-order.npy"), np.asarray(one.assignments[1].order))
+        if json == "-":
+            print_text(json_text("eiesim-balance/1", report))
+        elif json is not None:
+            files.open(json).write(f"{json_text('eiesim-balance/1', report)}\n".encode())
+
+
+def _partner(name: str) -> str:
+    """The other file of a pair: NAME.npz and NAME-order.npy."""
+    return name.replace("-order.npy", ".npz") if name.endswith("-order.npy") else name.replace(".npz", "-order.npy")

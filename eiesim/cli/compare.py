@@ -20,7 +20,9 @@ from eiesim.cli.app import (
     Settings,
     Variation,
     app,
+    check_targets,
     machine,
+    made_folder,
     synthesis,
 )
 from eiesim.cli.screen import Screen
@@ -105,6 +107,7 @@ def compare(
     other = next((name for name in wanted if name not in BASELINES), None)
     if other is not None:
         raise unknown("no baselines", other, BASELINES)
+    check_targets(made_folder(output) / "eie.csv", measured_file)
     configured = machine(config, settings, {"pes": pes})
     made = synthesis(seed, density, activation_density, variation)
     activations = None if input is None else npz.load_inputs(input)
@@ -119,14 +122,14 @@ def compare(
     if "measured" in wanted:
         # Before measuring for a minute, see that the rest can be done.
         compare_layers(workloads[:1], configured, with_published=False, **options)  # type: ignore[arg-type]
-        kept = measured_file or _made(output) / "measured.json"
+        kept = measured_file or made_folder(output) / "measured.json"
         with screen.progress("layers measured", len(_once(workloads))) as advance:
             measured = measure(
                 _once(workloads), kept, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=advance
             )
     published = "published" in wanted
     comparison = compare_layers(workloads, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
-    written = write_tables(comparison, _made(output))
+    written = write_tables(comparison, made_folder(output))
     if plots:
         from eiesim.comparison.plots import write_plots
 
@@ -173,11 +176,3 @@ def _show(screen: Screen, comparison: "Comparison", measured: "Measured | None")
 def _once(workloads: "Sequence[Workload]") -> "list[Workload]":
     """One workload a layer: the first seed's."""
     return list({one.layer.name: one for one in reversed(workloads)}.values())[::-1]
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    return folder

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import Json, Quiet, app, check_targets, write_text
+from eiesim.cli.app import Json, Quiet, app, check_targets, print_text
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
@@ -28,7 +28,7 @@ def compress(
     init: Annotated[
         str, typer.Option(help="Where k-means starts: linear (as published), density, random, optimal.")
     ] = "linear",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of --init random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of --init random.")] = 0,
     calibration: Annotated[
         Path | None,
         typer.Option(
@@ -49,10 +49,15 @@ def compress(
     eiesim compress model.onnx -o net --density 0.1 --calibration inputs.npy
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
+    from json import dumps
+
+    from eiesim._io.atomic import Outputs
     from eiesim.compression import pipeline
     from eiesim.compression.terminal import summary
+    from eiesim.files.network import check_network_folder
 
-    check_targets(json)
+    check_targets(json, inputs=[model, calibration])
+    check_network_folder(output, force)
     screen = Screen(quiet, json)
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
@@ -63,11 +68,13 @@ def compress(
         known = pipeline.calibrate(model, found, taps, given, positions or None, seed)
     with screen.progress("layers", len(found.layers)) as advance:
         compressed = pipeline.compress(found, options, known, advance)
-    pipeline.write(compressed, output, model, huffman=huffman, force=force)
-    if json is not None:
-        from json import dumps
-
-        write_text(dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False), json)
+    report = dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False)
+    with Outputs() as files:  # last, once the folder is there
+        if json is not None and json != "-":
+            files.open(json).write(f"{report}\n".encode())
+        pipeline.write(compressed, output, model, huffman=huffman, force=force)
+        if json == "-":
+            print_text(report)
     for part in summary(compressed, output):
         if isinstance(part, str):
             screen.say(part)

@@ -46,7 +46,7 @@ def inspect(
     from eiesim.inputs import open_model
     from eiesim.view.terminal import layer_dict, layer_table
 
-    check_targets(json)
+    check_targets(json, inputs=[*layers, config])
     configured = machine(config, settings, {"pes": pes})
     screen = Screen(quiet, json)
     found: list[dict[str, Any]] = []

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import Quiet, app, keeping, write_text
+from eiesim.cli.app import Quiet, app, keeping, made_folder, write_text
 from eiesim.cli.screen import Screen
-from eiesim.errors import EieError
 
 
 @app.command()
@@ -42,10 +41,7 @@ def reproduce(
     extent = simulations.QUICK if quick else simulations.FULL
     planned = simulations.plans(extent, dump)
     for folder in (out, out / "tables", out / "figures"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
+        made_folder(folder)
     check_target(out / "report.html")
     kept = f"the runs that are done are in {out / simulations.RUNS}; the same command goes on from there"
     with keeping(kept), screen.progress("runs", sum(one.runs for one in planned)) as advance:

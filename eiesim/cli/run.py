@@ -1,6 +1,5 @@
 """eiesim run."""
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +24,8 @@ from eiesim.cli.app import (
     app,
     check_targets,
     machine,
+    print_text,
     synthesis,
-    write_text,
 )
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
@@ -79,7 +78,9 @@ def run(
     eiesim run net/ -i x.npy --pes 256 --json -   a network folder; JSON on standard output
     eiesim run traces/lenet-300-100               a network with its own inputs.npy and labels.npy
     """
-    from eiesim._io.atomic import writing
+    import numpy as np
+
+    from eiesim._io.atomic import Outputs
     from eiesim.energy.events import load_energy_table
     from eiesim.evaluation import accuracy, check_labels
     from eiesim.files import npz
@@ -89,7 +90,7 @@ def run(
 
     screen = Screen(quiet, json)
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
-    check_targets(output, json)
+    check_targets(output, json, inputs=[*layers, input, labels, config, energy_table])
     configured = machine(config, settings, named)
     model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
     feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
@@ -113,11 +114,13 @@ def run(
     recognised = None
     if classes is not None and result.outputs is not None:
         recognised = accuracy(result.outputs, classes)
-    with ExitStack() as files:  # both or neither
-        if json is not None and json != "-":
-            files.enter_context(writing(json)).write(f"{result.to_json(recognised, per_pe)}\n".encode())
+    with Outputs() as files:
         if output is not None and result.outputs is not None:
-            npz.save_array(result.outputs.astype("float32"), output)
+            np.save(files.open(output), npz.as_file_values(result.outputs))
+        if json == "-":
+            print_text(result.to_json(recognised, per_pe))
+        elif json is not None:
+            files.open(json).write(f"{result.to_json(recognised, per_pe)}\n".encode())
     if plot is not None:
         from eiesim.api import plot as draw
         from eiesim.tracing.heat_map import draw_heat_maps
@@ -125,8 +128,6 @@ def run(
         screen.note(f"drawing into {plot}")
         draw(result, plot)
         draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot)
-    if json == "-":
-        write_text(result.to_json(recognised, per_pe), json)
     screen.show(result_table(result))
     if recognised is not None:
         screen.say(f"accuracy: {recognised:.2%} of {inputs:,} inputs")

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +17,11 @@ from eiesim.cli.app import (
     Rows,
     Settings,
     app,
+    check_targets,
     keeping,
     machine,
+    made_folder,
+    print_text,
 )
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
@@ -95,6 +99,9 @@ def sweep(
         str | None,
         typer.Option(metavar="ADDRESS", help="A running cluster: tcp://HOST:8786 (Dask), ray://HOST:10001 (Ray)."),
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Drop damaged lines of the table and run their rows anew.")
+    ] = False,
     quiet: Quiet = False,
     columns: Annotated[
         bool, typer.Option("--columns", callback=_columns, is_eager=True, help="Explain the table's columns.")
@@ -123,6 +130,9 @@ def sweep(
             raise EieError(f"{key} is swept twice; give all its values at once")
         swept[key] = values
     accuracies = _accuracies(accuracy)
+    check_targets(output, parquet, inputs=[*layers, *(input or []), config])
+    if plot is not None:
+        check_targets(made_folder(plot) / "figure.png")
     if output is not None and output.suffix == ".parquet":
         raise EieError(f"{output}: rows are added to a CSV file; give -o NAME.csv and --parquet {output}")
     if parquet is not None and find_spec("pyarrow") is None:
@@ -153,14 +163,14 @@ def sweep(
             new, known = new + done, known + there
             advance(done, there)
 
-        rows_ = collect(planned, file, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe)
+        rows_ = collect(planned, file, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair)
     if parquet is not None:
         _write_parquet(rows_, parquet)
     if file is not None:
         there = f", {new:,} new and {known:,} that were there" if known else ""
         screen.note(f"{len(rows_):,} rows in {file}{there}")
     elif output is not None:
-        print(rows_.to_csv(index=False), end="")
+        print_text(rows_.to_csv(index=False).removesuffix("\n"))
     else:
         screen.show(rows_table(rows_))
     if plot is not None:
@@ -190,7 +200,7 @@ def _rate() -> "ProgressColumn":
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise EieError(f"--variation {value}: is not a number")
     return float(value)
 
@@ -201,6 +211,8 @@ def _accuracies(texts: list[str] | None) -> dict[str, float]:
         key, _, value = text.partition("=")
         try:
             found[key.strip()] = float(value)
+            if not 0 <= found[key.strip()] <= 1:
+                raise ValueError
         except ValueError:
             raise EieError(f"--accuracy {text}: is not ARITHMETIC=SHARE, for instance fixed16=0.983") from None
     return found

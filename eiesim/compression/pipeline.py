@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +13,13 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
+from eiesim._io.names import file_stems
+from eiesim._io.reading import read_bytes
 from eiesim._shown import Brief
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
-from eiesim.dense import DenseLayer, Mask, expand, forward
+from eiesim.dense import DenseLayer, Mask, expand
 from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
@@ -219,7 +220,7 @@ def calibrate(
         if values.shape[1] != layer.cols:
             raise EieError(f"calibration inputs: {values.shape[1]} an input, '{layer.name}' takes {layer.cols}")
         found.append(values)
-        values = layer.outputs(values)
+        values = _finite_outputs(layer, values)
     return Calibration(tuple(found), (1,) * len(found), model.left_out)
 
 
@@ -254,7 +255,7 @@ def compress(
             progress(1)
     network_error = None
     if model.chain and known[0] is not None:
-        exact, lossy = forward(model.layers, known[0]), forward([expand(layer) for layer in layers], known[0])
+        exact, lossy = (_all_finite(known[0], each) for each in (model.layers, [expand(layer) for layer in layers]))
         network_error = _relative_error(lossy, exact)
     return Compressed(model, options, tuple(layers), tuple(reports), known, network_error, vectors)
 
@@ -287,7 +288,9 @@ def _report(
     if dense.bias is not None and shared.bias is not None:
         before = np.concatenate([before, dense.bias[:, None]], axis=1)
         after = np.concatenate([after, shared.bias[:, None]], axis=1)
-    output_error = None if inputs is None else _relative_error(shared.outputs(inputs), dense.outputs(inputs))
+    output_error = (
+        None if inputs is None else _relative_error(_finite_outputs(shared, inputs), _finite_outputs(dense, inputs))
+    )
     notes = []
     if layer.nnz == 0:
         notes.append("keeps no weight")
@@ -315,6 +318,21 @@ def _relative_error(found: npt.NDArray[Any], exact: npt.NDArray[Any]) -> float |
     return difference / size
 
 
+def _finite_outputs(layer: DenseLayer, inputs: Activations) -> Activations:
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs = layer.outputs(inputs)
+    if not np.isfinite(outputs).all():
+        raise EieError(f"layer '{layer.name}': its outputs on the calibration inputs are beyond float32")
+    return outputs
+
+
+def _all_finite(inputs: Activations, layers: Sequence[DenseLayer]) -> Activations:
+    values = inputs
+    for layer in layers:
+        values = _finite_outputs(layer, values)
+    return values
+
+
 def write(
     compressed: Compressed,
     folder: str | Path,
@@ -327,10 +345,11 @@ def write(
 
     model_path: the file it came from, named in network.toml with its hash, so that `eiesim accuracy` can compare;
     None where it came from none.
-    huffman: Huffman-coded layer files beside the .npz ones. force: take the place of a network folder that is there.
+    huffman: Huffman-coded layer files beside the .npz ones. force: replace a network that eiesim wrote,
+    its files and nothing else in the folder.
     """
     folder, origin = Path(folder), None if model_path is None else Path(model_path)
-    with writing_network_folder(folder, force) as parts:
+    with writing_network_folder(folder, force, keep=origin) as parts:
         _write_parts(compressed, parts, folder, origin, huffman)
 
 
@@ -362,7 +381,7 @@ def _write_parts(compressed: Compressed, parts: Path, folder: Path, origin: Path
         if origin is None
         else {
             "model": os.path.relpath(origin, folder),
-            "model_sha256": hashlib.sha256(origin.read_bytes()).hexdigest(),
+            "model_sha256": hashlib.sha256(read_bytes(origin)).hexdigest(),
         }
     )
     about |= {
@@ -408,15 +427,3 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
         "parameters_share": compressed.parameters_share,
         "notes": list(compressed.model.notes),
     }
-
-
-def file_stems(names: Sequence[str]) -> list[str]:
-    """A file name for each layer: its name with what a file system may not like replaced, made unique."""
-    stems: list[str] = []
-    for name in names:
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "layer"
-        stem, n = plain, 2
-        while stem.lower() in {other.lower() for other in stems}:
-            stem, n = f"{plain}-{n}", n + 1
-        stems.append(stem)
-    return stems

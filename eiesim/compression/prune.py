@@ -1,5 +1,6 @@
 """Pruning by magnitude (Deep Compression Sec. 2): which weights stay, as explicit masks."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,8 +49,8 @@ def by_threshold(weights: Weights, threshold: float) -> Mask:
 
 def by_deviation(weights: Weights, multiple: float) -> Mask:
     """Keep the weights above `multiple` times the layer's standard deviation (Han et al., NIPS 2015, Sec. 4)."""
-    if not multiple >= 0:
-        raise EieError(f"threshold = {multiple} standard deviations: must be 0 or more")
+    if not 0 <= multiple < math.inf:
+        raise EieError(f"threshold = {multiple} standard deviations: must be 0 or more, and finite")
     deviation = float(np.std(weights, dtype=np.float64)) if weights.size else 0.0
     return by_threshold(weights, multiple * deviation)
 

@@ -14,7 +14,10 @@ from eiesim.energy.structure import memory, register_bits
 from eiesim.errors import EieError
 from eiesim.paper import source
 
-Picojoules = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MOST_PJ = 1e12
+"""A joule an event is no figure of a chip."""
+
+Picojoules = Annotated[float, Field(ge=0, le=MOST_PJ, allow_inf_nan=False)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
@@ -120,7 +123,7 @@ def load_energy_table(path: str | Path) -> EnergyTable:
         [sram.spmat]                # spmat, pointer (one bank), activation: read_pj, write_pj, leakage_mw
         read_pj = 9.5
 
-    Raises EieError, naming the file and the key, for anything unknown or negative.
+    Raises EieError, naming the file and the key, for anything unknown, negative or beyond a joule.
     """
     path = Path(path)
     given = read_toml(path, "no such energy table")

@@ -4,8 +4,6 @@ All little-endian: activations float32[cols], codebook float32[16], and for each
 int32[columns + 1] and entries as int32 pairs (code, z). The last column is the bias's.
 """
 
-import shutil
-import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.folder import making_folder
+from eiesim._io.reading import read_bytes
 from eiesim.encoding import Memory, bias_column, decode_memories, interleave, layer_from_triplets
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer, as_float32, printable
@@ -100,11 +100,7 @@ def save_dump(layer: CompressedLayer, activations: npt.ArrayLike, folder: str | 
     interleaved = interleave(layer, pes, INDEX_BITS)
     codebook = np.zeros(CODES, FLOAT)
     codebook[: len(layer.codebook)] = layer.codebook
-    try:
-        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
+    with making_folder(folder) as parts:
         (parts / "ptr").mkdir()
         (parts / "spm").mkdir()
         values.tofile(parts / "act.dat")
@@ -114,23 +110,10 @@ def save_dump(layer: CompressedLayer, activations: npt.ArrayLike, folder: str | 
             entries = np.stack([interleaved.code[mine], interleaved.z[mine]], axis=1)
             interleaved.pointers[:, p].astype(INT).tofile(parts / "ptr" / f"ptr{p}.dat")
             entries.astype(INT).tofile(parts / "spm" / f"spm{p}.dat")
-        parts.chmod(0o755)
-        parts.rename(folder)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _numbers(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    try:
-        if path.exists() and not path.is_file():
-            raise EieError(f"{path}: is not a regular file")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file; a dump has act.dat, arithm.dat, ptr/ptrK.dat and spm/spmK.dat") from None
-    except OSError as error:
-        raise EieError(f"{path}: not readable: {error.strerror}") from None
+    data = read_bytes(path, "no such file; a dump has act.dat, arithm.dat, ptr/ptrK.dat and spm/spmK.dat")
     if len(data) % dtype.itemsize:
         raise EieError(f"{path}: {len(data)} bytes are no whole number of {dtype.itemsize}-byte values; truncated?")
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="))

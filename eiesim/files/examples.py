@@ -29,3 +29,8 @@ def folder(name: str) -> Path:
     if not name:
         raise EieError(f"{PREFIX} needs a name; there are: {', '.join(known)}")
     raise unknown("no example", name, known)
+
+
+def place(name: str) -> Path:
+    """A network's folder: that of an example for `example:NAME`, else the one of this name."""
+    return folder(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else Path(name)

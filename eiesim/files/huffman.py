@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from eiesim._io.atomic import writing
+from eiesim._io.reading import read_bytes
 from eiesim.coding.huffman import HuffmanCode
 from eiesim.coding.stream import Stream, from_stream, to_stream
 from eiesim.errors import EieError
@@ -30,6 +31,8 @@ MAGIC = b"EIEHUFF1"
 CRC = struct.Struct("<I")
 HEAD = struct.Struct("<IIQIIHBBHH")
 RELU, BIAS = 1, 2
+ALWAYS_READ_BYTES, MAX_EXPANSION = 2**28, 200
+"""A file that unpacks to more than 256 MiB and more than 200 times its own size is a decompression bomb."""
 
 
 def save_huffman(layer: CompressedLayer, path: str | Path, index_bits: int = 4) -> None:
@@ -52,15 +55,18 @@ def save_huffman(layer: CompressedLayer, path: str | Path, index_bits: int = 4) 
         file.write(MAGIC + CRC.pack(zlib.crc32(body)) + body)
 
 
+def is_huffman(path: Path) -> bool:
+    """Whether a regular file begins as a Huffman-coded layer does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def load_huffman(path: str | Path) -> CompressedLayer:
     """A layer from a Huffman-coded file. Raises EieError, naming the file, for anything malformed."""
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file") from None
-    except OSError as error:
-        raise EieError(f"{path}: not readable: {error.strerror}") from None
+    data = read_bytes(path)
     try:
         return _parse(data)
     except EieError as error:
@@ -97,6 +103,9 @@ def _parse(data: bytes) -> CompressedLayer:
         raise EieError(f"head: {rows} x {cols} is no layer's shape")
     if entries > rows * (cols + 1):
         raise EieError(f"head: {entries} entries are more than {rows} x {cols} weights and a bias")
+    unpacked = 8 * (cols + 1) + rows + 5 * entries
+    if unpacked > max(ALWAYS_READ_BYTES, MAX_EXPANSION * len(data)):
+        raise EieError(f"its {len(data):,} bytes unpack to {unpacked:,}; no layer is like that")
     stream = Stream(of_codes.decode(parts[4], entries), of_indices.decode(parts[5], entries))
     empty = CompressedLayer(
         shape=(rows, cols),

@@ -13,9 +13,9 @@ ones, `inputs/NAME.npy`, where NAME is that of the layer's file. A layer's `vect
 in one input of the whole network (a convolution has one an output position); without it that is 1.
 """
 
+import hashlib
 import json
-import shutil
-import tempfile
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.atomic import writing
+from eiesim._io.folder import making_folder
+from eiesim._io.reading import read_bytes
 from eiesim._io.toml import read_toml
 from eiesim._shown import Brief
 from eiesim.errors import EieError, FolderExistsError, shown
@@ -35,6 +37,9 @@ from eiesim.layer import CompressedLayer, printable
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
+WRITTEN = ".eiesim-written.json"
+"""The files that eiesim wrote into a network folder, each with its SHA-256."""
+
 INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 
@@ -76,7 +81,8 @@ def load_network(folder: str | Path) -> Network:
     if not isinstance(chain, bool):
         raise EieError(f"{path}: chain: is {chain!r}, needs true or false")
     paths = [_layer_path(folder, path, entry) for entry in entries]
-    layers = [npz.load(layer_path) for layer_path in paths]
+    opened = {layer_path: npz.load(layer_path) for layer_path in dict.fromkeys(paths)}
+    layers = [opened[layer_path] for layer_path in paths]
     if chain:
         check_chain(layers, str(path))
     files = tuple(str(layer_path.relative_to(folder)) for layer_path in paths)
@@ -105,36 +111,63 @@ def write_network(
 def check_network_folder(folder: str | Path, force: bool = False) -> None:
     """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace."""
     folder = Path(folder)
-    if folder.exists() and not (force and (is_network(folder) or (folder.is_dir() and not any(folder.iterdir())))):
-        if force:
-            raise EieError(f"{folder}: is there already; only a network folder can be replaced")
+    parent = Path(os.path.realpath(folder)).parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise EieError(f"{folder}: cannot be written: {parent} is no folder that can be written")
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise EieError(f"{folder}: is there already and is no folder")
+    if not any(folder.iterdir()):
+        return
+    if not force:
         raise FolderExistsError(folder)
-    if not folder.absolute().parent.is_dir():
-        raise EieError(f"{folder}: cannot be written: {folder.absolute().parent} is no folder")
+    if not is_network(folder) or "eiesim" not in read_toml(folder / FILE):
+        raise EieError(f"{folder}: is there already and was not made by eiesim; only a network that was is replaced")
 
 
 @contextmanager
-def writing_network_folder(folder: str | Path, force: bool = False) -> Iterator[Path]:
-    """A new folder that takes `folder`'s place when the block ends well, and is gone when it does not.
+def writing_network_folder(folder: str | Path, force: bool = False, keep: Path | None = None) -> Iterator[Path]:
+    """A new folder that takes `folder`'s place when the block ends well; else what was there stays.
 
-    force: take the place of a network folder, or an empty one, that is there. Raises EieError for any other that is.
+    force: replace a network that eiesim wrote: the files that it wrote and that nobody changed since, and nothing else
+    in the folder. keep: one file in it to keep all the same. Raises EieError where something may not be replaced.
     """
     folder = Path(folder)
     check_network_folder(folder, force)
-    try:
-        parts = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
+    kept = None if keep is None else os.path.realpath(keep)
+
+    def owned(there: Path) -> set[str]:
+        return {name for name in _written(there) if os.path.realpath(there / name) != kept} if force else set()
+
+    with making_folder(folder, owned) as parts:
         yield parts
-        parts.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        parts.rename(folder)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
+        hashes = {
+            path.relative_to(parts).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(parts.rglob("*"))
+            if path.is_file()
+        }
+        (parts / WRITTEN).write_text(f"{json.dumps(hashes, indent=1)}\n", encoding="utf-8")
+
+
+def _written(folder: Path) -> set[str]:
+    """What eiesim wrote into a network folder and nobody changed since, as paths inside it."""
+    if not is_network(folder):
+        return set()
+    if not (folder / WRITTEN).is_file():
+        # From a version that kept no list: by name, what it always wrote.
+        entries = read_toml(folder / FILE).get("layers", [])
+        files = {entry["file"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("file"), str)}
+        return {FILE, "report.json", *files}
+    try:
+        hashes = dict(json.loads(read_bytes(folder / WRITTEN)))
+    except (ValueError, TypeError, RecursionError):
+        raise EieError(f"{folder / WRITTEN}: is damaged, so nothing here can be told from files of yours") from None
+    return {WRITTEN, *(name for name, digest in hashes.items() if _digest(folder / name) == digest)}
+
+
+def _digest(path: Path) -> str | None:
+    return hashlib.sha256(read_bytes(path)).hexdigest() if path.is_file() else None
 
 
 def _toml(value: str | bool | float) -> str:

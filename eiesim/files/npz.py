@@ -6,7 +6,7 @@ a later format that this reader does not understand. In both cases the results w
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,12 @@ def load(path: str | Path) -> CompressedLayer:
 
 def save(layer: CompressedLayer, path: str | Path) -> None:
     """Write a layer as a compressed `.npz` file, whole or not at all."""
+    with writing(path) as file:
+        save_to(file, layer)
+
+
+def save_to(file: IO[bytes], layer: CompressedLayer) -> None:
+    """Write a layer's `.npz` into an open file."""
     arrays: dict[str, Any] = {
         "format": FORMAT,
         "name": layer.name,
@@ -67,8 +73,7 @@ def save(layer: CompressedLayer, path: str | Path) -> None:
     }
     if layer.bias_codes is not None:
         arrays["bias_codes"] = layer.bias_codes
-    with writing(path) as file:
-        np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, **arrays)
 
 
 def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
@@ -106,10 +111,20 @@ def load_labels(path: str | Path) -> npt.NDArray[np.int64]:
         raise EieError(f"{path}: labels: are {array.dtype}, need whole numbers")
     if array.ndim != 1 or len(array) == 0:
         raise EieError(f"{path}: labels: shape {array.shape}, need (batch,)")
+    if int(array.max()) >= 2**63:
+        raise EieError(f"{path}: labels: hold {array.max()}, need class numbers below 2**63")
     if int(array.min()) < 0:
         raise EieError(f"{path}: labels: hold {array.min()}, need class numbers from 0")
     labels: npt.NDArray[np.int64] = array.astype(np.int64)
     return labels
+
+
+def as_file_values(outputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Outputs as files hold them, float32. Raises EieError where one is beyond float32, as fixed point's may be."""
+    if outputs.size and float(np.abs(outputs).max()) > float(np.finfo(np.float32).max):
+        raise EieError(f"outputs reach {float(np.abs(outputs).max()):.3g}, beyond float32, which output files hold")
+    values: npt.NDArray[np.float32] = outputs.astype(np.float32)
+    return values
 
 
 def save_array(array: npt.NDArray[Any], path: str | Path) -> None:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
+from eiesim._io.reading import read_bytes
 from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
@@ -85,12 +86,9 @@ def load_safetensors(path: Path) -> Model:
         import safetensors
     except ImportError:
         raise EieError("reading safetensors files needs safetensors: pip install safetensors") from None
+    data = read_bytes(path)
     try:
-        tensors: Any = safetensors.deserialize(path.read_bytes())
-    except FileNotFoundError:
-        raise EieError(f"{path}: no such file") from None
-    except OSError as error:
-        raise EieError(f"{path}: not readable: {error.strerror}") from None
+        tensors: Any = safetensors.deserialize(data)
     except (safetensors.SafetensorError, ValueError) as error:
         raise EieError(f"{path}: not readable as safetensors: {' '.join(str(error).split())}") from None
     ordered = sorted(tensors, key=lambda pair: _natural(pair[0]))

@@ -15,7 +15,8 @@ from eiesim.files.dump import load_dump
 from eiesim.inputs import ALL_NINE, given, open_workloads
 from eiesim.reproduction.items import FC8, VARIATIONS, Spread
 from eiesim.simulation import DEFAULT_ENGINE
-from eiesim.sweeps.run import Observer, Plan, collect, grid
+from eiesim.sweeps.grid import Grid
+from eiesim.sweeps.run import Observer, Plan, collect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,13 +103,13 @@ def plans(extent: Extent, dump: str | Path | None = None) -> list[Plan]:
         {"spmat_width": extent.widths},
         {"arithmetic": ARITHMETICS},
     ]
-    configs = _distinct([config for axis in axes for config in grid(None, axis)])
+    configs = _distinct([config for axis in axes for config in Grid(None, axis)])
     made = open_workloads(extent.layers, seeds=extent.seeds, variations=tuple(VARIATIONS.values()))
     found = [Plan(tuple(made), configs, (DEFAULT_ENGINE,))]
     if dump is not None:
         layer, activations = load_dump(dump)
         simulators = preset("isca16-simulator")
-        own = [*grid(simulators, {"queue_depth": FC8_DEPTHS}), *grid(simulators, {"spmat_width": FC8_WIDTHS})]
+        own = [*Grid(simulators, {"queue_depth": FC8_DEPTHS}), *Grid(simulators, {"spmat_width": FC8_WIDTHS})]
         found.append(
             Plan((given(replace(layer, name=FC8), activations),), _distinct([*configs, *own]), (DEFAULT_ENGINE,))
         )

@@ -30,7 +30,7 @@ class Hardware:
     spmat_rows: int = 16384
     pointer_words: int = 8192
     pointer_bits: int = POINTER_BITS
-    column_bits: int = 14
+    column_bits: int = POINTER_BITS
 
     @property
     def row_bits(self) -> int:
@@ -79,7 +79,7 @@ class Hardware:
             spmat_rows=max(2, spmat_rows),
             pointer_words=max(2, pointer_words),
             pointer_bits=pointer_bits,
-            column_bits=max(2, pointer_words).bit_length() + 1,
+            column_bits=max(POINTER_BITS, pointer_words.bit_length() + 1),
         )
 
     def grown(self, config: MachineConfig) -> tuple[str, ...]:

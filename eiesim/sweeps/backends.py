@@ -1,11 +1,13 @@
-"""Where a sweep's tasks run: threads, processes, a Dask or a Ray cluster, all through joblib."""
+"""Where a sweep's tasks run: threads, processes, a Dask or a Ray cluster, through joblib or Dask."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from eiesim.errors import EieError, unknown
+from eiesim._io.parent import end_with_parent
+from eiesim.errors import EieError, shown, unknown
 from eiesim.inputs import Workload
 
 BACKENDS = ("threads", "processes", "dask", "ray")
@@ -15,8 +17,7 @@ Ship = Callable[[Workload], Any]
 RunTasks = Callable[[Iterator[Any]], Iterator[Any]]
 """Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
 
-ANSWER_WITHIN_S = 10.0
-"""How long a Dask scheduler may take to answer, in seconds."""
+MOST_JOBS = 1024
 
 # Arrays from this size on reach worker processes through a file that all of them map, not with each task.
 _MAPPED_FROM = "10K"
@@ -31,16 +32,16 @@ def workers(
     jobs: how many tasks run at once; None is one a core. On a given scheduler, the cluster's workers decide.
     scheduler: the address of a Dask scheduler (`tcp://host:8786`) or a Ray head (`ray://host:10001`, `auto`); None
     starts a cluster of `jobs` workers on this machine, gone when the block ends.
-    A workload is sent once, not with every task: threads share it, processes map its arrays, Dask scatters it
-    (joblib scatters large arguments), Ray keeps it in its object store.
+    A workload is sent once, not with every task: threads share it, processes map its arrays, Dask scatters it,
+    Ray keeps it in its object store.
     Raises EieError for an unknown backend, a missing extra, or a cluster that does not answer.
     """
     if backend not in BACKENDS:
         raise unknown("no backend", backend, BACKENDS)
     if scheduler is not None and backend in ("threads", "processes"):
         raise EieError(f"a scheduler needs backend dask or ray, not {backend}")
-    if jobs is not None and jobs < 1:
-        raise EieError(f"jobs = {jobs}: must be 1 or more")
+    if jobs is not None and not 1 <= jobs <= MOST_JOBS:
+        raise EieError(f"jobs = {shown(jobs)}: must be 1 to {MOST_JOBS:,}")
     import joblib
 
     jobs = jobs or joblib.cpu_count()
@@ -50,10 +51,12 @@ def workers(
     elif backend == "processes":
         # joblib keeps the files that workers map until a call ends: calls of some tasks keep them few.
         parallel = joblib.Parallel(jobs, backend="loky", max_nbytes=_MAPPED_FROM, **options)
-        yield _in_batches(parallel, 16 * jobs), _as_it_is
+        yield _in_batches(parallel, 16 * jobs, end_with_parent), _as_it_is
     elif backend == "dask":
-        with _dask(jobs, scheduler) as client, joblib.parallel_config("dask", client=client):
-            yield joblib.Parallel(-1, **options), _as_it_is
+        from eiesim.sweeps.dask import dask
+
+        with dask(jobs, scheduler) as (run, ship):
+            yield run, ship
     else:
         with _ray(jobs, scheduler) as ship, joblib.parallel_config("ray"):
             # Ray's joblib backend gives results only when all of a call's are there: a few tasks a worker at a time.
@@ -71,39 +74,26 @@ def unpack(shipped: Any) -> Workload:
     return workload
 
 
-def _in_batches(parallel: Any, size: int) -> RunTasks:
-    """Calls of at most `size` tasks, one after the other."""
+def _in_batches(parallel: Any, size: int, first: Callable[[int], object] | None = None) -> RunTasks:
+    """Calls of at most `size` tasks, one after the other. first: what a worker does before each task, given our pid."""
+    here = os.getpid()
 
     def run(tasks: Iterator[Any]) -> Iterator[Any]:
         while batch := list(islice(tasks, size)):
+            if first is not None:
+                batch = [(_after, (first, here, *call), {}) for call in batch]
             yield from parallel(batch)
 
     return run
 
 
+def _after(first: Callable[[int], object], parent: int, call: Any, args: Any, kwargs: Any) -> Any:
+    first(parent)
+    return call(*args, **kwargs)
+
+
 def _as_it_is(workload: Workload) -> Workload:
     return workload
-
-
-@contextmanager
-def _dask(jobs: int, scheduler: str | None) -> Iterator[Any]:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise EieError("backend dask needs the extra: pip install 'eiesim[dask]'") from None
-    try:
-        if scheduler is None:
-            client = Client(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=None, set_as_default=False, silence_logs=50
-            )
-        else:
-            client = Client(scheduler, set_as_default=False, timeout=ANSWER_WITHIN_S)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise EieError(f"{scheduler}: no Dask scheduler answers there: {error}") from None
-    with client:
-        if not client.ncores():
-            raise EieError(f"{scheduler}: the Dask cluster has no workers")
-        yield client
 
 
 @contextmanager

@@ -4,51 +4,79 @@ What is guaranteed: a row that `append` has returned for is in the file and on t
 file opened for appending, then fsync). A process killed during `append` leaves at most one line without its end,
 which the next `Journal` on the file cuts off; no line before it can be touched. While a journal is open, no other can
 be opened on the same file (flock; it goes with the process, however that ends). Without flock there is no lock.
+
+Each line's last cell, `check`, is a check over the others: a value that was changed afterwards, by hand or by a bad
+disk, is named and refused, or with `repair` its line is dropped and the row run anew. Files of before had no checks;
+they are gone on with as they are.
 """
 
 import csv
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from eiesim._io.atomic import recover, writing
+from eiesim._io.reading import check_regular
+from eiesim._io.temporary import sync_folder
 from eiesim._version import __version__
-from eiesim.errors import EieError
-from eiesim.sweeps.row import Row, columns, csv_line
+from eiesim.errors import EieError, shown
+from eiesim.sweeps.row import Row, check_of, columns, csv_line
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+CHECK = "check"
+"""The last column: `row.check_of` the rest of the line."""
+
+HEADER = csv_line((*columns(), CHECK)).encode()
+UNCHECKED_HEADER = csv_line(columns()).encode()
+
 _ANOTHER = "name another file"
 
 
+class _DamagedError(Exception):
+    """A line that no sweep wrote like that."""
+
+
 class Journal:
-    """A sweep table's file, open for appending.
+    """A sweep table's file, open for appending. repair: drop damaged lines, so that their rows are run anew.
 
     Raises EieError, and changes nothing, for a file that is no sweep table or one of other columns or another version,
-    for one with a cell of another type than its column's, and for one that another sweep is writing.
+    for one with a damaged line, and for one that another sweep is writing.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, repair: bool = False) -> None:
         self.path = Path(path)
-        self._header = csv_line(columns()).encode()
-        new = not self.path.exists()
+        self.repaired = 0
+        """Lines that were dropped."""
+        self._rows: dict[str, Row] = {}
+        self._file = -1
+        self._new = new = not self.path.exists()
+        if not new:
+            check_regular(self.path)
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise EieError(f"{self.path}: cannot be written: {error.strerror}") from None
-        try:
-            self._lock()
-            self._recover()
+            recover(Path(os.path.realpath(self.path)).parent)
+            self._open()
+            if self._recover(repair):
+                self._open()  # the repaired file is another one
+                self._rows.clear()
+                self._recover(False)
             if new:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
+        except OSError as error:
+            self.close()
+            raise EieError(f"{self.path}: cannot be written: {error.strerror}") from None
         except BaseException:
             self.close()
             raise
 
-    def _lock(self) -> None:
+    def _open(self) -> None:
+        self.close()
+        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
         if fcntl is None:
             return
         try:
@@ -56,40 +84,67 @@ class Journal:
         except OSError:
             raise EieError(f"{self.path}: another sweep is writing it; wait for that one, or {_ANOTHER}") from None
 
-    def _recover(self) -> None:
+    def _recover(self, repair: bool) -> bool:
+        """Read the rows, and cut off a line without its end. True where damaged lines were dropped from the file."""
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
-        header = content[: len(self._header)]
-        if not self._header.startswith(header) or 0 < whole < len(self._header):
+        self._checked = not content.startswith(UNCHECKED_HEADER)
+        header = HEADER if self._checked else UNCHECKED_HEADER
+        if not header.startswith(content[: len(header)]) or 0 < whole < len(header):
             self._refuse_columns(content)
-        self._rows: dict[str, Row] = {}
-        rows = _text(self.path, content[len(self._header) : whole]).split("\n")[:-1]
-        for number, text in enumerate((f"{row}\n" for row in rows), 2):
-            row = self._parse(text, number)
-            if row.hash in self._rows:
-                raise EieError(f"{self.path}: line {number} repeats the row {row.hash}; delete one, or {_ANOTHER}")
+        good = []
+        for number, line in enumerate(content[len(header) : whole].split(b"\n")[:-1], 2):
+            try:
+                row = self._parse(line)
+            except _DamagedError as damage:
+                if repair:
+                    continue
+                hint = "delete the line, repair the file, or name another"
+                raise EieError(f"{self.path}: line {number} {damage}; {hint}") from None
             self._rows[row.hash] = row
+            good.append(line)
+        self.repaired += content[len(header) : whole].count(b"\n") - len(good)
+        if repair and self.repaired:
+            with writing(self.path) as file:
+                file.write(b"\n".join([header[:-1], *good, b""]))
+            return True
         if whole < len(content):
             os.ftruncate(self._file, whole)
         if whole == 0:
-            self._write(self._header, 0)
+            self._write(header, 0)
+        return False
 
     def _refuse_columns(self, content: bytes) -> None:
-        there = content.partition(b"\n")[0].decode(errors="replace").strip().split(",")
-        odd = sorted(set(there) ^ set(columns()))
+        there = content.partition(b"\n")[0][:10_000].decode(errors="replace").strip().split(",")
+        odd = sorted(set(there) ^ {*columns(), CHECK})
         if "hash" not in there:
             raise EieError(f"{self.path}: is there and is no sweep table; {_ANOTHER}")
         what = f"for instance '{odd[0]}'" if odd else "in another order"
         raise EieError(f"{self.path}: is a sweep table of other columns, {what}; {_ANOTHER}")
 
-    def _parse(self, text: str, number: int) -> Row:
+    def _parse(self, line: bytes) -> Row:
         try:
-            row = Row.parse(next(csv.reader([text])))
-        except EieError as error:
-            raise EieError(f"{self.path}: line {number} {error}; delete the line, or {_ANOTHER}") from None
+            text = line.decode()
+            row = self._row_of(text)
+        except UnicodeDecodeError:
+            raise _DamagedError("is not UTF-8 text") from None
+        except (EieError, csv.Error) as error:
+            raise _DamagedError(f"is damaged: {error}") from None
         if row.eiesim != __version__:
-            raise EieError(f"{self.path}: was made by eiesim {row.eiesim}, this is {__version__}; {_ANOTHER}")
+            raise EieError(f"{self.path}: was made by eiesim {shown(row.eiesim)}, this is {__version__}; {_ANOTHER}")
+        if row.hash in self._rows:
+            raise _DamagedError(f"repeats the row {row.hash}")
         return row
+
+    def _row_of(self, text: str) -> Row:
+        if not self._checked:
+            return Row.parse(next(csv.reader([text])))
+        text, _, check = text.rpartition(",")
+        if check_of(text) != check:
+            # A cell that cannot be read is named; else only the check says that something was changed.
+            Row.parse(next(csv.reader([text])))
+            raise EieError("a cell was changed after it was written")
+        return Row.parse(next(csv.reader([text])))
 
     def __contains__(self, key: str) -> bool:
         return key in self._rows
@@ -109,7 +164,8 @@ class Journal:
         """Add rows. When this returns they are on the disk."""
         new = {row.hash: row for row in rows if row.hash not in self._rows}
         if new:
-            self._write("".join(row.line() for row in new.values()).encode(), os.fstat(self._file).st_size)
+            lines = (row.checked_line() if self._checked else row.line() for row in new.values())
+            self._write("".join(lines).encode(), os.fstat(self._file).st_size)
             self._rows.update(new)
 
     def _write(self, lines: bytes, size: int) -> None:
@@ -135,25 +191,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and self._new and not self._rows:
+            # Nothing came of it: no table of a header alone is left.
+            with suppress(OSError):
+                self.path.unlink()
         self.close()
-
-
-def _text(path: Path, content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise EieError(f"{path}: is not UTF-8 text; {_ANOTHER}") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name as lasting as its rows, where folders can be synced."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)

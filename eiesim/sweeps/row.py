@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import numpy as np
@@ -24,6 +25,9 @@ from eiesim.result import LayerResult
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LONGEST_NAME = 1000
+"""Letters of a layer's name in a cell."""
 
 Number = int | float
 """A whole number for one input; the mean over a batch may be a fraction."""
@@ -136,7 +140,12 @@ class Row:
 
     @classmethod
     def of(cls, workload: Workload, result: LayerResult, key: str) -> "Row":
-        """The row of a run. workload: what was run. key: the row's hash (`row_hash`)."""
+        """The row of a run. workload: what was run. key: the row's hash (`row_hash`).
+
+        Raises EieError for a layer's name that is too long for a cell.
+        """
+        if len(result.name) > LONGEST_NAME:
+            raise EieError(f"a layer's name has {len(result.name):,} letters; a table takes {LONGEST_NAME:,}")
         config: dict[str, Any] = result.config.model_dump()
         config |= {name: str(config[name]) for name in ("activation_frac", "weight_frac", "output_frac")}
         return cls(
@@ -172,6 +181,11 @@ class Row:
         """The row as a CSV line, its end included; floats with all their digits."""
         return csv_line("" if value is None else value for value in self.cells().values())
 
+    def checked_line(self) -> str:
+        """The line with a check over it as its last cell."""
+        line = self.line()[:-1]
+        return f"{line},{check_of(line)}\n"
+
 
 @cache
 def columns() -> tuple[str, ...]:
@@ -189,6 +203,11 @@ def row_hash(content_hash: str, config: MachineConfig, engine: str) -> str:
     """32 hex digits of the SHA-256 over what makes a row. content_hash: of the `Workload`."""
     made_of = [content_hash, config.model_dump(), engine, __version__]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def check_of(line: str) -> str:
+    """16 hex digits of the SHA-256 over a CSV line without its end: a change of any cell shows."""
+    return hashlib.sha256(line.encode()).hexdigest()[:16]
 
 
 def csv_line(cells: Iterable[Any]) -> str:
@@ -221,8 +240,22 @@ def _dtype(name: str, values: Sequence[Any]) -> str:
     return {str: "object", int: "int64", float: "float64", int | None: "Int64", float | None: "float64"}[kind]
 
 
+def _whole(text: str) -> int:
+    value = int(text)
+    if not -(2**63) <= value < 2**63:
+        raise ValueError
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError
+    return value
+
+
 def _number(text: str) -> Number:
-    return int(text) if text.isdecimal() else float(text)
+    return _whole(text) if text.isdecimal() else _finite(text)
 
 
 def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -233,11 +266,11 @@ def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
 def _readers() -> Mapping[str, Callable[[str], Any]]:
     of: dict[Any, Callable[[str], Any]] = {
         str: str,
-        int: int,
-        float: float,
+        int: _whole,
+        float: _finite,
         Number: _number,
-        int | None: _optional(int),
-        float | None: _optional(float),
+        int | None: _optional(_whole),
+        float | None: _optional(_finite),
     }
     return {name: of[kind] for name, kind in _types().items()}
 

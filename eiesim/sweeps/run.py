@@ -7,7 +7,7 @@ arithmetics. Only timing is simulated: outputs change no cycle.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,9 @@ from eiesim.inputs import Maker, given, open_workloads
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate
 from eiesim.sweeps.backends import unpack, workers
+from eiesim.sweeps.grid import Grid, by_sharing
 from eiesim.sweeps.journal import Journal
 from eiesim.sweeps.row import Row, frame, row_hash
-from eiesim.sweeps.values import parse_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,41 +35,19 @@ Observer = Callable[[int, int], object]
 RUNS_A_TASK = {"recurrence": 256, "clocked": 8, "event": 1}
 """So that no task takes long before its rows are written."""
 
-SELDOM_MORE = 10_000_000
-
 
 @dataclass(frozen=True)
 class Plan:
     """What a sweep is to run: every workload, on every configuration, with every engine."""
 
     workloads: tuple[Maker, ...]
-    configs: tuple[MachineConfig, ...]
+    configs: Sequence[MachineConfig]
     engines: tuple[str, ...]
 
     @property
     def runs(self) -> int:
         """Runs at most: those of the same content and configuration are run once."""
         return len(self.workloads) * len(self.configs) * len(self.engines)
-
-
-def grid(config: MachineConfig | None, axes: Mapping[str, Sequence[Any] | str]) -> tuple[MachineConfig, ...]:
-    """Every combination of the axes' values on top of `config`, each once.
-
-    axes: configuration keys with their values, or a text such as `1:256:x2` (see `ranges`).
-    Raises EieError for an unknown key and for a combination that is no machine.
-    """
-    config = config or MachineConfig()
-    values = {key: parse_values(held) if isinstance(held, str) else list(held) for key, held in axes.items()}
-    known = MachineConfig.model_fields
-    for key, held in values.items():
-        if key not in known:
-            raise unknown("no configuration key", key, known)
-        if not held:
-            raise EieError(f"{key}: has no value to sweep")
-    if np.prod([len(held) for held in values.values()], dtype=float) > SELDOM_MORE:
-        raise EieError(f"more than {SELDOM_MORE:,} configurations; sweep fewer values")
-    every = (config.replace(**dict(zip(values, chosen))) for chosen in product(*values.values()))
-    return tuple({repr(one): one for one in every}.values())
 
 
 def plan(
@@ -95,7 +73,7 @@ def plan(
     made += [given(*layer) for layer in layers if not isinstance(layer, str)]
     if not made or not engines:
         raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
-    return Plan(tuple(made), grid(config, axes or {}), tuple(dict.fromkeys(engines)))
+    return Plan(tuple(made), Grid(config, axes or {}), tuple(dict.fromkeys(engines)))
 
 
 def sweep(
@@ -116,6 +94,7 @@ def sweep(
     backend: str = "threads",
     scheduler: str | None = None,
     observer: Observer | None = None,
+    repair: bool = False,
 ) -> "pd.DataFrame":
     """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
 
@@ -127,6 +106,7 @@ def sweep(
     recorded: feed layers of a network their recorded inputs, even where the network has its own.
     output: a CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a
     sweep that was killed goes on (see `journal`); it may hold other sweeps' rows too, which are left alone.
+    repair: drop damaged lines of `output` and run their rows anew, instead of refusing the file.
     jobs, backend, scheduler: see `backends.workers`. The rows do not depend on them.
 
     `sweep(["table3:Alex-7"], {"pes": "1:256:x2"}).plot("pes", "cycles")`
@@ -144,7 +124,7 @@ def sweep(
         rows=rows,
         recorded=recorded,
     )
-    return collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer)
+    return collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer, repair=repair)
 
 
 def collect(
@@ -155,30 +135,36 @@ def collect(
     backend: str = "threads",
     scheduler: str | None = None,
     observer: Observer | None = None,
+    repair: bool = False,
 ) -> "pd.DataFrame":
     """Run what a plan asks for and `output` does not hold yet; see `sweep`."""
     rows: dict[str, Row] = {}
-    wanted: dict[str, None] = {}
+    wanted: dict[str, int] = {}  # the rows' places
     observe = observer or (lambda new, known: None)
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal(output)) if output is not None else None
+        journal = stack.enter_context(Journal(output, repair=repair)) if output is not None else None
         run, ship = stack.enter_context(workers(backend, jobs, scheduler))
         from joblib import delayed
 
         def tasks() -> Iterator[Any]:
+            before, largest = 0, 1
             for make in planned.workloads:
                 workload = make()
                 shipped = ship(workload)
                 for engine in planned.engines:
-                    missing = []
-                    for config in planned.configs:
-                        key = row_hash(workload.content_hash, config, engine)
-                        if key not in wanted and (journal is None or key not in journal):
-                            missing.append((key, config))
-                        wanted[key] = None
-                    observe(0, len(planned.configs) - len(missing))
-                    for group in _groups(missing, RUNS_A_TASK[engine]):
-                        yield delayed(_run)(shipped, engine, group, __version__)
+                    for group in by_sharing(planned.configs):
+                        while some := list(islice(group, min(largest, RUNS_A_TASK[engine]))):
+                            largest *= 2  # small tasks first, so that the first rows are soon there
+                            missing = []
+                            for place, config in some:
+                                key = row_hash(workload.content_hash, config, engine)
+                                if key not in wanted and (journal is None or key not in journal):
+                                    missing.append((key, config))
+                                wanted.setdefault(key, before + place)
+                            observe(0, len(some) - len(missing))
+                            if missing:
+                                yield delayed(_run)(shipped, engine, missing, __version__)
+                    before += len(planned.configs)
 
         for finished in run(tasks()):
             if journal is not None:
@@ -186,21 +172,11 @@ def collect(
             else:
                 rows.update((row.hash, row) for row in finished)
             observe(len(finished), 0)
-        every = [rows[key] if journal is None else journal.row(key) for key in wanted]
+        every = [rows[key] if journal is None else journal.row(key) for key in sorted(wanted, key=wanted.__getitem__)]
     return frame(every)
 
 
 Missing = list[tuple[str, MachineConfig]]
-
-
-def _groups(missing: Missing, largest: int) -> Iterator[Missing]:
-    """Runs by what they can share, an interleaving, in pieces of at most `largest`."""
-    together: dict[tuple[int, int], Missing] = {}
-    for key, config in missing:
-        together.setdefault((config.pes, config.index_bits), []).append((key, config))
-    for group in together.values():
-        for start in range(0, len(group), largest):
-            yield group[start : start + largest]
 
 
 def _run(shipped: Any, engine: str, group: Missing, version: str) -> list[Row]:

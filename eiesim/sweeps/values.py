@@ -4,7 +4,7 @@ import re
 import tomllib
 from typing import Any
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, shown
 
 GRAMMAR = (
     "1,2,4 are values; 0:5 counts 0,1,2,3,4 (as in Python, the end is left out), 0:9:3 in steps of 3; "
@@ -13,6 +13,7 @@ GRAMMAR = (
 """One sentence for help texts."""
 
 MOST_VALUES = 100_000
+LONGEST = 100
 _RANGE = re.compile(r"(?P<start>-?\d+):(?P<end>-?\d+)(?::(?P<geometric>x?)(?P<step>-?\d+))?")
 
 
@@ -27,6 +28,8 @@ def parse_values(text: str) -> list[Any]:
             raise EieError(f"'{text}': a value is missing; {GRAMMAR}")
         match = _RANGE.fullmatch(item)
         values.extend(_range(item, match) if match else [_scalar(item)])
+        if len(values) > MOST_VALUES:
+            raise EieError(f"more than {MOST_VALUES:,} values")
     return list(dict.fromkeys(values))
 
 
@@ -34,8 +37,8 @@ def parse_whole(text: str) -> list[int]:
     """The same for whole numbers from 0, such as seeds."""
     values = parse_values(text)
     for value in values:
-        if type(value) is not int or value < 0:
-            raise EieError(f"'{text}': {value!r} is not a whole number from 0")
+        if type(value) is not int or not 0 <= value < 2**63:
+            raise EieError(f"'{text}': {shown(value)} is not a whole number from 0, below 2**63")
     return values
 
 
@@ -48,6 +51,8 @@ def parse_axis(setting: str) -> tuple[str, list[Any]]:
 
 
 def _range(item: str, match: re.Match[str]) -> list[int]:
+    if len(item) > LONGEST:
+        raise EieError(f"'{item[:LONGEST]}...': has more digits than any value")
     start, end, step = int(match["start"]), int(match["end"]), int(match["step"] or 1)
     if match["geometric"]:
         if start < 1 or step < 2:
@@ -67,6 +72,9 @@ def _range(item: str, match: re.Match[str]) -> list[int]:
 
 def _scalar(item: str) -> Any:
     try:
-        return tomllib.loads(f"value = {item}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = tomllib.loads(f"value = {item}")["value"]
+    except (ValueError, RecursionError, LookupError):
         return item
+    if not isinstance(value, int | float | str):
+        raise EieError(f"'{item}': is not one value; {GRAMMAR}")
+    return value

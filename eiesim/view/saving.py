@@ -1,14 +1,17 @@
 """How every picture is saved: whole or not at all, and the same picture always gives the same file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eiesim._io.atomic import writing
+from eiesim.view.text import without_mathtext
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
 
 FORMATS = ("png", "svg")
 
@@ -34,6 +37,7 @@ def save(
     settings: Any = dict(style)
     with mpl.rc_context(settings):
         figure = draw()
+        _draw_letters(figure)
         for kind in formats:
             image = BytesIO()
             # SVG files carry the date unless it is taken out.
@@ -44,3 +48,23 @@ def save(
                 out.write(image.getvalue())
             written.append(file)
     return written
+
+
+def _draw_letters(figure: "Figure") -> None:
+    """Have all texts drawn letter by letter: names come from files, and a dollar sign in one begins no formula."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    for text in figure.findobj(Text):
+        # Figures of a logarithmic axis are matplotlib's own formulas.
+        if isinstance(text, Text) and not text.get_text().startswith(r"$\mathdefault{"):
+            text.set_text(without_mathtext(text.get_text()))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            given = axis.get_major_formatter()
+            if isinstance(given, FixedFormatter | FuncFormatter):  # words that we gave
+                axis.set_major_formatter(FuncFormatter(partial(_letters, given)))
+
+
+def _letters(given: "Formatter", value: float, place: int | None = None) -> str:
+    return without_mathtext(given(value, place))

@@ -15,7 +15,7 @@ def one_line(text: str) -> str:
 
 def without_mathtext(text: str) -> str:
     """`plain` text that matplotlib draws letter by letter: a dollar sign begins no formula."""
-    return plain(text).replace("$", r"\$")
+    return plain(text).replace(r"\$", "$").replace("$", r"\$")
 
 
 def _visible(letter: str) -> str:

@@ -140,7 +140,7 @@ def test_folder_is_not_overwritten_by_chance(tmp_path):
     pipeline.write(result, tmp_path / "net", model, force=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("")
-    with pytest.raises(EieError, match="only a network folder"):
+    with pytest.raises(EieError, match="was not made by eiesim"):
         pipeline.write(result, tmp_path / "mine", model, force=True)
     with pytest.raises(EieError, match="cannot be written"):
         pipeline.write(result, tmp_path / "none" / "net", model)

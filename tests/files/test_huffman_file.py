@@ -99,5 +99,5 @@ def test_a_lying_head_is_refused(path, key, value):
 def test_not_there(tmp_path):
     with pytest.raises(EieError, match="no such file"):
         load_huffman(tmp_path / "none.huff")
-    with pytest.raises(EieError, match="not readable"):
+    with pytest.raises(EieError, match="is a folder"):
         load_huffman(tmp_path)

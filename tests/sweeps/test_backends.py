@@ -3,7 +3,7 @@
 import pytest
 
 from eiesim import EieError, inputs, sweep
-from eiesim.sweeps import backends
+from eiesim.sweeps import dask
 
 LAYERS = ["table3:NT-We", "table3:NT-LSTM"]
 AXES = {"pes": "1:64:x2", "queue_depth": [1, 8], "arithmetic": "float32,fixed16,fixed8"}
@@ -66,7 +66,7 @@ def test_a_local_dask_cluster_is_made_where_none_is_given(by_threads):
 
 def test_no_dask_scheduler_is_one_line(monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(backends, "ANSWER_WITHIN_S", 0.5)
+    monkeypatch.setattr(dask, "ANSWER_WITHIN_S", 0.5)
     with pytest.raises(EieError, match=r"127\.0\.0\.1:9") as error:
         sweep(LAYERS, AXES, backend="dask", scheduler="tcp://127.0.0.1:9")
     assert "\n" not in str(error.value)

@@ -14,7 +14,8 @@ from eiesim.sweeps import journal as journal_module
 from eiesim.sweeps.journal import Journal
 from eiesim.sweeps.row import Row, columns
 
-HEADER = ",".join(columns()) + "\n"
+OLD_HEADER = ",".join(columns()) + "\n"
+HEADER = ",".join([*columns(), "check"]) + "\n"
 
 
 def _sample():
@@ -32,7 +33,7 @@ def row(k):
 
 
 def line(k, **changes):
-    return replace(row(k), **changes).line()
+    return replace(row(k), **changes).checked_line()
 
 
 def write(path, count=3):
@@ -59,6 +60,12 @@ def test_cut_anywhere_it_opens_to_the_whole_rows_before_the_cut(tmp_path):
         assert path.read_bytes() == content
 
 
+def test_a_sweep_that_never_began_leaves_no_file(tmp_path):
+    with pytest.raises(EieError, match="jobs"):
+        eiesim.sweep(["table3:NT-LSTM"], output=tmp_path / "t.csv", jobs=10**12)
+    assert not list(tmp_path.iterdir())
+
+
 def test_rows_are_not_written_twice(tmp_path):
     write(tmp_path / "t.csv")
     before = (tmp_path / "t.csv").read_bytes()
@@ -73,7 +80,7 @@ def test_rows_are_not_written_twice(tmp_path):
         "something else\n",
         "layer,cycles\n1,2\n",
         "layer,cycles,energy_total_uj,eiesim,hash\n",
-        HEADER.replace("eiesim,hash", "hash,eiesim"),
+        HEADER.replace("eiesim,hash,check", "hash,eiesim,check"),
         HEADER + "a,1\n",
         HEADER + line(0).replace(",h0", ",x,h0"),
         HEADER + line(0, cycles="many"),
@@ -89,6 +96,64 @@ def test_files_of_another_kind_are_refused_and_left_alone(tmp_path, content):
         Journal(path)
     assert "\n" not in str(error.value)
     assert path.read_text() == content
+
+
+def test_old_files_without_checks_are_gone_on_with(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(OLD_HEADER + row(0).line())
+    with Journal(path) as journal:
+        journal.append([row(0), row(1)])
+    assert path.read_text() == OLD_HEADER + row(0).line() + row(1).line()
+
+
+DAMAGES = {
+    "a bare CR": lambda text: text.replace("recurrence", "recur\rrence"),
+    "200 KB": lambda text: text.replace("recurrence", "r" * 200_000),
+    "5,000 digits": lambda text: text.replace(",4,", f",{'4' * 5000},", 1),
+    "another figure": lambda text: text.replace(",1,", ",7,", 1),
+    "a word": lambda text: text.replace(",4,", ",abc,", 1),
+    "infinity": lambda text: text.replace(",800.0,", ",inf,", 1),
+    "beyond int64": lambda text: text.replace(",4,", f",{10**30},", 1),
+    "no check": lambda text: text.rpartition(",")[0] + "\n",
+    "another check": lambda text: text[:-2] + ("0" if text[-2] != "0" else "1") + "\n",
+    "an open quote": lambda text: text.replace(",recurrence", ',"recurrence'),
+    "not UTF-8": lambda text: text.encode().replace(b"recurrence", b"recurr\xffnce").decode("latin1"),
+    "a doubled line": lambda text: text + text,
+    "an empty line": lambda text: "\n" + text,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_line_is_named_and_can_be_repaired(tmp_path, damage):
+    path = tmp_path / "t.csv"
+    spoilt = DAMAGES[damage](line(1))
+    assert spoilt != line(1)
+    path.write_bytes((HEADER + line(0)).encode() + spoilt.encode("latin1") + line(2).encode())
+    before = path.read_bytes()
+    with pytest.raises(EieError, match=r"t\.csv: line [34] ") as error:
+        Journal(path)
+    assert "\n" not in str(error.value)
+    assert path.read_bytes() == before
+    with Journal(path, repair=True) as journal:
+        assert journal.repaired == 1
+        journal.append([row(k) for k in range(3)])
+    assert sorted(path.read_text().splitlines()) == sorted((HEADER + line(0) + line(1) + line(2)).splitlines())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_change_of_a_letter_shows(tmp_path):
+    path = tmp_path / "t.csv"
+    whole = line(1)
+    for place in range(len(whole) - 1):
+        path.write_text(HEADER + whole[:place] + chr(ord(whole[place]) ^ 1) + whole[place + 1 :])
+        with pytest.raises(EieError, match=r"line 2|was made by"):
+            Journal(path)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(EieError, match="not a regular file"):
+        Journal(tmp_path / "t.csv")
 
 
 def test_two_at_once_are_refused_until_the_first_is_closed(tmp_path):

@@ -75,9 +75,8 @@ def test_the_digits_are_mnists_and_held_out(source, monkeypatch):
 
     monkeypatch.delitem(sys.modules, "make_lenet_300_100")
     parts = make_lenet_300_100.digits()
-    training, validation, held_out = parts.training, parts.validation, parts.held_out
-    assert (held_out.inputs == source.activations).all()
-    assert (held_out.labels == source.labels).all()
-    seen = {row.tobytes() for part in (training, validation) for row in part.inputs}
+    assert (parts.held_out.inputs == source.activations).all()
+    assert (parts.held_out.labels == source.labels).all()
+    seen = {row.tobytes() for part in (parts.training, parts.validation) for row in part.inputs}
     assert len(seen) == 4500
-    assert not seen.intersection(row.tobytes() for row in held_out.inputs)
+    assert not seen.intersection(row.tobytes() for row in parts.held_out.inputs)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.reading import check_regular
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 
@@ -21,6 +22,7 @@ def read(path: Path) -> Any:
         import onnx
     except ImportError:
         raise EieError("reading ONNX needs onnx: pip install 'eiesim[onnx]'") from None
+    check_regular(path)
     try:
         proto = onnx.load(str(path))
         shapeless = [output for output in proto.graph.output if not output.type.tensor_type.HasField("shape")]

@@ -1,0 +1,136 @@
+"""The compiler's cache on disk: only from a folder that nobody else can write, and only what is whole.
+
+numba keeps compiled kernels in files, the index of which is a pickle. Here each file begins with a hash of the rest:
+what is damaged is compiled anew and never unpickled. The hash is no signature, so a folder that others can write is
+not used at all. A cache that cannot be written costs time and is no error.
+"""
+
+import hashlib
+import io
+import os
+import pickle
+import stat
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import IO, Any
+
+from numba.core import caching
+
+DIGEST = hashlib.sha256
+
+
+class _Damaged(Exception):  # noqa: N818 - never leaves this module
+    pass
+
+
+class CheckedFiles(caching.IndexDataCacheFile):
+    """numba's index and data files, each behind a hash of what it holds."""
+
+    def _load_index(self) -> Any:
+        try:
+            with _checked(self._index_path) as content:
+                version, data = content.read(64).rstrip(b" "), content.read()
+        except (OSError, _Damaged):
+            return {}
+        if version != self._version.encode():
+            return {}
+        stamp, overloads = pickle.loads(data)
+        return overloads if stamp == self._source_stamp else {}
+
+    def _save_index(self, overloads: Any) -> None:
+        self._write(self._index_path, self._version.encode().ljust(64) + self._dump((self._source_stamp, overloads)))
+
+    def _load_data(self, name: str) -> Any:
+        try:
+            with _checked(self._data_path(name)) as content:
+                return pickle.load(content)
+        except _Damaged:
+            raise FileNotFoundError(name) from None  # which numba takes for: not compiled yet
+
+    def _save_data(self, name: str, data: Any) -> None:
+        self._write(self._data_path(name), self._dump(data))
+
+    def _write(self, path: str, content: bytes) -> None:
+        with self._open_for_write(path) as file:
+            file.write(DIGEST(content).digest() + content)
+
+
+class CheckedCache(caching.FunctionCache):
+    """A function's cache. Raises RuntimeError where there is no folder for it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        if not is_private(self._cache_path):
+            # Shared with a group, say: kept in a folder of the user's own instead.
+            self._cache_path = own_folder(function)
+            self._impl.locator._cache_path = self._cache_path
+        old = self._cache_file
+        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, old._source_stamp)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled function, or None where it has to be compiled."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever numba makes of a file that another version of it wrote
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function, if that can be done."""
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _without(f"{self._cache_path}: {error.strerror}")
+
+
+@contextmanager
+def _checked(path: str) -> Iterator[IO[bytes]]:
+    with open(path, "rb") as file:
+        digest, content = file.read(DIGEST().digest_size), file.read()
+    if DIGEST(content).digest() != digest:
+        raise _Damaged
+    yield io.BytesIO(content)
+
+
+def is_private(folder: str) -> bool:
+    """Whether only this user (and the administrator) can write a folder, or the one that it would be made in."""
+    if not hasattr(os, "getuid"):
+        return True
+    while not os.path.exists(folder):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            return False
+    found = os.stat(folder)
+    return found.st_uid in (os.getuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def own_folder(function: Callable[..., Any]) -> str:
+    """The user's own folder for what is compiled of a function's file. Raises RuntimeError where there is none."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    source = os.path.dirname(os.path.realpath(function.__code__.co_filename))
+    folder = os.path.join(base, "eiesim", f"numba-{DIGEST(source.encode()).hexdigest()[:16]}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if not is_private(folder):
+        raise RuntimeError(f"{folder} can be written by others")
+    return folder
+
+
+def keep(dispatcher: Any, function: Callable[..., Any]) -> None:
+    """Give a compiled function its cache; where there can be none, warn once that each start compiles."""
+    try:
+        dispatcher._cache = CheckedCache(function)
+    except (RuntimeError, OSError) as error:
+        _without(" ".join(str(error).split()))
+
+
+@cache
+def _warned() -> list[str]:
+    return []
+
+
+def _without(why: str) -> None:
+    """Warn, once in a process, that compiled code is not kept."""
+    if not _warned():
+        _warned().append(why)
+        warnings.warn(f"compiled code is not kept, so each start takes longer: {why}", stacklevel=2)

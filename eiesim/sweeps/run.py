@@ -35,6 +35,8 @@ Observer = Callable[[int, int], object]
 RUNS_A_TASK = {"recurrence": 256, "clocked": 8, "event": 1}
 """So that no task takes long before its rows are written."""
 
+LARGE_GRID = 10_000
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -147,14 +149,15 @@ def collect(
         from joblib import delayed
 
         def tasks() -> Iterator[Any]:
-            before, largest = 0, 1
+            # On a large grid small tasks first, so that the first rows are soon there.
+            before, largest = 0, 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
             for make in planned.workloads:
                 workload = make()
                 shipped = ship(workload)
                 for engine in planned.engines:
                     for group in by_sharing(planned.configs):
                         while some := list(islice(group, min(largest, RUNS_A_TASK[engine]))):
-                            largest *= 2  # small tasks first, so that the first rows are soon there
+                            largest *= 2
                             missing = []
                             for place, config in some:
                                 key = row_hash(workload.content_hash, config, engine)

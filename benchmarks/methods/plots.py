@@ -1,5 +1,6 @@
 """The study's pictures: accuracy against cycles and energy, and where the kept weights lie."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,11 +104,17 @@ def _draw_front(axes: "Axes", shown: pd.DataFrame, cost: str, gain: str) -> None
     best = shown.iloc[places]
     axes.step(best[cost], best[gain], where="post", color=palette.BLACK, linewidth=1.1, linestyle="--", zorder=1,
               label="Pareto front")  # fmt: skip
-    for k, (_, row) in enumerate(best.iterrows()):
-        if k % 2 == 0 or k == len(best) - 1:
-            # The first point lies at the axis, so its name goes to the right.
-            place = {"xytext": (6, -9), "ha": "left"} if k == 0 else {"xytext": (-4, 5), "ha": "right"}
-            axes.annotate(name_of(row), (row[cost], row[gain]), textcoords="offset points", fontsize=6, **place)
+    # Points near one named already stay without a name: the legend tells their methods, the table their densities.
+    lowest = LEAST_ACCURACY - 0.02
+    axes.set_ylim(lowest, 1.0)
+    named: list[tuple[float, float]] = []
+    for _, row in best.iterrows():
+        place = (math.log2(row[cost]), (row[gain] - lowest) / (1.0 - lowest))
+        if all(abs(place[0] - x) > 0.6 or abs(place[1] - y) > 0.07 for x, y in named):
+            # The first point lies at the axis, so its name goes to the right; the others' above, where there is room.
+            at = {"xytext": (6, -9), "ha": "left"} if not named else {"xytext": (-2, 6), "ha": "center"}
+            axes.annotate(name_of(row), (row[cost], row[gain]), textcoords="offset points", fontsize=6, **at)
+            named.append(place)
 
 
 def pattern_pictures(patterns: Path) -> "Figure":

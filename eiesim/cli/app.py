@@ -41,6 +41,10 @@ def _top(
 LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
 Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False)]
 Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096. (default: 64)", show_default=False)]
+QueueDepth = Annotated[int | None, typer.Option(help="Places of an activation queue. (default: 8)", show_default=False)]
+SpmatWidth = Annotated[
+    int | None, typer.Option(help="Bits of a sparse-matrix SRAM row. (default: 64)", show_default=False)
+]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any configuration key.")]
 Recorded = Annotated[

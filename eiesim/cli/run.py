@@ -15,11 +15,13 @@ from eiesim.cli.app import (
     Json,
     Layers,
     Pes,
+    QueueDepth,
     Quiet,
     Recorded,
     Rows,
     Seed,
     Settings,
+    SpmatWidth,
     Variation,
     app,
     check_targets,
@@ -40,12 +42,8 @@ def run(
         Path | None, typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised.")
     ] = None,
     pes: Pes = None,
-    queue_depth: Annotated[
-        int | None, typer.Option(help="Places of an activation queue. (default: 8)", show_default=False)
-    ] = None,
-    spmat_width: Annotated[
-        int | None, typer.Option(help="Bits of a sparse-matrix SRAM row. (default: 64)", show_default=False)
-    ] = None,
+    queue_depth: QueueDepth = None,
+    spmat_width: SpmatWidth = None,
     config: ConfigFile = None,
     settings: Settings = None,
     engine: Annotated[

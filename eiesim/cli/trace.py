@@ -14,11 +14,13 @@ from eiesim.cli.app import (
     Json,
     Layers,
     Pes,
+    QueueDepth,
     Quiet,
     Recorded,
     Rows,
     Seed,
     Settings,
+    SpmatWidth,
     Variation,
     app,
     check_targets,
@@ -42,10 +44,6 @@ LayerName = Annotated[
 ]
 Item = Annotated[
     int | None, typer.Option(help="Which input of a batch to follow, from 0. (default: 0)", show_default=False)
-]
-QueueDepth = Annotated[int | None, typer.Option(help="Places of an activation queue. (default: 8)", show_default=False)]
-SpmatWidth = Annotated[
-    int | None, typer.Option(help="Bits of a sparse-matrix SRAM row. (default: 64)", show_default=False)
 ]
 
 

@@ -12,7 +12,7 @@ def main(folder: Path = SITE) -> int:
     try:
         from sphinx.cmd.build import main as sphinx
     except ImportError:
-        print("the site needs the extra `docs`: pip install \".[docs]\"", file=sys.stderr)
+        print('the site needs the extra `docs`: pip install ".[docs]"', file=sys.stderr)
         return 2
     status = sphinx(["-q", "-W", "--keep-going", "-d", f"{folder}.cache", str(HERE), str(folder)])
     if status == 0:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from inspect import signature
 from itertools import pairwise
 
+from docutils import nodes
+
 import eiesim
 
 project = "eiesim"
@@ -94,7 +96,18 @@ def list_parameters(app: object, what: str, name: str, held: object, options: ob
     lines[:] = told
 
 
+def name_pages(app: object, doctree: nodes.document, page: str) -> None:
+    """Let a link whose text is a file's name, as it reads well in the repository, say the page's title."""
+    titles = app.env.titles  # type: ignore[attr-defined]
+    for link in doctree.findall(nodes.reference):
+        found = re.fullmatch(r"(?:[\w-]+/)*([\w-]+)\.md", link.astext())
+        target = next((name for name in titles if found and name.rpartition("/")[2] == found[1]), None)
+        if target:
+            link.children = [nodes.inline("", titles[target].astext())]
+
+
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.connect("source-read", put_in_the_help)  # type: ignore[attr-defined]
     app.connect("autodoc-process-docstring", list_parameters)  # type: ignore[attr-defined]
+    app.connect("doctree-resolved", name_pages)  # type: ignore[attr-defined]

@@ -5,7 +5,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from eiesim import EieError
+from eiesim import EieError, MachineConfig
+from eiesim.energy.structure import CYCLE, registers
 from eiesim.rtl import probes, simulators, synthesis
 from eiesim.rtl.cases import random_run
 from eiesim.rtl.export import export
@@ -33,6 +34,23 @@ def test_synthesis_counts_the_register_bits(yosys):
     made = synthesis.synthesise("spmat_read", Hardware())
     # Behind enables: the place in a row, the activation, the row held (13 bits reach all 16-bit addresses), holds.
     assert (made.held_bits, made.free_bits) == (3 + 16 + 13 + 1, 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"queue_depth": 4, "arithmetic": "fixed8", "weight_bits": 3, "index_bits": 5, "spmat_width": 128}],
+    ids=["published", "another"],
+)
+def test_the_energy_model_has_the_register_bits_that_yosys_counts(yosys, changes):
+    config = MachineConfig(**changes)
+    groups = registers(config)
+    for module, name in synthesis.MODULES.items():
+        if module == "lnzd":
+            continue
+        made = synthesis.synthesise(module, Hardware.of(config))
+        free = sum(group.bits for group in groups if group.module == name and CYCLE in group.events)
+        held = sum(group.bits for group in groups if group.module == name and CYCLE not in group.events)
+        assert (name, made.held_bits, made.free_bits) == (name, held, free)
 
 
 def test_a_library_that_is_not_there(yosys, tmp_path):

@@ -10,6 +10,7 @@ from eiesim.paper import source
 WORTH_A_SENTENCE = 0.25
 """Differences above this share of the published figure are explained."""
 
+
 @dataclass(frozen=True)
 class Check:
     """One module or component: power of a PE in milliwatts, published and by the activity model.

@@ -27,7 +27,9 @@ class EventEnergies(BaseModel):
     model_config = _STRICT
 
     register_bit: Picojoules = Field(description="a bit read from or written to a register file or the queue")
-    clock_bit: Picojoules = Field(description="a cycle in which a register bit is clocked, its share of the clock network")
+    clock_bit: Picojoules = Field(
+        description="a cycle in which a register bit is clocked, its share of the clock network"
+    )
     row_add: Picojoules = Field(description="adding a relative index to the row, for every entry")
     multiply_float32: Picojoules
     multiply_fixed32: Picojoules
@@ -76,9 +78,9 @@ def default_table() -> EnergyTable:
     """The published figures.
 
     register_bit: a 32-bit register file costs 1 pJ an access (energy_45nm_pj.csv).
-    clock_bit: Table II's clock network, 1.874 mW at 800 MHz, over the register bits that the published PE clocks in a cycle
-    of the paper's steady state; so there the clock's total is the chip's own by construction, and only its spread over
-    modules and what a layer leaves of it are a model.
+    clock_bit: Table II's clock network, 1.874 mW at 800 MHz, over the register bits that the published PE clocks in a
+    cycle of the paper's steady state; so there the clock's total is the chip's own by construction, and only its spread
+    over modules and what a layer leaves of it are a model.
     multiply, add: EIE Table I and Horowitz, ISSCC 2014; 16-bit multiply from EIE Sec. VI; fixed point as integers.
     row_add: a 16-bit integer add. lnzd_node: 0.023 mW at 800 MHz (EIE Sec. VI).
     """

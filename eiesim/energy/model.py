@@ -15,7 +15,16 @@ from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics
 from eiesim.energy.events import EnergyTable, array_energies, default_table
 from eiesim.energy.record import Energy, EnergyModel, with_dram
-from eiesim.energy.structure import ARRAYS, POINTER_BANKS, CYCLE, ROW, VALUE_BITS, clocked_bits, lnzd_nodes, queue_word_bits
+from eiesim.energy.structure import (
+    ARRAYS,
+    CYCLE,
+    POINTER_BANKS,
+    ROW,
+    VALUE_BITS,
+    clocked_bits,
+    lnzd_nodes,
+    queue_word_bits,
+)
 from eiesim.errors import EieError, unknown
 from eiesim.paper import source
 from eiesim.paper.source import COMPONENTS, LNZD, MODULES
@@ -83,9 +92,9 @@ class Activity:
     """Counters x energy an event + leakage x time.
 
     The clock reaches a register only in the cycles in which its enable is on, as a clock gate would have it; which
-    registers have one is known from the RTL (`structure.registers`). Only SRAM arrays leak, because no source gives the leakage of the logic, which is a thirtieth of the PE's area. Three things have no
-    source and are left out: the wires of the broadcast, multiplexers, and the one-time load of the weights (the paper
-    leaves that out too).
+    registers have an enable is known from the RTL (`structure.registers`). Only SRAM arrays leak, because no source gives
+    the leakage of the logic, which is a thirtieth of the PE's area. Three things have no source and are left out: the
+    wires of the broadcast, multiplexers, and the one-time load of the weights (the paper leaves that out too).
     Activation SRAM is read once an input and written once an output where a vector is longer than the register
     files (EIE Sec. IV, "Activation Read/Write"). The 1.0 of a bias is not read from anywhere.
 

@@ -80,12 +80,20 @@ def test_activity_by_hand():
     clock = 1.874 / 800 * 1e3 / steady * 1e-6
     columns, entries, reads = 112_640, 453_748, 100_900
     leak = 64 * time_us * 1e-3
-    assert by_module["spmat_read"] == pytest.approx(100_900 * 17.7318e-6 + 2.07853 * leak + (19 * entries + 14 * reads + 2 * pe_cycles) * clock)
-    assert by_module["ptr_read"] == pytest.approx(2 * 112_640 * 5.7341e-6 + 2 * 0.28697 * leak + (17 * columns + 16 * entries + 18 * pe_cycles) * clock)
+    assert by_module["spmat_read"] == pytest.approx(
+        100_900 * 17.7318e-6 + 2.07853 * leak + (19 * entries + 14 * reads + 2 * pe_cycles) * clock
+    )
+    assert by_module["ptr_read"] == pytest.approx(
+        2 * 112_640 * 5.7341e-6 + 2 * 0.28697 * leak + (17 * columns + 16 * entries + 18 * pe_cycles) * clock
+    )
     assert by_module["act_queue"] == pytest.approx(2 * 112_640 * 1e-6 + (43 * columns + 3 * pe_cycles) * clock)
-    assert by_module["arithm_unit"] == pytest.approx(453_748 * (0.6 + 0.05 + 0.05 + 0.5) * 1e-6 + (122 * entries + 5 * pe_cycles) * clock)
+    assert by_module["arithm_unit"] == pytest.approx(
+        453_748 * (0.6 + 0.05 + 0.05 + 0.5) * 1e-6 + (122 * entries + 5 * pe_cycles) * clock
+    )
     accesses = 2 * 453_748 + 4096
-    assert by_module["act_rw"] == pytest.approx(accesses * 0.5e-6 + 0.04153 * leak + (23 * entries + 7 * 64 * 64) * clock)
+    assert by_module["act_rw"] == pytest.approx(
+        accesses * 0.5e-6 + 0.04153 * leak + (23 * entries + 7 * 64 * 64) * clock
+    )
     assert by_module["lnzd"] == pytest.approx(7838 * 21 * 0.02875e-6)
 
 

@@ -92,9 +92,9 @@ class Activity:
     """Counters x energy an event + leakage x time.
 
     The clock reaches a register only in the cycles in which its enable is on, as a clock gate would have it; which
-    registers have an enable is known from the RTL (`structure.registers`). Only SRAM arrays leak, because no source gives
-    the leakage of the logic, which is a thirtieth of the PE's area. Three things have no source and are left out: the
-    wires of the broadcast, multiplexers, and the one-time load of the weights (the paper leaves that out too).
+    registers have an enable is known from the RTL (`structure.registers`). Only SRAM arrays leak, because no source
+    gives the leakage of the logic, which is a thirtieth of the PE's area. Three things have no source and are left out:
+    the wires of the broadcast, multiplexers, and the one-time load of the weights (the paper leaves that out too).
     Activation SRAM is read once an input and written once an output where a vector is longer than the register
     files (EIE Sec. IV, "Activation Read/Write"). The 1.0 of a bias is not read from anywhere.
 

@@ -9,4 +9,5 @@ from tests.documentation.session import renew
 
 for page in sys.argv[1:] or EXECUTED:
     with tempfile.TemporaryDirectory() as folder:
-        print(f"{page}: {renew(page, Path(folder) / 'here')} outputs renewed", flush=True)
+        renewed, by_hand = renew(page, Path(folder) / "here")
+        print(f"{page}: {renewed} outputs renewed", *by_hand, sep="\n\n", flush=True)

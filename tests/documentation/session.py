@@ -124,13 +124,16 @@ def _shape(line: str) -> str:
     return re.sub(r"[-+]?\d[\d.,]*|[\s─━═]+", "", line)
 
 
-def renew(page: str, folder: Path) -> int:
-    """Run a page and write what came out into it. Returns how many outputs changed."""
+def renew(page: str, folder: Path) -> tuple[int, list[str]]:
+    """Run a page and write what came out into it. Returns how many outputs changed, and what is left to do by hand."""
     path = ROOT / page
     lines = path.read_text(encoding="utf-8").splitlines()
-    changed = [step for step in run(page, folder) if not step.agrees]
+    changed, by_hand = [step for step in run(page, folder) if not step.agrees], []
     for step in reversed(changed):
-        lines[step.line : step.line + len(step.shown)] = [line.rstrip() for line in renewed(step)]
+        try:
+            lines[step.line : step.line + len(step.shown)] = [line.rstrip() for line in renewed(step)]
+        except AssertionError as error:
+            by_hand.append(str(error))
     if changed:
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return len(changed)
+    return len(changed) - len(by_hand), by_hand

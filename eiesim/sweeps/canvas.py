@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from eiesim.config import MachineConfig
 from eiesim.view import palette
+from eiesim.view.words import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
 MOST_PANELS = 12
-LABELS = {
-    "pes": "PEs",
-    "queue_depth": "queue depth (places)",
-    "spmat_width": "sparse-matrix SRAM width (bits)",
-    "clock_mhz": "clock (MHz)",
-    "time_us": "time (µs, simulated)",
-    "load_balance": "load balance",
-    "real_work": "real work / all work",
-    "energy_total_uj": "energy (µJ, estimated)",
-}
 
 
 def swept_keys(table: "pd.DataFrame") -> list[str]:
@@ -47,7 +38,7 @@ def fixed(table: "pd.DataFrame", varying: Sequence[str]) -> tuple["pd.DataFrame"
         values = list(table[key].unique())
         value = published[key] if published.get(key) in values else values[0]
         table = table[table[key] == value]
-        chosen.append(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}")
+        chosen.append(setting(key, value))
     return table, ", ".join(chosen)
 
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from eiesim.config import ARITHMETICS
 from eiesim.sweeps.canvas import canvas, caption_of, fixed, magnitudes, percent, ticks
-from eiesim.view import palette
+from eiesim.view import palette, style
 from eiesim.view.words import words
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _lines(axes: "Axes", table: "pd.DataFrame", x: str, y: str) -> None:
         by_x = rows.groupby(x)[y]
         mean, least, most = by_x.mean(), by_x.min(), by_x.max()
         bars = np.stack([mean - least, most - mean]).clip(0) if rows["seed"].nunique() > 1 else None
-        axes.errorbar(
+        drawn = axes.errorbar(
             mean.index,
             mean,
             bars,
@@ -135,8 +135,9 @@ def _lines(axes: "Axes", table: "pd.DataFrame", x: str, y: str) -> None:
             # Later markers are smaller, so that equal lines show them all.
             markersize=max(4.0, 8.5 - 0.5 * k),
             linewidth=1.4,
-            capsize=2,
+            capsize=3,
         )
+        style.outline_whiskers(drawn)
     axes.set_xlabel(words(x).label)
     axes.set_ylabel(words(y).label)
     ticks(axes, sorted(table[x].unique()))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from eiesim.paper import speedups as published
 from eiesim.paper.speedups import EIE
-from eiesim.reproduction.claims import CLOSE, WORST, time_errors
+from eiesim.reproduction.claims import CLOSE, WORST
 from eiesim.reproduction.items import (
     BOTH,
     FC8,
@@ -16,6 +16,7 @@ from eiesim.reproduction.items import (
     PaperItem,
     Time,
 )
+from eiesim.reproduction.reasons import time_errors
 from eiesim.reproduction.simulations import Simulations
 from eiesim.reproduction.tables import SAME_AS, active_inputs_pct, printed_active_pct
 

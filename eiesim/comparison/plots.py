@@ -17,7 +17,7 @@ from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallR
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
 from eiesim.view.saving import save
-from eiesim.view.terminal import MODULE_LABELS
+from eiesim.view.words import MODULES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,7 +206,7 @@ def _stacks(
     reached = [0.0] * len(names)
     for module, values in parts.items():
         axes.bar(
-            range(len(names)), values, 0.66, bottom=reached, label=MODULE_LABELS.get(module, module),
+            range(len(names)), values, 0.66, bottom=reached, label=MODULES.get(module, module),
             color=palette.MODULES[module], edgecolor="white", linewidth=0.4,
         )  # fmt: skip
         reached = [low + value for low, value in zip(reached, values)]

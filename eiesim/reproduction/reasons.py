@@ -15,7 +15,7 @@ from eiesim.paper import speedups as published
 from eiesim.paper.speedups import CPU, DENSE, EIE, FIG6_TIMES, geomean
 from eiesim.reproduction.items import VARIATIONS, VARIED, ItemRow, PaperItem, Time
 from eiesim.reproduction.simulations import Simulations
-from eiesim.view.terminal import MODULE_LABELS
+from eiesim.view.words import MODULES
 
 LEAST_W = 0.005
 """Modules that differ by less power than this, over all PEs, are not named."""
@@ -73,7 +73,9 @@ def _of_times(table4: PaperItem) -> tuple[str, float]:
 def as_sentence(ratio: float, factors: Sequence[tuple[str, float]]) -> str:
     """The factors in words, the largest first."""
     ordered = sorted(factors, key=lambda one: -abs(one[1] - 1))
-    return f"{VARIED}, a factor of {ratio:.3f}: " + "; ".join(f"×{factor:.3f}, {words}" for words, factor in ordered)
+    return f"ours is {ratio:.3f} times what is printed ({VARIED}): " + "; ".join(
+        f"×{factor:.3f}, {words}" for words, factor in ordered
+    )
 
 
 def of_power() -> str:
@@ -87,9 +89,7 @@ def of_power() -> str:
     }
     largest = sorted(differences, key=lambda name: -abs(differences[name]))
     named = [
-        f"{MODULE_LABELS.get(name, name)} {differences[name]:+.3f} W"
-        for name in largest
-        if abs(differences[name]) >= LEAST_W
+        f"{MODULES.get(name, name)} {differences[name]:+.3f} W" for name in largest if abs(differences[name]) >= LEAST_W
     ]
     return (
         f"on AlexNet-FC8 the activity model gives {model:.3f} W where Table II gives {chip:.3f} W: "

@@ -3,6 +3,7 @@
 A new configuration key needs a line here; tests/view/test_words.py fails until it has one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,10 +55,30 @@ COLUMNS: Mapping[str, Words] = {
 }
 """By column of the sweep table. `area_mm2` is a column that the user may add."""
 
+MODULES: Mapping[str, str] = {
+    "act_queue": "activation queue",
+    "ptr_read": "pointer read",
+    "spmat_read": "sparse-matrix read",
+    "arithm_unit": "arithmetic unit",
+    "act_rw": "activation read/write",
+    "lnzd": "LNZD",
+    "dram": "DRAM",
+    "clock_network": "clock network",
+}
+"""By module and component of a PE (EIE Table II)."""
+
 
 def words(column: str) -> Words:
     """A column's words. One that has none, such as a user's own, goes by its name without underscores."""
     return COLUMNS.get(column, Words(column.replace("_", " ")))
+
+
+def in_words(text: str) -> str:
+    """A text in which names of columns and modules stand, such as `queue_depth 8`, with their words in place."""
+    return _NAMES.sub(lambda found: MODULES.get(found[0]) or words(found[0]).name, text)
+
+
+_NAMES = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 
 
 def setting(column: str, value: Any) -> str:

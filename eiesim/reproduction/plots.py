@@ -36,6 +36,7 @@ from eiesim.reproduction.items import (
 from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.view import palette, style
+from eiesim.view.panels import Panel, panels
 from eiesim.view.saving import save
 
 if TYPE_CHECKING:
@@ -91,11 +92,18 @@ def drawings(found: Reproduction) -> list[Drawing]:
     return made
 
 
-def write_figures(found: Reproduction, folder: Path) -> Iterator[Path]:
-    """Draw every picture, as PNG and SVG; the PNG files one by one as they are written."""
+def write_figures(found: Reproduction, folder: Path) -> Iterator[tuple[Path, list[Panel]]]:
+    """Draw every picture, as PNG and SVG; the PNG files and what they show, one by one as they are written."""
     for name, settings, draw in drawings(found):
-        _, png = save(draw, folder / name, settings, formats=("svg", "png"))
-        yield png
+        shown: list[Panel] = []
+
+        def drawn(draw: Callable[[], Figure] = draw, shown: list[Panel] = shown) -> Figure:
+            figure = draw()
+            shown += panels(figure)
+            return figure
+
+        _, png = save(drawn, folder / name, settings, formats=("svg", "png"))
+        yield png, shown
 
 
 def times(table4: PaperItem) -> Figure:

@@ -76,7 +76,8 @@ def _panel(axes: "Axes") -> Panel:
     from matplotlib.container import BarContainer, ErrorbarContainer
 
     found: list[Series] = []
-    in_containers, whiskers = [], []
+    in_containers: list[Any] = []
+    whiskers: list[ErrorbarContainer] = []
     for one in axes.containers:
         if isinstance(one, BarContainer):
             found.append(_bars(one))
@@ -164,11 +165,11 @@ def _band(one: Any) -> Series:
 def _scale(axis: "Axis", limits: Sequence[float], *, keep_ticks: bool) -> Scale:
     from matplotlib.ticker import PercentFormatter
 
-    places = axis.get_majorticklocs() if keep_ticks else []
+    places = [float(place) for place in axis.get_majorticklocs()] if keep_ticks else []
     texts = axis.get_major_formatter().format_ticks(places)
     start, end = limits
     return Scale(
         axis.get_label_text(), float(start), float(end), axis.get_scale() == "log",
         isinstance(axis.get_major_formatter(), PercentFormatter),
-        tuple((float(place), text) for place, text in zip(places, texts, strict=True) if start <= place <= end),
+        tuple((place, text) for place, text in zip(places, texts, strict=True) if start <= place <= end),
     )  # fmt: skip

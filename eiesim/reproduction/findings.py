@@ -26,39 +26,41 @@ from eiesim.view.words import in_words
 
 def verdict(items: Sequence[PaperItem], claims: Sequence[Claim]) -> str:
     """What a doubter wants to know first: how much agrees, within what, what differs most and why."""
-    agree = sum(one.verdict == AGREES for one in claims)
-    parts = [
-        f"{agree} of the {len(claims)} claims of the paper that are checked here agree, {len(claims) - agree} differ, "
-        "each with its reason below."
-    ]
-    figures = independent(items)
-    for basis, what in (("simulated", "times and counts"), ("estimated", "powers, energies and areas")):
-        parts += _counted([one for one in figures if one.row.our_basis == basis], basis, what)
-    exact = next((judged(one) for one in items if one.key == "alexnet_fc8"), [])
+    parts = []
+    exact = next((judged(one) for one in items if one.key == EXACT), [])
     if exact:
         equal = sum(one.error == 0 for one in exact)
         parts.append(
             f"On AlexNet-FC8, the one layer of which the authors shipped the data, {equal} of {len(exact)} cycle and "
             "read counts equal those of the authors' own simulator."
         )
-    parts.append("No time is fitted to the paper's.")
+    figures = [one for one in independent(items) if one.item.key != EXACT]
+    for basis, what in (("simulated", "times and rates"), ("estimated", "powers, energies and areas")):
+        parts += _counted([one for one in figures if one.row.our_basis == basis], basis, what)
+    agree = sum(one.verdict == AGREES for one in claims)
+    parts.append(
+        f"Of the paper's {len(claims)} claims that are checked here {agree} agree (a number within {100 * CLOSE:g} %) "
+        f"and {len(claims) - agree} differ, each with its reason below. No time is fitted to the paper's."
+    )
     return " ".join(parts)
+
+
+EXACT = "alexnet_fc8"
 
 
 def _counted(figures: Sequence[Judged], basis: str, what: str) -> Iterator[str]:
     """A sentence on the figures of one basis, and one on the figure furthest off."""
-    own = [one for one in figures if one.item.key != "alexnet_fc8"]
-    counts = tally(own)
+    counts = tally(figures)
     if counts is None:
         return
-    lie = " and ".join(f"{n} within {100 * band:g} %" for n, band in zip(counts.within, BANDS, strict=True))
-    names = ", ".join(dict.fromkeys(one.item.name for one in own))
+    within = " and ".join(f"{n} within {100 * band:g} %" for n, band in zip(counts.within, BANDS, strict=True))
+    names = ", ".join(dict.fromkeys(one.item.name for one in figures))
     far = counts.farthest
     why = far.row.note.rstrip(".") or f"see {far.item.name}"
     place, quantity = far.row.item.rpartition(": ")[2], far.row.quantity.partition(",")[0]
     yield (
-        f"Of {counts.count} printed {what} that are {basis} here ({names}), {lie} come out, half of them within "
-        f"{100 * counts.median:.1f} %. Furthest off is {in_words(place)}, {quantity}, by {far.error:+.0%}: {why}."
+        f"Of {counts.count} printed {what} that are {basis} here ({names}), {within} come out, half of them within "
+        f"{100 * counts.median:.1f} %; furthest off, {100 * far.error:+.0f} %, is {in_words(place)}, {quantity}: {why}."
     )
 
 

@@ -22,7 +22,10 @@ from eiesim.view.words import in_words
 LONG = 45
 """A table of this many rows or more is folded away."""
 
-WITHOUT_BOKEH = "Figures stand still here: with Bokeh installed (pip install 'eiesim[trace]') they show their values when pointed at."
+LONGEST_PRINTED = 9
+"""Letters of a published figure; one with more was computed from what is printed, and is rounded here."""
+
+WITHOUT_BOKEH = "Figures stand still here; with Bokeh (pip install 'eiesim[trace]') they show values when pointed at."
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,12 @@ _LEGEND = (
     f"{100 * BANDS[-1]:g}&nbsp;% of those that are printed and simulated or estimated here (variation 0.15)."
 )
 
-POINTING = "Point at a mark of a figure, or tap it, to read its values; a name above a figure takes its series out and in again."
+POINTING = "Point at a mark of a figure, or tap it, for its values; a name above it takes its series out and in again."
 
 
 def _section(key: str, title: str, parts: Iterable[str], score: str = "") -> list[str]:
     shown = f'<span class="score">{_text(score)}</span>' if score else ""
-    return [f'<section id="{escape(key)}">', f"<h2>{shown}{_text(title)}</h2>", *parts, "</section>"]
+    return [f'<section id="{escape(key)}">', f"<h2><span>{_text(title)}</span>{shown}</h2>", *parts, "</section>"]
 
 
 def _paragraph(text: str) -> str:
@@ -183,7 +186,7 @@ def _table(item: PaperItem) -> str:
     table = _scrolled("".join(lines))
     if len(item.rows) < LONG:
         return table
-    return f"<details><summary>The figures, {len(item.rows)} rows</summary>{table}</details>"
+    return f"<details><summary>The figures, {len(item.rows)} rows (tables/{item.key}.csv)</summary>{table}</details>"
 
 
 def _bases(rows: Sequence[ItemRow]) -> list[str]:
@@ -223,7 +226,8 @@ def _published(row: ItemRow) -> str:
 
 def _printed(row: ItemRow) -> str:
     assert isinstance(row.published, int | float)
-    return _number(row.published) if row.published_basis == "derived" else f"{row.published:,.10g}"
+    printed = f"{row.published:,.10g}"
+    return printed if row.published_basis != "derived" and len(printed) <= LONGEST_PRINTED else _number(row.published)
 
 
 def _ours(spread: Spread | None) -> str:

@@ -78,7 +78,7 @@ def in_words(text: str) -> str:
     return _NAMES.sub(lambda found: MODULES.get(found[0]) or words(found[0]).name, text)
 
 
-_NAMES = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+_NAMES = re.compile(r"\b(?:lnzd|dram|[a-z]+(?:_[a-z0-9]+)+)\b")
 
 
 def setting(column: str, value: Any) -> str:

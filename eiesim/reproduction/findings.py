@@ -53,14 +53,17 @@ def _counted(figures: Sequence[Judged], basis: str, what: str) -> Iterator[str]:
     counts = tally(figures)
     if counts is None:
         return
-    within = " and ".join(f"{n} within {100 * band:g} %" for n, band in zip(counts.within, BANDS, strict=True))
+    near, enough = (
+        f"{count} {word}within {100 * band:g} %"
+        for count, word, band in zip(counts.within, ("come out ", ""), BANDS, strict=True)
+    )
     names = ", ".join(dict.fromkeys(one.item.name for one in figures))
     far = counts.farthest
     why = far.row.note.rstrip(".") or f"see {far.item.name}"
-    place, quantity = far.row.item.rpartition(": ")[2], far.row.quantity.partition(",")[0]
+    place, quantity = in_words(far.row.item.rpartition(": ")[2]), far.row.quantity.partition(",")[0]
     yield (
-        f"Of {counts.count} printed {what} that are {basis} here ({names}), {within} come out, half of them within "
-        f"{100 * counts.median:.1f} %; furthest off, {100 * far.error:+.0f} %, is {in_words(place)}, {quantity}: {why}."
+        f"Of {counts.count} printed {what} that are {basis} here ({names}), {near} and {enough}; half of all lie "
+        f"within {100 * counts.median:.1f} %. Furthest off is {place}'s {quantity}, by {100 * far.error:+.0f} %: {why}."
     )
 
 

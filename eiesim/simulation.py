@@ -179,11 +179,16 @@ def _check_activations(values: npt.NDArray[Any], layer: CompressedLayer) -> None
 
 def _interleaved_for(layer: Layer, config: MachineConfig) -> InterleavedLayer:
     if isinstance(layer, CompressedLayer):
-        return interleave(layer, config.pes, config.index_bits)
+        return interleave(layer, config.pes, config.index_bits, config.mapping)
     if (layer.pes, layer.index_bits) != (config.pes, config.index_bits):
         raise EieError(
             f"layer '{layer.layer.name}' is interleaved for pes={layer.pes}, index_bits={layer.index_bits}; "
             f"the configuration has pes={config.pes}, index_bits={config.index_bits}"
+        )
+    if layer.mapping != config.mapping:
+        raise EieError(
+            f"layer '{layer.layer.name}' is interleaved for mapping={layer.mapping}; "
+            f"the configuration has mapping={config.mapping}"
         )
     return layer
 

@@ -25,14 +25,14 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     layer = job.layer
     depth = min(job.queue_depth, layer.columns)
     lanes = _lanes(job)
-    cycles, scan_last, broadcasts, bubbles, counters, of_lanes = _walk(
+    cycles, scan_last, broadcasts, bubbles, counters = _walk(
         rows, depth, 1.0 / job.entries_per_row, layer.has_padding,
-        job.walk_pointers, layer.pointers, layer.first_row, layer.last_row, layer.padding, lanes,
+        layer.pointers, layer.first_row, layer.last_row, layer.padding, lanes,
     )  # fmt: skip
     empty, busy_empty, groups, padding, bypasses, row_reads, occupancy = np.array(counters, np.int64)
     entries, busy_padding = groups, padding
     if lanes is not None:
-        entries, busy_padding, bypasses = np.array(of_lanes, np.int64)
+        entries, busy_padding, bypasses = lanes.counted.astype(np.int64)
     pushes = np.full(layer.pes, broadcasts)
     macs = entries - padding
     per_pe = PerPe(
@@ -64,20 +64,26 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
 
 
 class _Lanes(NamedTuple):
-    """What several multipliers need besides: see `InterleavedLayer` and `lanes.Groups`."""
+    """What several multipliers need besides: see `InterleavedLayer` and `lanes.Groups`.
+
+    counted: int32[3, pes], where entries, groups of padding only and bypasses are counted.
+    """
 
     multipliers: int
+    walks: npt.NDArray[np.int32]
     base: npt.NDArray[np.int64]
     code: npt.NDArray[np.uint8]
     z: npt.NDArray[np.uint8]
     padding_groups: npt.NDArray[np.int32]
+    counted: npt.NDArray[np.int32]
 
 
 def _lanes(job: Job) -> _Lanes | None:
     if job.multipliers == 1:
         return None
-    layer = job.layer
-    return _Lanes(job.multipliers, layer.base, layer.code, layer.z, layer.groups(job.multipliers).padding)
+    layer, groups = job.layer, job.layer.groups(job.multipliers)
+    counted = np.zeros((3, layer.pes), np.int32)
+    return _Lanes(job.multipliers, groups.pointers, layer.base, layer.code, layer.z, groups.padding, counted)
 
 
 @jit
@@ -103,13 +109,11 @@ def _scan(rows: Any) -> tuple[Any, Any]:
 @jit
 def _walk(
     rows: Any, depth: int, per_row: float, has_padding: bool,
-    walks: Any, pointers: Any, first_row: Any, last_row: Any, padding: Any, lanes: Any,
+    pointers: Any, first_row: Any, last_row: Any, padding: Any, lanes: Any,
 ) -> Any:  # fmt: skip
-    """Walk the broadcasts in order.
+    """Walk the broadcasts in order. Returns (cycles, scan_last, broadcasts, scan bubbles, counters: int[pes] each).
 
-    Returns (cycles, scan_last, broadcasts, scan bubbles, counters, counters of several lanes: int[pes] each).
-    walks: the job's `walk_pointers`. lanes: see `_Lanes`; None for one multiplier, whose code then knows no other.
-
+    lanes: see `_Lanes`; None for one multiplier, whose compiled code then knows no other.
     A ring of rows keeps the cycles in which the last broadcasts' columns begin, `first`; its size is a power
     of two, so that a mask wraps its places.
     """
@@ -131,7 +135,7 @@ def _walk(
     padded = np.zeros(pes, np.int32)
     bypasses = np.zeros(pes, np.int32)
     row_reads = np.zeros(pes, np.int32)
-    of_lanes = np.zeros((3, 0 if lanes is None else pes), np.int32)
+    walks = pointers if lanes is None else lanes.walks
     b = np.int32(0)
     for k in range(broadcasts):
         if k > 0:
@@ -146,7 +150,7 @@ def _walk(
         earliest = np.int32(b + QUEUE)
         latest = np.int32(0)
         if lanes is not None:
-            _count_lanes(columns[k - 1] if k > 0 else -1, j, earliest, last, pointers, last_row, lanes, of_lanes)
+            _count_lanes(columns[k - 1] if k > 0 else -1, j, earliest, last, pointers, last_row, lanes)
         for p in range(pes):
             n = np.int32(walks[j + 1, p] - walks[j, p])
             follow = np.int32(last[p] + np.int32(1))
@@ -186,23 +190,23 @@ def _walk(
             is_empty = walks[j, p] == walks[j + 1, p]
             busy_empty[p] -= is_empty & (ring[late & wrap, p] > cycles)
     counters = (empty, busy_empty, entries, padded, bypasses, row_reads, occupancy)
-    return cycles, scan_last, broadcasts, gaps.sum(), counters, of_lanes
+    return cycles, scan_last, broadcasts, gaps.sum(), counters
 
 
 @jit
 def _count_lanes(
-    before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any, counted: Any
+    before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any
 ) -> None:
-    """Count a column's entries, groups of padding only, and bypasses, by PE: the rows of `counted`.
+    """Count a column's entries, groups of padding only, and bypasses, by PE.
 
     before: the column sent before it, -1 for none. last: the cycle in which each PE has walked that.
     """
     for p in range(len(last)):
         n = pointers[j + 1, p] - pointers[j, p]
-        counted[0, p] += n
-        counted[1, p] += lanes.padding_groups[j, p]
+        lanes.counted[0, p] += n
+        lanes.counted[1, p] += lanes.padding_groups[j, p]
         if before >= 0 and n > 0 and last[p] + 1 >= earliest and pointers[before + 1, p] > pointers[before, p]:
-            counted[2, p] += shared_rows(
+            lanes.counted[2, p] += shared_rows(
                 p, before, j, lanes.multipliers, pointers, lanes.base, lanes.code, lanes.z, last_row
             )
 

@@ -226,6 +226,7 @@ def _simulate_layer(
         exceeded = capacity.exceeded(interleaved, config)
     else:
         runs, memory, exceeded = streaming.run_tiles(run, interleaved, operands, config, outputs, each, progress)
+    runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
     real = None
     if outputs:
         real = operands.to_real(np.stack([run.sums for run in runs]))

@@ -64,7 +64,7 @@ class Operands(Brief):
 
     def draw(self, numbers: npt.NDArray[np.integer[Any]]) -> Draw | None:
         """What rounding draws from; None where nothing is drawn. numbers: as in `Draw`."""
-        return None if self.seed is None else Draw(self.seed * SEED_FACTOR & MASK, numbers.astype(np.int64))
+        return None if self.seed is None else Draw(salt_of(self.seed), numbers.astype(np.int64))
 
     def to_real(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Accumulators as real values: float32, or float64 for fixed32, which float32 could not hold."""
@@ -236,8 +236,12 @@ def add(accumulator: Any, term: Any, rounding: Any) -> Any:
     return min(max(accumulator + term, rounding[1]), rounding[2])
 
 
-SEED_FACTOR = 0xC2B2AE3D
 MASK = 0xFFFFFFFF
+
+
+def salt_of(seed: int) -> int:
+    """The seed of stochastic rounding as `drawn` takes it."""
+    return seed * 0xC2B2AE3D & MASK
 
 
 @jit

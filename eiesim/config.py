@@ -141,6 +141,12 @@ def load_config(source: str | Path) -> MachineConfig:
         raise EieError(f"{path}: {error}") from None
 
 
+def in_arithmetic(config: MachineConfig, arithmetic: Arithmetic) -> MachineConfig:
+    """The same machine in another arithmetic; in float32 nothing is rounded as in fixed point."""
+    exact = {"rounding": "nearest", "rounding_seed": 0} if arithmetic == "float32" else {}
+    return config.replace(arithmetic=arithmetic, **exact)
+
+
 def parse_setting(setting: str) -> tuple[str, Any]:
     """`key=value` as the command line gives it; the value is read as TOML, a bare word as text."""
     key, equals, text = setting.partition("=")

@@ -34,12 +34,8 @@ class Part:
 
 
 PARTS = (
-    Part(
-        "rounding", digits.ROUNDING_COLUMNS, 2, digits.formats, digits.run_format, digits.named_format
-    ),
-    Part(
-        "thresholds", digits.THRESHOLD_COLUMNS, 1, digits.thresholds, digits.run_threshold, digits.named_threshold
-    ),
+    Part("rounding", digits.ROUNDING_COLUMNS, 2, digits.formats, digits.run_format, digits.named_format),
+    Part("thresholds", digits.THRESHOLD_COLUMNS, 1, digits.thresholds, digits.run_threshold, digits.named_threshold),
     Part("machines", machines.COLUMNS, 3, machines.cells, machines.run_cell, machines.named),
 )
 

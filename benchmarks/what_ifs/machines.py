@@ -33,7 +33,7 @@ COLUMNS = (
     *("cycles", "load_balance", "alu_efficiency", "entries", "padding_entries"),
     *("energy_uj", "leakage_uj", *(f"{module}_uj" for module in MODULES), "area_mm2"),
 )
-DIGITS = 7
+DIGITS = 5
 """Of a figure in the table."""
 
 Case = tuple[CompressedLayer, npt.NDArray[np.float32]]

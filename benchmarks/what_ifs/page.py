@@ -1,1 +1,2 @@
-def write_page(docs): pass
+def write_page(docs):
+    pass

@@ -55,7 +55,9 @@ def test_resumes_where_it_was_interrupted(monkeypatch, tmp_path):
     there = {(row["label"], row["asked"], row["seed"]) for row in rows}
     study.run([cell for cell in todo if cell.key not in there], rows, path, tmp_path, jobs=1)
     assert len(done) == 2
-    assert [(row["label"], row["asked"], row["seed"]) for row in resumable.read(path, COLUMNS)] == [cell.key for cell in todo]
+    assert [(row["label"], row["asked"], row["seed"]) for row in resumable.read(path, COLUMNS)] == [
+        cell.key for cell in todo
+    ]
     path.write_text("label,other\n")
     with pytest.raises(SystemExit, match="other columns"):
         resumable.read(path, COLUMNS)

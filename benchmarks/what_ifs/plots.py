@@ -22,6 +22,7 @@ BY_ROUNDING = dict(zip(ROUNDINGS, (palette.BLUE, palette.VERMILION, palette.GREE
 BY_ORDER = {STORED: palette.BLUE, SHUFFLED: palette.ORANGE, HEAVIEST: palette.VERMILION}
 MARKERS = "osD^"
 PUBLISHED = (64, 1)
+MULTIPLE = "multiple of the published machine's"
 
 
 def draw(table: pd.DataFrame, rounding: pd.DataFrame, thresholds: pd.DataFrame, folder: Path) -> None:
@@ -65,39 +66,41 @@ def _steps(axes: "Axes", axis: str, values: tuple[float, ...], text: str = "{x:g
 
 def multipliers(means: pd.DataFrame) -> "Figure":
     """Time, energy, their product and area over the multipliers in all, a line for each number a PE."""
-    figure, panels = _panels(4, 14, 4.4)
-    for axes, (column, title, ticks) in zip(
-        panels,
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(2, 2, figsize=(9.6, 7.6), layout="constrained")
+    one = found.at(means, *PUBLISHED)
+    for axes, (column, title, unit, ticks) in zip(
+        panels.flat,
         (
-            ("relative_time_us", "time, simulated", (0.25, 0.5, 1, 2, 4)),
-            ("relative_energy_uj", "energy, estimated", (0.7, 0.8, 0.9, 1, 1.2, 1.4)),
-            ("relative_edp", "energy x time, estimated", (0.25, 0.5, 1, 2, 4, 8)),
-            ("area_mm2", "area in mm², estimated", (35, 40, 50, 60, 70, 80)),
+            ("relative_time_us", "time, simulated", MULTIPLE, (0.25, 0.5, 1, 2, 4)),
+            ("relative_energy_uj", "energy, estimated", MULTIPLE, (0.7, 0.8, 0.9, 1, 1.2, 1.4)),
+            ("relative_edp", "energy x time, estimated", MULTIPLE, (0.25, 0.5, 1, 2, 4, 8)),
+            ("area_mm2", "area, estimated", "mm²", (35, 40, 50, 60, 70, 80)),
         ),
         strict=True,
     ):
         for marker, (each, colour) in zip(MARKERS, BY_MULTIPLIERS.items(), strict=True):
             line = found.chosen(means, multipliers=each)
             axes.plot(line["multipliers_in_all"], line[column], color=colour, marker=marker, markersize=5)
-            if axes is panels[0]:
-                continue
             last = line.iloc[-1]
             axes.annotate(
-                str(each), (last["multipliers_in_all"], last[column]), xytext=(6, 0), textcoords="offset points",
-                color=colour, va="center", fontweight="bold",
+                f"{each} a PE", (last["multipliers_in_all"], last[column]), xytext=(-1, 7), textcoords="offset points",
+                color=colour, ha="center", fontsize=9, fontweight="bold",
             )  # fmt: skip
-        one = found.at(means, *PUBLISHED)
         axes.plot(
             one["multipliers_in_all"], one[column], "o", markersize=11, markerfacecolor="none", color=palette.BLACK
         )
-        _powers_of_two(axes, [16, 64, 256, 1024])
+        _powers_of_two(axes, [16, 32, 64, 128, 256, 512, 1024, 2048])
         _steps(axes, "y", ticks)
-        axes.set_xlabel("multipliers in all (PEs x multipliers)")
+        axes.set_xlim(13, 3200)
+        axes.set_xlabel("multipliers in all (PEs x multipliers a PE)")
+        axes.set_ylabel(unit)
         axes.set_title(title)
-    panels[0].set_ylabel("multiple of the published machine's (circle), nine layers")
-    for marker, (each, colour) in zip(MARKERS, BY_MULTIPLIERS.items(), strict=True):
-        panels[0].plot([], [], color=colour, marker=marker, label=f"{each} multiplier{'s' if each > 1 else ''} a PE")
-    panels[0].legend(loc="upper right")
+    panels[0, 0].annotate(
+        "published: 64 PEs,\n1 multiplier each", (one["multipliers_in_all"], 1), xytext=(12, 12),
+        textcoords="offset points", fontsize=9,
+    )  # fmt: skip
     return figure
 
 
@@ -107,11 +110,7 @@ def pareto(means: pd.DataFrame) -> "Figure":
     for axes, (column, text, ticks) in zip(
         panels,
         (
-            (
-                "relative_energy_uj",
-                "energy, multiple of the published machine's, estimated",
-                (0.7, 0.8, 0.9, 1, 1.2, 1.4),
-            ),
+            ("relative_energy_uj", f"energy, {MULTIPLE}, estimated", (0.7, 0.8, 0.9, 1, 1.2, 1.4)),
             ("area_mm2", "area in mm², estimated", (35, 40, 45, 50, 60, 70, 80)),
         ),
         strict=True,
@@ -127,19 +126,29 @@ def pareto(means: pd.DataFrame) -> "Figure":
             best["relative_time_us"], best[column], where="post", color=palette.BLACK, linewidth=1.1, linestyle="--",
             zorder=1, label="Pareto front",
         )  # fmt: skip
-        for _, row in means.iterrows():
-            axes.annotate(
-                f"{row['pes']:.0f} x {row['multipliers']:.0f}", (row["relative_time_us"], row[column]), xytext=(4, 5),
-                textcoords="offset points", fontsize=7.5, color=palette.DARK,
-            )  # fmt: skip
         _steps(axes, "x", (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4))
         _steps(axes, "y", ticks)
-        axes.set_xlabel("time, multiple of the published machine's (64 x 1), simulated")
+        axes.set_xlim(0.19, 5.5)
+        _name_machines(axes, pd.concat([best, means[means["multipliers"] == 1], means]), column)
+        axes.set_xlabel(f"time, {MULTIPLE}, simulated")
         axes.set_ylabel(text)
-    panels[0].set_title("energy against time; a point is PEs x multipliers")
+    panels[0].set_title("energy against time; a point is PEs x multipliers a PE")
     panels[1].set_title("area against time")
-    panels[0].legend(loc="upper right")
+    panels[1].legend(loc="upper right")
     return figure
+
+
+def _name_machines(axes: "Axes", rows: pd.DataFrame, column: str) -> None:
+    """The first rows first; a point near one that is named stays without a name: colour and marker tell what it is."""
+    taken: list[tuple[float, float]] = []
+    for _, row in rows.iterrows():
+        x, y = axes.transAxes.inverted().transform(axes.transData.transform((row["relative_time_us"], row[column])))
+        if all(abs(x - other) > 0.09 or abs(y - above) > 0.045 for other, above in taken):
+            axes.annotate(
+                f"{row['pes']:.0f} x {row['multipliers']:.0f}", (row["relative_time_us"], row[column]), xytext=(5, 5),
+                textcoords="offset points", fontsize=8, color=palette.DARK,
+            )  # fmt: skip
+            taken.append((x, y))
 
 
 def mapping(blocks: pd.DataFrame) -> "Figure":
@@ -164,7 +173,12 @@ def mapping(blocks: pd.DataFrame) -> "Figure":
         over.fill_between(PES, [line.min() for line in lines], [line.max() for line in lines], color=colour, alpha=0.18)
         over.plot(PES, means, color=colour, marker="o" if order == STORED else "s")
         over.annotate(
-            f"rows {order}", (PES[1], means[1]), xytext=(0, 8), textcoords="offset points", color=colour, ha="center"
+            f"rows {order}",
+            (PES[1], lines[1].max()),
+            xytext=(0, 6),
+            textcoords="offset points",
+            color=colour,
+            ha="center",
         )
     _powers_of_two(over, list(PES))
     over.axhline(0, color=palette.DARK, linewidth=0.8)
@@ -184,7 +198,7 @@ def roundings(table: pd.DataFrame) -> "Figure":
     """Accuracy over the accumulators' fraction bits, the outputs' mean error, and the two automatic formats."""
     from matplotlib.ticker import PercentFormatter
 
-    figure, (formats, curve, errors) = _panels(3, 13, 4.4, width_ratios=(2, 3, 3))
+    figure, (formats, curve, errors) = _panels(3, 12.5, 4.6, width_ratios=(2.4, 3, 3))
     automatic = table[table["output_frac"] == AUTOMATIC]
     for place, rounding in enumerate(ROUNDINGS):
         colour = BY_ROUNDING[rounding]
@@ -193,11 +207,9 @@ def roundings(table: pd.DataFrame) -> "Figure":
             x = k + 0.22 * (place - 1)
             formats.plot([x] * len(shares), shares, "o", color=colour, alpha=0.35, markersize=5, markeredgewidth=0)
             formats.plot([x - 0.08, x + 0.08], [shares.mean()] * 2, color=colour, linewidth=2)
-            side = {"floor": "top", "nearest": "top", "stochastic": "bottom"}[rounding]
             formats.annotate(
-                f"{shares.mean():.1%}", (x, shares.min() if side == "top" else shares.max()),
-                xytext=(0, -7 if side == "top" else 6), textcoords="offset points",
-                ha="center", va=side, color=colour, fontsize=8,
+                f"{rounding}\n{shares.mean():.1%}", (x, shares.min()), xytext=(0, -6 - (24 * place if k else 0)),
+                textcoords="offset points", ha="center", va="top", color=colour, fontsize=8,
             )  # fmt: skip
         rows = table[(table["output_frac"] != AUTOMATIC) & (table["rounding"] == rounding)]
         groups = rows.assign(bits=rows["output_frac"].astype(int)).groupby("bits")
@@ -207,6 +219,7 @@ def roundings(table: pd.DataFrame) -> "Figure":
             axes.plot(line.index, line, color=colour, marker=MARKERS[place], markersize=5, label=rounding)
     formats.set_xticks([0, 1], ["fixed8", "fixed16"])
     formats.set_xlim(-0.5, 1.5)
+    formats.set_ylim(0.83, 0.98)
     formats.set_ylabel("digits recognised, simulated")
     formats.set_title("automatic fraction bits")
     formats.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -85,8 +85,9 @@ def multipliers(means: pd.DataFrame) -> "Figure":
             axes.plot(line["multipliers_in_all"], line[column], color=colour, marker=marker, markersize=5)
             last = line.iloc[-1]
             axes.annotate(
-                f"{each} a PE", (last["multipliers_in_all"], last[column]), xytext=(-1, 7), textcoords="offset points",
-                color=colour, ha="center", fontsize=9, fontweight="bold",
+                f"{each} a PE", (last["multipliers_in_all"], last[column]), textcoords="offset points",
+                xytext=(-8, -15) if axes is panels[0, 0] else (-1, 7), color=colour, ha="center", fontsize=9,
+                fontweight="bold",
             )  # fmt: skip
         axes.plot(
             one["multipliers_in_all"], one[column], "o", markersize=11, markerfacecolor="none", color=palette.BLACK
@@ -94,6 +95,7 @@ def multipliers(means: pd.DataFrame) -> "Figure":
         _powers_of_two(axes, [16, 32, 64, 128, 256, 512, 1024, 2048])
         _steps(axes, "y", ticks)
         axes.set_xlim(13, 3200)
+        axes.margins(y=0.09)
         axes.set_xlabel("multipliers in all (PEs x multipliers a PE)")
         axes.set_ylabel(unit)
         axes.set_title(title)

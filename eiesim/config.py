@@ -94,7 +94,9 @@ class MachineConfig(BaseModel):
         if self.arithmetic == "float32" and self.rounding != "nearest":
             raise ValueError(f"rounding = '{self.rounding}': fixed point rounds products, arithmetic float32 does not")
         if self.rounding_seed and self.rounding != "stochastic":
-            raise ValueError(f"rounding_seed = {self.rounding_seed}: only rounding = 'stochastic' draws, not '{self.rounding}'")
+            raise ValueError(
+                f"rounding_seed = {self.rounding_seed}: only rounding = 'stochastic' draws, not '{self.rounding}'"
+            )
         return self
 
     @property

@@ -84,7 +84,9 @@ def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Re
         with_bubbles = max(scan_last, last)
         # Unlimited queues pass the two cycles of the start on unchanged: every column begins two cycles later.
         with_pipeline = max(scan_last, last + QUEUE + WRITTEN) if last else scan_last
-        groups, entries, macs = (int(each.sum()) for each in (run.per_pe.entry_groups, run.per_pe.entries, run.per_pe.macs))
+        groups, entries, macs = (
+            int(each.sum()) for each in (run.per_pe.entry_groups, run.per_pe.entries, run.per_pe.macs)
+        )
         machines = np.array([most, max(len(columns), without_bubbles), with_bubbles, with_pipeline, run.cycles])
         reached = [[0, macs, entries, groups * multipliers], layer.pes * multipliers * machines]
         parts += np.diff(np.concatenate(reached))
@@ -92,9 +94,7 @@ def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Re
     return Losses(*parts.tolist()), busiest
 
 
-def _job(
-    layer: InterleavedLayer, activations: npt.NDArray[Any], config: MachineConfig
-) -> tuple[Job, npt.NDArray[Any]]:
+def _job(layer: InterleavedLayer, activations: npt.NDArray[Any], config: MachineConfig) -> tuple[Job, npt.NDArray[Any]]:
     """The layer's job, and the activations as the LNZD meets them: [batch, activation rows, pes]."""
     operands = prepare(layer.layer, np.atleast_2d(np.asarray(activations, np.float32)), config, outputs=False)
     job = Job.of(layer, operands, config, outputs=False)

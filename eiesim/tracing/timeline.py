@@ -53,7 +53,9 @@ def timeline(subject: Subject) -> Timeline:
     """All events of a subject. Cost and memory grow with broadcasts x PEs."""
     columns, bubbles = _scan(subject.rows)
     depth = min(subject.job.queue_depth, len(columns) + 1)
-    broadcast, blocker, first, last_real, cycles, scan_last = _follow(columns, bubbles, depth, subject.job.walk_pointers)
+    broadcast, blocker, first, last_real, cycles, scan_last = _follow(
+        columns, bubbles, depth, subject.job.walk_pointers
+    )
     return Timeline(columns, bubbles, broadcast, blocker, first, last_real, int(cycles), int(scan_last))
 
 

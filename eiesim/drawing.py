@@ -53,8 +53,8 @@ def pictures(what: Any, accuracies: Mapping[str, float]) -> "tuple[Mapping[str, 
 def _balance(balance: Balance) -> "Figure":
     tried = balance.assignments
     losses = [one.losses.to_dict() for one in tried]
-    parts = {
-        label.partition(": ")[2]: [each[key] for each in losses] for key, label in causes_of(balance.config).items()
-    }
-    title = f"{tried[0].layer.name} on {balance.config.pes} PEs{balance.config.variant}: where the PE-cycles go, by the order of the rows"
+    causes = causes_of(balance.config)
+    parts = {label.partition(": ")[2]: [each[key] for each in losses] for key, label in causes.items()}
+    machine = f"{balance.config.pes} PEs{balance.config.variant}"
+    title = f"{tried[0].layer.name} on {machine}: where the PE-cycles go, by the order of the rows"
     return cycles.shares(title, [one.name for one in tried], parts, [f"{one.cycles:,} cycles" for one in tried])

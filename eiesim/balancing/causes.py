@@ -40,9 +40,7 @@ from eiesim.result import Result
 
 @dataclass(frozen=True)
 class Losses:
-    """PE-cycles x multipliers by cause: whole numbers that add up to `pes` x cycles x multipliers. Over a batch they are
-    sums.
-    """
+    """PE-cycles x multipliers by cause, which add up to `pes` x cycles x multipliers exactly. Sums over a batch."""
 
     work: int
     padding: int
@@ -84,12 +82,10 @@ def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Re
         with_bubbles = max(scan_last, last)
         # Unlimited queues pass the two cycles of the start on unchanged: every column begins two cycles later.
         with_pipeline = max(scan_last, last + QUEUE + WRITTEN) if last else scan_last
-        groups, entries, macs = (
-            int(each.sum()) for each in (run.per_pe.entry_groups, run.per_pe.entries, run.per_pe.macs)
-        )
+        macs, entries, groups = (int(getattr(run.per_pe, of).sum()) for of in ("macs", "entries", "entry_groups"))
         machines = np.array([most, max(len(columns), without_bubbles), with_bubbles, with_pipeline, run.cycles])
-        reached = [[0, macs, entries, groups * multipliers], layer.pes * multipliers * machines]
-        parts += np.diff(np.concatenate(reached))
+        own = np.array([0, macs, entries, groups * multipliers])
+        parts += np.diff(np.concatenate([own, layer.pes * multipliers * machines]))
         busiest += most
     return Losses(*parts.tolist()), busiest
 
@@ -103,7 +99,7 @@ def _job(layer: InterleavedLayer, activations: npt.NDArray[Any], config: Machine
 
 @jit
 def _bounds(columns: Any, sent_in: Any, pointers: Any) -> tuple[int, int, int]:
-    """Three bounds on the cycles: (most groups of entries, most cycles up to a PE's last entry, cycle of the last entry).
+    """Three bounds on the cycles: (most groups of entries, most cycles up to a PE's last one, cycle of the last one).
 
     The first is the number of groups of the busiest PE. The second counts a cycle for each empty column too. The
     third has queues without end and no pipeline: a column begins in the cycle it is sent in, or when the PE has

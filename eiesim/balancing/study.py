@@ -40,7 +40,7 @@ class Assignment(Brief):
         return int(self.result.metrics.cycles)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: cycles and times are sums over the batch, PE-cycles by cause add up to pes x cycles x multipliers."""
+        """For JSON: cycles and times are sums over the batch; PE-cycles add up to pes x cycles x multipliers."""
         metrics, pes = self.result.metrics, self.result.config.pes
         return {
             "name": self.name,

@@ -78,8 +78,9 @@ def states(layers: Sequence[LayerResult]) -> "Figure":
 
 
 def loads(layers: Sequence[LayerResult]) -> "Figure":
-    """Entries (groups, with several multipliers) that each PE walks over the mean PE's, PEs from most to least; one line a
-    layer, the first nine.
+    """Entries (groups, with several multipliers) that each PE walks over the mean PE's, PEs from most to least.
+
+    One line a layer, the first nine.
     """
     from matplotlib.figure import Figure
 

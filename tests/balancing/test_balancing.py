@@ -74,7 +74,7 @@ def machine_twin(layer, multipliers, sent_rows, queue_depth, bubbles, start, dra
 
 def losses_twin(layer, inputs, result):
     pes, m = layer.pes, result.config.multipliers
-    slots = pes * m
+    slots, depth = pes * m, result.config.queue_depth
     endless = 10**9
     parts = np.zeros(8, int)
     for values, run in zip(inputs, result.layers[0].runs, strict=True):
@@ -98,8 +98,7 @@ def losses_twin(layer, inputs, result):
             slots * machine_twin(layer, m, rows, endless, bubbles=False, start=0, drain=0),
             slots * machine_twin(layer, m, rows, endless, bubbles=True, start=0, drain=0),
             slots * machine_twin(layer, m, rows, endless, bubbles=True, start=START, drain=WRITE_SEEN),
-            slots
-            * machine_twin(layer, m, rows, result.config.queue_depth, bubbles=True, start=START, drain=WRITE_SEEN),
+            slots * machine_twin(layer, m, rows, depth, bubbles=True, start=START, drain=WRITE_SEEN),
         ]
         assert steps[-1] == slots * run.cycles
         parts += np.diff([0, *steps])

@@ -194,9 +194,7 @@ def _walk(
 
 
 @jit
-def _count_lanes(
-    before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any
-) -> None:
+def _count_lanes(before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any) -> None:
     """Count a column's entries, groups of padding only, and bypasses, by PE.
 
     before: the column sent before it, -1 for none. last: the cycle in which each PE has walked that.

@@ -13,6 +13,7 @@ from eiesim.capacity import Need
 from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
 from eiesim.result import LayerResult, Result
+from eiesim.view.words import MODULES
 from eiesim.workloads import Benchmark
 
 MOST_COLUMNS = 6
@@ -61,24 +62,32 @@ def result_table(result: Result) -> Table:
         line("weights: compute cycles", lambda layer: f"{layer.memory.compute_cycles:,}", last=True)
     _energy_lines(line, result)
     totals = result.counters
+    hidden = {
+        *(["entry_groups"] if config.multipliers == 1 else []),
+        *(["dropped_activations"] if config.activation_threshold == 0 else []),
+    }
     for label, counter in (
         ("broadcasts", "broadcasts"),
         ("scan bubbles", "scan_bubbles"),
         ("broadcast stalls", "broadcast_stalls"),
+        ("inputs dropped", "dropped_activations"),
         ("entries", "entries"),
+        ("groups of entries", "entry_groups"),
         ("of these padding", "padding_entries"),
         ("spmat row reads", "spmat_row_reads"),
         ("pointer reads", "pointer_reads"),
         ("bypasses", "bypasses"),
         ("fullest queue", "max_occupancy"),
     ):
-        line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
+        if counter not in hidden:
+            line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
     return table
 
 
 def _title(result: Result) -> str:
     config, inputs = result.config, {len(layer.runs) for layer in result.layers}
-    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
+    machine = f"{config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+    title = f"{machine}, {config.arithmetic}, {config.clock_mhz:g} MHz"
     means = f", mean of {inputs.pop()} inputs" if len(inputs) == 1 and inputs != {1} else ""
     if not result.in_a_row:
         means = ", each layer by itself, means of its inputs"
@@ -120,17 +129,6 @@ def _many_layers_table(result: Result) -> Table:
     return table
 
 
-MODULE_LABELS = {
-    "act_queue": "activation queue",
-    "ptr_read": "pointer read",
-    "spmat_read": "sparse-matrix read",
-    "arithm_unit": "arithmetic unit",
-    "act_rw": "activation read/write",
-    "lnzd": "LNZD",
-    "dram": "DRAM",
-}
-
-
 def _energy_lines(line: Callable[..., None], result: Result) -> None:
     """Energy, mean power, and each module's energy with its share."""
     total = result.energy
@@ -143,7 +141,7 @@ def _energy_lines(line: Callable[..., None], result: Result) -> None:
         def share(of: Energy, module: str = module) -> str:
             return percent(of.by_module_uj[module], of.total_uj)
 
-        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_energy(layer)), share(total))
+        line(f"energy: {MODULES[module]}", lambda layer, share=share: share(_energy(layer)), share(total))
     leaked = "energy: of it leakage"
     line(leaked, lambda layer: percent(_energy(layer).leakage_uj, _energy(layer).total_uj),
          percent(total.leakage_uj, total.total_uj), last=True)  # fmt: skip

@@ -11,7 +11,7 @@ from benchmarks.what_ifs.digits import AUTOMATIC, ROUNDINGS, THRESHOLD_PES
 from benchmarks.what_ifs.machines import HEAVIEST, MULTIPLIERS, PES, SHUFFLED, STORED
 from eiesim.view import palette
 from eiesim.view.saving import save
-from eiesim.view.style import LINES
+from eiesim.view.style import LINES, headed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def draw(table: pd.DataFrame, rounding: pd.DataFrame, thresholds: pd.DataFrame, 
         ("rounding", lambda: roundings(rounding)),
         ("threshold", lambda: threshold(thresholds)),
     ):
-        save(picture, folder / name, {**LINES, "svg.fonttype": "none"}, formats=("svg",))
+        save(picture, folder / name, LINES, formats=("svg",))
 
 
 def _panels(count: int, width: float = 9.6, height: float = 4.2, **options: Any) -> "tuple[Figure, list[Axes]]":
@@ -73,10 +73,10 @@ def multipliers(means: pd.DataFrame) -> "Figure":
     for axes, (column, title, unit, ticks) in zip(
         panels.flat,
         (
-            ("relative_time_us", "time, simulated", MULTIPLE, (0.25, 0.5, 1, 2, 4)),
-            ("relative_energy_uj", "energy, estimated", MULTIPLE, (0.7, 0.8, 0.9, 1, 1.2, 1.4)),
-            ("relative_edp", "energy x time, estimated", MULTIPLE, (0.25, 0.5, 1, 2, 4, 8)),
-            ("area_mm2", "area, estimated", "mm²", (35, 40, 50, 60, 70, 80)),
+            ("relative_time_us", "time (simulated)", MULTIPLE, (0.25, 0.5, 1, 2, 4)),
+            ("relative_energy_uj", "energy (estimated)", MULTIPLE, (0.7, 0.8, 0.9, 1, 1.2, 1.4)),
+            ("relative_edp", "energy x time (estimated)", MULTIPLE, (0.25, 0.5, 1, 2, 4, 8)),
+            ("area_mm2", "area (estimated)", "mm²", (35, 40, 50, 60, 70, 80)),
         ),
         strict=True,
     ):
@@ -99,6 +99,7 @@ def multipliers(means: pd.DataFrame) -> "Figure":
         axes.set_xlabel("multipliers in all (PEs x multipliers a PE)")
         axes.set_ylabel(unit)
         axes.set_title(title)
+    headed(figure, "More multipliers a PE, or more PEs? Nine layers, geometric means")
     panels[0, 0].annotate(
         "published: 64 PEs,\n1 multiplier each", (one["multipliers_in_all"], 1), xytext=(12, 12),
         textcoords="offset points", fontsize=9,
@@ -112,8 +113,8 @@ def pareto(means: pd.DataFrame) -> "Figure":
     for axes, (column, text, ticks) in zip(
         panels,
         (
-            ("relative_energy_uj", f"energy, {MULTIPLE}, estimated", (0.7, 0.8, 0.9, 1, 1.2, 1.4)),
-            ("area_mm2", "area in mm², estimated", (35, 40, 45, 50, 60, 70, 80)),
+            ("relative_energy_uj", f"energy, {MULTIPLE} (estimated)", (0.7, 0.8, 0.9, 1, 1.2, 1.4)),
+            ("area_mm2", "area (mm², estimated)", (35, 40, 45, 50, 60, 70, 80)),
         ),
         strict=True,
     ):
@@ -132,9 +133,10 @@ def pareto(means: pd.DataFrame) -> "Figure":
         _steps(axes, "y", ticks)
         axes.set_xlim(0.19, 5.5)
         _name_machines(axes, pd.concat([best, means[means["multipliers"] == 1], means]), column)
-        axes.set_xlabel(f"time, {MULTIPLE}, simulated")
+        axes.set_xlabel(f"time, {MULTIPLE} (simulated)")
         axes.set_ylabel(text)
-    panels[0].set_title("energy against time; a point is PEs x multipliers a PE")
+    headed(figure, "What no other machine beats: a point is PEs x multipliers a PE, over nine layers")
+    panels[0].set_title("energy against time")
     panels[1].set_title("area against time")
     panels[1].legend(loc="upper right")
     return figure
@@ -166,7 +168,7 @@ def mapping(blocks: pd.DataFrame) -> "Figure":
     layers.set_yticks(range(len(there)), [_layer_name(name) for name in there])
     layers.invert_yaxis()
     layers.axvline(0, color=palette.DARK, linewidth=0.8)
-    layers.set_xlabel("cycles more with blocks than interleaved, %, simulated")
+    layers.set_xlabel("cycles more with blocks than interleaved (%, simulated)")
     layers.set_title("by layer, 64 PEs")
     layers.legend(loc="lower right")
     for order, colour in ((STORED, palette.BLUE), (HEAVIEST, palette.VERMILION)):
@@ -182,10 +184,11 @@ def mapping(blocks: pd.DataFrame) -> "Figure":
             color=colour,
             ha="center",
         )
+    headed(figure, "Rows in blocks, against interleaved rows")
     _powers_of_two(over, list(PES))
     over.axhline(0, color=palette.DARK, linewidth=0.8)
     over.set_xlabel("PEs")
-    over.set_ylabel("cycles more with blocks, %, simulated")
+    over.set_ylabel("cycles more with blocks (%, simulated)")
     over.set_title("nine synthetic layers: mean, and from least to most")
     return figure
 
@@ -219,16 +222,17 @@ def roundings(table: pd.DataFrame) -> "Figure":
             line = groups[column].mean()
             axes.fill_between(line.index, groups[column].min(), groups[column].max(), color=colour, alpha=0.2)
             axes.plot(line.index, line, color=colour, marker=MARKERS[place], markersize=5, label=rounding)
+    headed(figure, "Rounding of products: LeNet-300-100 on 500 digits")
     formats.set_xticks([0, 1], ["fixed8", "fixed16"])
     formats.set_xlim(-0.5, 1.5)
     formats.set_ylim(0.83, 0.98)
-    formats.set_ylabel("digits recognised, simulated")
+    formats.set_ylabel("digits recognised (simulated)")
     formats.set_title("automatic fraction bits")
     formats.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     curve.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    curve.set_ylabel("digits recognised, simulated")
+    curve.set_ylabel("digits recognised (simulated)")
     curve.set_title("accuracy, fixed16 with few fraction bits")
-    errors.set_ylabel("mean error of the 10 outputs, simulated")
+    errors.set_ylabel("mean error of the 10 outputs (simulated)")
     errors.set_title("mean error of the outputs")
     errors.axhline(0, color=palette.DARK, linewidth=0.8)
     for axes in (curve, errors):
@@ -259,14 +263,15 @@ def threshold(table: pd.DataFrame) -> "Figure":
         costs.plot(wide["threshold"], values, style, color=colour, marker=marker, markersize=4, label=name)
     for axes in (costs, trade):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    headed(figure, "Small activations left out: LeNet-300-100 on 500 digits")
     costs.set_xlabel("activation threshold")
     costs.set_ylabel("share of the digits, or of the cost without a threshold")
     costs.set_title("accuracy and cycles simulated, energy estimated")
     costs.legend(loc="lower left")
     trade.set_xlim(1.03, 0.25)
     trade.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    trade.set_xlabel("cycles, share of those without a threshold, simulated")
-    trade.set_ylabel("digits recognised, simulated")
+    trade.set_xlabel("cycles, share of those without a threshold (simulated)")
+    trade.set_ylabel("digits recognised (simulated)")
     trade.set_title("what the cycles cost; labels: threshold, 64 PEs")
     first = wide["cycles"].iloc[0]
     for value in (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9):

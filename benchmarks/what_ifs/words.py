@@ -47,8 +47,8 @@ def opening() -> str:
 An architect's next questions after "how long does it take", answered by runs of the machine's four configuration keys:
 `multipliers`, `mapping`, `rounding`, `activation_threshold`. `python -m benchmarks.what_ifs` makes all of it: the
 tables ([machines.csv](what-ifs/machines.csv), [rounding.csv](what-ifs/rounding.csv),
-[thresholds.csv](what-ifs/thresholds.csv)), the pictures and this page, numbers in the text included. It takes less than 5
-minutes on 2 cores; interrupted, it goes on where it was.
+[thresholds.csv](what-ifs/thresholds.csv)), the pictures and this page, numbers in the text included. It takes 2 to 5
+minutes on 2 cores, as busy as they are; interrupted, it goes on where it was.
 
 Cycles, times, load balances and outputs are **simulated**, and so are accuracies: the network's answers on the machine to 500 held-out
 digits. Energy is **estimated** from published figures, area too ([energy.md](energy.md)). Nothing here was measured on a chip.

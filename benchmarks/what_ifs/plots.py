@@ -131,8 +131,9 @@ def pareto(means: pd.DataFrame) -> "Figure":
         )  # fmt: skip
         _steps(axes, "x", (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4))
         _steps(axes, "y", ticks)
-        axes.set_xlim(0.19, 5.5)
-        _name_machines(axes, pd.concat([best, means[means["multipliers"] == 1], means]), column)
+        axes.set_xlim(0.15, 5.5)
+        axes.margins(y=0.09)
+        _name_machines(axes, best, pd.concat([means[means["multipliers"] == 1], means]), column)
         axes.set_xlabel(f"time, {MULTIPLE} (simulated)")
         axes.set_ylabel(text)
     headed(figure, "What no other machine beats: a point is PEs x multipliers a PE, over nine layers")
@@ -142,17 +143,21 @@ def pareto(means: pd.DataFrame) -> "Figure":
     return figure
 
 
-def _name_machines(axes: "Axes", rows: pd.DataFrame, column: str) -> None:
-    """The first rows first; a point near one that is named stays without a name: colour and marker tell what it is."""
+def _name_machines(axes: "Axes", best: pd.DataFrame, others: pd.DataFrame, column: str) -> None:
+    """Those of the front on its near side, the others beyond, the first rows first; a point near one that is named
+    stays without a name: colour and marker tell what it is.
+    """
     taken: list[tuple[float, float]] = []
-    for _, row in rows.iterrows():
-        x, y = axes.transAxes.inverted().transform(axes.transData.transform((row["relative_time_us"], row[column])))
-        if all(abs(x - other) > 0.09 or abs(y - above) > 0.045 for other, above in taken):
-            axes.annotate(
-                f"{row['pes']:.0f} x {row['multipliers']:.0f}", (row["relative_time_us"], row[column]), xytext=(5, 5),
-                textcoords="offset points", fontsize=8, color=palette.DARK,
-            )  # fmt: skip
-            taken.append((x, y))
+    for rows, place in ((best, {"xytext": (-4, -11), "ha": "right"}), (others, {"xytext": (5, 5), "ha": "left"})):
+        for _, row in rows.iterrows():
+            point = (row["relative_time_us"], row[column])
+            x, y = axes.transAxes.inverted().transform(axes.transData.transform(point))
+            if all(abs(x - other) > 0.09 or abs(y - above) > 0.045 for other, above in taken):
+                axes.annotate(
+                    f"{row['pes']:.0f} x {row['multipliers']:.0f}", point, textcoords="offset points", fontsize=8,
+                    color=palette.DARK, **place,
+                )  # fmt: skip
+                taken.append((x, y))
 
 
 def mapping(blocks: pd.DataFrame) -> "Figure":
@@ -194,9 +199,10 @@ def mapping(blocks: pd.DataFrame) -> "Figure":
 
 
 def _layer_name(name: str) -> str:
-    return {"AlexNet-FC8": "AlexNet-FC8 (real)", **{n: f"LeNet {n} (real)" for n in ("ip1", "ip2", "ip3")}}.get(
-        name, name
-    )
+    return {
+        "AlexNet-FC8": "AlexNet-FC8 (real, not shipped)",
+        **{n: f"LeNet {n} (real)" for n in ("ip1", "ip2", "ip3")},
+    }.get(name, name)
 
 
 def roundings(table: pd.DataFrame) -> "Figure":

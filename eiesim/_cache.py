@@ -17,6 +17,7 @@ from functools import cache
 from typing import IO, Any
 
 from numba.core import caching
+from numba.core.runtime import rtsys
 
 DIGEST = hashlib.sha256
 
@@ -70,9 +71,15 @@ class CheckedCache(caching.FunctionCache):
         self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, old._source_stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function, or None where it has to be compiled."""
+        """The compiled function, or None where it has to be compiled.
+
+        numba would first make everything ready to compile, SciPy's BLAS included, for a good quarter of a second. What
+        is compiled already needs only the runtime's memory management; the compiler gets itself ready when it is used.
+        """
+        rtsys.initialize(target_context)
         try:
-            return super().load_overload(sig, target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except Exception:  # whatever numba makes of a file that another version of it wrote
             return None
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.memory import check_memory
-from eiesim._jit import jit
+from eiesim._jit import uncounted
 from eiesim.config import MAPPINGS
 from eiesim.errors import EieError, unknown
 from eiesim.lanes import Groups, grouped
@@ -285,7 +285,7 @@ def _parts(layer: CompressedLayer, columns: int) -> Iterator[Part]:
 
 # Kernels are given the arrays that they need, also those to work in: what numpy does within compiled code has to be
 # compiled too, which takes longer than the kernel itself.
-@jit
+@uncounted
 def _lay_out(
     indptr: Any, rows: Any, pe_of: Any, place_of: Any, index_bits: int, entries: Any, pads: Any, first: Any, last: Any,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
@@ -323,7 +323,7 @@ def _lay_out(
                 pads[p] = 0
 
 
-@jit
+@uncounted
 def _write_entries(
     indptr: Any, rows: Any, codes: Any, pe_of: Any, place_of: Any, index_bits: int, free: Any, last: Any,
     code: Any, z: Any,

@@ -7,6 +7,7 @@ not used at all. A cache that cannot be written costs time and is no error.
 
 import hashlib
 import io
+import logging
 import os
 import pickle
 import stat
@@ -17,9 +18,12 @@ from functools import cache
 from typing import IO, Any
 
 from numba.core import caching
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 DIGEST = hashlib.sha256
+
+LOG = logging.getLogger("eiesim.kernels")
+"""Told, at level INFO, of each kernel that has to be compiled because the cache does not have it."""
 
 
 class _Damaged(Exception):  # noqa: N818 - never leaves this module
@@ -63,6 +67,7 @@ class CheckedCache(caching.FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
+        self._name = function.__qualname__
         if not is_private(self._cache_path):
             # Shared with a group, say: kept in a folder of the user's own instead.
             self._cache_path = own_folder(function)
@@ -79,9 +84,12 @@ class CheckedCache(caching.FunctionCache):
         rtsys.initialize(target_context)
         try:
             with self._guard_against_spurious_io_errors():
-                return self._load_overload(sig, target_context)
+                kept = self._load_overload(sig, target_context)
         except Exception:  # whatever numba makes of a file that another version of it wrote
-            return None
+            kept = None
+        if kept is None:
+            LOG.info("compiling %s", self._name)
+        return kept
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function, if that can be done."""

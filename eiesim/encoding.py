@@ -164,7 +164,9 @@ def interleave(
     state = none, none.copy(), none + NOWHERE, none - 1
     for column, indptr, indices, _ in _parts(layer, columns):
         _lay_out(indptr, indices, pe_of, place_of, index_bits, *state, *(table[column:] for table in tables))
-    return InterleavedLayer(layer, pes, index_bits, columns, *map(_frozen, tables), mapping)
+    for table in tables:
+        _frozen(table)
+    return InterleavedLayer(layer, pes, index_bits, columns, *tables, mapping)
 
 
 def owned_rows(rows: int, pes: int, mapping: str = "interleaved") -> tuple[range, ...]:
@@ -219,8 +221,13 @@ def decode_memories(
         first, step = (p, len(memories)) if owned is None else (owned[p].start, owned[p].step)
         triplets.append((columns[real], places[real] * step + first, code[real].astype(np.uint8)))
     columns, rows, codes = (np.concatenate(arrays) for arrays in zip(*triplets, strict=True))
-    order = np.lexsort((rows, columns))
+    order = np.lexsort((_narrow(rows), _narrow(columns)))
     return columns[order], rows[order], codes[order]
+
+
+def _narrow(numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """The numbers in 16 bits where these hold them: numpy then sorts by radix, several times as fast."""
+    return numbers.astype(np.uint16) if numbers.max(initial=0) < 2**16 else numbers
 
 
 def layer_from_triplets(

@@ -28,7 +28,6 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     columns, gaps = scan(rows)
     broadcasts, bubbles = len(columns), int(gaps.sum())
     counters = np.zeros((7, layer.pes), np.int32)
-    empty, busy_empty, groups, padding, bypasses, row_reads, occupancy = counters
     ring_rows = 1 << depth.bit_length()  # a power of two, more than `depth`
     ring, latest_first = np.zeros((ring_rows, layer.pes), np.int32), np.zeros(ring_rows, np.int32)
     last, last_real = np.zeros((2, layer.pes), np.int32)
@@ -36,8 +35,7 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     cycles, scan_last = _walk(
         columns, gaps, depth, 1.0 / job.entries_per_row, layer.has_padding,
         layer.pointers, layer.first_row, layer.last_row, layer.padding, lanes,
-        ring, latest_first, last, last_real, held, row_before,
-        empty, busy_empty, groups, padding, bypasses, row_reads, occupancy,
+        ring, latest_first, last, last_real, held, row_before, *counters,
     )  # fmt: skip
     empty, busy_empty, groups, padding, bypasses, row_reads, occupancy = counters.astype(np.int64)
     entries, busy_padding = groups, padding
@@ -196,9 +194,7 @@ def _walk(
 
 
 @jit
-def _count_lanes(
-    before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any
-) -> None:
+def _count_lanes(before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any) -> None:
     """Count a column's entries, groups of padding only, and bypasses, by PE.
 
     before: the column sent before it, -1 for none. last: the cycle in which each PE has walked that.
@@ -214,7 +210,7 @@ def _count_lanes(
 
 
 @uncounted
-def _least(occupancy: Any) -> int:
+def _least(occupancy: Any) -> Any:
     least = np.int64(occupancy[0])
     for p in range(len(occupancy)):
         least = min(least, np.int64(occupancy[p]))

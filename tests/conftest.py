@@ -1,5 +1,6 @@
 """What must be so before eiesim is imported, and hypothesis's settings."""
 
+import logging
 import os
 
 import hypothesis
@@ -7,6 +8,9 @@ import hypothesis
 from tests import numba_cache
 
 numba_cache.use()
+
+# Whether a command compiles first depends on what ran before: commands called in this process do not say so.
+logging.getLogger("eiesim.kernels").addFilter(lambda record: False)
 
 hypothesis.settings.register_profile("here", deadline=None, max_examples=200)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._jit import jit
+from eiesim._jit import jit, uncounted
 from eiesim._shown import Brief
 from eiesim.config import MachineConfig
 from eiesim.errors import EieError
@@ -203,7 +203,8 @@ def accumulate(
         sums = np.zeros(layer.rows, codebook.dtype)
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
-    _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, sums)
+    terms = np.empty_like(codebook)
+    _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, terms, sums)
     return sums
 
 
@@ -260,15 +261,14 @@ def drawn(row: Any, column: Any, salt: Any, shift: Any) -> Any:
     return hashed >> (32 - shift) if shift <= 32 else hashed << (shift - 32)
 
 
-@jit
+@uncounted
 def _accumulate(
     indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
-    rounding: Any, draw: Any, sums: Any,
+    rounding: Any, draw: Any, terms: Any, sums: Any,
 ) -> None:  # fmt: skip
     if draw is not None:
         _accumulate_drawn(indptr, rows, codes, codebook, activations, bias_codes, one, rounding, draw, sums)
         return
-    terms = np.empty_like(codebook)
     for j in range(len(activations)):
         if activations[j] != 0:
             for code in range(len(codebook)):
@@ -280,7 +280,7 @@ def _accumulate(
             sums[row] = add(sums[row], scale(multiply(codebook[bias_codes[row]], one), rounding), rounding)
 
 
-@jit
+@uncounted
 def _accumulate_drawn(
     indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
     rounding: Any, draw: Any, sums: Any,

@@ -235,9 +235,13 @@ def test_what_a_write_raises_ends_the_sweep(tmp_path):
 
 
 def test_an_interrupted_sweep_keeps_what_had_finished(tmp_path):
-    with pytest.raises(KeyboardInterrupt), Journal(tmp_path / "t.csv") as journal, Writer(journal, max) as writer:
-        writer.put([row(0)])
-        writer.put([row(1)])
-        raise KeyboardInterrupt
+    def interrupted():
+        with Journal(tmp_path / "t.csv") as journal, Writer(journal, max) as writer:
+            writer.put([row(0)])
+            writer.put([row(1)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     with Journal(tmp_path / "t.csv") as journal:
         assert list(journal) == ["h0", "h1"]

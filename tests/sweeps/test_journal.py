@@ -193,7 +193,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
     assert path.read_text() == HEADER + line(0)
 
 
-def test_rows_that_come_during_a_write_go_to_the_disk_together(tmp_path):
+def test_rows_that_come_during_a_write_go_to_the_disk_together(tmp_path, monkeypatch):
     """The first at once; those that come while it is being written, in one write; each reported only after it."""
     begun, go_on, writes, told = Event(), Event(), [], []
     with Journal(tmp_path / "t.csv") as journal:
@@ -206,7 +206,7 @@ def test_rows_that_come_during_a_write_go_to_the_disk_together(tmp_path):
             writes.append([one.hash for one in rows])
             real(rows)
 
-        journal.append = slowly
+        monkeypatch.setattr(journal, "append", slowly)
         with Writer(journal, lambda new, known: told.append((new, known))) as writer:
             writer.put([row(0)])
             assert begun.wait(60)

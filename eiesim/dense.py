@@ -142,10 +142,10 @@ def from_codes(
     indices, kept_codes = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.uint8)
     for start in range(0, cols, COLUMNS):
         by_column = np.ascontiguousarray(codes[:, start : start + COLUMNS].T)
-        kept = by_column != 0
+        kept = np.flatnonzero(by_column)
         here = slice(indptr[start], indptr[min(start + COLUMNS, cols)])
-        indices[here] = np.broadcast_to(np.arange(rows, dtype=np.int32), by_column.shape)[kept]
-        kept_codes[here] = by_column[kept]
+        indices[here] = kept % rows
+        kept_codes[here] = by_column.ravel()[kept]
     return CompressedLayer(
         shape=(rows, cols),
         indptr=indptr,

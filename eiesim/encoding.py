@@ -4,7 +4,7 @@ PE p owns output rows p, p + N, ...; each column of its rows is stored as entrie
 PE's zeros skipped; runs too long for z are bridged by padding entries of code 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,9 @@ from eiesim.layer import CompressedLayer
 
 NO_FIRST_ROW, NO_LAST_ROW = -1, -2
 """Sentinels that match no row, so that an empty column bypasses nothing."""
+
+NOWHERE = np.int32(2**31 - 1)
+"""Behind every place of a PE."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,13 +73,15 @@ class InterleavedLayer:
     @cached_property
     def padding_per_pe(self) -> npt.NDArray[np.int64]:
         """int64[pes]: padding entries each PE stores."""
-        per_pe: npt.NDArray[np.int64] = self.padding.sum(axis=0, dtype=np.int64)
-        return per_pe
+        per_pe = np.zeros(self.pes, np.int64)
+        return self.padding.sum(axis=0, dtype=np.int64) if self.has_padding else per_pe
 
     @cached_property
     def has_padding(self) -> bool:
-        """Whether any PE stores padding."""
-        return bool(self.padding.any())
+        """Whether any PE stores padding: entries that are no kept weight."""
+        bias_codes = self.layer.bias_codes
+        kept = self.layer.nnz + (0 if bias_codes is None else int(np.count_nonzero(bias_codes)))
+        return int(self.entries_per_pe.sum()) > kept
 
     @cached_property
     def base(self) -> npt.NDArray[np.int64]:
@@ -88,8 +93,9 @@ class InterleavedLayer:
         code = np.zeros(self.base[-1], np.uint8)
         z = np.zeros(self.base[-1], np.uint8)
         pe_of, place_of = _deal(self.layer.rows, self.pes)
-        indptr, indices, codes = _with_bias_column(self.layer, self.columns)
-        _write_entries(indptr, indices, codes, pe_of, place_of, self.index_bits, self.pointers, self.base, code, z)
+        for first, indptr, rows, codes in _parts(self.layer, self.columns):
+            pointers = self.pointers[first:]
+            _write_entries(indptr, rows, codes, pe_of, place_of, self.index_bits, pointers, self.base, code, z)
         return _frozen(code), _frozen(z)
 
     @property
@@ -120,19 +126,20 @@ def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> In
     if layer.nnz + layer.rows + columns * (4 + (rows_per_pe >> index_bits)) >= 2**31:
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
     pe_of, place_of = _deal(layer.rows, pes)
-    indptr, indices, _ = _with_bias_column(layer, columns)
     row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
     check_memory(
         columns * pes * (8 + 2 * np.dtype(row).itemsize),
         f"{layer.name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less",
     )
-    pointers = np.zeros((columns + 1, pes), np.int32)
+    pointers = np.empty((columns + 1, pes), np.int32)
+    pointers[0] = 0
     first_row = np.empty((columns, pes), row)
     last_row = np.empty((columns, pes), row)
-    padding = np.empty((columns, pes), np.int32)
-    _lay_out(indptr, indices, pe_of, place_of, index_bits, pointers, first_row, last_row, padding)
-    arrays = (_frozen(array) for array in (pointers, first_row, last_row, padding))
-    return InterleavedLayer(layer, pes, index_bits, columns, *arrays)
+    padding = np.zeros((columns, pes), np.int32)  # Takes no memory as long as there is none: untouched pages are free.
+    tables = pointers, first_row, last_row, padding
+    for first, indptr, rows, _ in _parts(layer, columns):
+        _lay_out(indptr, rows, pe_of, place_of, index_bits, *(table[first:] for table in tables))
+    return InterleavedLayer(layer, pes, index_bits, columns, *map(_frozen, tables))
 
 
 def bias_column(cols: int, pes: int) -> int:
@@ -207,79 +214,95 @@ def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def _deal(rows: int, pes: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+def _deal(rows: int, pes: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
+    """By row: the PE that it is dealt to, and its place there. Places ascend with the rows of a PE."""
     every = np.arange(rows, dtype=np.int32)
-    return every % pes, every // pes
+    return (every % pes).astype(np.uint32), every // pes
 
 
-def _with_bias_column(
-    layer: CompressedLayer, columns: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    if layer.bias_codes is None:
-        return layer.indptr, layer.indices, layer.codes
-    rows = np.flatnonzero(layer.bias_codes).astype(np.int32)
-    gap = np.full(columns - 1 - layer.cols, layer.nnz)
-    return (
-        np.concatenate([layer.indptr, gap, [layer.nnz + len(rows)]]),
-        np.concatenate([layer.indices, rows]),
-        np.concatenate([layer.codes, layer.bias_codes[rows]]),
-    )
+Part = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.uint8]]
+"""Neighbouring columns: the first one's number, and indptr, rows and codes as a `CompressedLayer` has them."""
+
+
+def _parts(layer: CompressedLayer, columns: int) -> Iterator[Part]:
+    """A layer's columns up to `columns`: the inputs', and with a bias the empty ones after them and itself.
+
+    Rows are unsigned: compiled code then looks for no negative index. Both parts are read-only, which to the compiler
+    is a type: one kernel takes them.
+    """
+    yield 0, layer.indptr, layer.indices.view(np.uint32), layer.codes
+    if layer.bias_codes is not None:
+        rows = np.flatnonzero(layer.bias_codes)
+        indptr = np.zeros(columns - layer.cols + 1, np.int64)
+        indptr[-1] = len(rows)
+        codes = layer.bias_codes[rows]
+        yield layer.cols, _frozen(indptr), _frozen(rows.astype(np.uint32)), _frozen(codes)
 
 
 @jit
 def _lay_out(
-    indptr: Any, indices: Any, pe_of: Any, place_of: Any, index_bits: int,
+    indptr: Any, rows: Any, pe_of: Any, place_of: Any, index_bits: int,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
+    """Count each PE's entries by column. Goes on from pointers[0]; `padding` is all 0.
+
+    The loop over entries has no branches, which would be taken at random, and keeps what it updates by PE together.
+    """
     pes = pointers.shape[1]
-    # What one column holds, by PE. first: its first row. after: the row after the last entry, 0 if there is none.
-    entries = np.zeros(pes, np.int32)
+    unbridged = np.int32(1 << index_bits)
+    entries = pointers[0].copy()
+    # What one column holds, by PE. first: its first place. last: its last place.
+    first = np.full(pes, NOWHERE, np.int32)
+    last = np.full(pes, -1, np.int32)
     pads = np.zeros(pes, np.int32)
-    first = np.zeros(pes, np.int32)
-    after = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
-        for e in range(indptr[j + 1] - 1, indptr[j] - 1, -1):
-            first[pe_of[indices[e]]] = place_of[indices[e]]
+        any_bridged = np.int32(0)
         for e in range(indptr[j], indptr[j + 1]):
-            p = pe_of[indices[e]]
-            row = place_of[indices[e]]
-            bridged = (row - after[p]) >> index_bits
+            p = pe_of[rows[e]]
+            place = place_of[rows[e]]
+            bridged = np.int32(np.int32(place - np.int32(1) - last[p]) >> index_bits)
+            first[p] = min(first[p], place)
+            last[p] = place
             pads[p] += bridged
-            entries[p] += bridged + 1
-            after[p] = row + 1
+            entries[p] += bridged + np.int32(1)
+            any_bridged |= bridged
+        # One loop an array, which the compiler turns into vector instructions.
         for p in range(pes):
-            pointers[j + 1, p] = pointers[j, p] + entries[p]
-            padding[j, p] = pads[p]
-            starts_real = entries[p] > 0 and first[p] >> index_bits == 0
-            first_row[j, p] = first[p] if starts_real else NO_FIRST_ROW
-            last_row[j, p] = after[p] - 1 if entries[p] > 0 else NO_LAST_ROW
-            entries[p] = 0
-            pads[p] = 0
-            after[p] = 0
+            pointers[j + 1, p] = entries[p]
+        for p in range(pes):
+            first_row[j, p] = first[p] if first[p] < unbridged else np.int32(NO_FIRST_ROW)
+            first[p] = NOWHERE
+        for p in range(pes):
+            last_row[j, p] = last[p] if last[p] >= 0 else np.int32(NO_LAST_ROW)
+            last[p] = -1
+        if any_bridged > 0:
+            for p in range(pes):
+                padding[j, p] = pads[p]
+                pads[p] = 0
 
 
 @jit
 def _write_entries(
-    indptr: Any, indices: Any, codes: Any, pe_of: Any, place_of: Any, index_bits: int,
+    indptr: Any, rows: Any, codes: Any, pe_of: Any, place_of: Any, index_bits: int,
     pointers: Any, base: Any, code: Any, z: Any,
 ) -> None:  # fmt: skip
-    longest_run = (1 << index_bits) - 1
+    """Write the entries of the columns that begin at pointers[0]; `code` is all 0."""
+    longest_run = np.int32((1 << index_bits) - 1)
     pes = pointers.shape[1]
-    place = np.zeros(pes, np.int64)
-    after = np.zeros(pes, np.int32)
+    free = (base[:-1] + pointers[0]).astype(np.uint32)  # By PE: where its next entry goes.
+    last = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
-        for p in range(pes):
-            place[p] = base[p] + pointers[j, p]
-            after[p] = 0
+        last[:] = -1
         for e in range(indptr[j], indptr[j + 1]):
-            p = pe_of[indices[e]]
-            row = place_of[indices[e]]
-            zeros = row - after[p]
+            p = pe_of[rows[e]]
+            place = place_of[rows[e]]
+            to = free[p]
+            zeros = np.int32(place - np.int32(1) - last[p])
             while zeros > longest_run:
-                z[place[p]] = longest_run
-                place[p] += 1
-                zeros -= longest_run + 1
-            code[place[p]] = codes[e]
-            z[place[p]] = zeros
-            place[p] += 1
-            after[p] = row + 1
+                z[to] = longest_run
+                to = np.uint32(to + np.uint32(1))
+                zeros = np.int32(zeros - longest_run - np.int32(1))
+            code[to] = codes[e]
+            z[to] = zeros
+            free[p] = np.uint32(to + np.uint32(1))
+            last[p] = place

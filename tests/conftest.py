@@ -5,6 +5,9 @@ import os
 import hypothesis
 
 from tests import numba_cache
+from tests.browser import browser, opened_page
+
+__all__ = ["browser", "opened_page"]  # fixtures of all tests
 
 numba_cache.use()
 

@@ -49,6 +49,8 @@ def test_the_tables_by_column_describe_the_entries(layer, pes, index_bits):
             assert interleaved.first_row[j, p] == first
             assert interleaved.last_row[j, p] == (rows[-1] if column else NO_LAST_ROW)
             assert interleaved.padding[j, p] == sum(code == 0 for code, _ in column)
+        assert interleaved.padding_per_pe[p] == sum(code == 0 for code, _ in entries)
+    assert interleaved.has_padding == interleaved.padding.any()
 
 
 def test_the_specifications_example_column():

@@ -11,7 +11,7 @@ from benchmarks.methods.cells import BY_LABEL, IN_ORDER, PES, pattern_file, pict
 from benchmarks.methods.means import LABELS, front, name_of
 from eiesim.view import palette
 from eiesim.view.saving import save
-from eiesim.view.style import BARS
+from eiesim.view.style import BARS, headed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,8 +42,8 @@ TICKS = (50, 70, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 4000
 def draw(means: pd.DataFrame, patterns: Path, folder: Path) -> None:
     """All pictures of a table of means."""
     for name, column, text in (
-        ("cycles", "cycles", "cycles a digit, simulated"),
-        ("energy", "energy_nj", "energy a digit, nJ, estimated"),
+        ("cycles", "cycles", "cycles a digit (simulated)"),
+        ("energy", "energy_nj", "energy a digit (nJ, estimated)"),
     ):
         save(
             lambda c=column, t=text: accuracy_against(means, c, t), folder / f"accuracy_{name}", BARS, formats=("svg",)
@@ -93,7 +93,8 @@ def accuracy_against(means: pd.DataFrame, column: str, text: str) -> "Figure":
         axes.set_axisbelow(True)
         axes.set_xlabel(text)
         axes.set_title(f"{pes} PEs")
-    panels[0].set_ylabel("held-out digits recognised, fixed16, simulated")
+    headed(figure, f"LeNet-300-100: accuracy against {text.partition(' (')[0]}, method by method")
+    panels[0].set_ylabel("held-out digits recognised (fixed16, simulated)")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=6, frameon=False)
     return figure

@@ -33,7 +33,7 @@ def reproduce(
     from eiesim._io.atomic import check_target, writing
     from eiesim.reproduction import simulations
     from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
-    from eiesim.reproduction.page import load_pictures, report
+    from eiesim.reproduction.page import Picture, report
     from eiesim.reproduction.plots import drawings, write_figures
     from eiesim.reproduction.terminal import claims_table, times_markdown, times_table
 
@@ -49,12 +49,12 @@ def reproduce(
     found = conclude(runs, lenet_accuracies())
     tables = write_tables(found, out / "tables")
     write_text(times_markdown(found.item("table_4")), str(out / "tables" / "table_4.md"))
-    pictures = []
+    pictures = {}
     with screen.progress("pictures", len(drawings(found))) as advance:
-        for path in write_figures(found, out / "figures"):
-            pictures.append(path)
+        for path, panels in write_figures(found, out / "figures"):
+            pictures[path.stem] = Picture(path.read_bytes(), tuple(panels))
             advance(1)
-    page = report(found, load_pictures(pictures))
+    page = report(found, pictures)
     with writing(out / "report.html") as file:
         file.write(page.encode())
     screen.show(times_table(found.item("table_4")), claims_table(found.claims))

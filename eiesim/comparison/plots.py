@@ -11,11 +11,13 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
 from eiesim.view.saving import save
-from eiesim.view.terminal import MODULE_LABELS
+from eiesim.view.words import MODULES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +30,9 @@ LEGEND_LETTERS, HANDLE_LETTERS = 120, 8
 
 DPI = 200
 """Dots per inch of a PNG file, for print."""
+
+SPEEDUP, EFFICIENCY = "speed-up over CPU, dense, batch 1", "energy efficiency over\nCPU, dense, batch 1"
+"""The axes of Figs. 6 and 7."""
 
 PAPER_COLOURS = {
     "CPU comp": palette.GREY,
@@ -52,19 +57,25 @@ def drawings(comparison: Comparison) -> Iterator[tuple[str, "Callable[[], Figure
     here = "this machine's\nCPU, dense, batch 1"
     bases = {row.basis for row in comparison.measured_efficiency} & {"estimated"}
     ratios = (
-        ("fig6_speedup", comparison.speedup, "speed-up over CPU, dense, batch 1"),
-        ("fig7_energy_efficiency", comparison.efficiency, "energy efficiency over\nCPU, dense, batch 1"),
-        ("measured_speedup", comparison.measured_speedup, f"speed-up over {here} (measured)"),
+        ("fig6_speedup", comparison.speedup, SPEEDUP, "Speed-up over the CPU (as EIE Fig. 6)"),
+        ("fig7_energy_efficiency", comparison.efficiency, EFFICIENCY, "Energy efficiency over the CPU (as EIE Fig. 7)"),
+        (
+            "measured_speedup",
+            comparison.measured_speedup,
+            f"speed-up over {here} (measured)",
+            "Speed-up over this machine's CPU",
+        ),
         (
             "measured_energy_efficiency",
             comparison.measured_efficiency,
             f"energy efficiency over {here} ({'estimated' if bases else 'measured'})",
+            "Energy efficiency over this machine's CPU",
         ),
     )
     every: list[tuple[str, Sequence[Any], Callable[[], Figure]]] = [
         *(
-            (name, rows, partial(ratio_plot, rows, label, caption(comparison, rows) if "measured" in name else ""))
-            for name, rows, label in ratios
+            (name, rows, partial(ratio_plot, rows, label, title, caption(comparison, rows) if "this" in title else ""))
+            for name, rows, label, title in ratios
         ),
         ("energy_by_module", comparison.modules, partial(module_plot, comparison.modules)),
         ("waterfall", comparison.waterfall, partial(waterfall_plot, comparison.waterfall)),
@@ -92,7 +103,8 @@ def caption(comparison: Comparison, rows: Sequence[Ratio]) -> str:
     if measured is None:
         return ""
     threads = sorted({one.threads for one in measured.measurements})
-    used = f"{threads[0]} to {threads[-1]} threads" if len(threads) > 1 else f"{threads[0]} thread(s)"
+    used = " to ".join(str(count) for count in dict.fromkeys((threads[0], threads[-1])))
+    used += " thread" if threads[-1] == 1 else " threads"
     bases = [basis for basis in ("measured", "estimated", "simulated") if any(row.basis == basis for row in rows)]
     gpu = f", {measured.machine.gpu}" if measured.machine.gpu else ""
     line = f"{measured.machine.cpu}{gpu}, {used}, {measured.when[:10]}; bars are {' or '.join(bases)}"
@@ -101,8 +113,11 @@ def caption(comparison: Comparison, rows: Sequence[Ratio]) -> str:
     return line
 
 
-def ratio_plot(rows: Sequence[Ratio], label: str, caption: str = "") -> "Figure":
-    """Bars over layers, one colour a series, on a log scale; 1 is the baseline and has no bars."""
+def ratio_plot(rows: Sequence[Ratio], label: str, title: str, caption: str = "") -> "Figure":
+    """Bars over layers, one colour a series, on a log scale; 1 is the baseline and has no bars.
+
+    Whiskers go from least to most. The caption says how far the widest reaches, since on this scale it may be short.
+    """
     figure, axes = _figure(3.1)
     by_place = {(row.layer, row.series): row for row in rows}
     layers = _unique(row.layer for row in rows)
@@ -111,7 +126,7 @@ def ratio_plot(rows: Sequence[Ratio], label: str, caption: str = "") -> "Figure"
     series = {name: series[name] for name in _unique(row.series for row in rows) if name in series}
     shares = [WIDER if one.is_eie else 1.0 for one in series.values()]
     unit = 0.88 / sum(shares)
-    simulated, spare = iter(palette.SIMULATED), cycle(palette.BARS)
+    simulated, spare, reach = iter(palette.SIMULATED), cycle(palette.BARS), 0.0
     for k, (name, one) in enumerate(series.items()):
         own = [by_place.get((layer, name)) for layer in layers]
         hatch = None
@@ -138,14 +153,21 @@ def ratio_plot(rows: Sequence[Ratio], label: str, caption: str = "") -> "Figure"
             edgecolor="white" if hatch is None else "black",
             linewidth=0.3,
         )
-        ranges = [(row.value - row.low, row.high - row.value) for row in own if row and row.low and row.high]
-        if len(ranges) == len(places):
-            low, high = zip(*ranges, strict=True)
-            axes.errorbar(places, heights, [low, high], fmt="none", ecolor="black", elinewidth=0.7, capsize=1.5)
+        ranged = [
+            (x + middle, row.value, row.low, row.high)
+            for x, row in enumerate(own)
+            if row is not None and row.low is not None and row.high is not None
+        ]
+        if ranged:
+            at, ends, low, high = (np.array(values) for values in zip(*ranged, strict=True))
+            whiskers = np.array([ends - low, high - ends])
+            drawn = axes.errorbar(at, ends, whiskers, fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5)
+            style.outline_whiskers(drawn)
+            reach = max(reach, float(np.max(np.maximum(ends - low, high - ends) / ends)))
         if one.is_eie:
             for x, height in zip(places, heights, strict=True):
                 axes.annotate(
-                    _short(height), (x, height), (0, 2), textcoords="offset points",
+                    _short(height), (x, height), (0, 3), textcoords="offset points",
                     ha="center", va="bottom", rotation=90, fontsize=6.5,
                 )  # fmt: skip
     axes.set_yscale("log")
@@ -158,14 +180,17 @@ def ratio_plot(rows: Sequence[Ratio], label: str, caption: str = "") -> "Figure"
     axes.set_xlim(-0.6, len(layers) - 0.4)
     for mean in means:
         axes.axvline(layers.index(mean) - 0.5, color=palette.GREY, linewidth=0.6, linestyle=":")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    axes.yaxis.set_major_formatter(_plain_number)
     style.horizontal_grid(axes)
-    if caption:
-        figure.supxlabel(caption, fontsize=6.5)
-    longest = max(len(text.get_text()) for text in figure.legend().get_texts())
-    figure.legends.clear()
-    figure.legend(loc="outside upper center", ncols=LEGEND_LETTERS // (longest + HANDLE_LETTERS), frameon=False)
+    spread = f"whiskers: least to most, at most {reach:.1%} from the bar's end" if reach else ""
+    style.headed(figure, title, "; ".join(filter(None, (caption, spread))))
+    longest = max(len(text) for text in axes.get_legend_handles_labels()[1])
+    style.legend_above(axes, LEGEND_LETTERS // (longest + HANDLE_LETTERS))
     return figure
+
+
+def _plain_number(value: float, _: Any) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def _short(value: float) -> str:
@@ -181,7 +206,7 @@ def _stacks(
     reached = [0.0] * len(names)
     for module, values in parts.items():
         axes.bar(
-            range(len(names)), values, 0.66, bottom=reached, label=MODULE_LABELS.get(module, module),
+            range(len(names)), values, 0.66, bottom=reached, label=MODULES.get(module, module),
             color=palette.MODULES[module], edgecolor="white", linewidth=0.4,
         )  # fmt: skip
         reached = [low + value for low, value in zip(reached, values)]
@@ -196,8 +221,9 @@ def module_plot(rows: Sequence[ModuleRow]) -> "Figure":
     models = _unique(row.energy_model for row in rows if row.energy_model is not None)
     names = _unique(row.of for row in rows)
     published = any(row.basis == "published" for row in rows)
-    of_table2 = "Table II: published. The others: simulated" if published else "simulated"
-    axes.set_title(f"{of_table2}, energy model {' and '.join(models)}", fontsize=8)
+    of_table2 = "Table II: published. The others: estimated" if published else "estimated"
+    title = "Power of a PE by module (as EIE Table II)" if published else "Power of a PE by module"
+    style.headed(figure, title, f"{of_table2}, energy model {' and '.join(models)}")
     power = {(row.of, row.module): row.power_mw for row in rows}
     modules = [module for module in palette.MODULES if (names[0], module) in power]
     parts = {module: [power[name, module] for name in names] for module in modules}
@@ -206,7 +232,7 @@ def module_plot(rows: Sequence[ModuleRow]) -> "Figure":
     axes.set_ylabel("power of a PE, mW")
     if published:
         axes.axvline(0.5, color=palette.GREY, linewidth=0.6, linestyle=":")
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    style.legend_above(axes, 3)
     return figure
 
 
@@ -219,6 +245,7 @@ def area_plot(rows: Sequence[AreaRow]) -> "Figure":
     _stacks(axes, list(machines), parts, lambda mm2: f"{mm2:.1f}")
     axes.set_xticks(range(len(machines)), [f"{row.pes} PEs\n{row.basis}" for row in machines.values()])
     axes.set_ylabel("area at 45 nm, mm²")
+    style.headed(figure, "Area of the machine by module")
     figure.legend(loc="outside right upper", ncols=1, frameon=False)
     return figure
 
@@ -240,7 +267,11 @@ def waterfall_plot(rows: Sequence[WaterfallRow]) -> "Figure":
             label=layer,
         )  # fmt: skip
     axes.set_yscale("log")
-    axes.set_title("simulated layers; between the steps their savings, and the paper's", fontsize=8)
+    axes.yaxis.set_major_formatter(_plain_number)
+    style.headed(
+        figure, "Energy of fetching the weights, step by step",
+        "estimated, of simulated layers; between the steps their savings, and the paper's",
+    )  # fmt: skip
     axes.set_ylabel("energy of fetching the weights\nof one input, µJ")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * 4)

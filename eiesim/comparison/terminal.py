@@ -9,7 +9,7 @@ from eiesim.comparison.records import Ratio
 from eiesim.comparison.rows import Comparison
 from eiesim.energy.check import Check
 from eiesim.paper.speedups import Headline
-from eiesim.view.terminal import MODULE_LABELS
+from eiesim.view.words import MODULES
 
 
 def _table(title: str, *headings: str) -> Table:
@@ -122,7 +122,7 @@ def check_causes(checks: Sequence[Check]) -> list[str]:
 
 
 def _check_name(check: Check) -> str:
-    return MODULE_LABELS.get(check.name, check.name.replace("_", " "))
+    return MODULES.get(check.name, check.name.replace("_", " "))
 
 
 def waterfall_table(comparison: Comparison) -> Table:

@@ -15,7 +15,16 @@ from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics
 from eiesim.energy.events import EnergyTable, array_energies, default_table
 from eiesim.energy.record import Energy, EnergyModel, with_dram
-from eiesim.energy.structure import ARRAYS, POINTER_BANKS, VALUE_BITS, lnzd_nodes, queue_word_bits, register_bits
+from eiesim.energy.structure import (
+    ARRAYS,
+    CYCLE,
+    POINTER_BANKS,
+    ROW,
+    VALUE_BITS,
+    clocked_bits,
+    lnzd_nodes,
+    queue_word_bits,
+)
 from eiesim.errors import EieError, unknown
 from eiesim.paper import source
 from eiesim.paper.source import COMPONENTS, LNZD, MODULES
@@ -82,10 +91,10 @@ class Published:
 class Activity:
     """Counters x energy an event + leakage x time.
 
-    The clock runs in every cycle in every register, because no source says that the chip gates it. Only SRAM arrays
-    leak, because no source gives the leakage of the logic, which is a thirtieth of the PE's area. Three things have no
-    source and are left out: the wires of the broadcast, multiplexers, and the one-time load of the weights (the paper
-    leaves that out too).
+    The clock reaches a register only in the cycles in which its enable is on, as a clock gate would have it; which
+    registers have an enable is known from the RTL (`structure.registers`). Only SRAM arrays leak, because no source
+    gives the leakage of the logic, which is a thirtieth of the PE's area. Three things have no source and are left out:
+    the wires of the broadcast, multiplexers, and the one-time load of the weights (the paper leaves that out too).
     Activation SRAM is read once an input and written once an output where a vector is longer than the register
     files (EIE Sec. IV, "Activation Read/Write"). The 1.0 of a bias is not read from anywhere.
 
@@ -132,7 +141,7 @@ class Activity:
         paged_in, paged_out = (_paged(length, config.pes) * metrics.runs for length in (cols, rows))
         scanned = cols * metrics.runs
         accumulated = counters.accumulator_reads + counters.accumulator_writes
-        clock = metrics.cycles * config.pes * pj.clock_bit
+        events = clock_events(metrics, cols)
         return {
             ("act_queue", "register"): (counters.queue_pushes + counters.queue_pops) * queue_word,
             ("ptr_read", "memory"): counters.pointer_reads * POINTER_BANKS * pointer[0],
@@ -142,8 +151,21 @@ class Activity:
             ("act_rw", "register"): (accumulated + scanned + paged_in) * value,
             ("act_rw", "memory"): paged_in * activation[0] + paged_out * activation[1],
             (LNZD, LNZD): metrics.scan_last * lnzd_nodes(config.pes) * pj.lnzd_node,
-            **{(name, "clock_network"): clock * bits for name, bits in register_bits(config).items()},
+            **{(name, "clock_network"): bits * pj.clock_bit for name, bits in clocked_bits(config, events).items()},
         }
+
+
+def clock_events(metrics: Metrics, cols: int) -> dict[str, float]:
+    """How often everything that clocks registers happened, in all PEs and runs: see `structure.Registers`."""
+    pes = metrics.config.pes
+    rows_taken = -(-cols // pes) * pes * metrics.runs
+    return {**vars(metrics.counters), CYCLE: metrics.cycles * pes, ROW: rows_taken}
+
+
+def reference_clocked_bits() -> dict[str, float]:
+    """Register bits times the cycles in which they are clocked, by module, of AlexNet-FC8 on the published machine."""
+    metrics, _, cols = reference_run()
+    return clocked_bits(metrics.config, clock_events(metrics, cols))
 
 
 def _paged(length: int, pes: int) -> int:

@@ -1,5 +1,7 @@
 """What a machine is built of, by configuration: SRAM arrays, registers, LNZD nodes. Energy and area count from here."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil
 
 from eiesim.capacity import POINTER_BITS, REGISTER_FILE_ACTIVATIONS
@@ -42,22 +44,87 @@ def queue_word_bits(config: MachineConfig) -> int:
     return VALUE_BITS[config.arithmetic] + ADDRESS_BITS
 
 
-def register_bits(config: MachineConfig) -> dict[str, int]:
-    """Register bits of a PE by module: storage and pipeline, as in eiesim/machine (its counters left out)."""
-    value, entry = VALUE_BITS[config.arithmetic], config.entry_bits
-    stages = (
-        1 + entry + value + ADDRESS_BITS,  # 1: the entry, the activation, the row reached
-        1 + ADDRESS_BITS + 2 * value,  # 2: row, weight, activation
-        1 + ADDRESS_BITS + 3 * value,  # 3: row, product of double width, accumulator
-        1,  # 4: the write
+STEADY_CYCLES = 8
+"""The paper's steady state: Spmat and Ptr SRAM are each accessed once in 64 / 8 = 8 cycles (EIE Sec. IV)."""
+
+CYCLE, NEVER, ROW = "cycle", "", "activation_rows"
+"""What clocks registers besides counters: every cycle, nothing while a layer runs, an activation row taken."""
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Registers of a PE that are clocked together, as the RTL has them (eiesim/rtl/sv).
+
+    bits: in all. clocked: of these, the bits that one event clocks; a clock gate holds the others. events: counters'
+    names, or one of CYCLE, NEVER, ROW.
+    """
+
+    module: str
+    bits: int
+    clocked: int
+    events: tuple[str, ...]
+
+
+def registers(config: MachineConfig) -> tuple[Registers, ...]:
+    """The register bits of a PE, split as yosys splits those of the RTL: behind an enable, and clocked in every cycle.
+
+    A test holds this against yosys. The model's counters are not hardware. Two groups are free though nothing needs it:
+    yosys copies the queue's head into the read port of its memory, and finds no enable for the column's end.
+    """
+    value, depth, words = VALUE_BITS[config.arithmetic], config.queue_depth, REGISTER_FILE_ACTIVATIONS
+    head, count = max(1, (depth - 1).bit_length()), depth.bit_length()
+    place = (config.entries_per_row - 1).bit_length()
+    row, scan = (words - 1).bit_length(), (words + 3).bit_length()
+
+    def group(module: str, bits: int, *events: str, clocked: int | None = None) -> Registers:
+        return Registers(module, bits, bits if clocked is None else clocked, events)
+
+    return (
+        group("act_queue", depth * queue_word_bits(config), "queue_pushes", clocked=queue_word_bits(config)),
+        group("act_queue", head, "queue_pops"),
+        group("act_queue", count, "queue_pushes", "queue_pops"),
+        group("act_queue", head, CYCLE),  # The head's copy.
+        group("ptr_read", 1 + value, "pointer_reads"),  # The column's last bit, the activation.
+        group("ptr_read", ADDRESS_BITS, "entries"),  # The address behind.
+        group("ptr_read", ADDRESS_BITS + 2, CYCLE),  # The end, valid, first.
+        group("spmat_read", place + value, "entries"),
+        group("spmat_read", ADDRESS_BITS - place + 1, "spmat_row_reads"),  # The row that the SRAM shows.
+        group("spmat_read", 2, CYCLE),  # Valid, first.
+        group("arithm_unit", config.entry_bits + value + row, "entries"),  # Stage 1, with the row reached.
+        group("arithm_unit", row + 2 * value, "macs"),  # 2: row, weight, activation
+        group("arithm_unit", row + 3 * value, "macs"),  # 3: row, product of double width, accumulator
+        group("arithm_unit", 5, CYCLE),  # Valid, by stage.
+        group("arithm_unit", 2**config.weight_bits * value, NEVER),  # The codebook.
+        group("act_rw", REGISTER_FILES * words * (value + 1), "accumulator_writes", clocked=value + 1),
+        group("act_rw", row, "macs"),  # The accumulator's address.
+        group("act_rw", scan, ROW),
+        group("act_rw", 2, NEVER),  # Which bank is the source, and whether it passes ReLU.
     )
-    return {
-        "act_queue": config.queue_depth * queue_word_bits(config) + 2 * config.queue_depth.bit_length(),
-        "ptr_read": 2 + 3 * ADDRESS_BITS + value,  # column, address, end; activation
-        "spmat_read": 2 + ADDRESS_BITS + value + config.spmat_width,  # address, activation, the SRAM row held
-        "arithm_unit": sum(stages) + 2**config.weight_bits * value,  # and the codebook
-        "act_rw": REGISTER_FILES * REGISTER_FILE_ACTIVATIONS * value + 2 * ADDRESS_BITS,
-    }
+
+
+def register_bits(config: MachineConfig) -> dict[str, int]:
+    """Register bits of a PE by module."""
+    bits: dict[str, int] = {}
+    for group in registers(config):
+        bits[group.module] = bits.get(group.module, 0) + group.bits
+    return bits
+
+
+def clocked_bits(config: MachineConfig, events: Mapping[str, float]) -> dict[str, float]:
+    """Register bits times the cycles in which they are clocked, by module. events: how often each happened."""
+    bits: dict[str, float] = {}
+    for group in registers(config):
+        times = sum(events[event] for event in group.events if event != NEVER)
+        bits[group.module] = bits.get(group.module, 0.0) + group.clocked * times
+    return bits
+
+
+def steady_clocked_bits(config: MachineConfig) -> float:
+    """Register bits of a PE clocked in a cycle of the paper's steady state: an entry a cycle, a column in eight."""
+    often = ("entries", "macs", "accumulator_writes")
+    seldom = ("queue_pushes", "queue_pops", "pointer_reads", "spmat_row_reads")
+    events = {**dict.fromkeys(often, 1.0), **dict.fromkeys(seldom, 1 / STEADY_CYCLES), CYCLE: 1.0, ROW: 0.0}
+    return sum(clocked_bits(config, events).values())
 
 
 def lnzd_nodes(pes: int) -> int:

@@ -7,9 +7,9 @@ from eiesim._io.csv_file import write_csv
 from eiesim.evaluation import accuracies
 from eiesim.files import examples, network, npz
 from eiesim.paper.speedups import inconsistencies
-from eiesim.reproduction.claims import check_claims
+from eiesim.reproduction.claims import AGREES, check_claims
 from eiesim.reproduction.figures import Recognised, figure_items
-from eiesim.reproduction.findings import findings
+from eiesim.reproduction.findings import findings, verdict
 from eiesim.reproduction.items import Claim, PaperItem
 from eiesim.reproduction.simulations import Simulations
 from eiesim.reproduction.tables import table_items
@@ -20,7 +20,7 @@ LENET = "lenet-300-100"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What was found. text: what agrees, what does not and why, a paragraph each."""
+    """What was found. text: what agrees, what does not and why, a paragraph each; the first says it all in short."""
 
     runs: Simulations
     items: tuple[PaperItem, ...]
@@ -49,8 +49,10 @@ def lenet_accuracies(folder: Path | None = None) -> Recognised | None:
 def conclude(runs: Simulations, recognised: Recognised | None = None) -> Reproduction:
     """Every table, figure and claim from the runs. recognised: by LeNet-300-100, where it is at hand."""
     items = (*table_items(runs), *figure_items(runs, recognised))
-    claims = tuple(check_claims(runs, items))
-    return Reproduction(runs, items, claims, tuple(findings(runs, items)), tuple(inconsistencies()))
+    # What agrees comes first; the paper's order is kept in each half.
+    claims = tuple(sorted(check_claims(runs, items), key=lambda one: one.verdict != AGREES))
+    text = (verdict(items, claims), *findings(runs, items))
+    return Reproduction(runs, items, claims, text, tuple(inconsistencies()))
 
 
 def write_tables(found: Reproduction, folder: Path) -> list[Path]:

@@ -126,6 +126,7 @@ class PaperItem:
     key: such as `table_4` or `fig_8`. name: what the paper calls it, such as `Table IV`. subject: what it shows; may be
     empty. series: ours, in order. text: what to know of it, a paragraph each.
     part: whether this is only a part of the table, so that its name alone is not enough.
+    restates: what its printed figures follow from, such as `Table IV`; empty where they say something of their own.
     """
 
     key: str
@@ -135,6 +136,7 @@ class PaperItem:
     series: tuple[str, ...]
     text: tuple[str, ...] = ()
     part: bool = False
+    restates: str = ""
 
     @property
     def title(self) -> str:

@@ -1,86 +1,96 @@
-"""The reproduction as one HTML page: no script, no network, pictures within. It computes nothing."""
+"""The reproduction as one HTML page: no network, pictures within. It computes nothing.
+
+Where Bokeh is installed its figures are drawn in the browser and show their values; the still pictures are for print.
+"""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 from eiesim._version import __version__
+from eiesim.errors import EieError
+from eiesim.reproduction.claims import AGREES
 from eiesim.reproduction.conclusion import Reproduction
-from eiesim.reproduction.items import Claim, ItemRow, PaperItem, Spread, picture_names
+from eiesim.reproduction.items import VARIATIONS, Claim, ItemRow, PaperItem, Spread, column_name, picture_names
+from eiesim.reproduction.tally import BANDS, judged, tally
+from eiesim.view import live
+from eiesim.view.page import as_script, bokeh_script, filled
+from eiesim.view.panels import Panel
+from eiesim.view.words import in_words
 
 LONG = 45
 """A table of this many rows or more is folded away."""
 
-_STYLE = """
-:root { color-scheme: light; --line: #d8dce2; --soft: #5b6470; --red: #a3320b; --green: #00694d; }
-* { box-sizing: border-box; }
-body { margin: 0; font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1b1f24; background: #fff; }
-main { max-width: 76rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0; }
-h2 { font-size: 1.25rem; margin: 2.2rem 0 0.4rem; padding-top: 0.8rem; border-top: 1px solid var(--line); }
-p, li { max-width: 46rem; }
-.soft { color: var(--soft); font-size: 0.88rem; }
-nav a { display: inline-block; margin: 0 0.8rem 0.3rem 0; }
-a { color: #0b5cad; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); margin: 0.6rem 0; }
-table { border-collapse: separate; border-spacing: 0; font-size: 0.86rem; min-width: 100%; }
-table { font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-tr:last-child td { border-bottom: 0; }
-th { background: #f3f5f7; vertical-align: bottom; }
-tr.group th { background: #fff; padding-top: 0.7rem; }
-tr.group th span { position: sticky; left: 0.6rem; }
-tr > td:first-child { position: sticky; left: 0; background: #fff; }
-td.number { white-space: nowrap; }
-td.number, th.number { text-align: right; }
-td.words { min-width: 12rem; max-width: 30rem; }
-td.name { white-space: nowrap; }
-td.claim { min-width: 9rem; }
-.basis { color: var(--soft); font-size: 0.78rem; white-space: nowrap; }
-.range { display: block; color: var(--soft); font-size: 0.76rem; }
-.far { color: var(--red); }
-.verdict { white-space: nowrap; font-weight: 600; }
-.agrees { color: var(--green); }
-.differs { color: var(--red); }
-.picture { overflow-x: auto; margin: 0.8rem 0; }
-.picture img { display: block; max-width: 100%; height: auto; }
-.picture:focus img { max-width: none; width: 68rem; }
-.picture:focus { outline: 2px solid #0b5cad; }
-@media (min-width: 60rem) {
-  .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
-  .pair .picture { min-width: 0; }
-}
-details { margin: 0.6rem 0; }
-summary { cursor: pointer; color: #0b5cad; }
-"""
+LONGEST_PRINTED = 9
+"""Letters of a published figure; one with more was computed from what is printed, and is rounded here."""
+
+WITHOUT_BOKEH = "Figures stand still here; with Bokeh (pip install 'eiesim[trace]') they show values when pointed at."
 
 
-def report(found: Reproduction, pictures: Mapping[str, bytes]) -> str:
-    """The page. pictures: PNG images by name; see `items.picture_names`."""
+@dataclass(frozen=True)
+class Picture:
+    """A figure. png: the still image. panels: what it shows."""
+
+    png: bytes
+    panels: tuple[Panel, ...] = ()
+
+
+def report(found: Reproduction, pictures: Mapping[str, Picture]) -> str:
+    """The page. pictures: by name; see `items.picture_names`."""
+    try:
+        script = bokeh_script("bokeh", "bokeh-api")
+    except EieError:
+        script = ""
     items = sorted(found.items, key=lambda one: _ORDER.index(one.key) if one.key in _ORDER else len(_ORDER))
-    seeds = len(found.runs.extent.seeds)
-    links = [("claims", "Claims"), *((one.key, one.link) for one in items)]
-    links.append(("inconsistencies", "Where the paper disagrees with itself"))
-    body = [
-        "<h1>EIE reproduced</h1>",
-        f'<p class="soft">The tables and figures of Han et al., ISCA 2016, beside eiesim {escape(__version__)}. '
-        f"{len(found.runs.table):,} runs, {seeds} seed{'' if seeds == 1 else 's'} of each synthetic layer.</p>",
-        *_section("summary", "What agrees, what does not, and why", [*map(_paragraph, found.text), _LEGEND]),
-        "<nav>" + "".join(f'<a href="#{escape(key)}">{_text(name)}</a>' for key, name in links) + "</nav>",
-        *_section("claims", "The paper's claims, checked", [_claims(found.claims)]),
+    agree = sum(one.verdict == AGREES for one in found.claims)
+    links = [("summary", "In short", ""), ("claims", "Claims", f"{agree}/{len(found.claims)}")]
+    links += [(one.key, one.link, _score(one)) for one in items]
+    links.append(("inconsistencies", "Where the paper disagrees with itself", ""))
+    first, *others = found.text or ("",)
+    help_ = POINTING if script else WITHOUT_BOKEH
+    summary = [
+        f'<p class="lead">{_text(first)}</p>', *map(_paragraph, others), f'<p class="soft">{_LEGEND} {_text(help_)}</p>'
     ]  # fmt: skip
+    sections = [
+        *_section("summary", "What agrees, what does not, and why", summary),
+        *_section("claims", "The paper's claims, checked", [_claims(found.claims)]),
+    ]
     for one in items:
-        own = [pictures[name] for name in picture_names(one.key) if name in pictures]
-        parts = [_pictures(one.title, own), *map(_paragraph, one.text)]
-        body += _section(one.key, one.title, [*parts, _table(one)])
+        own = {name: pictures[name] for name in picture_names(one.key) if name in pictures}
+        content = [_pictures(one.title, own), *map(_paragraph, one.text), _table(one)]
+        sections += _section(one.key, one.title, content, _score_in_words(one))
     lines = "".join(f"<li>{_text(line)}</li>" for line in found.inconsistencies)
-    body += _section("inconsistencies", "Where the paper disagrees with itself", [f"<ul>{lines}</ul>"])
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>EIE reproduced</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(body) + "\n</main>\n</body>\n</html>\n"
-    )
+    sections += _section("inconsistencies", "Where the paper disagrees with itself", [f"<ul>{lines}</ul>"])
+    seeds = len(found.runs.extent.seeds)
+    parts = {
+        "bokeh": script,
+        "subtitle": f"The tables and figures of Han et al., ISCA 2016, beside eiesim {escape(__version__)}. "
+        f"{len(found.runs.table):,} runs, {seeds} seed{'' if seeds == 1 else 's'} of each synthetic layer.",
+        "contents": "\n".join(_link(*one) for one in links),
+        "sections": "\n".join(sections),
+        "figures": as_script({name: live.data(one.panels) for name, one in pictures.items()} if script else {}),
+        **({} if script else {"live.js": ""}),
+    }  # fmt: skip
+    return filled("eiesim.reproduction", "report.html", parts)
+
+
+def _link(key: str, name: str, score: str) -> str:
+    return f'<a href="#{escape(key)}"><span>{_text(name)}</span><span class="score">{score}</span></a>'
+
+
+def _score(item: PaperItem) -> str:
+    """For the contents: how many of an item's printed figures are met within the wider band, of how many."""
+    counts = tally(judged(item))
+    return "" if counts is None else f"{counts.within[-1]}/{counts.count}"
+
+
+def _score_in_words(item: PaperItem) -> str:
+    counts = tally(judged(item))
+    if counts is None:
+        return ""
+    own = f"; they follow from {item.restates}" if item.restates else ""
+    return f"{counts.within[-1]} of {counts.count} printed figures within {100 * BANDS[-1]:g} %{own}"
 
 
 _ORDER = [
@@ -89,50 +99,59 @@ _ORDER = [
 ]  # fmt: skip
 
 _LEGEND = (
-    '<p class="soft">Published: as printed in the paper. Derived: computed from published figures. Simulated: cycles '
-    "and counts from the runs. Estimated: energies and areas, from a model. Input: the paper's own figure, taken over, "
-    "which no agreement can be read from. Small print under a mean is the least and the most over the seeds; errors "
-    "are (ours - published) / published, red beyond 10&nbsp;%. Click or tap a picture to enlarge it.</p>"
+    "Published: as printed in the paper. Derived: computed from published figures. Simulated: cycles and counts from "
+    "the runs. Estimated: energies and areas, from a model. Input: the paper's own figure, taken over, which no "
+    "agreement can be read from. Small print under a mean is the least and the most over the seeds; errors are "
+    f"(ours - published) / published, red beyond {100 * BANDS[-1]:g}&nbsp;%. Contents: figures within "
+    f"{100 * BANDS[-1]:g}&nbsp;% of those that are printed and simulated or estimated here (variation 0.15)."
 )
 
+POINTING = "Point at a mark of a figure, or tap it, for its values; a name above it takes its series out and in again."
 
-def _section(key: str, title: str, parts: Iterable[str]) -> list[str]:
-    return [f'<section id="{escape(key)}">', f"<h2>{escape(title)}</h2>", *parts, "</section>"]
+
+def _section(key: str, title: str, parts: Iterable[str], score: str = "") -> list[str]:
+    shown = f'<span class="score">{_text(score)}</span>' if score else ""
+    return [f'<section id="{escape(key)}">', f"<h2><span>{_text(title)}</span>{shown}</h2>", *parts, "</section>"]
 
 
 def _paragraph(text: str) -> str:
     return f"<p>{_text(text)}</p>"
 
 
-def _pictures(title: str, images: Sequence[bytes]) -> str:
-    """The pictures of an item. Two narrow ones stand beside one another where there is room."""
-    pair = len(images) == 2 and all(_aspect(image) < 2.2 for image in images)
-    every = "".join(_picture(title, image) for image in images)
+def _pictures(title: str, own: Mapping[str, Picture]) -> str:
+    """The pictures of an item. Two of one panel each stand beside one another where there is room."""
+    every = "".join(_picture(name, title, one) for name, one in own.items())
+    pair = len(own) == 2 and all(len(one.panels) < 2 for one in own.values())
     return f'<div class="pair">{every}</div>' if pair else every
 
 
-def _aspect(image: bytes) -> float:
-    width, height = (int.from_bytes(image[at : at + 4]) for at in (16, 20))  # of the PNG's header
-    return width / height
-
-
-def _picture(title: str, image: bytes) -> str:
-    data = b64encode(image).decode()
-    return f'<div class="picture" tabindex="0"><img alt="{escape(title)}" src="data:image/png;base64,{data}"></div>'
+def _picture(name: str, title: str, one: Picture) -> str:
+    series = "".join(
+        f'<button type="button" aria-pressed="true" data-series="{escape(each.name)}">'
+        f'<i style="background:{escape(each.colours[0])}"></i>{_text(each.name)}</button>'
+        for each in live.legend(one.panels)
+    )
+    kind = next((kind for kind in VARIATIONS if name.endswith(column_name(kind))), "")
+    caption = f"<figcaption>{_text(kind)} layers</figcaption>" if kind else ""
+    image = b64encode(one.png).decode()
+    return (
+        f'<figure class="picture" data-name="{escape(name)}">{caption}<div class="legend">{series}</div>'
+        f'<div class="live"></div><div class="stills"><img class="still" tabindex="0" alt="{escape(title)}" '
+        f'src="data:image/png;base64,{image}"></div></figure>'
+    )
 
 
 def _claims(claims: Sequence[Claim]) -> str:
-    lines = ["<tr><th>claim</th><th>published</th><th>eiesim</th><th>verdict</th><th>why</th></tr>"]
-    before = ""
-    for one in claims:
-        why = "as above" if one.why and one.why == before else one.why
-        before = one.why
-        lines.append(
-            f'<tr><td class="claim">{_text(one.text)}</td><td class="name">{_text(one.published)}</td>'
-            f'<td class="claim">{_text(one.simulated)}</td><td class="verdict {escape(one.verdict)}">'
-            f'{_text(one.verdict)}</td><td class="words">{_text(why)}</td></tr>'
-        )
-    return _scrolled("".join(lines))
+    lines = [
+        '<tr class="head"><th>verdict</th><th>claim</th><th>published</th><th>eiesim</th><th>why</th></tr>',
+        *(
+            f'<tr class="{escape(one.verdict)}"><td class="verdict">{_text(one.verdict)}</td><td>{_text(one.text)}</td>'
+            f'<td data-label="published">{_text(one.published)}</td><td data-label="eiesim">{_text(one.simulated)}</td>'
+            f'<td class="words"{" data-label=why" if one.why else ""}>{_text(one.why)}</td></tr>'
+            for one in claims
+        ),
+    ]
+    return f'<div class="claims">{_scrolled("".join(lines))}</div>'
 
 
 def _scrolled(rows: str) -> str:
@@ -157,17 +176,17 @@ def _table(item: PaperItem) -> str:
         head.append('<th class="number">error</th>' if shown["published"] else "")
     head.append("<th>ours is</th>" if shown["basis"] else "")
     head.append("<th>note</th>" if shown["note"] else "")
-    lines = [f"<tr>{''.join(head)}</tr>"]
+    lines = [f'<tr class="head">{"".join(head)}</tr>']
     columns = sum(bool(cell) for cell in head)
     for quantity, rows in groups.items():
         bases = ", ".join(_bases(rows))
         basis = f' <span class="basis">(ours: {escape(bases)})</span>' if bases else ""
-        lines.append(f'<tr class="group"><th colspan="{columns}"><span>{_text(quantity)}{basis}</span></th></tr>')
+        lines.append(f'<tr class="group"><th colspan="{columns}"><span>{_named(quantity)}{basis}</span></th></tr>')
         lines += [_line(row, item.series, shown) for row in rows]
     table = _scrolled("".join(lines))
     if len(item.rows) < LONG:
         return table
-    return f"<details><summary>The figures, {len(item.rows)} rows</summary>{table}</details>"
+    return f"<details><summary>The figures, {len(item.rows)} rows (tables/{item.key}.csv)</summary>{table}</details>"
 
 
 def _bases(rows: Sequence[ItemRow]) -> list[str]:
@@ -175,8 +194,8 @@ def _bases(rows: Sequence[ItemRow]) -> list[str]:
 
 
 def _line(row: ItemRow, series: Sequence[str], shown: Mapping[str, bool]) -> str:
-    cells = [f'<td class="name">{_text(row.item)}</td>']
-    cells.append(f'<td class="name">{_text(row.at)}</td>' if shown["at"] else "")
+    cells = [f'<td class="name">{_named(row.item)}</td>']
+    cells.append(f'<td class="name">{_named(row.at)}</td>' if shown["at"] else "")
     cells.append(_published(row) if shown["published"] else "")
     for name in series:
         cells.append(_ours(row.ours.get(name)))
@@ -185,6 +204,11 @@ def _line(row: ItemRow, series: Sequence[str], shown: Mapping[str, bool]) -> str
         cells.append(f'<td><span class="basis">{escape(row.our_basis if row.ours else "")}</span></td>')
     cells.append(f'<td class="words">{_text(row.note)}</td>' if shown["note"] else "")
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _named(text: str) -> str:
+    """Text in which names of columns and modules may stand."""
+    return _text(in_words(text))
 
 
 def _text(text: str) -> str:
@@ -202,7 +226,8 @@ def _published(row: ItemRow) -> str:
 
 def _printed(row: ItemRow) -> str:
     assert isinstance(row.published, int | float)
-    return _number(row.published) if row.published_basis == "derived" else f"{row.published:,.10g}"
+    printed = f"{row.published:,.10g}"
+    return printed if row.published_basis != "derived" and len(printed) <= LONGEST_PRINTED else _number(row.published)
 
 
 def _ours(spread: Spread | None) -> str:
@@ -228,8 +253,3 @@ def _number(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:#.4g}".rstrip(".") if abs(value) >= 10 else f"{value:#.3g}"
-
-
-def load_pictures(paths: Iterable[Path]) -> dict[str, bytes]:
-    """PNG images by name."""
-    return {path.stem: path.read_bytes() for path in paths}

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from eiesim.comparison.plots import ratio_plot
+from eiesim.comparison.plots import EFFICIENCY, SPEEDUP, ratio_plot
 from eiesim.comparison.records import Ratio
 from eiesim.config import MachineConfig
 from eiesim.paper.speedups import BASELINES, EIE
@@ -36,6 +36,7 @@ from eiesim.reproduction.items import (
 from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.view import palette, style
+from eiesim.view.panels import Panel, panels
 from eiesim.view.saving import save
 
 if TYPE_CHECKING:
@@ -82,22 +83,27 @@ def drawings(found: Reproduction) -> list[Drawing]:
         ("table_4", style.BARS, partial(times, table4)),
         ("correlation", style.BARS, partial(correlation, table4)),
     ]
-    for key, label, power in (
-        ("fig_6", "speed-up over CPU, dense, batch 1", None),
-        ("fig_7", "energy efficiency over\nCPU, dense, batch 1", Power.TABLE_2),
-    ):
-        made.append((key, style.BARS, partial(ratio_plot, ratios(found.item(key), power), label)))
+    for key, label, power in (("fig_6", SPEEDUP, None), ("fig_7", EFFICIENCY, Power.TABLE_2)):
+        item = found.item(key)
+        made.append((key, style.BARS, partial(ratio_plot, ratios(item, power), label, item.title)))
     for key in CURVES:
         for name, series in zip(picture_names(key), VARIATIONS, strict=True):
             made.append((name, style.LINES, partial(swept, found.runs, found.item(key), series)))
     return made
 
 
-def write_figures(found: Reproduction, folder: Path) -> Iterator[Path]:
-    """Draw every picture, as PNG and SVG; the PNG files one by one as they are written."""
+def write_figures(found: Reproduction, folder: Path) -> Iterator[tuple[Path, list[Panel]]]:
+    """Draw every picture, as PNG and SVG; the PNG files and what they show, one by one as they are written."""
     for name, settings, draw in drawings(found):
-        _, png = save(draw, folder / name, settings, formats=("svg", "png"))
-        yield png
+        shown: list[Panel] = []
+
+        def drawn(draw: Callable[[], Figure] = draw, shown: list[Panel] = shown) -> Figure:
+            figure = draw()
+            shown += panels(figure)
+            return figure
+
+        _, png = save(drawn, folder / name, settings, formats=("svg", "png"))
+        yield png, shown
 
 
 def times(table4: PaperItem) -> Figure:
@@ -123,9 +129,15 @@ def times(table4: PaperItem) -> Figure:
         axes.set_ylabel(rows[0].quantity)
         axes.set_xticks(places, [row.item for row in rows])
         style.horizontal_grid(axes)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
+    style.headed(figure, table4.title, _seeds(table4))
+    style.legend_above(panels[0], 4)
     return figure
+
+
+def _seeds(item: PaperItem) -> str:
+    """What the bars over seeds are, where there are several."""
+    seeds = max(one.count for row in item.rows for one in row.ours.values())
+    return f"simulated: mean of {seeds} seeds, whiskers from least to most" if seeds > 1 else ""
 
 
 def _bars(spreads: list[Spread]) -> Any:
@@ -146,11 +158,12 @@ def correlation(table4: PaperItem) -> Figure:
         known = [(x, row.ours[series]) for x, row in zip(published, rows, strict=True) if series in row.ours]
         if known:
             spreads = [one for _, one in known]
-            axes.errorbar(
+            drawn = axes.errorbar(
                 [x for x, _ in known], [one.mean for one in spreads], _bars(spreads), color=colour, linestyle="none",
-                marker=marker, markersize=9 if series == FC8 else 5, capsize=2, linewidth=0.8,
+                marker=marker, markersize=9 if series == FC8 else 5, capsize=3.5, linewidth=0.8,
                 label=f"simulated, {series}",
             )  # fmt: skip
+            style.outline_whiskers(drawn)
     for k, (x, row) in enumerate(sorted(zip(published, rows, strict=True), key=lambda pair: pair[0])):
         # Neighbours are labelled on different sides of the line.
         ends_at = max(one.most for one in row.ours.values()) if k % 2 else min(one.least for one in row.ours.values())
@@ -170,6 +183,7 @@ def correlation(table4: PaperItem) -> Figure:
     axes.set_ylabel("actual time, µs (simulated)")
     axes.grid(linewidth=0.3, color=palette.LINE)
     axes.legend(loc="upper left", frameon=False)
+    style.headed(figure, "Actual time, simulated over published", _seeds(table4))
     return figure
 
 
@@ -189,7 +203,15 @@ def ratios(item: PaperItem, power: Power | None) -> list[Ratio]:
     words = "" if power is None else f"{power.value}, "
     for series in VARIATIONS:
         made += [
-            Ratio(key.layer, EIE, f"{EIE} simulated, {words}{series}", "simulated", row.ours[series].mean)
+            Ratio(
+                key.layer,
+                EIE,
+                f"{EIE} simulated, {words}{series}",
+                "simulated",
+                row.ours[series].mean,
+                low=row.ours[series].least,
+                high=row.ours[series].most,
+            )
             for key, row in bars
             if key.series == EIE and key.power is power and series in row.ours
         ]
@@ -206,7 +228,7 @@ def swept(runs: Simulations, item: PaperItem, series: str) -> Figure:
         if isinstance(row.key, AccuracyKey) and row.key.network == LENET
     }
     figure = curve.draw(table, accuracies)
-    figure.suptitle(f"{item.title} ({series})", fontweight="bold", x=0.01, ha="left", fontsize=12)
+    style.headed(figure, f"{item.title} ({series})")
     if item.key in MARKED:
         known = {row.item: float(row.published) for row in item.rows if isinstance(row.published, int | float)}
         _mark(figure.axes[0], known, float(MachineConfig().model_dump()[curve.key]))

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from eiesim.config import MachineConfig
-from eiesim.view import palette
+from eiesim.view import style
+from eiesim.view.words import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
 MOST_PANELS = 12
-LABELS = {
-    "pes": "PEs",
-    "queue_depth": "queue depth (places)",
-    "spmat_width": "sparse-matrix SRAM width (bits)",
-    "clock_mhz": "clock (MHz)",
-    "time_us": "time (µs, simulated)",
-    "load_balance": "load balance",
-    "real_work": "real work / all work",
-    "energy_total_uj": "energy (µJ, estimated)",
-}
 
 
 def swept_keys(table: "pd.DataFrame") -> list[str]:
@@ -47,17 +38,20 @@ def fixed(table: "pd.DataFrame", varying: Sequence[str]) -> tuple["pd.DataFrame"
         values = list(table[key].unique())
         value = published[key] if published.get(key) in values else values[0]
         table = table[table[key] == value]
-        chosen.append(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}")
+        chosen.append(setting(key, value))
     return table, ", ".join(chosen)
 
 
 def caption_of(table: "pd.DataFrame", chosen: str, bars: bool = True) -> str:
-    """What the picture shows: simulated or not, of which layers and seeds. chosen: the text that `fixed` gives."""
+    """What the picture shows: simulated or not, of which layers and seeds. chosen: the text that `fixed` gives.
+
+    bars: whether whiskers go from least to most.
+    """
     seeds = table["seed"].dropna().nunique()
     parts = [
         f"simulated, eiesim {table['eiesim'].iloc[0]}",
         "synthetic layers" if table["seed"].notna().all() else "",
-        f"mean of {seeds} seeds{', bars from least to most' if bars else ''}" if seeds > 1 else "",
+        f"mean of {seeds} seeds{', whiskers from least to most' if bars else ''}" if seeds > 1 else "",
         f"held: {chosen}" if chosen else "",
     ]
     return "; ".join(part for part in parts if part)
@@ -67,8 +61,7 @@ def canvas(title: str, caption: str, width: float = 7.5, panels: int = 1) -> tup
     """A figure with a title, a caption below, and panels beside one another."""
     figure = Figure(figsize=(width, 4.2), layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0]
-    figure.suptitle(title, fontweight="bold", x=0.01, ha="left", fontsize=12)
-    figure.supxlabel(caption, fontsize=8, color=palette.DARK, x=0.01, ha="left")
+    style.headed(figure, title, caption)
     return figure, list(axes)
 
 
@@ -80,8 +73,7 @@ def grid(title: str, caption: str, names: Sequence[str]) -> tuple[Figure, list["
     every = figure.subplots(down, across, squeeze=False).reshape(-1)
     for empty in every[len(names) :]:
         empty.set_visible(False)
-    figure.suptitle(title, fontweight="bold", x=0.01, ha="left", fontsize=12)
-    figure.supxlabel(caption, fontsize=8, color=palette.DARK, x=0.01, ha="left")
+    style.headed(figure, title, caption)
     for axes, name in zip(every, names, strict=False):
         axes.set_title(name, loc="left")
     return figure, list(every[: len(names)])

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from eiesim.config import ARITHMETICS
-from eiesim.sweeps.canvas import LABELS, canvas, caption_of, fixed, magnitudes, percent, ticks
-from eiesim.view import palette
+from eiesim.sweeps.canvas import canvas, caption_of, fixed, magnitudes, percent, ticks
+from eiesim.view import palette, style
+from eiesim.view.words import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,21 +75,12 @@ def _shares_over(table: "pd.DataFrame", x: str, y: str, title: str) -> Figure:
 def sram_width(table: "pd.DataFrame") -> Figure:
     """SRAM reads, and energies where the table has them, over the sparse-matrix SRAM's width (as Fig. 9)."""
     rows, chosen = fixed(table, ["spmat_width"])
-    panels = [("spmat_row_reads", "SRAM rows read (simulated)")]
-    panels += [
-        (column, label)
-        for column, label in (
-            (READ_ENERGY, "sparse-matrix read energy (µJ, estimated)"),
-            (TOTAL_ENERGY, "total energy (µJ, estimated)"),
-        )
-        if column in rows
-    ]
+    panels = ["spmat_row_reads", *(column for column in (READ_ENERGY, TOTAL_ENERGY) if column in rows)]
     title = "Sparse-matrix SRAM reads and energy over width (as Fig. 9)" if panels[1:] else "SRAM reads over width"
     figure, axes = canvas(title, caption_of(rows, chosen), 3.5 + 4 * len(panels), len(panels))
-    for one, (column, label) in zip(axes, panels, strict=True):
+    for one, column in zip(axes, panels, strict=True):
         _lines(one, rows, "spmat_width", column)
         magnitudes(one.yaxis, rows[column])
-        one.set_ylabel(label)
     _legend(axes[-1])
     return figure
 
@@ -102,7 +94,7 @@ def arithmetic(
     """
     rows, chosen = fixed(table, ["arithmetic"])
     formats = [name for name in ARITHMETICS if name in set(rows["arithmetic"])]
-    column, part = (UNIT_ENERGY, "arithmetic") if UNIT_ENERGY in rows else (TOTAL_ENERGY, "total")
+    column = UNIT_ENERGY if UNIT_ENERGY in rows else TOTAL_ENERGY
     known = {name: accuracies[name] for name in formats if name in accuracies}
     title = "Energy and accuracy over arithmetic (as Fig. 10)" if known else "Energy over arithmetic (as Fig. 10)"
     figure, axes = canvas(title, caption_of(rows, chosen, bars=False), 11 if known else 7.5, 2 if known else 1)
@@ -112,7 +104,8 @@ def arithmetic(
         place = np.arange(len(formats)) + (k - (len(layers) - 1) / 2) * 0.8 / len(layers)
         axes[0].bar(place, mean, 0.8 / len(layers), color=palette.LINES[k % len(palette.LINES)], label=layer)
     axes[0].set_xticks(range(len(formats)), formats)
-    axes[0].set_ylabel(f"{part} energy (µJ, estimated)")
+    axes[0].set_xlabel(words("arithmetic").label)
+    axes[0].set_ylabel(words(column).label)
     axes[0].grid(axis="x", visible=False)
     if known:
         bars = axes[1].bar(list(known), list(known.values()), 0.5, color=palette.DARK)
@@ -132,7 +125,7 @@ def _lines(axes: "Axes", table: "pd.DataFrame", x: str, y: str) -> None:
         by_x = rows.groupby(x)[y]
         mean, least, most = by_x.mean(), by_x.min(), by_x.max()
         bars = np.stack([mean - least, most - mean]).clip(0) if rows["seed"].nunique() > 1 else None
-        axes.errorbar(
+        drawn = axes.errorbar(
             mean.index,
             mean,
             bars,
@@ -142,10 +135,11 @@ def _lines(axes: "Axes", table: "pd.DataFrame", x: str, y: str) -> None:
             # Later markers are smaller, so that equal lines show them all.
             markersize=max(4.0, 8.5 - 0.5 * k),
             linewidth=1.4,
-            capsize=2,
+            capsize=3,
         )
-    axes.set_xlabel(LABELS.get(x, x))
-    axes.set_ylabel(LABELS.get(y, y))
+        style.outline_whiskers(drawn)
+    axes.set_xlabel(words(x).label)
+    axes.set_ylabel(words(y).label)
     ticks(axes, sorted(table[x].unique()))
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from eiesim.sweeps.canvas import LABELS, caption_of, fixed, grid, magnitudes, shown_layers
+from eiesim.sweeps.canvas import caption_of, fixed, grid, magnitudes, shown_layers
 from eiesim.view import palette
+from eiesim.view.words import listed, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
 HEAT = {"load_balance": "load balance", "energy_total_uj": "energy (estimated) / the layer's least"}
 """The columns that heat maps may show, and their labels."""
 
-COSTS = {
-    "energy_total_uj": ("energy", "energy (µJ, estimated)"),
-    "area_mm2": ("area", "area (mm², estimated)"),
-}
-"""The columns that time is set against: a word for the title and the label of the axis. `area_mm2` is the user's."""
+COSTS = ("energy_total_uj", "area_mm2")
+"""The columns that time is set against. `area_mm2` is the user's."""
 
 
 def heat_of(table: "pd.DataFrame", one: str, other: str) -> str | None:
@@ -44,7 +42,7 @@ def heat_maps(table: "pd.DataFrame", one: str, other: str, column: str) -> Figur
     rows, chosen = fixed(table, [one, other])
     names, caption = shown_layers(rows, caption_of(rows, chosen, bars=False))
     shares = column == "load_balance"
-    figure, panels = grid(f"{HEAT[column].capitalize()} over {one} and {other}", caption, names)
+    figure, panels = grid(f"{HEAT[column].capitalize()} over {listed([one, other])}", caption, names)
     pivots = [
         rows[rows["layer"] == name].pivot_table(index=other, columns=one, values=column, aggfunc="mean")
         for name in names
@@ -59,8 +57,8 @@ def heat_maps(table: "pd.DataFrame", one: str, other: str, column: str) -> Figur
         )
         axes.set_xticks(range(cells.shape[1]), [f"{value}" for value in cells.columns], fontsize=8)
         axes.set_yticks(range(cells.shape[0]), [f"{value}" for value in cells.index], fontsize=8)
-        axes.set_xlabel(one)
-        axes.set_ylabel(other)
+        axes.set_xlabel(words(one).label)
+        axes.set_ylabel(words(other).label)
         axes.grid(visible=False)
         if cells.size > 120:
             continue
@@ -90,9 +88,8 @@ def pareto(table: "pd.DataFrame", cost: str, keys: Sequence[str]) -> Figure:
     """Time against a cost, a panel a layer, with the line of machines that no other beats. cost: of `COSTS`."""
     rows = table.dropna(subset=[cost])
     names, caption = shown_layers(rows, caption_of(rows, "", bars=False))
-    word, label = COSTS[cost]
-    title = f"Time against {word}: one point a machine"
-    figure, panels = grid(title, f"{caption}; labels: {', '.join(keys)} along the front", names)
+    title = f"Time against {words(cost).name}: one point a machine"
+    figure, panels = grid(title, f"{caption}; labels: {listed(keys)} along the front", names)
     for axes, name in zip(panels, names, strict=True):
         points = rows[rows["layer"] == name].groupby(list(keys), sort=True)[["time_us", cost]].mean().reset_index()
         times, costs = points["time_us"].tolist(), points[cost].tolist()
@@ -112,6 +109,6 @@ def pareto(table: "pd.DataFrame", cost: str, keys: Sequence[str]) -> Figure:
         magnitudes(axes.xaxis, times)
         magnitudes(axes.yaxis, costs)
         axes.margins(x=0.2, y=0.15)
-        axes.set_xlabel(LABELS["time_us"])
-        axes.set_ylabel(label)
+        axes.set_xlabel(words("time_us").label)
+        axes.set_ylabel(words(cost).label)
     return figure

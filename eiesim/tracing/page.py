@@ -5,12 +5,9 @@ shares at every zoom: `assets/page.js` computes the cells in sight from the pack
 """
 
 import gzip
-import json
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -20,9 +17,8 @@ from eiesim.errors import EieError
 from eiesim.tracing.path import path_of
 from eiesim.tracing.recording import EMPTY, PADDING, REAL, STARVED, STATES, Recording
 from eiesim.tracing.shares import BLOCKERS, COLOURS, OTHER_BLOCKER, chosen, worst_blockers
+from eiesim.view.page import as_script, bokeh_script, filled
 
-_MARK = re.compile(r"\{\{ ([a-z. ]+) \}\}")
-"""A place of `assets/page.html` where a part goes."""
 LEFT = 58
 """Pixels left of every plot, so that equal cycles stand above each other."""
 BAR_ORDER = (REAL, PADDING, EMPTY, STARVED)
@@ -32,26 +28,21 @@ FIRST_OF_COLUMN = 4
 
 def page(trace: Recording, pes: Sequence[int] | None = None) -> str:
     """The page as HTML text. pes: the PEs shown; None is all. Raises EieError where Bokeh is not installed."""
-    try:
-        from bokeh.embed import components
-        from bokeh.resources import Resources
-    except ImportError:
-        raise EieError("the page needs Bokeh: pip install 'eiesim[trace]'") from None
+    bokeh = bokeh_script("bokeh")
+    from bokeh.embed import components
+
     numbers = chosen(trace, pes)
     plots = _plots(trace, numbers)
     script, places = components({plot.name: plot for plot in plots})
     parts = {
         "title": escape(f"{trace.subject.name}: eiesim trace"),
         "heading": escape(_heading(trace, numbers)),
-        "bokeh": Resources(mode="inline", components=["bokeh"]).render(),
-        "data": _as_script(_data(trace, numbers)),
+        "bokeh": bokeh,
+        "data": as_script(_data(trace, numbers)),
         "plots": script,
         **{f"plot {name}": place for name, place in places.items()},
     }
-    assets = files("eiesim.tracing") / "assets"
-    parts |= {name: (assets / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")}
-    text = (assets / "page.html").read_text(encoding="utf-8")
-    return _MARK.sub(lambda found: parts[found[1]], text)
+    return filled("eiesim.tracing", "page.html", parts)
 
 
 def in_frame(trace: Recording) -> str:
@@ -75,11 +66,6 @@ def _heading(trace: Recording, numbers: Sequence[int]) -> str:
         f"{trace.subject.name} on {shown}, queue depth {config.queue_depth}: cycles {trace.first_cycle:,} to "
         f"{trace.end - 1:,} of {trace.total_cycles:,} (simulated, eiesim {__version__})"
     )
-
-
-def _as_script(data: dict[str, Any]) -> str:
-    """JSON that may stand in a script element, whatever names it holds."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def packed_cells(trace: Recording, numbers: Sequence[int]) -> bytes:

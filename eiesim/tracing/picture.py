@@ -24,13 +24,14 @@ from eiesim.tracing.shares import (
     state_shares,
     worst_blockers,
 )  # fmt: skip
+from eiesim.view.style import FILES
 from eiesim.view.text import without_mathtext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PIXELS = 1600
-STYLE: Any = {"font.size": 9, "axes.titlesize": 9, "svg.hashsalt": "eiesim"}
+STYLE: Any = {**FILES, "font.size": 9, "axes.titlesize": 9}
 QUIET = "#F4F4F4"
 """The LNZD's cycles after its last broadcast, and bubbles."""
 

@@ -11,6 +11,7 @@ from eiesim._io.atomic import writing
 from eiesim.errors import EieError
 from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
+from eiesim.view.saving import undated
 
 PICTURES = (".png", ".svg", ".pdf")
 SUFFIXES = (".html", *PICTURES, ".vcd", ".pftrace", ".npz")
@@ -52,9 +53,8 @@ def _save_picture(trace: Recording, file: IO[bytes], kind: str, pes: Sequence[in
 
     from eiesim.tracing.picture import STYLE, picture
 
-    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}
     with rc_context(STYLE):
-        picture(trace, pes).savefig(file, format=kind, dpi=150, metadata=dates[kind])
+        picture(trace, pes).savefig(file, format=kind, dpi=150, metadata=undated(kind))
 
 
 def _save_arrays(trace: Recording, file: IO[bytes], pes: Sequence[int] | None) -> None:

@@ -62,7 +62,7 @@ def shares(title: str, names: Sequence[str], parts: Mapping[str, Sequence[float]
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel("share of PE-cycles (simulated)")
-    figure.suptitle(without_mathtext(title), fontsize=9, x=0.01, ha="left")
+    style.headed(figure, title)
     figure.legend(loc="outside lower left", ncols=4, frameon=False)
     return figure
 
@@ -95,6 +95,6 @@ def loads(layers: Sequence[LayerResult]) -> "Figure":
     axes.set_ylabel("entries walked / the mean PE's\n(simulated)")
     style.horizontal_grid(axes)
     left_out = f" (the first {MOST_LAYERS} of {len(layers)} layers)" if len(layers) > MOST_LAYERS else ""
-    axes.set_title(f"How evenly the PEs are loaded{left_out}", fontsize=9, loc="left")
+    style.headed(figure, f"How evenly the PEs are loaded{left_out}")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return figure

@@ -40,14 +40,18 @@ def save(
         _draw_letters(figure)
         for kind in formats:
             image = BytesIO()
-            # SVG files carry the date unless it is taken out.
-            metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
-            figure.savefig(image, format=kind, dpi=dpi, bbox_inches="tight" if trim else None, metadata=metadata)
+            box = "tight" if trim else None
+            figure.savefig(image, format=kind, dpi=dpi, bbox_inches=box, metadata=undated(kind))
             file = Path(f"{path}.{kind}")
             with writing(file) as out:
                 out.write(image.getvalue())
             written.append(file)
     return written
+
+
+def undated(kind: str) -> dict[str, Any]:
+    """A file's metadata: SVG and PDF files carry the date unless it is taken out."""
+    return {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
 
 
 def _draw_letters(figure: "Figure") -> None:

@@ -2,20 +2,26 @@
 
 from typing import TYPE_CHECKING, Any
 
-from eiesim.view.palette import LINE, PALE
+from eiesim.view.palette import DARK, LINE, PALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.figure import Figure
 
 PAGE_IN = 7.2
 """Width of a printed page in inches."""
 
-_SHARED: dict[str, Any] = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+FILES: dict[str, Any] = {
     # The same picture gets the same identifiers inside its SVG file.
     "svg.hashsalt": "eiesim",
+    # Text stays text: it can be searched, copied and edited. Type 42 is what publishers ask for.
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
 }
+"""What every picture's file holds, whatever it shows."""
+
+_SHARED: dict[str, Any] = {"axes.spines.top": False, "axes.spines.right": False, **FILES}
 
 BARS: dict[str, Any] = {
     **_SHARED,
@@ -26,7 +32,6 @@ BARS: dict[str, Any] = {
     "legend.fontsize": 7.5,
     "axes.titlesize": 9,
     "hatch.linewidth": 0.5,
-    "svg.fonttype": "none",
 }
 LINES: dict[str, Any] = {
     **_SHARED,
@@ -37,6 +42,32 @@ LINES: dict[str, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
+
+
+def headed(figure: "Figure", title: str, caption: str = "") -> None:
+    """A title over the picture, and a caption under it: what it shows where nothing else stands beside it."""
+    import matplotlib as mpl
+
+    size = mpl.rcParams["font.size"]
+    figure.suptitle(title, fontweight="bold", x=0.01, ha="left", fontsize=1.2 * size)
+    if caption:
+        figure.supxlabel(caption, fontsize=0.8 * size, color=DARK, x=0.01, ha="left")
+
+
+def legend_above(axes: "Axes", columns: int) -> None:
+    """The legend over a panel and under the picture's title."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns, frameon=False)
+
+
+def outline_whiskers(drawn: "ErrorbarContainer") -> None:
+    """Give error bars a white edge and lay them over markers and hatches. A range too short to be seen on its axis is
+    still two caps."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    halo = [Stroke(linewidth=2.4, foreground="white"), Normal()]
+    for part in (*drawn.lines[1], *drawn.lines[2]):
+        part.set_path_effects(halo)
+        part.set_zorder(4)
 
 
 def horizontal_grid(axes: "Axes") -> None:

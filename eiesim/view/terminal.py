@@ -13,6 +13,7 @@ from eiesim.capacity import Need
 from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
 from eiesim.result import LayerResult, Result
+from eiesim.view.words import MODULES
 from eiesim.workloads import Benchmark
 
 MOST_COLUMNS = 6
@@ -120,17 +121,6 @@ def _many_layers_table(result: Result) -> Table:
     return table
 
 
-MODULE_LABELS = {
-    "act_queue": "activation queue",
-    "ptr_read": "pointer read",
-    "spmat_read": "sparse-matrix read",
-    "arithm_unit": "arithmetic unit",
-    "act_rw": "activation read/write",
-    "lnzd": "LNZD",
-    "dram": "DRAM",
-}
-
-
 def _energy_lines(line: Callable[..., None], result: Result) -> None:
     """Energy, mean power, and each module's energy with its share."""
     total = result.energy
@@ -143,7 +133,7 @@ def _energy_lines(line: Callable[..., None], result: Result) -> None:
         def share(of: Energy, module: str = module) -> str:
             return percent(of.by_module_uj[module], of.total_uj)
 
-        line(f"energy: {MODULE_LABELS[module]}", lambda layer, share=share: share(_energy(layer)), share(total))
+        line(f"energy: {MODULES[module]}", lambda layer, share=share: share(_energy(layer)), share(total))
     leaked = "energy: of it leakage"
     line(leaked, lambda layer: percent(_energy(layer).leakage_uj, _energy(layer).total_uj),
          percent(total.leakage_uj, total.total_uj), last=True)  # fmt: skip

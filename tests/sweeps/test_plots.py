@@ -50,7 +50,7 @@ def test_lines_are_means_over_seeds_at_the_published_design(table):
     balance = held.groupby("pes")["load_balance"].mean()
     line = line_of(drawn["fig13_load_balance"].axes[0], "NT-We")
     assert np.array_equal(line, np.column_stack([balance.index, balance]))
-    assert "held: queue_depth 8, spmat_width 64" in drawn["fig13_load_balance"].get_supxlabel()
+    assert "held: queue depth 8 places, sparse-matrix SRAM width 64 bits" in drawn["fig13_load_balance"].get_supxlabel()
 
 
 def test_speedup_is_over_the_same_layer_on_fewest_pes(table):
@@ -86,9 +86,9 @@ def test_front_is_what_nothing_beats():
 
 def test_fixed_takes_the_first_where_the_published_value_is_missing(table):
     rows, held = fixed(table[table["queue_depth"] == 2], ["pes"])
-    assert held == "spmat_width 64"
+    assert held == "sparse-matrix SRAM width 64 bits"
     rows, held = fixed(table[table["spmat_width"] == 128].assign(variation=np.arange(24) % 2 / 8), ["queue_depth"])
-    assert held == "pes 64, variation 0"
+    assert held == "64 PEs, variation of densities 0"
     assert rows["variation"].eq(0).all()
 
 

@@ -2,24 +2,17 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 
 import eiesim
+from tests.browser import in_a_browser
 from tests.compare import Case, layer_of
 
 from .cases import BUSY
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-
 pytest.importorskip("bokeh")
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
 
 def of(one, **keywords):
@@ -35,39 +28,17 @@ def long_case():
     return Case(layer, batch, eiesim.MachineConfig(pes=16, queue_depth=4))
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        folder = tmp_path_factory.mktemp("chromium")
-        opened = started.chromium.launch_persistent_context(
-            folder, executable_path=CHROMIUM, args=list(QUIET), headless=True
-        )
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def opened(browser, tmp_path):
-    """Opens a trace's page; fails on a request, a console error or an exception."""
-    wrong, pages = [], []
+def opened(opened_page, tmp_path):
+    """Opens a trace's page; see `opened_page`."""
 
-    def open_page(trace, width=1280, height=900):
+    def open_trace(trace, width=1280, height=900):
         trace.save(tmp_path / "t.html")
-        page = browser.new_page()
-        pages.append(page)
-        page.set_viewport_size({"width": width, "height": height})
-        page.on("pageerror", lambda error: wrong.append(f"exception: {error}"))
-        page.on("console", lambda line: wrong.append(line.text) if line.type in ("error", "warning") else None)
-        page.on("request", lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url[:100]))
-        page.goto((tmp_path / "t.html").as_uri())
+        page = opened_page(tmp_path / "t.html", width, height)
         page.wait_for_function("window.eiesimTrace?.ready", timeout=60_000)
         return page
 
-    yield open_page
-    for page in pages:
-        page.close()
-    assert wrong == []
+    return open_trace
 
 
 def told(page):

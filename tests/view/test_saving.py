@@ -46,3 +46,19 @@ def test_a_failing_drawing_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(EieError, match="is no folder"):
         save(drawing, tmp_path / "missing" / "a", style.BARS)
+
+
+def test_text_stays_text(tmp_path):
+    """An SVG file holds its words as words; a PDF file its fonts as TrueType (Type 42), never as Type 3 outlines."""
+
+    def draw():
+        figure = drawing()
+        figure.axes[0].set_xlabel("queue depth (places)")
+        return figure
+
+    for settings in (style.BARS, style.LINES):
+        svg, pdf = save(draw, tmp_path / "a", settings, formats=("svg", "pdf"))
+        assert "queue depth (places)</text>" in svg.read_text(encoding="utf-8")
+        assert b"/CIDFontType2" in pdf.read_bytes()
+        assert b"/Type3" not in pdf.read_bytes()
+        assert b"/CreationDate" not in pdf.read_bytes()

@@ -326,21 +326,8 @@
   }
 
   function dress() {
-    const chosen = document.documentElement.dataset.theme;
-    const isDark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    theme = isDark ? dark : light;
-    const style = getComputedStyle(document.documentElement);
-    const [back, text, line] = ["--back", "--text", "--line"].map((name) => style.getPropertyValue(name).trim());
-    for (const name of ["state", "bars", "lnzd", "queue"]) {
-      const plot = model[name];
-      plot.setv({ background_fill_color: back, border_fill_color: back, outline_line_color: line });
-      for (const axis of [...plot.below, ...plot.left]) {
-        axis.setv({
-          axis_line_color: line, major_tick_line_color: line, minor_tick_line_color: null,
-          major_label_text_color: text, axis_label_text_color: text,
-        });
-      }
-    }
+    theme = eiesimTheme.dark() ? dark : light;
+    for (const name of ["state", "bars", "lnzd", "queue"]) eiesimTheme.dress(model[name]);
     model.bars.renderers[3].glyph.fill_color = { value: theme.starved };
     model.bars.renderers[3].glyph.line_color = { value: theme.starved };
     key("states-key", data.states.map((name, k) => [k ? data.colours[k] : theme.starved, name]));
@@ -374,11 +361,8 @@
       pick(picked ? picked.row : order[0], cycle);
       view(cycle - 60, cycle + 60);
     });
-    on("theme", "click", () => {
-      document.documentElement.dataset.theme = theme === dark ? "light" : "dark";
-      dress();
-    });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
+    on("theme", "click", eiesimTheme.toggle);
+    eiesimTheme.onChange(dress);
     addEventListener("resize", moved);
     addEventListener("keydown", (event) => {
       if (event.target.matches("input[type=number], select") || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -396,14 +380,6 @@
     });
   }
 
-  // Bokeh keeps every touch to itself; a finger that moves up or down should scroll the page.
-  function letScroll(root) {
-    for (const element of root.querySelectorAll("*")) {
-      if (element.shadowRoot) letScroll(element.shadowRoot);
-      if (getComputedStyle(element).touchAction === "none") element.style.touchAction = "pan-y";
-    }
-  }
-
   async function ready() {
     while (!(window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle)) await new Promise((done) => setTimeout(done, 20));
     const page = Bokeh.documents[0];
@@ -418,7 +394,7 @@
     dress();
     draw();
     sort("number");
-    letScroll(document);
+    eiesimTheme.letScroll(document);
     window.eiesimTrace.ready = true;
   }
 

@@ -1,0 +1,96 @@
+"""What axes and captions call a sweep table's columns: the one table of their words, units and origins.
+
+A new configuration key needs a line here; tests/view/test_words.py fails until it has one.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Words:
+    """A column in words. unit: of its values; may be empty. basis: simulated, estimated, or empty for what was set."""
+
+    name: str
+    unit: str = ""
+    basis: str = ""
+
+    @property
+    def label(self) -> str:
+        """What an axis says: `queue depth (places)`, `time (µs, simulated)`."""
+        inside = ", ".join(part for part in (self.unit, self.basis) if part)
+        return f"{self.name} ({inside})" if inside else self.name
+
+
+COLUMNS: Mapping[str, Words] = {
+    "pes": Words("PEs"),
+    "queue_depth": Words("queue depth", "places"),
+    "index_bits": Words("relative row index", "bits"),
+    "weight_bits": Words("weight code", "bits"),
+    "spmat_width": Words("sparse-matrix SRAM width", "bits"),
+    "clock_mhz": Words("clock", "MHz"),
+    "arithmetic": Words("arithmetic"),
+    "activation_frac": Words("fraction bits of activations"),
+    "weight_frac": Words("fraction bits of the codebook"),
+    "output_frac": Words("fraction bits of accumulators"),
+    "spmat_bytes": Words("sparse-matrix SRAM of a PE", "bytes"),
+    "pointer_bytes": Words("pointer SRAM of a PE", "bytes"),
+    "activation_bytes": Words("activation SRAM of a PE", "bytes"),
+    "weights": Words("weights"),
+    "dram_gbps": Words("DRAM bandwidth", "GB/s"),
+    "dram_pj_per_bit": Words("DRAM energy", "pJ a bit"),
+    "variation": Words("variation of densities"),
+    "engine": Words("engine"),
+    "seed": Words("seed"),
+    "time_us": Words("time", "µs", "simulated"),
+    "spmat_row_reads": Words("SRAM rows read", "", "simulated"),
+    "load_balance": Words("load balance", "", "simulated"),
+    "real_work": Words("real work / all work", "", "simulated"),
+    "energy_total_uj": Words("total energy", "µJ", "estimated"),
+    "energy_spmat_read_uj": Words("sparse-matrix read energy", "µJ", "estimated"),
+    "energy_arithm_unit_uj": Words("arithmetic unit energy", "µJ", "estimated"),
+    "area_mm2": Words("area", "mm²", "estimated"),
+}
+"""By column of the sweep table. `area_mm2` is a column that the user may add."""
+
+MODULES: Mapping[str, str] = {
+    "act_queue": "activation queue",
+    "ptr_read": "pointer read",
+    "spmat_read": "sparse-matrix read",
+    "arithm_unit": "arithmetic unit",
+    "act_rw": "activation read/write",
+    "lnzd": "LNZD",
+    "dram": "DRAM",
+    "clock_network": "clock network",
+}
+"""By module and component of a PE (EIE Table II)."""
+
+
+def words(column: str) -> Words:
+    """A column's words. One that has none, such as a user's own, goes by its name without underscores."""
+    return COLUMNS.get(column, Words(column.replace("_", " ")))
+
+
+def in_words(text: str) -> str:
+    """A text in which names of columns and modules stand, such as `queue_depth 8`, with their words in place."""
+    return _NAMES.sub(lambda found: MODULES.get(found[0]) or words(found[0]).name, text)
+
+
+_NAMES = re.compile(r"\b(?:lnzd|dram|[a-z]+(?:_[a-z0-9]+)+)\b")
+
+
+def setting(column: str, value: Any) -> str:
+    """A column with one value, as a caption says it: `queue depth 8 places`, `arithmetic fixed16`."""
+    shown = f"{value:g}" if isinstance(value, float) else f"{value}"
+    if column == "pes":
+        return f"{shown} PEs"
+    known = words(column)
+    return " ".join(part for part in (known.name, shown, known.unit) if part)
+
+
+def listed(columns: Sequence[str]) -> str:
+    """The names of columns in a row: `PEs, queue depth and clock`."""
+    names = [words(column).name for column in columns]
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from eiesim._io.atomic import Outputs
 from eiesim.comparison.plots import EFFICIENCY, SPEEDUP, ratio_plot
 from eiesim.comparison.records import Ratio
 from eiesim.config import MachineConfig
@@ -36,8 +37,9 @@ from eiesim.reproduction.items import (
 from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.view import palette, style
+from eiesim.view.helper import Drawn
 from eiesim.view.panels import Panel, panels
-from eiesim.view.saving import save
+from eiesim.view.saving import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,18 +94,36 @@ def drawings(found: Reproduction) -> list[Drawing]:
     return made
 
 
-def write_figures(found: Reproduction, folder: Path) -> Iterator[tuple[Path, list[Panel]]]:
-    """Draw every picture, as PNG and SVG; the PNG files and what they show, one by one as they are written."""
-    for name, settings, draw in drawings(found):
-        shown: list[Panel] = []
+@dataclass(frozen=True)
+class Picture:
+    """A figure. png: the still image. panels: what it shows."""
 
-        def drawn(draw: Callable[[], Figure] = draw, shown: list[Panel] = shown) -> Figure:
-            figure = draw()
-            shown += panels(figure)
-            return figure
+    png: bytes
+    panels: tuple[Panel, ...] = ()
 
-        _, png = save(drawn, folder / name, settings, formats=("svg", "png"))
-        yield png, shown
+
+def write_figures(found: Reproduction, folder: Path, files: Outputs, drawn: Drawn) -> Iterator[tuple[str, Picture]]:
+    """Draw every picture, as PNG and SVG; gives their names and what the report needs, one by one, in any order.
+
+    files: the set that they appear with. drawn: what draws them, see `view.helper`.
+    """
+    for (name, _, _), (images, shown) in drawn(_picture, drawings(found)):
+        for kind, image in images.items():
+            files.open(folder / f"{name}.{kind}").write(image)
+        yield name, Picture(images["png"], shown)
+
+
+def _picture(drawing: Drawing) -> tuple[dict[str, bytes], tuple[Panel, ...]]:
+    """A picture's files by format, and what it shows."""
+    _, settings, draw = drawing
+    shown: list[Panel] = []
+
+    def noted() -> Figure:
+        figure = draw()
+        shown.extend(panels(figure))
+        return figure
+
+    return render(noted, settings), tuple(shown)
 
 
 def times(table4: PaperItem) -> Figure:

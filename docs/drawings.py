@@ -1,4 +1,4 @@
-"""The drawings of how-it-works.md: `python docs/drawings.py` writes them into docs/pictures/ anew.
+"""The drawings of how-it-works.md, and its table of one broadcast: `python docs/drawings.py` makes them anew.
 
 The example is the paper's Fig. 2: 4 PEs, a 16 x 8 matrix, activations at places 2, 4, 5 and 7. PE 0's weights are those
 of Fig. 3; the other PEs' are made up here, since the paper prints their pattern as a picture only.
@@ -262,14 +262,114 @@ def timeline(pe: int = 2, queue_depth: int = 1) -> Figure:
     return figure
 
 
+def queues() -> Figure:
+    """All four PEs with a queue of one place and of eight: what each walks, and what waits in its queue."""
+    figure = Figure(figsize=(7.2, 6.2), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, sharey=True)
+    for axes, depth, title in ((upper, 1, "one place"), (lower, 8, "eight places")):
+        seen, offered, cycles = journey(depth)
+        for cycle, (column, sent) in offered.items():
+            _cell(axes, cycle, 0, column, f"a{column}", waits=not sent)
+        for pe in range(4):
+            top = 1.35 + 1.6 * pe
+            for cycle, column in seen[pe, "PointerRead"]:
+                _cell(axes, cycle, top + 0.75, column, f"{column}")
+            waiting: dict[int, list[int]] = {}
+            for cycle, column in seen.get((pe, "in the queue"), []):
+                waiting.setdefault(cycle, []).append(column)
+            for cycle, columns in waiting.items():
+                for k, column in enumerate(columns):
+                    _cell(axes, cycle, top + 0.1 - 0.26 * k, column, "", height=0.22)
+        axes.axvline(cycles + 0.5, color="#333333", linewidth=1)
+        axes.set_title(f"queues of {title}: done after {cycles} cycles", loc="left", fontsize=9)
+        ticks = [0.0]
+        names = ["LNZD"]
+        for pe in range(4):
+            ticks += [1.45 + 1.6 * pe, 2.1 + 1.6 * pe]
+            names += ["queue", f"PE {pe}"]
+        axes.set_yticks(ticks, names, fontsize=8)
+        axes.set_xlim(0.4, 18.7)
+        axes.set_xticks(range(1, 19))
+        axes.grid(axis="x", color="#EEEEEE")
+        axes.set_axisbelow(True)
+        axes.tick_params(length=0)
+        for spine in ("top", "right"):
+            axes.spines[spine].set_visible(False)
+    upper.set_ylim(7.6, -0.6)
+    lower.set_xlabel("cycle")
+    return figure
+
+
+def _cell(
+    axes: Axes, cycle: int, y: float, column: int, text: str, height: float = 0.6, *, waits: bool = False
+) -> None:
+    axes.add_patch(
+        Rectangle(
+            (cycle - 0.46, y - height / 2), 0.92, height, facecolor=COLUMN_COLOURS[column],
+            hatch="////" if waits else "", edgecolor="#D55E00" if waits else "white",
+        )
+    )  # fmt: skip
+    if text:
+        axes.text(cycle, y, text, ha="center", va="center", fontsize=8)
+
+
+IN_WORDS = {
+    "in the queue": "in the queue",
+    "PointerRead": "PointerRead sends {entry}",
+    "SpmatRead": "{entry} read",
+    "1 codebook, row": "{entry} looked up",
+    "2 multiply": "{entry} multiplied",
+    "3 shift, add": "{entry} added",
+    "4 write": "{entry} written",
+}
+PAGE = Path(__file__).parent / "how-it-works.md"
+BEGIN, END = "<!-- python docs/drawings.py writes this table -->", "<!-- up to here -->"
+
+
+def followed(column: int = 5) -> str:
+    """One broadcast through all four PEs as a Markdown table, a line a cycle, from being found to its last write."""
+    seen, offered, cycles = journey(1)
+    number = str(column).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+    lines = ["| cycle | LNZD | PE 0 | PE 1 | PE 2 | PE 3 |", "| ---: | --- | --- | --- | --- | --- |"]
+    for cycle in range(1, cycles + 1):
+        offer = offered.get(cycle)
+        told = ""
+        if offer and offer[0] == column:
+            full = [pe for pe in range(4) if any(at == cycle for at, _ in seen.get((pe, "in the queue"), []))]
+            whose = "all queues are" if len(full) == 4 else f"PE {', '.join(map(str, full))}'s queue is"
+            told = f"sends a{number} to all PEs" if offer[1] else f"a{number} waits: {whose} full"
+        cells = []
+        for pe in range(4):
+            parts = []
+            for stage, words in IN_WORDS.items():
+                when = [at for at, held in seen.get((pe, stage), []) if held == column]
+                if cycle in when:
+                    parts.insert(0, words.format(entry=ENTRIES[when.index(cycle)]))
+            cells.append("; ".join(parts))
+        if told or any(cells):
+            lines.append(f"| {cycle} | {told} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+ENTRIES = ("1st entry", "2nd entry", "3rd entry")
+
+
+def renewed(page: str) -> str:
+    """The page with its table made anew."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{followed()}\n\n{END}{rest.partition(END)[2]}"
+
+
 def main() -> None:
-    """Write every drawing."""
+    """Write every drawing, and the table into its page."""
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     HERE.mkdir(exist_ok=True)
     with rc_context(STYLE):
         for name, figure in (
             ("interleaving", interleaving()),
             ("block_diagram", block_diagram()),
             ("timeline", timeline()),
+            ("queues", queues()),
         ):
             figure.savefig(HERE / f"{name}.svg", metadata={"Date": None})
 

@@ -1,0 +1,113 @@
+"""The documentation site: how Sphinx reads docs/. `python -m docs` builds it.
+
+Sphinx because it writes the API pages from docstrings, stops at a broken internal link, and searches without a server.
+"""
+
+import html
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from inspect import signature
+from itertools import pairwise
+
+from docutils import nodes
+
+import eiesim
+
+project = "eiesim"
+author = "The eiesim developers"
+project_copyright = "2026, the eiesim developers. MIT licence"
+release = version = eiesim.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+exclude_patterns = ["Thumbs.db"]
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+suppress_warnings = ["config.cache"]
+default_role = "code"  # docstrings write names as `name`
+highlight_language = "none"
+nitpicky = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 90
+
+html_theme = "furo"
+html_title = f"eiesim {release}"
+html_copy_source = False
+html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["eiesim.css"]
+html_theme_options = {"navigation_with_keys": True}
+copybutton_exclude = ".linenos, .gp, .go"  # prompts and outputs
+
+linkcheck_anchors = False
+
+COMMAND_LINE = "<!-- the help of every command -->"
+
+
+def help_pages() -> str:
+    """The help of every command as Markdown, in the words of `--help`."""
+    command = [sys.executable, "-m", "typer", "eiesim.cli", "utils", "docs", "--name", "eiesim"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    text = html.unescape(told.partition("**Commands**")[2].partition("\n## ")[2])
+    lines = f"## {text}".replace("{LAYER...}...", "LAYER...").splitlines()
+    return "\n".join(_fenced(lines, lambda line: line.startswith("eiesim ")))
+
+
+def _fenced(lines: list[str], inside: Callable[[str], bool]) -> Iterator[str]:
+    """The lines, with a fence around each run of lines that are `inside`."""
+    for before, line in pairwise(["", *lines, ""]):
+        if inside(line) and not inside(before):
+            yield "```text"
+        if inside(before) and not inside(line):
+            yield "```"
+        yield line
+
+
+def put_in_the_help(app: object, page: str, source: list[str]) -> None:
+    """Put the help where a page asks for it."""
+    if COMMAND_LINE in source[0]:
+        source[0] = source[0].replace(COMMAND_LINE, help_pages())
+
+
+def list_parameters(app: object, what: str, name: str, held: object, options: object, lines: list[str]) -> None:
+    """Make list items of the lines of a docstring that begin with a parameter's or field's name and a colon."""
+    try:
+        names = set(signature(held).parameters)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return
+    told: list[str] = []
+    within = False
+    for given in lines:
+        line = re.sub(r"(`[^`]+`)(?=\w)", r"\1\\ ", given)  # reStructuredText wants a gap in "`Layer`s"
+        found = re.match(r"([a-z_]+(?:, [a-z_]+)*): ", line)
+        if found and names & set(found[1].split(", ")):
+            told += [] if within else [""]
+            told.append(f"* **{found[1]}**: {line[found.end() :]}")
+            within = True
+        elif within and line.strip():
+            told.append(f"  {line.strip()}")
+        else:
+            within = False
+            told.append(line)
+    lines[:] = told
+
+
+def name_pages(app: object, doctree: nodes.document, page: str) -> None:
+    """Let a link whose text is a file's name, as it reads well in the repository, say the page's title."""
+    titles = app.env.titles  # type: ignore[attr-defined]
+    for link in doctree.findall(nodes.reference):
+        found = re.fullmatch(r"(?:[\w-]+/)*([\w-]+)\.md", link.astext())
+        target = next((name for name in titles if found and name.rpartition("/")[2] == found[1]), None)
+        if target:
+            link.children = [nodes.inline("", titles[target].astext())]
+
+
+def setup(app: object) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", put_in_the_help)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", list_parameters)  # type: ignore[attr-defined]
+    app.connect("doctree-resolved", name_pages)  # type: ignore[attr-defined]

@@ -1,0 +1,121 @@
+"""The documentation site: it builds without a warning, every link leads somewhere, and it needs no network."""
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cached_property
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import eiesim
+
+from .pages import ROOT
+from .parsing import GROUP
+
+pytest.importorskip("furo", reason="needs extra [docs]")
+pytest.importorskip("myst_parser", reason="needs extra [docs]")
+
+
+def build(docs, site):
+    """`python -m docs` where the folder `docs` lies."""
+    return subprocess.run(
+        [sys.executable, "-m", "docs", str(site)], cwd=docs.parent, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+class Page(HTMLParser):
+    """A page's ids, links, and what it loads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.ids, self.links, self.loads = path, set(), set(), set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        held = dict(attributes)
+        self.ids |= {held["id"]} if held.get("id") else set()
+        if tag == "a" and held.get("href"):
+            self.links.add(held["href"])
+        self.loads |= {held[key] for key in ("src", "href") if tag != "a" and held.get(key)}
+
+    @cached_property
+    def targets(self):
+        return {(link, *self.resolve(link)) for link in self.links | self.loads if not urlsplit(link).scheme}
+
+    def resolve(self, link):
+        parts = urlsplit(link)
+        return (self.path.parent / unquote(parts.path)).resolve() if parts.path else self.path, unquote(parts.fragment)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("documentation").resolve() / "site"
+    told = build(ROOT / "docs", folder)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.strip() == str(folder / "index.html")
+    return {path: Page(path) for path in folder.rglob("*.html")}
+
+
+def test_every_link_leads_somewhere(site):
+    assert len(site) > 25
+    broken = []
+    for page in site.values():
+        for link, path, fragment in page.targets:
+            exists = path.exists() and (not fragment or path.suffix != ".html" or fragment in site[path].ids)
+            broken += [] if exists else [f"{page.path.name}: {link}"]
+    assert not broken
+
+
+def test_no_page_needs_a_network(site):
+    loaded = {(page.path.name, what) for page in site.values() for what in page.loads if urlsplit(what).scheme}
+    assert loaded == set()
+
+
+def named(site, name):
+    return next(page for path, page in site.items() if path.name == name)
+
+
+def test_every_public_name_is_in_the_reference(site):
+    names = {f"eiesim.{name}" for name in vars(eiesim)["__all__"] if not name.startswith("_")}
+    assert names <= named(site, "api.html").ids
+
+
+def test_every_option_of_every_command_is_in_the_reference(site):
+    page = named(site, "command-line.html")
+    text = page.path.read_text(encoding="utf-8")
+    for name, command in GROUP.commands.items():
+        assert f"eiesim-{name}" in page.ids
+        for option in (option for held in command.params for option in held.opts if option.startswith("--")):
+            assert option in text, f"eiesim {name} {option}"
+
+
+def test_a_broken_link_stops_the_build(tmp_path):
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("pictures", "gallery", "*.csv"))
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "docs" / "faq.md").write_text("# Q\n\n[gone](formats.md#no-such-heading) [gone](no-such-page.md)\n")
+    told = build(tmp_path / "docs", tmp_path / "site")
+    assert told.returncode == 1
+    assert "no-such-heading" in told.stderr
+    assert "no-such-page.md" in told.stderr
+
+
+def test_search_works_offline(site):
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser_path is None:
+        pytest.skip("needs a chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        context = browser.new_context(offline=True)
+        page = context.new_page()
+        page.goto(f"{named(site, 'search.html').path.as_uri()}?q=bypass")
+        page.wait_for_selector("#search-results ul.search li a", timeout=20_000)
+        found = page.locator("#search-results ul.search li").all_inner_texts()
+        browser.close()
+    assert any("machine" in one.lower() for one in found)

@@ -48,17 +48,26 @@ def random_machine(rng, index_bits, weight_bits):
     from eiesim import MachineConfig
 
     entry_bits = index_bits + weight_bits
+    multipliers = int(rng.choice([1, 1, 2, 3, 4, 8]))
+    row_entries = multipliers * between(rng, 1, 40 // multipliers)
+    arithmetic = str(rng.choice(ARITHMETICS))
+    rounding = "nearest" if arithmetic == "float32" else str(rng.choice(["nearest", "floor", "stochastic"]))
     return MachineConfig(
         pes=between(rng, 1, 40),
+        mapping=str(rng.choice(["interleaved", "blocked"])),
         queue_depth=between(rng, 1, 128),
         index_bits=index_bits,
         weight_bits=weight_bits,
-        spmat_width=entry_bits * between(rng, 1, 40) + int(rng.integers(entry_bits)),
+        spmat_width=entry_bits * row_entries + int(rng.integers(entry_bits)),
+        multipliers=multipliers,
         clock_mhz=float(rng.uniform(100, 2000)),
-        arithmetic=str(rng.choice(ARITHMETICS)),
+        arithmetic=arithmetic,
         activation_frac=fraction(rng),
         weight_frac=fraction(rng),
         output_frac=fraction(rng),
+        rounding=rounding,
+        rounding_seed=int(rng.integers(2**32)) if rounding == "stochastic" and rng.random() < 0.7 else 0,
+        activation_threshold=float(rng.exponential(0.5)) if rng.random() < 0.4 else 0.0,
         spmat_bytes=between(rng, 1, 131072),
         pointer_bytes=between(rng, 1, 32768),
         activation_bytes=between(rng, 1, 2048),
@@ -105,8 +114,8 @@ def main() -> int:
 
     from tests.compare import differences
 
-    for number in range(8):
-        differences(random_case(0, number))  # compiles for float32 and for fixed point
+    for number in range(40):
+        differences(random_case(0, number))  # compiles for each arithmetic, rounding and number of lanes
     begin = time.perf_counter()
     number = chosen.first
     while time.perf_counter() - begin < chosen.seconds and (

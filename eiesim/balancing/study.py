@@ -110,7 +110,7 @@ def _try(
     engine: str,
 ) -> Assignment:
     placed = layer if order is None else permute_rows(layer, order)
-    interleaved = interleave(placed, config.pes, config.index_bits)
+    interleaved = interleave(placed, config.pes, config.index_bits, config.mapping)
     result = simulate(interleaved, activations, config, engine)
     losses, busiest = attribute(interleaved, activations, result)
     return Assignment(name, placed, order, result.layers[0], busiest, losses)

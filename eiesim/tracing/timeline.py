@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.engines.recurrence import _scan
+from eiesim.engines.recurrence import scan
 from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.tracing.subject import Subject
 
@@ -51,7 +51,7 @@ def charge(blocker: npt.NDArray[np.int32], stall: npt.NDArray[np.int32], pes: in
 
 def timeline(subject: Subject) -> Timeline:
     """All events of a subject. Cost and memory grow with broadcasts x PEs."""
-    columns, bubbles = _scan(subject.rows)
+    columns, bubbles = scan(subject.rows)
     depth = min(subject.job.queue_depth, len(columns) + 1)
     broadcast, blocker, first, last_real, cycles, scan_last = _follow(columns, bubbles, depth, subject.layer.pointers)
     return Timeline(columns, bubbles, broadcast, blocker, first, last_real, int(cycles), int(scan_last))

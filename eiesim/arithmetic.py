@@ -196,7 +196,8 @@ def accumulate(
 ) -> npt.NDArray[Any]:
     """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's.
 
-    draw: for stochastic rounding, else None. sums: accumulators to go on from, which are written to and given back; None is all 0.
+    sums: accumulators to go on from, which are written to and given back; None is all 0. draw: for stochastic rounding,
+    else None.
     """
     if sums is None:
         sums = np.zeros(layer.rows, codebook.dtype)
@@ -288,10 +289,10 @@ def _accumulate_drawn(
     for j in range(len(activations)):
         if activations[j] != 0:
             for e in range(indptr[j], indptr[j + 1]):
-                row = np.int64(rows[e])
-                added = drawn(row, draw.numbers[j], draw.salt, shift)
+                i = np.int64(rows[e])
+                added = drawn(i, draw.numbers[j], draw.salt, shift)
                 term = scale(multiply(codebook[codes[e]], activations[j]), rounding, added)
-                sums[row] = add(sums[row], term, rounding)
+                sums[i] = add(sums[i], term, rounding)
     for row in range(len(bias_codes)):
         if bias_codes[row] != 0:
             added = drawn(row, draw.numbers[-1], draw.salt, shift)

@@ -94,7 +94,9 @@ class MachineConfig(BaseModel):
         if self.arithmetic == "float32" and self.rounding != "nearest":
             raise ValueError(f"rounding = '{self.rounding}': fixed point rounds products, arithmetic float32 does not")
         if self.rounding_seed and self.rounding != "stochastic":
-            raise ValueError(f"rounding_seed = {self.rounding_seed}: only rounding = 'stochastic' draws, not '{self.rounding}'")
+            raise ValueError(
+                f"rounding_seed = {self.rounding_seed}: only rounding = 'stochastic' draws, not '{self.rounding}'"
+            )
         return self
 
     @property
@@ -106,6 +108,18 @@ class MachineConfig(BaseModel):
     def entries_per_row(self) -> int:
         """Entries in one sparse-matrix SRAM row."""
         return self.spmat_width // self.entry_bits
+
+    @property
+    def variant(self) -> str:
+        """What sets the machine apart from the published one (docs/variants.md), in words to follow its PE count."""
+        words = {
+            f" of {self.multipliers} multipliers": self.multipliers > 1,
+            ", rows in blocks": self.mapping == "blocked",
+            f", rounding {self.rounding}": self.rounding != "nearest",
+            f" (seed {self.rounding_seed})": self.rounding_seed != 0,
+            f", inputs up to {self.activation_threshold:g} dropped": self.activation_threshold > 0,
+        }
+        return "".join(text for text, holds in words.items() if holds)
 
     def to_dict(self) -> dict[str, Any]:
         """Every key for JSON, which has no infinity: an endless `dram_gbps` is the text `inf`."""

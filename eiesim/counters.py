@@ -147,8 +147,9 @@ class Metrics:
 
     @property
     def theoretical_us(self) -> float:
-        """Mean time with perfect load balance, padding included: entry groups (entries, for one multiplier) / PEs / clock
-        (Table IV, "theoretical").
+        """Mean time with perfect load balance, padding included: entry_groups / PEs / clock (Table IV, "theoretical").
+
+        With one multiplier a group is an entry.
         """
         return self._us(self.counters.entry_groups / self.config.pes)
 

@@ -1,7 +1,7 @@
 """InterleavedLayer: a compressed layer dealt over PEs, as their SRAMs hold it (EIE Sec. III-B, III-C, Fig. 3).
 
-PE p owns output rows p, p + N, ... (or, mapped in blocks, neighbouring ones); each column of its rows is stored as entries (code, z), where z counts the
-PE's zeros skipped; runs too long for z are bridged by padding entries of code 0.
+PE p owns output rows p, p + N, ... (or, mapped in blocks, neighbouring ones); each column of its rows is stored as
+entries (code, z), where z counts the PE's zeros skipped; runs too long for z are bridged by padding entries of code 0.
 """
 
 from collections.abc import Iterator, Sequence
@@ -134,8 +134,8 @@ def interleave(
     """Deal a layer's rows over PEs and encode each PE's columns. mapping: see `owned_rows`.
 
     Work and memory grow with nnz + columns x pes; nothing dense is made. Entries are written when first asked for.
-    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, an unknown mapping, a layer too large for 32-bit pointers
-    and cycle counts, or one that needs more memory than is free.
+    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, an unknown mapping, a layer too large for
+    32-bit pointers and cycle counts, or one that needs more memory than is free.
     """
     if not 1 <= pes <= 4096:
         raise EieError(f"pes = {pes}: must be 1 to 4096")

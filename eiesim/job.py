@@ -64,7 +64,7 @@ class Job(Brief):
 
     @property
     def walk_pointers(self) -> npt.NDArray[np.int32]:
-        """int32[columns + 1, pes]; column j takes PE p walk_pointers[j + 1, p] - walk_pointers[j, p] cycles, or one if 0.
+        """int32[columns + 1, pes]: column j takes PE p so many cycles as these differ from j to j + 1, or one if 0.
 
         One multiplier walks an entry a cycle, several an aligned group.
         """

@@ -1,4 +1,4 @@
-"""Aligned groups of entries: what PointerRead sends in a cycle where a PE has several multipliers (docs/variants.md)."""
+"""Aligned groups of entries: what PointerRead sends in a cycle to several multipliers (docs/variants.md)."""
 
 from typing import Any, NamedTuple
 
@@ -72,10 +72,10 @@ def shared_rows(
     found = 0
     row = -1
     for e in range(base[p] + start, base[p] + end):
-        row += np.int64(z[e]) + 1
+        row += int(z[e]) + 1
         if code[e] != 0:
-            other_row = np.int64(last_row[before, p])
+            other_row = int(last_row[before, p])
             for other in range(base[p] + other_end - 1, base[p] + other_start - 1, -1):
                 found += (other_row == row) & (code[other] != 0)
-                other_row -= np.int64(z[other]) + 1
+                other_row -= int(z[other]) + 1
     return found

@@ -328,7 +328,8 @@ class Result(ByContent):
     def _made_by(self) -> str:
         config, inputs = self.config, len(self.layers[0].runs)
         means = f", mean of {inputs:,} inputs" if inputs > 1 else ""
-        return f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, engine {self.engine}{means}"
+        machine = f"{config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+        return f"{machine}, {config.arithmetic}, engine {self.engine}{means}"
 
     def _repr_html_(self) -> str:
         """The result as Jupyter shows it: a line a layer, and their total."""

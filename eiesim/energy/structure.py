@@ -70,8 +70,9 @@ def registers(config: MachineConfig) -> tuple[Registers, ...]:
 
     Several multipliers have an ArithmeticUnit's registers each, and an accumulator's address; a group of entries clocks
     what PointerRead and SpmatRead hold once, and each entry its own lane.
-    A test holds this, for one multiplier, against yosys. The model's counters are not hardware. Two groups are free though nothing needs it:
-    yosys copies the queue's head into the read port of its memory, and finds no enable for the column's end.
+    A test holds this, for one multiplier, against yosys. The model's counters are not hardware. Two groups are free
+    though nothing needs it: yosys copies the queue's head into the read port of its memory, and finds no enable for the
+    column's end.
     """
     value, depth, words = VALUE_BITS[config.arithmetic], config.queue_depth, REGISTER_FILE_ACTIVATIONS
     head, count = max(1, (depth - 1).bit_length()), depth.bit_length()

@@ -20,8 +20,8 @@ def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
 
 
 def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
-    """`ready` to take a column, and the group sent: the lanes that are `valid`, whether it is the `first` of its column,
-    the `address` of lane 0, `activation`; `end`. With stochastic rounding the `column`, too.
+    """`ready` to take a column, and the group sent: the lanes that are `valid`, `first` of its column, the `address` of
+    lane 0, `activation`; `end`. With stochastic rounding the `column`, too.
     """
     return [
         *numbered("column", draws),

@@ -53,13 +53,15 @@ def timeline(subject: Subject) -> Timeline:
     """All events of a subject. Cost and memory grow with broadcasts x PEs."""
     columns, bubbles = scan(subject.rows)
     depth = min(subject.job.queue_depth, len(columns) + 1)
-    broadcast, blocker, first, last_real, cycles, scan_last = _follow(columns, bubbles, depth, subject.layer.pointers)
+    broadcast, blocker, first, last_real, cycles, scan_last = _follow(
+        columns, bubbles, depth, subject.job.walk_pointers
+    )
     return Timeline(columns, bubbles, broadcast, blocker, first, last_real, int(cycles), int(scan_last))
 
 
 @jit
 def _follow(columns: Any, bubbles: Any, depth: int, pointers: Any) -> Any:
-    """columns, bubbles: int[K], int[K + 1]. pointers: int32[columns + 1, pes]."""
+    """columns, bubbles: int[K], int[K + 1]. pointers: int32[columns + 1, pes], `Job.walk_pointers`."""
     sent, pes = len(columns), pointers.shape[1]
     broadcast = np.empty(sent, np.int32)
     blocker = np.full(sent, -1, np.int32)

@@ -33,7 +33,7 @@ def auto_fraction(values, bits):
 
 
 def above(inputs, threshold):
-    """The inputs with those within the threshold, a float32 as they are, taken as 0; and how many non-zero ones were."""
+    """The inputs with those within the threshold, a float32 as they are, taken as 0; and how many were not 0."""
     least = float(np.float32(threshold))
     kept = [value if abs(value) > least else 0.0 for value in inputs]
     return kept, sum(1 for old, new in zip(inputs, kept, strict=True) if old != new)

@@ -279,14 +279,15 @@ def plot(
     what: the table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
         (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
         and how evenly the PEs are loaded), or what `balance` gives (PE-cycles by cause, by assignment).
-    output: the folder, made if need be; files have the pictures' names. formats: whatever matplotlib writes.
+    output: the folder, made if need be; files have the pictures' names and appear together.
+    formats: whatever matplotlib writes, such as pdf; text stays text.
     accuracies: for a sweep's table, shares of 1 by arithmetic, drawn beside its energy (Fig. 10).
 
     Each picture says what is simulated, estimated, measured and published. The same data give the same file.
     Raises EieError where there is nothing to draw, and for a folder that cannot be made.
     """
     from eiesim.drawing import pictures
-    from eiesim.view.saving import save
+    from eiesim.view.saving import save_all
 
     folder = Path(output)
     style, dpi, trim, drawings = pictures(what, accuracies or {})
@@ -294,7 +295,4 @@ def plot(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    written = []
-    for name, draw in drawings:
-        written += save(draw, folder / name, style, dpi=dpi, trim=trim, formats=formats)
-    return written
+    return save_all(drawings, folder, style, dpi=dpi, trim=trim, formats=formats)

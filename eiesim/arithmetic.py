@@ -39,7 +39,7 @@ class Draw(NamedTuple):
 
 
 Each = Callable[..., Iterable[Any]]
-"""A `map`: the built-in one, or a pool's."""
+"""A `map` over the inputs of a batch: the built-in one, or one that has threads."""
 
 
 @dataclass(frozen=True, repr=False)

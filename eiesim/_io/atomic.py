@@ -98,6 +98,16 @@ class Outputs:
             _drop(record)
 
 
+@contextmanager
+def in_set(files: Outputs | None) -> Iterator[Outputs]:
+    """The set that files are written with; where there is none, one of their own, which appears when the block ends."""
+    if files is not None:
+        yield files
+        return
+    with Outputs() as own:
+        yield own
+
+
 def _move(moves: Iterable[tuple[Path, Path]]) -> None:
     for temporary, target in moves:
         # moved already, by whoever met the record first

@@ -89,6 +89,7 @@ def compare(
     eiesim compare net/ --baselines measured -o out/              your own network's layers, and their total
     eiesim compare --seeds 0:5 -o out/                            Figs. 6 and 7 with error bars
     """
+    from eiesim._io.atomic import Outputs
     from eiesim.baselines.measured import measure
     from eiesim.comparison.files import write_tables
     from eiesim.comparison.rows import compare as compare_layers
@@ -129,11 +130,12 @@ def compare(
             )
     published = "published" in wanted
     comparison = compare_layers(workloads, configured, with_published=published, measured=measured, **options)  # type: ignore[arg-type]
-    written = write_tables(comparison, made_folder(output))
-    if plots:
-        from eiesim.comparison.plots import write_plots
+    with Outputs() as files:  # tables and plots of one comparison, or none of them
+        written = write_tables(comparison, made_folder(output), files)
+        if plots:
+            from eiesim.comparison.plots import write_plots
 
-        written += write_plots(comparison, output)
+            written += write_plots(comparison, output, files)
     _show(screen, comparison, measured)
     screen.note(f"{len(written)} files in {output}")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import Quiet, app, keeping, made_folder, write_text
+from eiesim.cli.app import Quiet, app, keeping, made_folder
 from eiesim.cli.screen import Screen
 
 
@@ -30,10 +30,10 @@ def reproduce(
     eiesim reproduce --quick
     eiesim reproduce -o reproduction --dump AlexNet-FC8
     """
-    from eiesim._io.atomic import check_target, writing
+    from eiesim._io.atomic import Outputs, check_target
     from eiesim.reproduction import simulations
     from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
-    from eiesim.reproduction.page import Picture, report
+    from eiesim.reproduction.page import report
     from eiesim.reproduction.plots import drawings, write_figures
     from eiesim.reproduction.terminal import claims_table, times_markdown, times_table
 
@@ -47,16 +47,15 @@ def reproduce(
     with keeping(kept), screen.progress("runs", sum(one.runs for one in planned)) as advance:
         runs = simulations.run(planned, extent, out, jobs=jobs, observer=advance)
     found = conclude(runs, lenet_accuracies())
-    tables = write_tables(found, out / "tables")
-    write_text(times_markdown(found.item("table_4")), str(out / "tables" / "table_4.md"))
     pictures = {}
-    with screen.progress("pictures", len(drawings(found))) as advance:
-        for path, panels in write_figures(found, out / "figures"):
-            pictures[path.stem] = Picture(path.read_bytes(), tuple(panels))
-            advance(1)
-    page = report(found, pictures)
-    with writing(out / "report.html") as file:
-        file.write(page.encode())
+    with Outputs() as files:  # tables, figures and report of the same runs, or none of them
+        tables = write_tables(found, out / "tables", files)
+        files.open(out / "tables" / "table_4.md").write(f"{times_markdown(found.item('table_4'))}\n".encode())
+        with screen.progress("pictures", len(drawings(found))) as advance:
+            for name, picture in write_figures(found, out / "figures", files):
+                pictures[name] = picture
+                advance(1)
+        files.open(out / "report.html").write(report(found, pictures).encode())
     screen.show(times_table(found.item("table_4")), claims_table(found.claims))
     for line in found.text:
         screen.say(line)

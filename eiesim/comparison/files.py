@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eiesim._io.atomic import Outputs, in_set
 from eiesim._io.csv_file import write_csv
 from eiesim.baselines.measurements import Measurement
 from eiesim.comparison.records import AreaRow, EieRow, ModuleRow, Ratio, WaterfallRow, records
@@ -19,8 +20,11 @@ HEADLINE_COLUMNS = ("claim", "printed", "table4", "with_figure")
 INCONSISTENCY_COLUMN = "of_the_paper"
 
 
-def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write each table that has rows. Returns the files. Raises EieError where a file cannot be written."""
+def write_tables(comparison: Comparison, folder: Path, files: Outputs | None = None) -> list[Path]:
+    """Write each table that has rows; they appear together. Returns the files.
+
+    files: the set that they appear with; None is one of their own. Raises EieError where a file cannot be written.
+    """
     measured = comparison.measured.measurements if comparison.measured else ()
     tables: dict[str, tuple[Sequence[Any], Sequence[str]]] = {
         "eie": (comparison.eie, EieRow.COLUMNS),
@@ -41,8 +45,9 @@ def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
         lines = [{INCONSISTENCY_COLUMN: line} for line in inconsistencies()]
         every["inconsistencies"] = (lines, (INCONSISTENCY_COLUMN,))
     written = []
-    for name, (rows, columns) in every.items():
-        if rows:
-            written.append(folder / f"{name}.csv")
-            write_csv(rows, columns, written[-1])
+    with in_set(files) as together:
+        for name, (rows, columns) in every.items():
+            if rows:
+                written.append(folder / f"{name}.csv")
+                write_csv(rows, columns, written[-1], together)
     return written

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eiesim._io.atomic import Outputs
 from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
-from eiesim.view.saving import save
+from eiesim.view.saving import FORMATS, save_all
 from eiesim.view.words import MODULES
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ PAPER_COLOURS = {
 """Colours of the paper's baselines, by the names of `paper.speedups.SERIES`."""
 
 
-def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
-    """Draw everything there is something of, as PNG (200 dpi) and SVG; returns the files."""
-    written = []
-    for name, draw in drawings(comparison):
-        written += save(draw, folder / name, style.BARS, dpi=DPI, trim=False)
-    return written
+def write_plots(
+    comparison: Comparison, folder: Path, files: Outputs | None = None, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Draw everything there is something of, PNG files with 200 dpi; returns the files.
+
+    files: the set that they appear with; None is one of their own.
+    """
+    return save_all(drawings(comparison), folder, style.BARS, dpi=DPI, trim=False, formats=formats, files=files)
 
 
 def drawings(comparison: Comparison) -> Iterator[tuple[str, "Callable[[], Figure]"]]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from eiesim._io.atomic import Outputs
 from eiesim._io.csv_file import write_csv
 from eiesim.evaluation import accuracies
 from eiesim.files import examples, network, npz
@@ -55,12 +56,15 @@ def conclude(runs: Simulations, recognised: Recognised | None = None) -> Reprodu
     return Reproduction(runs, items, claims, text, tuple(inconsistencies()))
 
 
-def write_tables(found: Reproduction, folder: Path) -> list[Path]:
-    """Write a CSV file for each item, and one for the claims. Returns the files."""
+def write_tables(found: Reproduction, folder: Path, files: Outputs) -> list[Path]:
+    """Write a CSV file for each item, and one for the claims. Returns the files.
+
+    files: the set that they appear with.
+    """
     written = []
     for item in found.items:
         written.append(folder / f"{item.key}.csv")
-        write_csv(item.records(), item.columns(), written[-1])
+        write_csv(item.records(), item.columns(), written[-1], files)
     written.append(folder / "claims.csv")
-    write_csv([vars(claim) for claim in found.claims], list(Claim.__dataclass_fields__), written[-1])
+    write_csv([vars(claim) for claim in found.claims], list(Claim.__dataclass_fields__), written[-1], files)
     return written

@@ -5,7 +5,6 @@ Where Bokeh is installed its figures are drawn in the browser and show their val
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 
 from eiesim._version import __version__
@@ -13,10 +12,10 @@ from eiesim.errors import EieError
 from eiesim.reproduction.claims import AGREES
 from eiesim.reproduction.conclusion import Reproduction
 from eiesim.reproduction.items import VARIATIONS, Claim, ItemRow, PaperItem, Spread, column_name, picture_names
+from eiesim.reproduction.plots import Picture
 from eiesim.reproduction.tally import BANDS, judged, tally
 from eiesim.view import live
 from eiesim.view.page import as_script, bokeh_script, filled
-from eiesim.view.panels import Panel
 from eiesim.view.words import in_words
 
 LONG = 45
@@ -26,14 +25,6 @@ LONGEST_PRINTED = 9
 """Letters of a published figure; one with more was computed from what is printed, and is rounded here."""
 
 WITHOUT_BOKEH = "Figures stand still here; with Bokeh (pip install 'eiesim[trace]') they show values when pointed at."
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure. png: the still image. panels: what it shows."""
-
-    png: bytes
-    panels: tuple[Panel, ...] = ()
 
 
 def report(found: Reproduction, pictures: Mapping[str, Picture]) -> str:

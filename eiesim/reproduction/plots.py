@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from eiesim._io.atomic import Outputs
 from eiesim.comparison.plots import EFFICIENCY, SPEEDUP, ratio_plot
 from eiesim.comparison.records import Ratio
 from eiesim.config import MachineConfig
@@ -37,7 +38,7 @@ from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.view import palette, style
 from eiesim.view.panels import Panel, panels
-from eiesim.view.saving import save
+from eiesim.view.saving import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +93,19 @@ def drawings(found: Reproduction) -> list[Drawing]:
     return made
 
 
-def write_figures(found: Reproduction, folder: Path) -> Iterator[tuple[Path, list[Panel]]]:
-    """Draw every picture, as PNG and SVG; the PNG files and what they show, one by one as they are written."""
+@dataclass(frozen=True)
+class Picture:
+    """A figure. png: the still image. panels: what it shows."""
+
+    png: bytes
+    panels: tuple[Panel, ...] = ()
+
+
+def write_figures(found: Reproduction, folder: Path, files: Outputs) -> Iterator[tuple[str, Picture]]:
+    """Draw every picture, as PNG and SVG; gives their names and what the report needs, one by one.
+
+    files: the set that they appear with.
+    """
     for name, settings, draw in drawings(found):
         shown: list[Panel] = []
 
@@ -102,8 +114,10 @@ def write_figures(found: Reproduction, folder: Path) -> Iterator[tuple[Path, lis
             shown += panels(figure)
             return figure
 
-        _, png = save(drawn, folder / name, settings, formats=("svg", "png"))
-        yield png, shown
+        images = render(drawn, settings)
+        for kind, image in images.items():
+            files.open(folder / f"{name}.{kind}").write(image)
+        yield name, Picture(images["png"], tuple(shown))
 
 
 def times(table4: PaperItem) -> Figure:

@@ -15,7 +15,7 @@ from eiesim.errors import EieError
 from eiesim.sweeps import curves, maps
 from eiesim.sweeps.canvas import swept_keys
 from eiesim.view import style
-from eiesim.view.saving import FORMATS, save
+from eiesim.view.saving import FORMATS, save_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +44,7 @@ def draw(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EieError(f"{target}: cannot be made: {error.strerror}") from None
-    written = []
-    for name, draw_one in drawings(table, accuracies or {}, accuracy_label):
-        written += save(draw_one, target / name, style.LINES, formats=formats)
-    return written
+    return save_all(drawings(table, accuracies or {}, accuracy_label), target, style.LINES, formats=formats)
 
 
 def drawings(

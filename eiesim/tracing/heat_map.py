@@ -1,6 +1,6 @@
 """A heat map of a run: entries by PE, and the PEs' work over time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from eiesim.config import MachineConfig
 from eiesim.layer import CompressedLayer
 from eiesim.tracing.recording import PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, state_shares
-from eiesim.tracing.subject import subjects
+from eiesim.tracing.subject import Subject, subjects
 from eiesim.view import style
-from eiesim.view.saving import save
+from eiesim.view.saving import save_all
 from eiesim.view.text import without_mathtext
 
 BLOCKS, ROWS = 200, 256
@@ -32,16 +32,17 @@ def draw_heat_maps(
     """
     if config.weights != "resident":
         return []
-    written: list[Path] = []
-    number = 0
+    drawings: list[tuple[str, Callable[[], Figure]]] = []
     for layers, activations in fed:
         item = 0 if activations.ndim == 2 else None
         for subject in subjects(layers, activations, config, item):
-            number += 1
             letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in subject.name)
-            draw = partial(heat_map, record(subject))
-            written += save(draw, Path(folder) / f"heat_map_{number}_{letters}", style.BARS, trim=False)
-    return written
+            drawings.append((f"heat_map_{len(drawings) + 1}_{letters}", partial(_recorded, subject)))
+    return save_all(drawings, folder, style.BARS, trim=False)
+
+
+def _recorded(subject: Subject) -> Figure:
+    return heat_map(record(subject))
 
 
 def heat_map(trace: Recording) -> Figure:

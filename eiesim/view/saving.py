@@ -1,12 +1,12 @@
 """How every picture is saved: whole or not at all, and the same picture always gives the same file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eiesim._io.atomic import writing
+from eiesim._io.atomic import Outputs, in_set
 from eiesim.view.text import without_mathtext
 
 if TYPE_CHECKING:
@@ -16,24 +16,51 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg")
 
 
-def save(
-    draw: "Callable[[], Figure]",
-    path: str | Path,
+def save_all(
+    drawings: "Iterable[tuple[str, Callable[[], Figure]]]",
+    folder: str | Path,
     style: Mapping[str, Any],
     *,
     dpi: int = 150,
     trim: bool = True,
     formats: Sequence[str] = FORMATS,
+    files: Outputs | None = None,
 ) -> list[Path]:
-    """Draw a picture under a style and save it as `path` with the ending of each format. Returns the files.
+    """Draw pictures under a style into a folder; they appear together, or none does. Returns the files.
 
-    path: without an ending. style: matplotlib's settings; see `view.style`. dpi: dots per inch of a PNG file.
-    trim: cut white margins, and make room for what stands outside the figure.
-    Raises EieError where a file cannot be written.
+    drawings: (name, function that draws it) each. files: the set that they appear with; None is one of their own.
+    style, dpi, trim, formats: see `render`. Raises EieError where a file cannot be written.
+    """
+    written = []
+    with in_set(files) as together:
+        for name, draw in drawings:
+            for kind, image in render(draw, style, dpi=dpi, trim=trim, formats=formats).items():
+                written.append(Path(folder) / f"{name}.{kind}")
+                together.open(written[-1]).write(image)
+    return written
+
+
+def save(draw: "Callable[[], Figure]", path: str | Path, style: Mapping[str, Any], **how: Any) -> list[Path]:
+    """Draw one picture and save it as `path` with the ending of each format; see `save_all`."""
+    return save_all([(Path(path).name, draw)], Path(path).parent, style, **how)
+
+
+def render(
+    draw: "Callable[[], Figure]",
+    style: Mapping[str, Any],
+    *,
+    dpi: int = 150,
+    trim: bool = True,
+    formats: Sequence[str] = FORMATS,
+) -> dict[str, bytes]:
+    """Draw a picture under a style; the file of each format.
+
+    style: matplotlib's settings; see `view.style`. dpi: dots per inch of a PNG file. trim: cut white margins, and make
+    room for what stands outside the figure.
     """
     import matplotlib as mpl
 
-    written = []
+    made = {}
     settings: Any = dict(style)
     with mpl.rc_context(settings):
         figure = draw()
@@ -42,11 +69,8 @@ def save(
             image = BytesIO()
             box = "tight" if trim else None
             figure.savefig(image, format=kind, dpi=dpi, bbox_inches=box, metadata=undated(kind))
-            file = Path(f"{path}.{kind}")
-            with writing(file) as out:
-                out.write(image.getvalue())
-            written.append(file)
-    return written
+            made[kind] = image.getvalue()
+    return made
 
 
 def undated(kind: str) -> dict[str, Any]:

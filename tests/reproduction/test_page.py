@@ -11,8 +11,8 @@ from eiesim.errors import EieError
 from eiesim.reproduction import page as pages
 from eiesim.reproduction import simulations
 from eiesim.reproduction.conclusion import conclude
-from eiesim.reproduction.page import Picture, report
-from eiesim.reproduction.plots import drawings
+from eiesim.reproduction.page import report
+from eiesim.reproduction.plots import Picture, drawings
 from eiesim.view.live import data
 from eiesim.view.panels import panels
 from tests.browser import in_a_browser

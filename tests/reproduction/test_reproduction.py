@@ -14,7 +14,8 @@ from eiesim.reproduction import simulations
 from eiesim.reproduction.conclusion import conclude, lenet_accuracies
 from eiesim.reproduction.figures import Recognised
 from eiesim.reproduction.items import UNIFORM, VARIED, Claim, ItemRow, Spread
-from eiesim.reproduction.page import Picture, report
+from eiesim.reproduction.page import report
+from eiesim.reproduction.plots import Picture
 from eiesim.reproduction.reasons import scaling_factors
 from eiesim.reproduction.tally import independent, judged, tally
 from eiesim.reproduction.terminal import times_markdown

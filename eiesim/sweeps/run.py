@@ -4,8 +4,9 @@ Work is cut into tasks of one (layer, seed, PEs, index bits, mapping): one inter
 and arithmetics. Only timing is simulated: outputs change no cycle.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -35,6 +36,9 @@ RUNS_A_TASK = {"recurrence": 256, "clocked": 8, "event": 1}
 """So that no task takes long before its rows are written."""
 
 LARGE_GRID = 10_000
+
+AHEAD = 2
+"""Workloads that are made while another one runs: making a synthetic layer takes as long as running it."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ def collect_rows(
         def tasks() -> Iterator[Any]:
             # On a large grid small tasks first, so that the first rows are soon there.
             before, largest = 0, 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
-            for workload in _one_ahead(planned.workloads):
+            for workload in _ahead(planned.workloads):
                 shipped = ship(workload)
                 for engine in planned.engines:
                     for group in by_sharing(planned.configs):
@@ -206,14 +210,16 @@ def _one_at_a_time(observe: Observer) -> Observer:
     return locked
 
 
-def _one_ahead(makers: Sequence[Maker]) -> Iterator[Workload]:
-    """The workloads in order; while one's tasks are given out, the next one is being made."""
-    with ThreadPoolExecutor(1) as pool:
-        made = pool.submit(makers[0])
-        for make in makers[1:]:
-            workload, made = made.result(), pool.submit(make)
-            yield workload
-        yield made.result()
+def _ahead(makers: Sequence[Maker]) -> Iterator[Workload]:
+    """The workloads in order; while one's tasks are given out, the next ones are being made."""
+    with ThreadPoolExecutor(AHEAD) as pool:
+        coming: deque[Future[Workload]] = deque()
+        for make in makers:
+            coming.append(pool.submit(make))
+            if len(coming) > AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 Missing = list[tuple[str, MachineConfig]]

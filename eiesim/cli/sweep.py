@@ -197,7 +197,8 @@ def sweep(
             screen.note(f"drawn: {path}")
         if not drawn:
             screen.note(
-                "nothing to draw: sweep pes, queue_depth, multipliers, spmat_width, or two keys that change the balance"
+                "nothing to draw: sweep pes, queue_depth, multipliers, spmat_width, or two keys that change the load "
+                "balance"
             )
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import cases, measure
+from benchmarks.studies import studies
 from eiesim import CompressedLayer, MachineConfig, interleave, simulate, workload
 from eiesim.arithmetic import prepare
 from eiesim.engines import clocked, event, recurrence
@@ -53,23 +54,6 @@ def engines(console: Console, case: cases.Case) -> None:
     event_ms = measure.median_ms(lambda: event.run(job, rows))
     cycles = recurrence.run(job, rows).cycles * 8
     table.add_row("event, 100 x 200 layer on 8 PEs", f"{event_ms:.1f}", "", f"{cycles / event_ms / 1e3:.3f}")
-    console.print(table)
-
-
-def batches(console: Console, case: cases.Case) -> None:
-    """A batch of 64 inputs on one and two threads."""
-    layer, activations = case
-    interleaved, batch = interleave(layer, PES), activations[None].repeat(64, axis=0)
-    config = MachineConfig(pes=PES, arithmetic="float32")
-    medians = measure.medians_ms(
-        {f"{n} threads": lambda n=n: simulate(interleaved, batch, config, threads=n) for n in (1, 2)}, rounds=15
-    )
-    table = Table(title=f"A batch of 64 inputs through {layer.name}, with outputs", title_justify="left")
-    for heading in ("threads", "ms", "speed-up"):
-        table.add_column(heading, justify="right")
-    for n in (1, 2):
-        ms = medians[f"{n} threads"]
-        table.add_row(str(n), f"{ms:.1f}", f"{medians['1 threads'] / ms:.2f}")
     console.print(table)
 
 
@@ -146,7 +130,7 @@ def main() -> None:
     console.print(f"{measure.machine()}\nmedians; works of one table take turns\n", highlight=False)
     case = cases.alexnet_fc8()
     engines(console, case)
-    batches(console, case)
+    studies(console, case)
     interleaving(console, case)
     scaling(console, quick)
     commands(console, case[0])

@@ -26,7 +26,7 @@ Rounding = tuple[int, int, int]
 """(shift, low, high) of a fixed-point sum; None stands for float32."""
 
 Each = Callable[..., Iterable[Any]]
-"""A `map`: the built-in one, or a pool's."""
+"""A `map` over the inputs of a batch: the built-in one, or one that has threads."""
 
 
 @dataclass(frozen=True, repr=False)

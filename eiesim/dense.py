@@ -11,7 +11,10 @@ import numpy.typing as npt
 from eiesim._shown import Brief
 from eiesim.errors import EieError
 from eiesim.layer import ACTIVATIONS, CompressedLayer
-from eiesim.weight_sharing import share_weights
+from eiesim.weight_sharing import nearest_code, shared_values
+
+COLUMNS = 64
+"""Columns turned around in one go: of every row of codes, a cache line."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,10 +44,10 @@ class Mask(Brief):
         return self.count / self.kept.size if self.kept.size else 0.0
 
     def apply(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The weights with the pruned ones at 0.0. Raises EieError for another shape."""
+        """The weights with the pruned ones at 0.0; themselves where all are kept. Raises EieError for another shape."""
         if weights.shape != self.kept.shape:
             raise EieError(f"mask: is for weights of shape {self.kept.shape}, not {weights.shape}")
-        return np.where(self.kept, weights, np.float32(0.0))
+        return weights if self.kept.all() else np.where(self.kept, weights, np.float32(0.0))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,16 +112,20 @@ class DenseLayer(Brief):
         kept = self.weights[self.weights != 0]
         if self.bias is not None:
             kept = np.concatenate([kept, self.bias[self.bias != 0]])
-        codebook, codes = share_weights(kept, bits, initialisation, seed)
-        del kept
-        by_row = np.zeros(self.weights.shape, np.uint8)
-        count = np.count_nonzero(self.weights)
-        by_row[self.weights != 0] = codes[:count]
-        bias_codes = None
-        if self.bias is not None:
-            bias_codes = np.zeros(self.rows, np.uint8)
-            bias_codes[self.bias != 0] = codes[count:]
-        return from_codes(by_row, codebook, bias_codes, self.activation, self.name)
+        kept.sort()
+        codebook = shared_values(kept, bits, initialisation, seed)
+        del kept  # which is as large as the layer
+        codes = _codes_of(self.weights, codebook)
+        bias_codes = None if self.bias is None else _codes_of(self.bias, codebook)
+        return from_codes(codes, codebook, bias_codes, self.activation, self.name)
+
+
+def _codes_of(weights: npt.NDArray[np.float32], codebook: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """The code of every weight, uint8 of their shape; 0 for a zero."""
+    codes = np.zeros(weights.shape, np.uint8)
+    kept = weights != 0
+    codes[kept] = nearest_code(weights[kept], codebook)
+    return codes
 
 
 def from_codes(
@@ -129,15 +136,21 @@ def from_codes(
     name: str,
 ) -> CompressedLayer:
     """A layer from a code for every weight, uint8[rows, cols]; 0 is a pruned one."""
-    by_column = np.ascontiguousarray(codes.T)
-    kept = by_column != 0
-    counts = kept.sum(axis=1, dtype=np.int64)
-    rows = np.broadcast_to(np.arange(codes.shape[0], dtype=np.int32), by_column.shape)
+    rows, cols = codes.shape
+    indptr = np.zeros(cols + 1, np.int64)
+    np.cumsum(np.count_nonzero(codes, axis=0), out=indptr[1:])
+    indices, kept_codes = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.uint8)
+    for start in range(0, cols, COLUMNS):
+        by_column = np.ascontiguousarray(codes[:, start : start + COLUMNS].T)
+        kept = np.flatnonzero(by_column)
+        here = slice(indptr[start], indptr[min(start + COLUMNS, cols)])
+        indices[here] = kept % rows
+        kept_codes[here] = by_column.ravel()[kept]
     return CompressedLayer(
-        shape=(codes.shape[0], codes.shape[1]),
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        indices=rows[kept],
-        codes=by_column[kept],
+        shape=(rows, cols),
+        indptr=indptr,
+        indices=indices,
+        codes=kept_codes,
         codebook=codebook,
         bias_codes=bias_codes,
         activation=activation,
@@ -148,8 +161,8 @@ def from_codes(
 def to_codes(layer: CompressedLayer) -> npt.NDArray[np.uint8]:
     """The code of every weight, uint8[rows, cols]; 0 where it is pruned."""
     by_column = np.zeros((layer.cols, layer.rows), np.uint8)
-    columns = np.repeat(np.arange(layer.cols), np.diff(layer.indptr))
-    by_column[columns, layer.indices] = layer.codes
+    for here, columns in layer.stretches():
+        by_column[columns, layer.indices[here]] = layer.codes[here]
     return by_column.T
 
 

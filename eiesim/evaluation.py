@@ -4,7 +4,6 @@ Shared layers run on the simulated machine. Dense and pruned ones have no codebo
 arithmetic (docs/formats.md) is applied to every weight instead, each quantised by itself.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
 from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
 from eiesim.compression.pipeline import load_model
@@ -132,7 +132,7 @@ def model_of_folder(folder: Path, network: Network) -> Path | None:
     path = folder / str(name)
     if not isinstance(name, str) or not path.is_file():
         return None
-    return path if hashlib.sha256(path.read_bytes()).hexdigest() == digest else None
+    return path if sha256_of(path) == digest else None
 
 
 def matching(

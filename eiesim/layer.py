@@ -5,7 +5,7 @@ Codes in compressed sparse columns plus a codebook: Deep Compression's result (E
 
 import hashlib
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = ("relu", "none")
 MAX_CODES = 256
+
+STRETCH = 2**18
+"""Weights looked at in one go where temporary arrays are several times as large as they are."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,7 +94,7 @@ class CompressedLayer:
             return
         if self.indices.min() < 0 or self.indices.max() >= self.rows:
             raise EieError(f"indices: row numbers must be 0 to {self.rows - 1}")
-        falls = np.diff(self.indices) <= 0
+        falls = self.indices[1:] <= self.indices[:-1]
         starts = self.indptr[1:-1]
         falls[starts[(starts > 0) & (starts < self.nnz)] - 1] = False
         if falls.any():
@@ -148,6 +151,19 @@ class CompressedLayer:
             f"{len(self.codebook)} codes{bias}, activation {self.activation}>"
         )
 
+    def stretches(self) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
+        """The kept weights in stretches of whole columns, of STRETCH weights or one column.
+
+        Gives (where they stand in `indices` and `codes`, each one's column as int64[weights]).
+        """
+        start = 0
+        while start < self.cols:
+            end = int(np.searchsorted(self.indptr, self.indptr[start] + STRETCH, side="right")) - 1
+            end = max(end, start + 1)
+            columns = np.repeat(np.arange(start, end), np.diff(self.indptr[start : end + 1]))
+            yield slice(int(self.indptr[start]), int(self.indptr[end])), columns
+            start = end
+
     def to_scipy(self, dtype: npt.DTypeLike = np.float32) -> "sparse.csc_array[Any]":
         """The weights as a SciPy CSC array, shape (rows, cols); the bias is left out."""
         from scipy import sparse  # imported where it is used: a run does not wait for it
@@ -157,7 +173,9 @@ class CompressedLayer:
 
     def to_dense(self) -> npt.NDArray[np.float32]:
         """The weights as float32[rows, cols]; the bias is left out."""
-        dense: npt.NDArray[np.float32] = self.to_scipy().toarray()
+        dense = np.zeros(self.shape, np.float32)
+        for here, columns in self.stretches():
+            dense[self.indices[here], columns] = self.codebook[self.codes[here]]
         return dense
 
     @classmethod

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +27,8 @@ from eiesim.result import LayerResult, Result
 
 ENGINES = ("clocked", "recurrence", "event")
 DEFAULT_ENGINE = "recurrence"
+
+TASKS_A_THREAD = 4
 
 Layer = CompressedLayer | InterleavedLayer
 
@@ -164,8 +167,26 @@ def _side_by_side(threads: int | None, inputs: int) -> Iterator[Each]:
     if threads <= 1:
         yield map
         return
-    with ThreadPoolExecutor(threads) as pool:
-        yield pool.map
+    # Several inputs a task: with one, threads would spend their time handing Python's lock to each other.
+    size = -(-inputs // (TASKS_A_THREAD * threads))
+    pool = ThreadPoolExecutor(threads - 1)
+
+    def some(function: Callable[..., Any], parts: Sequence[Sequence[Any]]) -> list[Any]:
+        return list(map(function, *parts))
+
+    def each(function: Callable[..., Any], *values: Sequence[Any]) -> Iterator[Any]:
+        tasks = [[one[k : k + size] for one in values] for k in range(0, inputs, size)]
+        given = [pool.submit(some, function, parts) for parts in tasks]
+        done: dict[int, list[Any]] = {}
+        # This thread takes tasks too: from the end, as long as nobody else has begun them.
+        while len(done) < len(tasks) and given[last := len(tasks) - 1 - len(done)].cancel():
+            done[last] = some(function, tasks[last])
+        return chain.from_iterable(done[k] if k in done else one.result() for k, one in enumerate(given))
+
+    try:
+        yield each
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _check_activations(values: npt.NDArray[Any], layer: CompressedLayer) -> None:

@@ -30,21 +30,26 @@ def share_weights(
     With fewer distinct weights than values each keeps its own exact value.
     Raises EieError for bits outside 1..8, another initialisation, NaN or infinity.
     """
+    codebook = shared_values(np.sort(weights), bits, initialisation, seed)
+    return codebook, nearest_code(weights, codebook)
+
+
+def shared_values(
+    ordered: npt.NDArray[np.float32], bits: int, initialisation: str = "linear", seed: int = 0
+) -> npt.NDArray[np.float32]:
+    """The codebook of `share_weights`. ordered: float32[n], the kept weights from small to large, NaN last."""
     if not 1 <= bits <= 8:
         raise EieError(f"bits = {bits}: must be 1 to 8")
     if initialisation not in INITIALISATIONS:
         raise unknown("no initialisation", initialisation, INITIALISATIONS)
-    if not np.isfinite(weights).all():
+    if len(ordered) and not np.isfinite(ordered[[0, -1]]).all():
         raise EieError("weights: hold NaN or infinity, which share no value")
-    ordered = np.sort(weights)
     values = 2**bits - 1
     centroids = _few_distinct(ordered, values)
     if centroids is None:
         start = INITIALISATIONS[initialisation](ordered, values, seed)
         centroids = _lloyd(ordered, start).astype(np.float32)
-    del ordered
-    codebook = np.concatenate([np.zeros(1, np.float32), centroids])
-    return codebook, nearest_code(weights, codebook)
+    return np.concatenate([np.zeros(1, np.float32), centroids])
 
 
 def linear_initialisation(weights: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float64]:
@@ -99,9 +104,7 @@ def k_means(weights: npt.NDArray[np.float32], centroids: npt.NDArray[np.float64]
 
 
 def _lloyd(ordered: npt.NDArray[np.float32], centroids: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    sums = np.empty(len(ordered) + 1, np.float64)
-    sums[0] = 0.0
-    np.cumsum(ordered, dtype=np.float64, out=sums[1:])
+    sum_of_first = _PrefixSums(ordered)
     centroids = np.sort(centroids)
     edges = np.zeros(0, np.int64)
     for _ in range(MAX_ITERATIONS):
@@ -112,9 +115,37 @@ def _lloyd(ordered: npt.NDArray[np.float32], centroids: npt.NDArray[np.float64])
             break
         edges = new_edges
         counts = np.diff(edges)
-        means = np.diff(sums[edges]) / np.maximum(counts, 1)
+        means = np.diff(sum_of_first(edges)) / np.maximum(counts, 1)
         centroids = np.where(counts > 0, means, centroids)
     return np.asarray(centroids[np.diff(edges) > 0])
+
+
+class _PrefixSums:
+    """Sums of an array's first n values, added one after the other in float64.
+
+    Only every 64th is kept, so that 45 million weights need 6 MB for them and not 360; from the one before, a sum that
+    is asked for is added up in the same order, so it is the same to the bit.
+    """
+
+    STEP = 64
+
+    def __init__(self, values: npt.NDArray[np.float32]) -> None:
+        self._values = values
+        self._kept = np.zeros(len(values) // self.STEP + 1, np.float64)
+        for start in range(0, len(values), BLOCK):
+            part = values[start : start + BLOCK].astype(np.float64)
+            part[0] += self._kept[start // self.STEP]
+            ends = np.cumsum(part)[self.STEP - 1 :: self.STEP]
+            self._kept[start // self.STEP + 1 :][: len(ends)] = ends
+
+    def __call__(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The sums of the first `counts` values, float64[...] as counts."""
+        kept, more = np.divmod(counts, self.STEP)
+        sums = np.empty((len(counts), self.STEP), np.float64)
+        sums[:, 0] = self._kept[kept]
+        places = (kept * self.STEP)[:, None] + np.arange(self.STEP - 1)
+        sums[:, 1:] = self._values.take(places, mode="clip")
+        return np.asarray(np.add.accumulate(sums, axis=1)[np.arange(len(counts)), more])
 
 
 def nearest_code(weights: npt.NDArray[np.float32], codebook: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

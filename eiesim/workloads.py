@@ -4,8 +4,10 @@ The paper's weights were never published, except for one sample of Alex-8. So po
 the table. Real layers are less even: a coefficient of variation of 0.15 over rows and columns comes close to them.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +107,7 @@ def bernoulli_columns(
     if variation != 0 and not LEAST_VARIATION <= variation <= 2:
         raise EieError(f"variation = {variation}: must be 0 (uniform), or {LEAST_VARIATION} to 2")
     if variation == 0:
-        columns, indices = np.divmod(_bernoulli_places(rows * cols, density, rng), rows)
+        columns, indices = _columns_and_rows(_bernoulli_places(rows * cols, density, rng), rows)
         return _pointers(np.bincount(columns, minlength=cols)), indices.astype(np.int32)
     row_factor, column_factor = _gamma(rows, variation, rng), _gamma(cols, variation, rng)
     step = max(1, CELLS_AT_A_TIME // rows)
@@ -115,12 +117,19 @@ def bernoulli_columns(
         factor = column_factor[start : start + step]
         # Draw at the highest probability, then thin.
         highest = min(1.0, density * float(row_factor.max()) * float(factor.max()))
-        columns, indices = np.divmod(_bernoulli_places(rows * len(factor), highest, rng), rows)
+        columns, indices = _columns_and_rows(_bernoulli_places(rows * len(factor), highest, rng), rows)
         probability = np.minimum(density * row_factor[indices] * factor[columns], 1.0)
-        stays = rng.random(len(indices)) * highest < probability
-        kept.append(indices[stays].astype(np.int32))
-        counts.append(np.bincount(columns[stays], minlength=len(factor)))
+        # By places: picking by a random mask takes numpy twenty times as long.
+        stay = np.flatnonzero(rng.random(len(indices)) * highest < probability)
+        kept.append(indices[stay].astype(np.int32))
+        counts.append(np.bincount(columns[stay], minlength=len(factor)))
     return _pointers(np.concatenate(counts)), np.concatenate(kept)
+
+
+def _columns_and_rows(places: npt.NDArray[np.int64], rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`np.divmod(places, rows)`, in a fifth of its time."""
+    columns = places // rows
+    return columns, places - columns * rows
 
 
 def _pointers(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -141,8 +150,15 @@ def _bernoulli_places(count: int, probability: float, rng: np.random.Generator) 
     reached = -1
     while reached < count:
         expected = int((count - reached) * probability * 1.01) + 100
-        gaps = np.minimum(rng.geometric(probability, expected), count + 1)  # a longer one would overflow the sum
-        runs.append(reached + np.cumsum(gaps))
+        gaps = np.minimum(_geometric(probability, expected, rng), count + 1)  # a longer one would overflow the sum
+        runs.append(reached + np.cumsum(gaps.astype(np.int64)))
         reached = int(runs[-1][-1])
     places = np.concatenate(runs)
     return places[places < count]
+
+
+def _geometric(probability: float, count: int, rng: np.random.Generator) -> npt.NDArray[Any]:
+    """`rng.geometric`, to the bit: for small probabilities by its own formula, over whole arrays in half the time."""
+    if probability >= 1 / 3:
+        return rng.geometric(probability, count)
+    return np.ceil(rng.standard_exponential(count) / -math.log1p(-probability))

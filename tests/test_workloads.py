@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import eiesim
-from eiesim.workloads import TABLE_III, bernoulli_columns
+from eiesim.workloads import TABLE_III, _geometric, bernoulli_columns
 from tests.cases import SHARED
 
 SIGMAS = 5
@@ -125,3 +125,11 @@ def test_never_dense(variation: float) -> None:
         tracemalloc.stop()
     assert layer.nnz > 4_000_000
     assert peak < 200e6
+
+
+@pytest.mark.parametrize("probability", [1e-300, 1e-6, 0.01, 0.25, 0.3333, 1 / 3, 0.9, 1.0])
+def test_gaps_are_numpys_own(probability: float) -> None:
+    ours, numpys = (np.random.default_rng(3) for _ in range(2))
+    found = np.minimum(_geometric(probability, 10_000, ours), 10**9)
+    assert np.array_equal(found, np.minimum(numpys.geometric(probability, 10_000), 10**9))
+    assert ours.random() == numpys.random()

@@ -1,5 +1,6 @@
 """Reading a file's bytes: regular files only, so that a pipe or a device cannot make a command wait for ever."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -19,6 +20,16 @@ def check_regular(path: Path, missing: str = "no such file") -> None:
         raise EieError(f"{path}: is a folder, not a file")
     if not stat.S_ISREG(kind):
         raise EieError(f"{path}: is not a regular file")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a regular file, which may be larger than memory. Raises EieError where it cannot be read."""
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EieError(f"{path}: not readable: {error.strerror or error}") from None
 
 
 def read_bytes(path: Path, missing: str = "no such file") -> bytes:

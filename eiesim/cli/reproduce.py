@@ -1,12 +1,15 @@
 """eiesim reproduce."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eiesim.cli.app import Quiet, app, keeping, made_folder
 from eiesim.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from eiesim.view.helper import Drawn
 
 
 @app.command()
@@ -30,6 +33,13 @@ def reproduce(
     eiesim reproduce --quick
     eiesim reproduce -o reproduction --dump AlexNet-FC8
     """
+    from eiesim.view.helper import helper
+
+    with helper("eiesim.reproduction.plots", jobs) as drawn:
+        _reproduce(out, quick, dump, jobs, Screen(quiet), drawn)
+
+
+def _reproduce(out: Path, quick: bool, dump: Path | None, jobs: int | None, screen: Screen, drawn: "Drawn") -> None:
     from eiesim._io.atomic import Outputs, check_target
     from eiesim.reproduction import simulations
     from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
@@ -37,7 +47,6 @@ def reproduce(
     from eiesim.reproduction.plots import drawings, write_figures
     from eiesim.reproduction.terminal import claims_table, times_markdown, times_table
 
-    screen = Screen(quiet)
     extent = simulations.QUICK if quick else simulations.FULL
     planned = simulations.plans(extent, dump)
     for folder in (out, out / "tables", out / "figures"):
@@ -47,12 +56,12 @@ def reproduce(
     with keeping(kept), screen.progress("runs", sum(one.runs for one in planned)) as advance:
         runs = simulations.run(planned, extent, out, jobs=jobs, observer=advance)
     found = conclude(runs, lenet_accuracies())
-    pictures = {}
+    pictures: dict[str, Any] = {name: None for name, _, _ in drawings(found)}  # in their order, however they come
     with Outputs() as files:  # tables, figures and report of the same runs, or none of them
         tables = write_tables(found, out / "tables", files)
         files.open(out / "tables" / "table_4.md").write(f"{times_markdown(found.item('table_4'))}\n".encode())
-        with screen.progress("pictures", len(drawings(found))) as advance:
-            for name, picture in write_figures(found, out / "figures", files):
+        with screen.progress("pictures", len(pictures)) as advance:
+            for name, picture in write_figures(found, out / "figures", files, drawn):
                 pictures[name] = picture
                 advance(1)
         files.open(out / "report.html").write(report(found, pictures).encode())

@@ -124,7 +124,8 @@ def sweep(
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
     from eiesim.files import npz
-    from eiesim.sweeps.run import collect, plan
+    from eiesim.sweeps.row import frame
+    from eiesim.sweeps.run import collect_rows, plan
     from eiesim.sweeps.terminal import rows_table
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
@@ -168,23 +169,25 @@ def sweep(
             new, known = new + done, known + there
             advance(done, there)
 
-        rows_ = collect(planned, file, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair)
+        found = collect_rows(
+            planned, file, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair
+        )
     if parquet is not None:
-        _write_parquet(rows_, parquet)
+        _write_parquet(frame(found), parquet)
     if file is not None:
         there = f", {new:,} new and {known:,} that were there" if known else ""
-        screen.note(f"{len(rows_):,} rows in {file}{there}")
+        screen.note(f"{len(found):,} rows in {file}{there}")
     elif output is not None:
-        print_text(rows_.to_csv(index=False).removesuffix("\n"))
+        print_text(frame(found).to_csv(index=False).removesuffix("\n"))
     else:
-        screen.show(rows_table(rows_))
+        screen.show(rows_table(found))
     if plot is not None:
         from eiesim.sweeps.plots import draw
 
         label = "accuracy (given)"
         if not accuracies and "arithmetic" in swept:
             accuracies, label = _recognised(layers, machine(config, settings, {}), screen), "accuracy (simulated)"
-        drawn = draw(rows_, plot, accuracies, label, formats=drawn_as)
+        drawn = draw(frame(found), plot, accuracies, label, formats=drawn_as)
         for path in drawn:
             screen.note(f"drawn: {path}")
         if not drawn:

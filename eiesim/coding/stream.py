@@ -6,6 +6,7 @@ for `2**index_bits` places. Zeros at the end cost nothing. Unlike EIE's storage 
 pointers nor a PE count. Files hold it, and Deep Compression's tables count it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,16 +31,32 @@ class Stream:
 
 def to_stream(layer: CompressedLayer, index_bits: int = 4) -> Stream:
     """A layer's entries with relative indices of `index_bits` bits, 1 to 8."""
+    parts = list(stream_parts(layer, index_bits))
+    return Stream(np.concatenate([part.codes for part in parts]), np.concatenate([part.z for part in parts]))
+
+
+def stream_parts(layer: CompressedLayer, index_bits: int = 4) -> Iterator[Stream]:
+    """The stream of `to_stream` in parts, so that counting its entries needs little memory."""
     if not 1 <= index_bits <= 8:
         raise EieError(f"index_bits = {index_bits}: must be 1 to 8")
-    columns = np.repeat(np.arange(layer.cols, dtype=np.int64), np.diff(layer.indptr))
-    places, codes = columns * layer.rows + layer.indices, layer.codes
+    before = -1
+    for places, codes in _places(layer):
+        yield _part(places, codes, before, 2**index_bits)
+        before = places[-1] if len(places) else before
+
+
+def _places(layer: CompressedLayer) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
+    """Where the kept weights stand in the matrix read column by column, and their codes."""
+    for here, columns in layer.stretches():
+        yield columns * layer.rows + layer.indices[here], layer.codes[here]
     if layer.bias_codes is not None:
         with_bias = np.flatnonzero(layer.bias_codes)
-        places = np.concatenate([places, layer.cols * layer.rows + with_bias])
-        codes = np.concatenate([codes, layer.bias_codes[with_bias]])
-    reach = 2**index_bits
-    zeros = np.diff(places, prepend=-1) - 1
+        yield layer.cols * layer.rows + with_bias, layer.bias_codes[with_bias]
+
+
+def _part(places: npt.NDArray[np.int64], codes: npt.NDArray[np.uint8], before: int, reach: int) -> Stream:
+    """Entries of the weights at `places`. before: the place of the weight before them. reach: places of a padding."""
+    zeros = np.diff(places, prepend=before) - 1
     ends = np.cumsum(zeros // reach + 1) - 1
     entries = int(ends[-1]) + 1 if len(ends) else 0
     all_codes = np.zeros(entries, np.uint8)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from eiesim.coding.huffman import HuffmanCode
-from eiesim.coding.stream import to_stream
+from eiesim.coding.stream import stream_parts
 from eiesim.layer import CompressedLayer
 
 DENSE_BITS = 32
@@ -103,15 +103,16 @@ def statistics(layer: CompressedLayer, weight_bits: int = 4, index_bits: int = 4
     The indices run over the whole matrix (coding/stream.py), as in Deep Compression. EIE restarts the index in every
     column of every PE and adds pointers; `eiesim inspect` shows those sizes.
     """
-    stream = to_stream(layer, index_bits)
-    alphabet = max(len(layer.codebook), 2**weight_bits)
-    code_counts = np.bincount(stream.codes, minlength=alphabet)
-    index_counts = np.bincount(stream.z, minlength=2**index_bits)
-    entries = len(stream.codes)
+    code_counts = np.zeros(max(len(layer.codebook), 2**weight_bits), np.int64)
+    index_counts = np.zeros(2**index_bits, np.int64)
+    for part in stream_parts(layer, index_bits):
+        code_counts += np.bincount(part.codes, minlength=len(code_counts))
+        index_counts += np.bincount(part.z, minlength=len(index_counts))
+    entries = int(index_counts.sum())
     return Statistics(
         name=layer.name,
         weights=layer.rows * (layer.cols + (layer.bias_codes is not None)),
-        kept=entries - stream.padding,
+        kept=entries - int(code_counts[0]),
         entries=entries,
         weight_bits=entries * weight_bits,
         index_bits=entries * index_bits,

@@ -13,7 +13,6 @@ ones, `inputs/NAME.npy`, where NAME is that of the layer's file. A layer's `vect
 in one input of the whole network (a convolution has one an output position); without it that is 1.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ import numpy.typing as npt
 
 from eiesim._io.atomic import writing
 from eiesim._io.folder import making_folder
-from eiesim._io.reading import read_bytes
+from eiesim._io.reading import read_bytes, sha256_of
 from eiesim._io.toml import read_toml
 from eiesim._shown import Brief
 from eiesim.errors import EieError, FolderExistsError, shown
@@ -143,9 +142,7 @@ def writing_network_folder(folder: str | Path, force: bool = False, keep: Path |
     with making_folder(folder, owned) as parts:
         yield parts
         hashes = {
-            path.relative_to(parts).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(parts.rglob("*"))
-            if path.is_file()
+            path.relative_to(parts).as_posix(): sha256_of(path) for path in sorted(parts.rglob("*")) if path.is_file()
         }
         (parts / WRITTEN).write_text(f"{json.dumps(hashes, indent=1)}\n", encoding="utf-8")
 
@@ -167,7 +164,7 @@ def _written(folder: Path) -> set[str]:
 
 
 def _digest(path: Path) -> str | None:
-    return hashlib.sha256(read_bytes(path)).hexdigest() if path.is_file() else None
+    return sha256_of(path) if path.is_file() else None
 
 
 def _toml(value: str | bool | float) -> str:

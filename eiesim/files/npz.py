@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._io.arrays import read_arrays
+from eiesim._io.arrays import read_arrays, write_archive
 from eiesim._io.atomic import writing
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer, printable
@@ -73,7 +73,7 @@ def save_to(file: IO[bytes], layer: CompressedLayer) -> None:
     }
     if layer.bias_codes is not None:
         arrays["bias_codes"] = layer.bias_codes
-    np.savez_compressed(file, **arrays)
+    write_archive(file, arrays)
 
 
 def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:

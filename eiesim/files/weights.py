@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._io.arrays import read_arrays
+from eiesim._io.arrays import read_arrays, write_archive
 from eiesim._io.atomic import writing
 from eiesim._io.reading import read_bytes
 from eiesim._shown import Brief
@@ -76,8 +76,7 @@ def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
         if layer.bias is not None:
             arrays[f"{layer.name}.bias"] = layer.bias
     with writing(path) as file:
-        # numpy's stubs take the first keyword for allow_pickle.
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        write_archive(file, arrays)
 
 
 def load_safetensors(path: Path) -> Model:

@@ -37,6 +37,7 @@ from eiesim.reproduction.items import (
 from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.view import palette, style
+from eiesim.view.helper import Drawn
 from eiesim.view.panels import Panel, panels
 from eiesim.view.saving import render
 
@@ -101,23 +102,28 @@ class Picture:
     panels: tuple[Panel, ...] = ()
 
 
-def write_figures(found: Reproduction, folder: Path, files: Outputs) -> Iterator[tuple[str, Picture]]:
-    """Draw every picture, as PNG and SVG; gives their names and what the report needs, one by one.
+def write_figures(found: Reproduction, folder: Path, files: Outputs, drawn: Drawn) -> Iterator[tuple[str, Picture]]:
+    """Draw every picture, as PNG and SVG; gives their names and what the report needs, one by one, in any order.
 
-    files: the set that they appear with.
+    files: the set that they appear with. drawn: what draws them, see `view.helper`.
     """
-    for name, settings, draw in drawings(found):
-        shown: list[Panel] = []
-
-        def drawn(draw: Callable[[], Figure] = draw, shown: list[Panel] = shown) -> Figure:
-            figure = draw()
-            shown += panels(figure)
-            return figure
-
-        images = render(drawn, settings)
+    for (name, _, _), (images, shown) in drawn(_picture, drawings(found)):
         for kind, image in images.items():
             files.open(folder / f"{name}.{kind}").write(image)
-        yield name, Picture(images["png"], tuple(shown))
+        yield name, Picture(images["png"], shown)
+
+
+def _picture(drawing: Drawing) -> tuple[dict[str, bytes], tuple[Panel, ...]]:
+    """A picture's files by format, and what it shows."""
+    _, settings, draw = drawing
+    shown: list[Panel] = []
+
+    def noted() -> Figure:
+        figure = draw()
+        shown.extend(panels(figure))
+        return figure
+
+    return render(noted, settings), tuple(shown)
 
 
 def times(table4: PaperItem) -> Figure:

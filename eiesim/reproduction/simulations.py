@@ -16,7 +16,8 @@ from eiesim.inputs import ALL_NINE, given, open_workloads
 from eiesim.reproduction.items import FC8, VARIATIONS, Spread
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.grid import Grid
-from eiesim.sweeps.run import Observer, Plan, collect
+from eiesim.sweeps.journal import Observer
+from eiesim.sweeps.run import Plan, collect
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,11 +4,14 @@ Work is cut into tasks of one (layer, seed, PEs, index bits): one interleaving s
 arithmetics. Only timing is simulated: outputs change no cycle.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,24 +21,24 @@ from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.encoding import interleave
 from eiesim.errors import EieError, unknown
-from eiesim.inputs import Maker, given, open_workloads
+from eiesim.inputs import Maker, Workload, given, open_workloads
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate
 from eiesim.sweeps.backends import unpack, workers
 from eiesim.sweeps.grid import Grid, by_sharing
-from eiesim.sweeps.journal import Journal
+from eiesim.sweeps.journal import Journal, Observer, Writer
 from eiesim.sweeps.row import Row, frame, row_hash
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Observer = Callable[[int, int], object]
-"""Called with (rows newly written, rows that were there already or would repeat another) since the last call."""
-
 RUNS_A_TASK = {"recurrence": 256, "clocked": 8, "event": 1}
 """So that no task takes long before its rows are written."""
 
 LARGE_GRID = 10_000
+
+AHEAD = 2
+"""Workloads that are made while another one runs: making a synthetic layer takes as long as running it."""
 
 
 @dataclass(frozen=True)
@@ -140,19 +143,35 @@ def collect(
     repair: bool = False,
 ) -> "pd.DataFrame":
     """Run what a plan asks for and `output` does not hold yet; see `sweep`."""
+    return frame(
+        collect_rows(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer, repair=repair)
+    )
+
+
+def collect_rows(
+    planned: Plan,
+    output: str | Path | None = None,
+    *,
+    jobs: int | None = None,
+    backend: str = "threads",
+    scheduler: str | None = None,
+    observer: Observer | None = None,
+    repair: bool = False,
+) -> list[Row]:
+    """The rows of `collect`, without pandas."""
     rows: dict[str, Row] = {}
     wanted: dict[str, int] = {}  # the rows' places
-    observe = observer or (lambda new, known: None)
+    observe = _one_at_a_time(observer or (lambda new, known: None))
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(output, repair=repair)) if output is not None else None
+        writer = stack.enter_context(Writer(journal, observe)) if journal is not None else None
         run, ship = stack.enter_context(workers(backend, jobs, scheduler))
         from joblib import delayed
 
         def tasks() -> Iterator[Any]:
             # On a large grid small tasks first, so that the first rows are soon there.
             before, largest = 0, 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
-            for make in planned.workloads:
-                workload = make()
+            for workload in _ahead(planned.workloads):
                 shipped = ship(workload)
                 for engine in planned.engines:
                     for group in by_sharing(planned.configs):
@@ -170,13 +189,37 @@ def collect(
                     before += len(planned.configs)
 
         for finished in run(tasks()):
-            if journal is not None:
-                journal.append(finished)
+            if writer is not None:
+                writer.put(finished)
             else:
                 rows.update((row.hash, row) for row in finished)
-            observe(len(finished), 0)
-        every = [rows[key] if journal is None else journal.row(key) for key in sorted(wanted, key=wanted.__getitem__)]
-    return frame(every)
+                observe(len(finished), 0)
+        if writer is not None:
+            writer.close()
+        return [rows[key] if journal is None else journal.row(key) for key in sorted(wanted, key=wanted.__getitem__)]
+
+
+def _one_at_a_time(observe: Observer) -> Observer:
+    """The observer, for several threads."""
+    lock = Lock()
+
+    def locked(new: int, known: int) -> object:
+        with lock:
+            return observe(new, known)
+
+    return locked
+
+
+def _ahead(makers: Sequence[Maker]) -> Iterator[Workload]:
+    """The workloads in order; while one's tasks are given out, the next ones are being made."""
+    with ThreadPoolExecutor(AHEAD) as pool:
+        coming: deque[Future[Workload]] = deque()
+        for make in makers:
+            coming.append(pool.submit(make))
+            if len(coming) > AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 Missing = list[tuple[str, MachineConfig]]

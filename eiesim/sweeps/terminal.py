@@ -1,14 +1,11 @@
 """Terminal tables of a sweep: its columns explained, and its rows in short."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from eiesim.config import MachineConfig
-from eiesim.sweeps.row import meanings
-
-if TYPE_CHECKING:
-    import pandas as pd
+from eiesim.sweeps.row import Row, meanings
 
 MOST_ROWS = 60
 SHOWN = (
@@ -30,19 +27,23 @@ def columns_table() -> Table:
     return table
 
 
-def rows_table(rows: "pd.DataFrame") -> Table:
+def rows_table(rows: Sequence[Row]) -> Table:
     """What varied, and what each run came to; the first `MOST_ROWS` of many rows."""
-    varied = [key for key in ("seed", "variation", "engine", *MachineConfig.model_fields) if rows[key].nunique() > 1]
+    varied = [key for key in ("seed", "variation", "engine", *MachineConfig.model_fields) if _varies(rows, key)]
     more = f", the first {MOST_ROWS} of {len(rows):,}" if len(rows) > MOST_ROWS else ""
     table = Table(title=f"Runs (simulated; energy estimated){more}", title_justify="left", title_style="")
     table.add_column("layer")
     for heading in (*varied, *(heading for _, heading, _ in SHOWN)):
         table.add_column(heading, justify="right")
-    for row in rows.head(MOST_ROWS).to_dict("records"):
-        known = [_cell(row[column], form) for column, _, form in SHOWN]
-        table.add_row(str(row["layer"]), *(str(row[key]) for key in varied), *known)
+    for row in rows[:MOST_ROWS]:
+        known = [_cell(getattr(row, column), form) for column, _, form in SHOWN]
+        table.add_row(row.layer, *(_cell(getattr(row, key), "") for key in varied), *known)
     return table
 
 
-def _cell(value: float, form: str) -> str:
-    return "-" if value != value else format(value, form)
+def _varies(rows: Sequence[Row], key: str) -> bool:
+    return len({getattr(row, key) for row in rows} - {None}) > 1
+
+
+def _cell(value: float | str | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

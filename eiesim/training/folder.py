@@ -1,6 +1,5 @@
 """A trained network as a folder that every other command takes, with its held-out examples (docs/formats.md)."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
+from eiesim._io.reading import sha256_of
 from eiesim._version import __version__
 from eiesim.compression.pipeline import REPORT, load_model
 from eiesim.dense import DenseLayer
@@ -57,7 +57,7 @@ def _write_parts(trained: Trained, parts: Path) -> None:
     about: dict[str, Any] = {"method": recipe.method or "masks", "seed": recipe.seed, "eiesim": __version__}
     if [layer.weights.shape for layer in outcome.layers] == [la.weights.shape for la in trained.networks.dense]:
         save_npz_model(outcome.layers, parts / PRUNED)
-        about |= {"model": DENSE, "model_sha256": hashlib.sha256((parts / DENSE).read_bytes()).hexdigest()}
+        about |= {"model": DENSE, "model_sha256": sha256_of(parts / DENSE)}
     write_network(parts / FILE, f"{recipe.method or 'masks'}, seed {recipe.seed}", True, about, tables)
     with writing(parts / REPORT) as file:
         file.write(f"{json.dumps(to_dict(trained), indent=1, allow_nan=False)}\n".encode())

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -115,3 +117,16 @@ def test_a_networks_accuracy_is_drawn_beside_its_energy(command, tmp_path, monke
     assert drawn == [(shares, "accuracy (simulated)")]
     assert command(*arguments, "--plot", tmp_path, "--accuracy", "fixed16=0.5")[0] == 0
     assert drawn[1:] == [({"fixed16": 0.5}, "accuracy (given)")]
+
+
+def test_rows_that_go_to_a_file_need_no_pandas(tmp_path):
+    """Half a second that a sweep does not wait for."""
+    code = (
+        "import sys; from eiesim.cli import main\n"
+        f"sys.argv = ['eiesim', 'sweep', 'table3:NT-We', '--pes', '1,2', '-q', '-o', {str(tmp_path / 't.csv')!r}]\n"
+        "try: main()\n"
+        "finally: print(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (tmp_path / "t.csv").read_text().count("\n") == 3
+    assert not {"pandas", "matplotlib", "scipy.sparse"} & set(done.stdout.split())

@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import eiesim
 from eiesim import EieError
 from eiesim.inputs import Workload
 from eiesim.sweeps import journal as journal_module
-from eiesim.sweeps.journal import Journal
+from eiesim.sweeps.journal import Journal, Writer
 from eiesim.sweeps.row import Row, columns
 
 OLD_HEADER = ",".join(columns()) + "\n"
@@ -190,3 +191,57 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
             journal.append([row(1)])
         monkeypatch.undo()
     assert path.read_text() == HEADER + line(0)
+
+
+def test_rows_that_come_during_a_write_go_to_the_disk_together(tmp_path, monkeypatch):
+    """The first at once; those that come while it is being written, in one write; each reported only after it."""
+    begun, go_on, writes, told = Event(), Event(), [], []
+    with Journal(tmp_path / "t.csv") as journal:
+        real = journal.append
+
+        def slowly(rows):
+            begun.set()
+            assert go_on.wait(60)
+            assert len(told) == len(writes)
+            writes.append([one.hash for one in rows])
+            real(rows)
+
+        monkeypatch.setattr(journal, "append", slowly)
+        with Writer(journal, lambda new, known: told.append((new, known))) as writer:
+            writer.put([row(0)])
+            assert begun.wait(60)
+            for k in range(1, 5):
+                writer.put([row(k)])
+            go_on.set()
+            writer.close()
+    assert writes == [["h0"], ["h1", "h2", "h3", "h4"]]
+    assert told == [(1, 0), (4, 0)]
+    with Journal(tmp_path / "t.csv") as journal:
+        assert list(journal) == ["h0", "h1", "h2", "h3", "h4"]
+
+
+def test_what_a_write_raises_ends_the_sweep(tmp_path):
+    def refuse(new, known):
+        raise OSError("told")
+
+    with Journal(tmp_path / "t.csv") as journal, Writer(journal, refuse) as writer:
+        writer.put([row(0)])
+        with pytest.raises(OSError, match="told"):
+            writer.close()
+        with pytest.raises(OSError, match="told"):
+            writer.put([row(1)])
+    with Journal(tmp_path / "t.csv") as journal:
+        assert list(journal) == ["h0"]
+
+
+def test_an_interrupted_sweep_keeps_what_had_finished(tmp_path):
+    def interrupted():
+        with Journal(tmp_path / "t.csv") as journal, Writer(journal, max) as writer:
+            writer.put([row(0)])
+            writer.put([row(1)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with Journal(tmp_path / "t.csv") as journal:
+        assert list(journal) == ["h0", "h1"]

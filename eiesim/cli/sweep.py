@@ -192,7 +192,7 @@ def sweep(
         label = "accuracy (given)"
         if not accuracies and "arithmetic" in swept:
             accuracies, label = _recognised(layers, machine(config, settings, {}), screen), "accuracy (simulated)"
-        drawn = draw(frame(found), plot, accuracies, label, drawn_as)
+        drawn = draw(frame(found), plot, accuracies, label, formats=drawn_as)
         for path in drawn:
             screen.note(f"drawn: {path}")
         if not drawn:

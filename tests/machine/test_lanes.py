@@ -101,7 +101,7 @@ def test_a_bypass_comes_from_any_lane_of_the_cycle_before():
 
 def test_every_lane_may_be_bypassed_at_once():
     unit = Unit()
-    group = {lane: (1, 0) for lane in range(LANES)}
+    group = dict.fromkeys(range(LANES), (1, 0))
     unit.run((group, True), (group, True), (group, True))
     assert unit.sums[0, :LANES].tolist() == [3] * LANES
     assert unit.own.bypasses == 2 * LANES

@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.what_ifs.machines import DIVIDED, FC8, MODULES, MULTIPLIERS, NETWORK, NETWORK_LAYERS, PES, STORED
+from benchmarks.what_ifs.machines import (
+    DIVIDED,
+    FC8,
+    MODULES,
+    MULTIPLIERS,
+    NETWORK,
+    NETWORK_LAYERS,
+    PES,
+    SHUFFLED,
+    STORED,
+)
 from eiesim import MachineConfig
 from eiesim.workloads import TABLE_III
 
@@ -101,6 +111,12 @@ def blocks(table: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return found.reset_index()
+
+
+def shuffles(table: pd.DataFrame, layer: str, pes: int) -> "pd.Series[float]":
+    """blocked / interleaved of a real layer in each of its orders at random, least first."""
+    rows = chosen(table, layer=layer, order=SHUFFLED, pes=pes).pivot(index="seed", columns="mapping", values="cycles")
+    return (rows["blocked"] / rows["interleaved"]).sort_values(ignore_index=True)
 
 
 def chosen(rows: pd.DataFrame, **values: object) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from benchmarks.what_ifs.machines import (
     OWN,
     SEEDS,
     SHUFFLED,
+    SHUFFLES,
     STORED,
     VARIATION,
 )
@@ -33,7 +34,7 @@ def text(table: pd.DataFrame, rounding: pd.DataFrame, thresholds: pd.DataFrame) 
         opening(),
         short(machines, blocks, rounding, thresholds),
         multipliers(machines),
-        mapping(blocks),
+        mapping(table, blocks),
         roundings(rounding),
         threshold(thresholds),
         how(),
@@ -45,7 +46,7 @@ def opening() -> str:
     return f"""# What if: more multipliers, blocks of rows, other roundings, small activations left out
 
 An architect's next questions after "how long does it take", answered by runs of the machine's four configuration keys:
-`multipliers`, `mapping`, `rounding`, `activation_threshold`. `python -m benchmarks.what_ifs` makes all of it: the
+`multipliers`, `mapping`, `rounding`, `activation_threshold` ([exactly](variants.md)). `python -m benchmarks.what_ifs` makes all of it: the
 tables ([machines.csv](what-ifs/machines.csv), [rounding.csv](what-ifs/rounding.csv),
 [thresholds.csv](what-ifs/thresholds.csv)), the pictures and this page, numbers in the text included. It takes 2 to 5
 minutes on 2 cores, as busy as they are; interrupted, it goes on where it was.
@@ -94,8 +95,8 @@ def short(machines: pd.DataFrame, blocks: pd.DataFrame, rounding: pd.DataFrame, 
   by a model without ports. Four take {_times(fat["relative_time_us"])} of the time.
 - **At equal multipliers, thin PEs are faster and fat ones cheaper.** Of {SPLIT} in all, 256 PEs with one are {_times(fat["relative_time_us"] / thin["relative_time_us"])} times as fast as
   64 with four and take {_times(thin["relative_energy_uj"] / fat["relative_energy_uj"])} times the energy and {_times(thin["area_mm2"] / fat["area_mm2"])} times the area.
-- **Interleaving is an insurance.** On layers without structure blocks take {_more(stored.mean())} cycles, on real layers up to {_more(real.max())}, on
-  rows sorted by weight {_more(sorted_.mean())} (64 PEs).
+- **Interleaving is an insurance.** Blocks instead change the cycles by {_more(stored.mean())} on layers without structure, by up to {_more(real.max())} on
+  real ones, by {_more(sorted_.mean())} on rows sorted by weight (64 PEs).
 - **At 8 bits the rounding must not be floor** ({_accuracy(rounding, "fixed8", "floor")} of the digits); nearest ({_accuracy(rounding, "fixed8", "nearest")}) and stochastic ({_accuracy(rounding, "fixed8", "stochastic")})
   are equals there. At 16 bits it does not matter. Stochastic rounding only wins where there are too few bits for either.
 - **Small activations are worth little.** Leaving out those up to 0.35 saves {1 - kept["cycles"] / without["cycles"]:.0%} of the cycles and {1 - kept["energy_nj"] / without["energy_nj"]:.0%} of the energy of
@@ -218,14 +219,13 @@ def _each(means: pd.DataFrame, in_all: int, cost: str, form: str) -> str:
     return ", ".join(f"{found.at(means, *shape)[cost]:{form}} ({_machine(*shape)})" for shape in found.equals(in_all))
 
 
-def mapping(blocks: pd.DataFrame) -> str:
+def mapping(table: pd.DataFrame, blocks: pd.DataFrame) -> str:
     there = [name for name in found.LAYERS if (blocks["layer"] == name).any()]
     nine = found.ratios(blocks, found.NINE, STORED, 64)
     worst = found.ratios(blocks, found.NINE, HEAVIEST, 64)
     energies = found.chosen(blocks, order=HEAVIEST, pes=64).set_index("layer")["energy_ratio"][list(found.NINE)]
     balance = found.chosen(blocks, order=HEAVIEST, pes=64).set_index("layer").loc[list(found.NINE)]
     first = found.chosen(blocks, layer="ip1", pes=64).set_index("order")
-    few = found.chosen(blocks, layer="ip1", pes=16).set_index("order")
     return f"""## Interleaved rows or blocks
 
 EIE gives row i to PE i mod N. The plain alternative is a block of R = rows / N rows, rounded up, for each PE. Three orders of rows: as stored;
@@ -233,7 +233,7 @@ shuffled, which removes what structure there is; heaviest first, the worst that 
 
 ![Cycles with blocks over cycles with interleaving](what-ifs/mapping.svg)
 
-64 PEs, simulated; seeds' means:
+64 PEs, simulated; means over seeds, or over {len(SHUFFLES)} shuffles:
 
 {_mapping_table(blocks, there)}
 
@@ -241,8 +241,8 @@ shuffled, which removes what structure there is; heaviest first, the worst that 
 64th row: {_more(nine.min())} to {_more(nine.max())} cycles, mean {_more(nine.mean())}. What is left is chance, and that rows / N rounded up leaves the last PEs short or
 empty. This says that interleaving gains nothing where there is nothing to even out; it does not say that real layers are so.
 
-**Real layers have some structure.** {_fc8(blocks)}LeNet's first layer takes {_more(first.loc[STORED, "ratio"])} as trained, {_more(first.loc[SHUFFLED, "ratio"])} shuffled (16 PEs: {_more(few.loc[STORED, "ratio"])}
-and {_more(few.loc[SHUFFLED, "ratio"])}); ip2 and ip3 are bound by broadcasts, so that no dealing matters.
+**Real layers may have structure.** {_fc8(table, blocks)}LeNet's first layer takes {_more(first.loc[STORED, "ratio"])} with blocks as trained, which is chance: {_shuffled(table, "ip1", first.loc[STORED, "ratio"])}.
+Its rows are hidden units, whose order means nothing. ip2 and ip3 are bound by broadcasts, so that no dealing matters.
 
 **Sorted rows are what interleaving is for.** Heaviest first, blocks take {_more(worst.min())} to {_more(worst.max())} cycles more on the nine layers, for the
 first PE has all the heavy rows: load balance {balance["blocked"].mean():.0%} instead of {balance["interleaved"].mean():.0%}, energy {_more(energies.mean())} (idle PEs leak). Interleaved, the
@@ -252,14 +252,21 @@ More can be had from an order of rows made for the machine, on either mapping: `
 """
 
 
-def _fc8(blocks: pd.DataFrame) -> str:
+def _fc8(table: pd.DataFrame, blocks: pd.DataFrame) -> str:
     rows = found.chosen(blocks, layer=FC8, pes=64).set_index("order")
     if rows.empty:
         return f"{FC8} was not at hand. "
+    stored = rows.loc[STORED, "ratio"]
     return (
-        f"{FC8} (the authors' layer, not in the repository) takes {_more(rows.loc[STORED, 'ratio'])} with blocks as stored and {_more(rows.loc[SHUFFLED, 'ratio'])} shuffled:\n"
-        "neighbouring rows have alike numbers of weights, probably because they are neighbouring classes of ImageNet. "
+        f"{FC8} (the authors' layer, not in the repository) takes {_more(stored)} cycles with blocks as stored; {_shuffled(table, FC8, stored)}.\n"
+        "Its neighbouring rows have alike numbers of weights, probably because they are neighbouring classes of ImageNet. "
     )
+
+
+def _shuffled(table: pd.DataFrame, layer: str, stored: float) -> str:
+    shuffles = found.shuffles(table, layer, 64)
+    as_many = int((shuffles >= stored).sum())
+    return f"{as_many or 'none'} of {len(shuffles)} shuffles take as many or more ({_more(shuffles.min())} to {_more(shuffles.max())}, mean {_more(shuffles.mean())})"
 
 
 def _mapping_table(blocks: pd.DataFrame, there: list[str]) -> str:

@@ -125,6 +125,10 @@ def test_what_the_words_say_holds(tables):
     stored, sorted_ = (found.ratios(blocks, found.NINE, order, 64) for order in (machines.STORED, machines.HEAVIEST))
     assert stored.max() < 1.02
     assert sorted_.min() > 1.1
+    stored_fc8 = found.chosen(blocks, layer=machines.FC8, order=machines.STORED, pes=64)["ratio"].item()
+    assert found.shuffles(table, machines.FC8, 64).max() < stored_fc8  # structure
+    stored_ip1 = found.chosen(blocks, layer="ip1", order=machines.STORED, pes=64)["ratio"].item()
+    assert (found.shuffles(table, "ip1", 64) >= stored_ip1).sum() >= 3  # chance
     interleaved = found.chosen(blocks, pes=64).set_index(["layer", "order"])["interleaved"]
     for layer in found.NINE:
         assert interleaved[layer, machines.HEAVIEST] == pytest.approx(interleaved[layer, machines.STORED], abs=0.03)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cases, measure
+from benchmarks import cases, measure, start
 from benchmarks.studies import studies
-from eiesim import CompressedLayer, MachineConfig, interleave, simulate, workload
+from eiesim import MachineConfig, interleave, simulate, workload
 from eiesim.arithmetic import prepare
 from eiesim.engines import clocked, event, recurrence
 from eiesim.job import Job
@@ -58,18 +58,39 @@ def engines(console: Console, case: cases.Case) -> None:
 
 
 def interleaving(console: Console, case: cases.Case) -> None:
-    """Dealing layers over PEs, entries written."""
-    start = time.perf_counter()
+    """Dealing layers over PEs: what a timing run needs, and with the entries written."""
+    begun = time.perf_counter()
     vgg6 = workload("VGG-6")
-    build_s = time.perf_counter() - start
-    table = Table(title="Interleaving, entries included", title_justify="left")
-    for heading in ("layer", "PEs", "kept weights", "ms", "ns a weight"):
+    build_s = time.perf_counter() - begun
+    table = Table(title="Interleaving", title_justify="left")
+    for heading in ("layer", "PEs", "kept weights", "ms", "x SciPy", "ns a weight", "with entries, ms", "x SciPy"):
         table.add_column(heading, justify="left" if heading == "layer" else "right")
-    for layer in (case[0], vgg6[0]):
-        for pes in (1, PES, 256):
-            ms = measure.median_ms(lambda layer=layer, pes=pes: interleave(layer, pes).code, repeats=9)
-            table.add_row(layer.name, str(pes), f"{layer.nnz:,}", f"{ms:.1f}", f"{ms * 1e6 / layer.nnz:.1f}")
+    for layer, activations in (case, vgg6):
+        matrix = layer.to_scipy().tocsr()
+        for pes in (1, 4, 16, PES, 256, 1024):
+            medians = measure.medians_ms(
+                {
+                    YARDSTICK: lambda matrix=matrix, activations=activations: matrix @ activations,
+                    "tables": lambda layer=layer, pes=pes: interleave(layer, pes),
+                    "entries": lambda layer=layer, pes=pes: interleave(layer, pes).code,
+                },
+                rounds=9,
+            )
+            product, ms, full = medians.values()
+            table.add_row(
+                layer.name, str(pes), f"{layer.nnz:,}", f"{ms:.2f}", f"{ms / product:.1f}",
+                f"{ms * 1e6 / layer.nnz:.1f}", f"{full:.2f}", f"{full / product:.1f}",
+            )  # fmt: skip
+        table.add_section()
     console.print(table)
+    few, many = (cases.random_layer(1000, 4096, density, 0.4)[0] for density in (0.1, 0.5))
+    growth = []
+    for pes in (1, PES, 1024):
+        medians = measure.medians_ms(
+            {layer.name: lambda layer=layer, pes=pes: interleave(layer, pes) for layer in (few, many)}, rounds=9
+        )
+        growth.append(f"{(medians[many.name] - medians[few.name]) * 1e6 / (many.nnz - few.nnz):.1f} on {pes:,}")
+    console.print(f"ns for each weight more, from {few.name} to {many.name}: {', '.join(growth)} PEs")
     peak = measure.peak_mb("import eiesim; eiesim.simulate(*eiesim.workload('VGG-6'))")
     console.print(
         f"building the synthetic VGG-6: {build_s:.2f} s; peak resident memory of a VGG-6 run: {peak:.0f} MB\n"
@@ -112,17 +133,6 @@ def _scale(table: Table, case: cases.Case, pes: int) -> None:
     )  # fmt: skip
 
 
-def commands(console: Console, layer: CompressedLayer) -> None:
-    """Whole commands, warm."""
-    fc8 = ["--density", "0.2566", "--activation-density", "0.429"]
-    table = Table(title="Whole commands, warm, wall time", title_justify="left")
-    table.add_column("command")
-    table.add_column("s", justify="right")
-    for arguments in (["--help"], ["run", "--help"], ["run", "table3:Alex-8", *fc8], ["run", "table3:VGG-6"]):
-        table.add_row("eiesim " + " ".join(arguments), f"{measure.command_s(arguments):.2f}")
-    console.print(table)
-
-
 def main() -> None:
     measure.restart_without(measure.SLOWING)
     quick = "--quick" in sys.argv
@@ -133,7 +143,7 @@ def main() -> None:
     studies(console, case)
     interleaving(console, case)
     scaling(console, quick)
-    commands(console, case[0])
+    start.processes(console, case)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 
 def restart_without(names: tuple[str, ...]) -> None:
@@ -44,12 +44,6 @@ def medians_ms(works: dict[str, Callable[[], object]], rounds: int = 25) -> dict
             work()
             times[name].append(time.perf_counter() - start)
     return {name: statistics.median(taken) * 1e3 for name, taken in times.items()}
-
-
-def command_s(arguments: list[str], repeats: int = 5) -> float:
-    """Median wall time in seconds of a whole command, warm."""
-    command = [sys.executable, "-m", "eiesim", *arguments]
-    return median_ms(lambda: subprocess.run(command, check=True, capture_output=True), repeats, 10.0) / 1e3
 
 
 def peak_mb(code: str) -> float:

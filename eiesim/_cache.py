@@ -7,6 +7,7 @@ not used at all. A cache that cannot be written costs time and is no error.
 
 import hashlib
 import io
+import logging
 import os
 import pickle
 import stat
@@ -17,8 +18,12 @@ from functools import cache
 from typing import IO, Any
 
 from numba.core import caching
+from numba.core.runtime.nrt import rtsys
 
 DIGEST = hashlib.sha256
+
+LOG = logging.getLogger("eiesim.kernels")
+"""Told, at level INFO, of each kernel that has to be compiled because the cache does not have it."""
 
 
 class _Damaged(Exception):  # noqa: N818 - never leaves this module
@@ -62,6 +67,7 @@ class CheckedCache(caching.FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
+        self._name = function.__qualname__
         if not is_private(self._cache_path):
             # Shared with a group, say: kept in a folder of the user's own instead.
             self._cache_path = own_folder(function)
@@ -70,11 +76,20 @@ class CheckedCache(caching.FunctionCache):
         self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, old._source_stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function, or None where it has to be compiled."""
+        """The compiled function, or None where it has to be compiled.
+
+        numba would first make everything ready to compile, SciPy's BLAS included, for a good quarter of a second. What
+        is compiled already needs only the runtime's memory management; the compiler gets itself ready when it is used.
+        """
+        rtsys.initialize(target_context)
         try:
-            return super().load_overload(sig, target_context)
+            with self._guard_against_spurious_io_errors():
+                kept = self._load_overload(sig, target_context)
         except Exception:  # whatever numba makes of a file that another version of it wrote
-            return None
+            kept = None
+        if kept is None:
+            LOG.info("compiling %s", self._name)
+        return kept
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function, if that can be done."""

@@ -6,12 +6,12 @@ fraction bits for activations, codebook and accumulators (the published EIE is f
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._jit import jit
+from eiesim._jit import jit, uncounted
 from eiesim._shown import Brief
 from eiesim.config import MachineConfig
 from eiesim.errors import EieError
@@ -22,8 +22,21 @@ FIXED_BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
 LOWEST_SHIFT, HIGHEST_SHIFT = -16, 62
 """By how many bits a product may be shifted right into the accumulator's format; negative is left."""
 
-Rounding = tuple[int, int, int]
-"""(shift, low, high) of a fixed-point sum; None stands for float32."""
+Rounding = tuple[int, int, int, int]
+"""(shift, low, high, added) of a fixed-point sum; None stands for float32. added: to a product before it is shifted
+right, half a unit to round to the nearest and 0 to round down; stochastic rounding draws it anew each time.
+"""
+
+
+class Draw(NamedTuple):
+    """What stochastic rounding draws from. salt: of the seed. numbers: int64[columns], each column's in its layer.
+
+    The last is the bias's, whose number is one more than the last input's.
+    """
+
+    salt: int
+    numbers: npt.NDArray[np.int64]
+
 
 Each = Callable[..., Iterable[Any]]
 """A `map` over the inputs of a batch: the built-in one, or one that has threads."""
@@ -34,8 +47,10 @@ class Operands(Brief):
     """A layer's operands as the machine holds them.
 
     activations: float32 or int64[batch, cols]. codebook: the same type, [codes].
-    rounding: (shift, low, high) or None for float32. one: the bias's activation.
+    rounding: see `Rounding`; None for float32. one: the bias's activation.
     fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
+    seed: of stochastic rounding; None where nothing is drawn.
+    dropped: inputs that were not 0 but within the configuration's `activation_threshold`, of each of the batch.
     """
 
     arithmetic: str
@@ -44,6 +59,12 @@ class Operands(Brief):
     rounding: Rounding | None
     one: Any
     fraction_bits: dict[str, int]
+    seed: int | None = None
+    dropped: tuple[int, ...] = ()
+
+    def draw(self, numbers: npt.NDArray[np.integer[Any]]) -> Draw | None:
+        """What rounding draws from; None where nothing is drawn. numbers: as in `Draw`."""
+        return None if self.seed is None else Draw(salt_of(self.seed), numbers.astype(np.int64))
 
     def to_real(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Accumulators as real values: float32, or float64 for fixed32, which float32 could not hold."""
@@ -62,14 +83,16 @@ def prepare(
 ) -> Operands:
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
+    Inputs within `activation_threshold`, rounded to float32, are 0 from here on.
     With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: what maps a function over
     inputs; a thread pool's `map` runs them side by side.
     Where all three fraction bits are automatic, those of the output are moved to the nearest with which the shift
     between product and accumulator is in -16..62; where not, a shift outside raises EieError.
     """
+    activations, dropped = above_threshold(activations, config.activation_threshold)
     if config.arithmetic == "float32":
         values = activations.astype(np.float32, copy=False)
-        return Operands("float32", values, layer.codebook, None, np.float32(1.0), {})
+        return Operands("float32", values, layer.codebook, None, np.float32(1.0), {}, dropped=dropped)
     bits = FIXED_BITS[config.arithmetic]
     highest = float(np.abs(activations).max(initial=0.0))
     with_bias = max(highest, 1.0) if layer.bias_codes is not None else highest
@@ -101,10 +124,27 @@ def prepare(
         config.arithmetic,
         quantise(activations, used["activation"], bits),
         quantise(layer.codebook, used["weight"], bits),
-        (shift, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
+        fixed_rounding(shift, bits, config.rounding),
         quantise(np.ones(1), used["activation"], bits)[0],
         used,
+        config.rounding_seed if config.rounding == "stochastic" else None,
+        dropped,
     )
+
+
+def fixed_rounding(shift: int, bits: int, mode: str = "nearest") -> Rounding:
+    """How products are shifted and sums saturate, in `bits` bits. mode: nearest, floor or stochastic."""
+    added = 1 << (shift - 1) if mode == "nearest" and shift > 0 else 0
+    return shift, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, added
+
+
+def above_threshold(activations: npt.NDArray[Any], threshold: float) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
+    """A batch with inputs within the threshold (float32) taken as 0, and how many each input of it so lost."""
+    if threshold == 0:
+        return activations, (0,) * len(activations)
+    lost = (np.abs(activations) <= np.float32(threshold)) & (activations != 0)
+    kept = np.where(lost, activations.dtype.type(0), activations)
+    return kept, tuple(np.count_nonzero(lost, axis=1).tolist())
 
 
 def exact_operands(layer: CompressedLayer, activations: npt.NDArray[Any]) -> Operands:
@@ -137,8 +177,10 @@ def reachable(output: int, product: int) -> int:
 def golden_product(layer: CompressedLayer, operands: Operands, each: Each = map) -> npt.NDArray[Any]:
     """The layer's accumulators, [batch, rows]: products added one after the other in column order, bias last."""
 
+    draw = operands.draw(np.arange(layer.cols + 1))
+
     def one(activations: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return accumulate(layer, activations, operands.one, operands.codebook, operands.rounding)
+        return accumulate(layer, activations, operands.one, operands.codebook, operands.rounding, draw=draw)
 
     return np.stack(list(each(one, operands.activations)))
 
@@ -150,16 +192,19 @@ def accumulate(
     codebook: npt.NDArray[Any],
     rounding: Rounding | None,
     sums: npt.NDArray[Any] | None = None,
+    draw: Draw | None = None,
 ) -> npt.NDArray[Any]:
     """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's.
 
-    sums: accumulators to go on from, which are written to and given back; None is all 0.
+    sums: accumulators to go on from, which are written to and given back; None is all 0. draw: for stochastic rounding,
+    else None.
     """
     if sums is None:
         sums = np.zeros(layer.rows, codebook.dtype)
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
-    _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, sums)
+    terms = np.empty_like(codebook)
+    _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, terms, sums)
     return sums
 
 
@@ -170,15 +215,17 @@ def multiply(weight: Any, activation: Any) -> Any:
 
 
 @jit
-def scale(product: Any, rounding: Any) -> Any:
+def scale(product: Any, rounding: Any, noise: Any = None) -> Any:
     """A product in the accumulator's format: shifted right with rounding, or left; so far left that 64 bits would not
-    hold it, it is cut to what saturates any accumulator.
+    hold it, it is cut to what saturates any accumulator. noise: see `drawn`, where rounding is stochastic.
     """
     if rounding is None:
         return product
     shift = rounding[0]
     if shift > 0:
-        return (product + (1 << (shift - 1))) >> shift
+        if noise is None:
+            return (product + rounding[3]) >> shift
+        return (product + noise) >> shift
     limit = (1 << 62) >> -shift
     return min(max(product, -limit), limit) << -shift
 
@@ -191,12 +238,37 @@ def add(accumulator: Any, term: Any, rounding: Any) -> Any:
     return min(max(accumulator + term, rounding[1]), rounding[2])
 
 
+MASK = 0xFFFFFFFF
+
+
+def salt_of(seed: int) -> int:
+    """The seed of stochastic rounding as `drawn` takes it."""
+    return seed * 0xC2B2AE3D & MASK
+
+
 @jit
+def drawn(row: Any, column: Any, salt: Any, shift: Any) -> Any:
+    """The whole number in 0 .. 2**shift - 1 that stochastic rounding adds (docs/variants.md): a hash in 32 bits.
+
+    row, column: the layer's own, whatever the machine. salt: see `Draw`. shift: up to 62; none is drawn up to 0.
+    """
+    hashed = (int(row) * 0x9E3779B1 + int(column) * 0x85EBCA77 + salt) & MASK
+    hashed ^= hashed >> 16
+    hashed = hashed * 0x7FEB352D & MASK
+    hashed ^= hashed >> 15
+    hashed = hashed * 0x846CA68B & MASK
+    hashed ^= hashed >> 16
+    return hashed >> (32 - shift) if shift <= 32 else hashed << (shift - 32)
+
+
+@uncounted
 def _accumulate(
     indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
-    rounding: Any, sums: Any,
+    rounding: Any, draw: Any, terms: Any, sums: Any,
 ) -> None:  # fmt: skip
-    terms = np.empty_like(codebook)
+    if draw is not None:
+        _accumulate_drawn(indptr, rows, codes, codebook, activations, bias_codes, one, rounding, draw, sums)
+        return
     for j in range(len(activations)):
         if activations[j] != 0:
             for code in range(len(codebook)):
@@ -206,3 +278,23 @@ def _accumulate(
     for row in range(len(bias_codes)):
         if bias_codes[row] != 0:
             sums[row] = add(sums[row], scale(multiply(codebook[bias_codes[row]], one), rounding), rounding)
+
+
+@uncounted
+def _accumulate_drawn(
+    indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
+    rounding: Any, draw: Any, sums: Any,
+) -> None:  # fmt: skip
+    shift = rounding[0]
+    for j in range(len(activations)):
+        if activations[j] != 0:
+            for e in range(indptr[j], indptr[j + 1]):
+                i = np.int64(rows[e])
+                added = drawn(i, draw.numbers[j], draw.salt, shift)
+                term = scale(multiply(codebook[codes[e]], activations[j]), rounding, added)
+                sums[i] = add(sums[i], term, rounding)
+    for row in range(len(bias_codes)):
+        if bias_codes[row] != 0:
+            added = drawn(row, draw.numbers[-1], draw.salt, shift)
+            term = scale(multiply(codebook[bias_codes[row]], one), rounding, added)
+            sums[row] = add(sums[row], term, rounding)

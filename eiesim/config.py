@@ -16,7 +16,11 @@ Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
 ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
 """The number formats: floating point first, then fixed point from wide to narrow."""
 
+RowMapping = Literal["interleaved", "blocked"]
+MAPPINGS: tuple[RowMapping, ...] = get_args(RowMapping)
+RoundingMode = Literal["nearest", "floor", "stochastic"]
 Weights = Literal["resident", "streamed", "streamed-active"]
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
 
 
@@ -29,15 +33,28 @@ class MachineConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     pes: int = Field(default=64, ge=1, le=4096, description="processing elements")
+    mapping: RowMapping = Field(
+        default="interleaved", description="rows of a PE: interleaved (i mod PEs) or blocked (neighbouring ones)"
+    )
     queue_depth: int = Field(default=8, ge=1, le=2**31 - 1, description="usable places of an activation queue")
     index_bits: int = Field(default=4, ge=1, le=8, description="bits of a relative row index")
     weight_bits: int = Field(default=4, ge=1, le=8, description="bits of a weight code")
     spmat_width: int = Field(default=64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
+    multipliers: int = Field(
+        default=1, ge=1, description="multiply-accumulate lanes of a PE; they divide the entries of a SRAM row"
+    )
     clock_mhz: float = Field(default=800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
     arithmetic: Arithmetic = Field(default="fixed16", description="number format of values and accumulators")
     activation_frac: FractionBits = Field(default="auto", description="fraction bits of the activations")
     weight_frac: FractionBits = Field(default="auto", description="fraction bits of the codebook")
     output_frac: FractionBits = Field(default="auto", description="fraction bits of the accumulators")
+    rounding: RoundingMode = Field(
+        default="nearest", description="how fixed point drops a product's bits: nearest, floor or stochastic"
+    )
+    rounding_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="seed of stochastic rounding")
+    activation_threshold: float = Field(
+        default=0.0, ge=0, le=LARGEST_FLOAT32, description="inputs of a layer up to this magnitude are taken as 0"
+    )
     spmat_bytes: int = Field(default=131072, ge=1, description="sparse-matrix SRAM a PE")
     pointer_bytes: int = Field(default=32768, ge=1, description="pointer SRAM a PE")
     activation_bytes: int = Field(default=2048, ge=1, description="activation SRAM a PE")
@@ -65,6 +82,21 @@ class MachineConfig(BaseModel):
                 f"spmat_width {self.spmat_width} holds no entry of {self.entry_bits} bits "
                 "(index_bits + weight_bits); make it wider"
             )
+        if self.entries_per_row % self.multipliers:
+            raise ValueError(
+                f"multipliers = {self.multipliers}: an SRAM row brings {self.entries_per_row} entries "
+                "(spmat_width // (index_bits + weight_bits)), and multipliers must divide them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rounding_means_something(self) -> "MachineConfig":
+        if self.arithmetic == "float32" and self.rounding != "nearest":
+            raise ValueError(f"rounding = '{self.rounding}': fixed point rounds products, arithmetic float32 does not")
+        if self.rounding_seed and self.rounding != "stochastic":
+            raise ValueError(
+                f"rounding_seed = {self.rounding_seed}: only rounding = 'stochastic' draws, not '{self.rounding}'"
+            )
         return self
 
     @property
@@ -76,6 +108,18 @@ class MachineConfig(BaseModel):
     def entries_per_row(self) -> int:
         """Entries in one sparse-matrix SRAM row."""
         return self.spmat_width // self.entry_bits
+
+    @property
+    def variant(self) -> str:
+        """What sets the machine apart from the published one (docs/variants.md), in words to follow its PE count."""
+        words = {
+            f" of {self.multipliers} multipliers": self.multipliers > 1,
+            ", rows in blocks": self.mapping == "blocked",
+            f", rounding {self.rounding}": self.rounding != "nearest",
+            f" (seed {self.rounding_seed})": self.rounding_seed != 0,
+            f", inputs up to {self.activation_threshold:g} dropped": self.activation_threshold > 0,
+        }
+        return "".join(text for text, holds in words.items() if holds)
 
     def to_dict(self) -> dict[str, Any]:
         """Every key for JSON, which has no infinity: an endless `dram_gbps` is the text `inf`."""
@@ -109,6 +153,12 @@ def load_config(source: str | Path) -> MachineConfig:
         return MachineConfig(**values)
     except EieError as error:
         raise EieError(f"{path}: {error}") from None
+
+
+def in_arithmetic(config: MachineConfig, arithmetic: Arithmetic) -> MachineConfig:
+    """The same machine in another arithmetic; in float32 nothing is rounded as in fixed point."""
+    exact = {"rounding": "nearest", "rounding_seed": 0} if arithmetic == "float32" else {}
+    return config.replace(arithmetic=arithmetic, **exact)
 
 
 def parse_setting(setting: str) -> tuple[str, Any]:

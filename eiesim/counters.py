@@ -26,6 +26,7 @@ class PerPe(ByContent):
     empty_columns: npt.NDArray[np.int64]
     spmat_row_reads: npt.NDArray[np.int64]
     entries: npt.NDArray[np.int64]
+    entry_groups: npt.NDArray[np.int64]
     padding_entries: npt.NDArray[np.int64]
     macs: npt.NDArray[np.int64]
     bypasses: npt.NDArray[np.int64]
@@ -44,6 +45,7 @@ class PerPe(ByContent):
 class Run(ByContent):
     """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked.
 
+    dropped_activations: what the input lost before it came to the machine; no engine counts it.
     Equal where every number is, sums to the bit; engines that agree give equal runs.
     """
 
@@ -54,6 +56,7 @@ class Run(ByContent):
     broadcast_stalls: int
     per_pe: PerPe
     sums: npt.NDArray[Any] | None
+    dropped_activations: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ class Counters:
     broadcasts: float
     scan_bubbles: float
     broadcast_stalls: float
+    dropped_activations: float
     pointer_reads: float
     empty_columns: float
     spmat_row_reads: float
     entries: float
+    entry_groups: float
     padding_entries: float
     macs: float
     bypasses: float
@@ -83,7 +88,8 @@ class Counters:
     @classmethod
     def of(cls, run: Run) -> "Counters":
         """One input's counters, whole numbers."""
-        scan = {name: int(getattr(run, name)) for name in ("broadcasts", "scan_bubbles", "broadcast_stalls")}
+        totals = ("broadcasts", "scan_bubbles", "broadcast_stalls", "dropped_activations")
+        scan = {name: int(getattr(run, name)) for name in totals}
         sums = {part.name: int(getattr(run.per_pe, part.name).sum()) for part in fields(PerPe)}
         return cls(**{**scan, **sums, "max_occupancy": int(run.per_pe.max_occupancy.max())})
 
@@ -141,18 +147,21 @@ class Metrics:
 
     @property
     def theoretical_us(self) -> float:
-        """Mean time with perfect load balance, padding included: entries / PEs / clock (Table IV, "theoretical")."""
-        return self._us(self.counters.entries / self.config.pes)
+        """Mean time with perfect load balance, padding included: entry_groups / PEs / clock (Table IV, "theoretical").
+
+        With one multiplier a group is an entry.
+        """
+        return self._us(self.counters.entry_groups / self.config.pes)
 
     @property
     def load_balance(self) -> float:
         """Share of PE-cycles that walk an entry (Fig. 13)."""
-        return _ratio(self.counters.entries, self.cycles * self.config.pes)
+        return _ratio(self.counters.entry_groups, self.cycles * self.config.pes)
 
     @property
     def alu_efficiency(self) -> float:
-        """Share of PE-cycles that do a real multiply-accumulate."""
-        return _ratio(self.counters.macs, self.cycles * self.config.pes)
+        """Share of the multipliers' cycles that do a real multiply-accumulate."""
+        return _ratio(self.counters.macs, self.cycles * self.config.pes * self.config.multipliers)
 
     @property
     def real_work(self) -> float:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eiesim.balancing.study import Balance
-from eiesim.balancing.terminal import CAUSES
+from eiesim.balancing.terminal import causes_of
 from eiesim.comparison import plots as comparison_plots
 from eiesim.comparison.rows import Comparison
 from eiesim.errors import EieError
@@ -53,6 +53,8 @@ def pictures(what: Any, accuracies: Mapping[str, float]) -> "tuple[Mapping[str, 
 def _balance(balance: Balance) -> "Figure":
     tried = balance.assignments
     losses = [one.losses.to_dict() for one in tried]
-    parts = {label.partition(": ")[2]: [each[key] for each in losses] for key, label in CAUSES.items()}
-    title = f"{tried[0].layer.name} on {balance.config.pes} PEs: where the PE-cycles go, by the order of the rows"
+    causes = causes_of(balance.config)
+    parts = {label.partition(": ")[2]: [each[key] for each in losses] for key, label in causes.items()}
+    machine = f"{balance.config.pes} PEs{balance.config.variant}"
+    title = f"{tried[0].layer.name} on {machine}: where the PE-cycles go, by the order of the rows"
     return cycles.shares(title, [one.name for one in tried], parts, [f"{one.cycles:,} cycles" for one in tried])

@@ -1,7 +1,7 @@
 """InterleavedLayer: a compressed layer dealt over PEs, as their SRAMs hold it (EIE Sec. III-B, III-C, Fig. 3).
 
-PE p owns output rows p, p + N, ...; each column of its rows is stored as entries (code, z), where z counts the
-PE's zeros skipped; runs too long for z are bridged by padding entries of code 0.
+PE p owns output rows p, p + N, ... (or, mapped in blocks, neighbouring ones); each column of its rows is stored as
+entries (code, z), where z counts the PE's zeros skipped; runs too long for z are bridged by padding entries of code 0.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.memory import check_memory
-from eiesim._jit import jit
-from eiesim.errors import EieError
+from eiesim._jit import uncounted
+from eiesim.config import MAPPINGS
+from eiesim.errors import EieError, unknown
+from eiesim.lanes import Groups, grouped
 from eiesim.layer import CompressedLayer
 
 NO_FIRST_ROW, NO_LAST_ROW = -1, -2
@@ -33,6 +35,7 @@ class InterleavedLayer:
     first_row, last_row: int16 or int32[columns, pes], the PE's row of a column's first and last entry
         (NO_FIRST_ROW where that is padding or the column is empty, NO_LAST_ROW where it is empty).
     padding: int32[columns, pes], padding entries.
+    mapping: how rows are dealt, see `owned_rows`.
     """
 
     layer: CompressedLayer
@@ -43,6 +46,7 @@ class InterleavedLayer:
     first_row: npt.NDArray[Any]
     last_row: npt.NDArray[Any]
     padding: npt.NDArray[np.int32]
+    mapping: str = "interleaved"
 
     def __repr__(self) -> str:
         return (
@@ -64,6 +68,11 @@ class InterleavedLayer:
     def rows_per_pe(self) -> int:
         """Output rows of the PE that has most."""
         return -(-self.layer.rows // self.pes)
+
+    @cached_property
+    def owned_rows(self) -> tuple[range, ...]:
+        """The layer's rows that each PE owns, in the order of its own rows."""
+        return owned_rows(self.layer.rows, self.pes, self.mapping)
 
     @cached_property
     def entries_per_pe(self) -> npt.NDArray[np.int64]:
@@ -92,11 +101,21 @@ class InterleavedLayer:
     def _entries(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         code = np.zeros(self.base[-1], np.uint8)
         z = np.zeros(self.base[-1], np.uint8)
-        pe_of, place_of = _deal(self.layer.rows, self.pes)
-        for first, indptr, rows, codes in _parts(self.layer, self.columns):
-            pointers = self.pointers[first:]
-            _write_entries(indptr, rows, codes, pe_of, place_of, self.index_bits, pointers, self.base, code, z)
+        pe_of, place_of = _deal(self.layer.rows, self.pes, self.mapping)
+        free, last = self.base[:-1].astype(np.uint32), np.full(self.pes, -1, np.int32)
+        for _, indptr, rows, codes in _parts(self.layer, self.columns):
+            _write_entries(indptr, rows, codes, pe_of, place_of, self.index_bits, free, last, code, z)
         return _frozen(code), _frozen(z)
+
+    @cached_property
+    def _groups(self) -> dict[int, Groups]:
+        return {}
+
+    def groups(self, multipliers: int) -> Groups:
+        """The entries in the aligned groups that so many multipliers take in a cycle; kept, once made."""
+        if multipliers not in self._groups:
+            self._groups[multipliers] = grouped(self.pointers, self.base, self.code, multipliers)
+        return self._groups[multipliers]
 
     @property
     def code(self) -> npt.NDArray[np.uint8]:
@@ -109,23 +128,27 @@ class InterleavedLayer:
         return self._entries[1]
 
 
-def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> InterleavedLayer:
-    """Deal a layer's rows over PEs and encode each PE's columns.
+def interleave(
+    layer: CompressedLayer, pes: int = 64, index_bits: int = 4, mapping: str = "interleaved"
+) -> InterleavedLayer:
+    """Deal a layer's rows over PEs and encode each PE's columns. mapping: see `owned_rows`.
 
     Work and memory grow with nnz + columns x pes; nothing dense is made. Entries are written when first asked for.
-    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, a layer too large for 32-bit pointers
-    and cycle counts, or one that needs more memory than is free.
+    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, an unknown mapping, a layer too large for
+    32-bit pointers and cycle counts, or one that needs more memory than is free.
     """
     if not 1 <= pes <= 4096:
         raise EieError(f"pes = {pes}: must be 1 to 4096")
     if not 1 <= index_bits <= 8:
         raise EieError(f"index_bits = {index_bits}: must be 1 to 8")
+    if mapping not in MAPPINGS:
+        raise unknown("no mapping", mapping, MAPPINGS)
     columns = layer.cols if layer.bias_codes is None else bias_column(layer.cols, pes) + 1
     rows_per_pe = -(-layer.rows // pes)
     # A PE's entries, and cycles at queue depth 1: two for a column without entries, and one a row of the scan.
     if layer.nnz + layer.rows + columns * (4 + (rows_per_pe >> index_bits)) >= 2**31:
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
-    pe_of, place_of = _deal(layer.rows, pes)
+    pe_of, place_of = _deal(layer.rows, pes, mapping)
     row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
     check_memory(
         columns * pes * (8 + 2 * np.dtype(row).itemsize),
@@ -137,9 +160,25 @@ def interleave(layer: CompressedLayer, pes: int = 64, index_bits: int = 4) -> In
     last_row = np.empty((columns, pes), row)
     padding = np.zeros((columns, pes), np.int32)  # Takes no memory as long as there is none: untouched pages are free.
     tables = pointers, first_row, last_row, padding
-    for first, indptr, rows, _ in _parts(layer, columns):
-        _lay_out(indptr, rows, pe_of, place_of, index_bits, *(table[first:] for table in tables))
-    return InterleavedLayer(layer, pes, index_bits, columns, *map(_frozen, tables))
+    none = np.zeros(pes, np.int32)
+    state = none, none.copy(), none + NOWHERE, none - 1
+    for column, indptr, indices, _ in _parts(layer, columns):
+        _lay_out(indptr, indices, pe_of, place_of, index_bits, *state, *(table[column:] for table in tables))
+    for table in tables:
+        _frozen(table)
+    return InterleavedLayer(layer, pes, index_bits, columns, *tables, mapping)
+
+
+def owned_rows(rows: int, pes: int, mapping: str = "interleaved") -> tuple[range, ...]:
+    """The rows that each PE owns, in the order of its own rows.
+
+    interleaved: row i is PE `i mod pes`'s. blocked: with R = ceil(rows / pes), row i is PE `i // R`'s, so that the last
+    PEs may own none.
+    """
+    if mapping == "interleaved":
+        return tuple(range(p, rows, pes) for p in range(pes))
+    block = -(-rows // pes)
+    return tuple(range(min(p * block, rows), min((p + 1) * block, rows)) for p in range(pes))
 
 
 def bias_column(cols: int, pes: int) -> int:
@@ -154,7 +193,7 @@ def decode(interleaved: InterleavedLayer) -> CompressedLayer:
     for p in range(interleaved.pes):
         mine = slice(interleaved.base[p], interleaved.base[p + 1])
         memories.append((interleaved.code[mine], interleaved.z[mine], interleaved.pointers[:, p]))
-    columns, rows, codes = decode_memories(memories)
+    columns, rows, codes = decode_memories(memories, interleaved.owned_rows)
     return layer_from_triplets(
         columns, rows, codes, layer.shape, layer.codebook, layer.bias_codes is not None, layer.activation, layer.name
     )
@@ -165,9 +204,12 @@ Memory = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 
 def decode_memories(
-    memories: Sequence[Memory],
+    memories: Sequence[Memory], owned: Sequence[range] | None = None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """The kept weights that PEs store, as (columns, rows, codes) in the order columns, then rows."""
+    """The kept weights that PEs store, as (columns, rows, codes) in the order columns, then rows.
+
+    owned: the rows of each PE; None is interleaved, without saying how many rows there are.
+    """
     triplets = []
     for p, (code, z, pointers) in enumerate(memories):
         lengths = np.diff(pointers)
@@ -176,10 +218,16 @@ def decode_memories(
         places = ends - np.repeat(before, lengths) - 1
         columns = np.repeat(np.arange(len(lengths)), lengths)
         real = code != 0
-        triplets.append((columns[real], places[real] * len(memories) + p, code[real].astype(np.uint8)))
+        first, step = (p, len(memories)) if owned is None else (owned[p].start, owned[p].step)
+        triplets.append((columns[real], places[real] * step + first, code[real].astype(np.uint8)))
     columns, rows, codes = (np.concatenate(arrays) for arrays in zip(*triplets, strict=True))
-    order = np.lexsort((rows, columns))
+    order = np.lexsort((_narrow(rows), _narrow(columns)))
     return columns[order], rows[order], codes[order]
+
+
+def _narrow(numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """The numbers in 16 bits where these hold them: numpy then sorts by radix, several times as fast."""
+    return numbers.astype(np.uint16) if numbers.max(initial=0) < 2**16 else numbers
 
 
 def layer_from_triplets(
@@ -214,10 +262,13 @@ def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def _deal(rows: int, pes: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
-    """By row: the PE that it is dealt to, and its place there. Places ascend with the rows of a PE."""
+def _deal(rows: int, pes: int, mapping: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
+    """Each row's PE, and its place among that PE's rows, which ascends with the row."""
     every = np.arange(rows, dtype=np.int32)
-    return (every % pes).astype(np.uint32), every // pes
+    if mapping == "interleaved":
+        return (every % pes).astype(np.uint32), every // pes
+    block = np.int32(-(-rows // pes))
+    return (every // block).astype(np.uint32), every % block
 
 
 Part = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.uint8]]
@@ -239,22 +290,20 @@ def _parts(layer: CompressedLayer, columns: int) -> Iterator[Part]:
         yield layer.cols, _frozen(indptr), _frozen(rows.astype(np.uint32)), _frozen(codes)
 
 
-@jit
+# Kernels are given the arrays that they need, also those to work in: what numpy does within compiled code has to be
+# compiled too, which takes longer than the kernel itself.
+@uncounted
 def _lay_out(
-    indptr: Any, rows: Any, pe_of: Any, place_of: Any, index_bits: int,
+    indptr: Any, rows: Any, pe_of: Any, place_of: Any, index_bits: int, entries: Any, pads: Any, first: Any, last: Any,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
-    """Count each PE's entries by column. Goes on from pointers[0]; `padding` is all 0.
+    """Count each PE's entries by column.
 
-    The loop over entries has no branches, which would be taken at random, and keeps what it updates by PE together.
+    By PE: entries so far; pads (0), first (NOWHERE) and last (-1) place of a column, given back as they came.
+    The loop over entries has no branches, which would be taken at random.
     """
     pes = pointers.shape[1]
     unbridged = np.int32(1 << index_bits)
-    entries = pointers[0].copy()
-    # What one column holds, by PE. first: its first place. last: its last place.
-    first = np.full(pes, NOWHERE, np.int32)
-    last = np.full(pes, -1, np.int32)
-    pads = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
         any_bridged = np.int32(0)
         for e in range(indptr[j], indptr[j + 1]):
@@ -281,18 +330,14 @@ def _lay_out(
                 pads[p] = 0
 
 
-@jit
+@uncounted
 def _write_entries(
-    indptr: Any, rows: Any, codes: Any, pe_of: Any, place_of: Any, index_bits: int,
-    pointers: Any, base: Any, code: Any, z: Any,
+    indptr: Any, rows: Any, codes: Any, pe_of: Any, place_of: Any, index_bits: int, free: Any, last: Any,
+    code: Any, z: Any,
 ) -> None:  # fmt: skip
-    """Write the entries of the columns that begin at pointers[0]; `code` is all 0."""
+    """Write the entries of columns. `code` is all 0. By PE: where its next entry goes, and the last place (-1)."""
     longest_run = np.int32((1 << index_bits) - 1)
-    pes = pointers.shape[1]
-    free = (base[:-1] + pointers[0]).astype(np.uint32)  # By PE: where its next entry goes.
-    last = np.zeros(pes, np.int32)
     for j in range(len(indptr) - 1):
-        last[:] = -1
         for e in range(indptr[j], indptr[j + 1]):
             p = pe_of[rows[e]]
             place = place_of[rows[e]]
@@ -306,3 +351,5 @@ def _write_entries(
             z[to] = zeros
             free[p] = np.uint32(to + np.uint32(1))
             last[p] = place
+        for p in range(len(last)):
+            last[p] = -1

@@ -13,9 +13,21 @@ import numpy.typing as npt
 
 from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
-from eiesim.arithmetic import FIXED_BITS, add, auto_fraction_bits, multiply, quantise, reachable, scale
+from eiesim.arithmetic import (
+    FIXED_BITS,
+    above_threshold,
+    add,
+    auto_fraction_bits,
+    drawn,
+    fixed_rounding,
+    multiply,
+    quantise,
+    reachable,
+    salt_of,
+    scale,
+)
 from eiesim.compression.pipeline import load_model
-from eiesim.config import ARITHMETICS, MachineConfig
+from eiesim.config import ARITHMETICS, MachineConfig, in_arithmetic
 from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
 from eiesim.files.network import Network
@@ -59,7 +71,7 @@ def accuracies(
     for name, layers in networks.items():
         table[name] = {}
         for arithmetic in ARITHMETICS:
-            machine = config.replace(arithmetic=arithmetic)
+            machine = in_arithmetic(config, arithmetic)
             table[name][arithmetic] = accuracy(_outputs(layers, inputs, machine), labels)
             if progress is not None:
                 progress(1)
@@ -88,7 +100,7 @@ def graph_accuracies(
     for name, layers in networks.items():
         table[name] = {}
         for arithmetic in ARITHMETICS:
-            machine = config.replace(arithmetic=arithmetic)
+            machine = in_arithmetic(config, arithmetic)
 
             def product(
                 k: int, values: npt.NDArray[Any], layers: Layers = layers, machine: MachineConfig = machine
@@ -150,17 +162,18 @@ def _outputs(layers: Layers, inputs: npt.NDArray[np.float32], config: MachineCon
     values: npt.NDArray[Any] = np.atleast_2d(inputs)
     for layer in layers:
         if isinstance(layer, DenseLayer):
-            values = dense_outputs(layer, values, config.arithmetic)
+            values = dense_outputs(layer, values, config)
         else:
             values = simulate(layer, values, config).outputs  # type: ignore[assignment]
     return values
 
 
-def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: str) -> npt.NDArray[Any]:
-    """A layer without a codebook in one of the machine's arithmetics: [batch, cols] to [batch, rows].
+def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], config: MachineConfig) -> npt.NDArray[Any]:
+    """A layer without a codebook in a machine's arithmetic, rounding and threshold: [batch, cols] to [batch, rows].
 
     Fraction bits are automatic, by the rules for a codebook and its activations, applied to all weights.
     """
+    arithmetic = config.arithmetic
     # Activations between layers are float32 on their way into the next, as in `simulate`.
     values = np.asarray(activations, np.float32)
     if values.shape[1] != layer.cols:
@@ -168,9 +181,10 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: 
     bias = np.zeros(layer.rows, np.float32) if layer.bias is None else layer.bias
     by_column = np.concatenate([layer.weights, bias[:, None]], axis=1).T
     one = 1.0 if layer.bias is not None else 0.0
+    values, _ = above_threshold(values, config.activation_threshold)
     values = np.concatenate([values, np.full((len(values), 1), one, np.float32)], axis=1)
     if arithmetic == "float32":
-        sums = _product(np.ascontiguousarray(by_column), values, None)
+        sums = _product(np.ascontiguousarray(by_column), values, None, None)
     else:
         bits = FIXED_BITS[arithmetic]
         exact = values.astype(np.float64) @ by_column.astype(np.float64)
@@ -178,21 +192,28 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], arithmetic: 
             auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
         )
         of_sums = reachable(of_sums, of_activations + of_weights)
-        limits = (of_activations + of_weights - of_sums, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        limits = fixed_rounding(of_activations + of_weights - of_sums, bits, config.rounding)
+        salt = salt_of(config.rounding_seed) if config.rounding == "stochastic" else None
         operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
-        sums = np.ldexp(_product(*operands, limits).astype(np.float64), -of_sums)
+        sums = np.ldexp(_product(*operands, limits, salt).astype(np.float64), -of_sums)
     return np.maximum(sums, 0) if layer.activation == "relu" else sums
 
 
 @jit
-def _product(by_column: Any, activations: Any, rounding: Any) -> Any:
-    """[cols, rows] and [batch, cols] to [batch, rows]: products added one after the other in column order."""
+def _product(by_column: Any, activations: Any, rounding: Any, salt: Any) -> Any:
+    """[cols, rows] and [batch, cols] to [batch, rows]: products added one after the other in column order.
+
+    salt: of stochastic rounding, else None.
+    """
     sums = np.zeros((activations.shape[0], by_column.shape[1]), by_column.dtype)
     for n in range(activations.shape[0]):
         for j in range(activations.shape[1]):
             if activations[n, j] != 0:
                 for i in range(by_column.shape[1]):
-                    sums[n, i] = add(
-                        sums[n, i], scale(multiply(by_column[j, i], activations[n, j]), rounding), rounding
-                    )
+                    product = multiply(by_column[j, i], activations[n, j])
+                    if salt is None:
+                        term = scale(product, rounding)
+                    else:
+                        term = scale(product, rounding, drawn(i, j, salt, rounding[0]))
+                    sums[n, i] = add(sums[n, i], term, rounding)
     return sums

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._shown import Brief
-from eiesim.arithmetic import Operands, Rounding
+from eiesim.arithmetic import Draw, Operands, Rounding
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
 
@@ -17,10 +17,11 @@ class Job(Brief):
     """One layer on one machine, ready to run on inputs.
 
     layer: the layer as the PEs store it. codebook: as the arithmetic holds it, float32 or int64[codes].
-    rounding: (shift, low, high) of the accumulators, None for float32.
+    rounding: of the accumulators, see `arithmetic.Rounding`; None for float32.
     queue_depth: usable places. entries_per_row: entries in an SRAM row.
     outputs: whether the sums are wanted, or only the timing.
     start: the accumulators before the first entry, [rows]; None is all 0 (a tile goes on where the one before ended).
+    multipliers: multiply-accumulate lanes of a PE. draw: for stochastic rounding, else None.
     """
 
     layer: InterleavedLayer
@@ -30,11 +31,44 @@ class Job(Brief):
     entries_per_row: int
     outputs: bool
     start: npt.NDArray[Any] | None = None
+    multipliers: int = 1
+    draw: Draw | None = None
 
     @classmethod
-    def of(cls, layer: InterleavedLayer, operands: Operands, config: MachineConfig, outputs: bool) -> "Job":
-        """The job that a configuration makes of a layer and its operands."""
-        return cls(layer, operands.codebook, operands.rounding, config.queue_depth, config.entries_per_row, outputs)
+    def of(
+        cls,
+        layer: InterleavedLayer,
+        operands: Operands,
+        config: MachineConfig,
+        outputs: bool,
+        numbers: npt.NDArray[np.int64] | None = None,
+    ) -> "Job":
+        """The job that a configuration makes of a layer and its operands.
+
+        numbers: int64[columns], those of a tile's columns in the layer that it is of; None is a whole layer.
+        """
+        if numbers is None:
+            numbers = np.arange(layer.columns)
+            if layer.layer.bias_codes is not None:
+                numbers[-1] = layer.layer.cols
+        return cls(
+            layer,
+            operands.codebook,
+            operands.rounding,
+            config.queue_depth,
+            config.entries_per_row,
+            outputs,
+            multipliers=config.multipliers,
+            draw=operands.draw(numbers),
+        )
+
+    @property
+    def walk_pointers(self) -> npt.NDArray[np.int32]:
+        """int32[columns + 1, pes]: column j takes PE p so many cycles as these differ from j to j + 1, or one if 0.
+
+        One multiplier walks an entry a cycle, several an aligned group.
+        """
+        return self.layer.pointers if self.multipliers == 1 else self.layer.groups(self.multipliers).pointers
 
     def accumulators(self) -> npt.NDArray[Any]:
         """The accumulators before the first entry, [rows], the caller's own to write to."""

@@ -238,12 +238,14 @@ class Result(ByContent):
     def load_balance(self) -> float:
         """Share of PE-cycles that walk an entry (Fig. 13), over all layers and inputs."""
         cycles = self.cycles
-        return self.counters.entries / (cycles * self.config.pes) if cycles else 0.0
+        return self.counters.entry_groups / (cycles * self.config.pes) if cycles else 0.0
 
     @property
     def busiest_pe(self) -> int:
-        """The PE that walks the most entries, over all layers and inputs; of several, the first."""
-        return int(np.atleast_2d(self.per_pe.entries).sum(axis=0).argmax())
+        """The PE that walks the most groups of entries (entries, for one multiplier), over all layers and inputs; of
+        several, the first.
+        """
+        return int(np.atleast_2d(self.per_pe.entry_groups).sum(axis=0).argmax())
 
     @property
     def outputs(self) -> npt.NDArray[Any] | None:
@@ -326,7 +328,8 @@ class Result(ByContent):
     def _made_by(self) -> str:
         config, inputs = self.config, len(self.layers[0].runs)
         means = f", mean of {inputs:,} inputs" if inputs > 1 else ""
-        return f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, engine {self.engine}{means}"
+        machine = f"{config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+        return f"{machine}, {config.arithmetic}, engine {self.engine}{means}"
 
     def _repr_html_(self) -> str:
         """The result as Jupyter shows it: a line a layer, and their total."""

@@ -200,11 +200,16 @@ def _check_activations(values: npt.NDArray[Any], layer: CompressedLayer) -> None
 
 def _interleaved_for(layer: Layer, config: MachineConfig) -> InterleavedLayer:
     if isinstance(layer, CompressedLayer):
-        return interleave(layer, config.pes, config.index_bits)
+        return interleave(layer, config.pes, config.index_bits, config.mapping)
     if (layer.pes, layer.index_bits) != (config.pes, config.index_bits):
         raise EieError(
             f"layer '{layer.layer.name}' is interleaved for pes={layer.pes}, index_bits={layer.index_bits}; "
             f"the configuration has pes={config.pes}, index_bits={config.index_bits}"
+        )
+    if layer.mapping != config.mapping:
+        raise EieError(
+            f"layer '{layer.layer.name}' is interleaved for mapping={layer.mapping}; "
+            f"the configuration has mapping={config.mapping}"
         )
     return layer
 
@@ -242,6 +247,7 @@ def _simulate_layer(
         exceeded = capacity.exceeded(interleaved, config)
     else:
         runs, memory, exceeded = streaming.run_tiles(run, interleaved, operands, config, outputs, each, progress)
+    runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
     real = None
     if outputs:
         real = operands.to_real(np.stack([run.sums for run in runs]))

@@ -82,6 +82,12 @@ class Tile:
         return replace(layer, shape=(layer.rows, self.width), indptr=indptr, indices=indices, codes=codes,
                        bias_codes=None)  # fmt: skip
 
+    def numbers(self, layer: CompressedLayer) -> npt.NDArray[np.int64]:
+        """The numbers of the tile's columns in the layer, int64[width]: the bias's is `layer.cols`."""
+        numbers = np.full(self.width, layer.cols)
+        numbers[: len(self.columns)] = self.columns
+        return numbers
+
     def in_rows(self, operands: Operands, pes: int) -> npt.NDArray[Any]:
         """The tile's activations as the LNZD meets them: [batch, activation rows, pes]."""
         rows = np.zeros((len(operands.activations), -(-self.width // pes) * pes), operands.activations.dtype)
@@ -253,7 +259,8 @@ def run_tiles(
     by_input: list[list[Run]] = [[] for _ in range(inputs)]
     sums: list[Any] = [np.zeros(layer.layer.rows, operands.codebook.dtype) if outputs else None] * inputs
     for tile in tiles:
-        job = Job.of(interleave(tile.of(layer.layer), layer.pes, layer.index_bits), operands, config, outputs)
+        held = interleave(tile.of(layer.layer), layer.pes, layer.index_bits, layer.mapping)
+        job = Job.of(held, operands, config, outputs, tile.numbers(layer.layer))
         starts = [replace(job, start=start) for start in sums]
         for k, done in enumerate(each(run, starts, tile.in_rows(operands, layer.pes))):
             by_input[k].append(done)

@@ -15,6 +15,8 @@ import numpy as np
 from tests import numba_cache
 
 ARITHMETICS = ("float32", "fixed32", "fixed16", "fixed8")
+LANES = (1, 2, 3, 4, 8)
+"""Multipliers; the clocked machine is compiled anew for each number."""
 
 
 def random_case(seed, number):
@@ -48,7 +50,7 @@ def random_machine(rng, index_bits, weight_bits):
     from eiesim import MachineConfig
 
     entry_bits = index_bits + weight_bits
-    return MachineConfig(
+    published = MachineConfig(
         pes=between(rng, 1, 40),
         queue_depth=between(rng, 1, 128),
         index_bits=index_bits,
@@ -63,6 +65,20 @@ def random_machine(rng, index_bits, weight_bits):
         pointer_bytes=between(rng, 1, 32768),
         activation_bytes=between(rng, 1, 2048),
     )
+    return published.replace(**random_variant(rng, published))
+
+
+def random_variant(rng, machine):
+    """Keys of docs/variants.md, drawn last: without them a case is what it was before they were there."""
+    modes = ["nearest"] if machine.arithmetic == "float32" else ["nearest", "floor", "stochastic", "stochastic"]
+    rounding = str(rng.choice(modes))
+    return {
+        "multipliers": int(rng.choice([n for n in LANES if machine.entries_per_row % n == 0])),
+        "mapping": str(rng.choice(["interleaved", "blocked"])),
+        "rounding": rounding,
+        "rounding_seed": int(rng.choice([0, rng.integers(2**32), 2**32 - 1])) if rounding == "stochastic" else 0,
+        "activation_threshold": float(rng.choice([0, rng.exponential(0.5), 10.0 ** rng.integers(-12, 13)])),
+    }
 
 
 def between(rng, low, high):
@@ -105,8 +121,8 @@ def main() -> int:
 
     from tests.compare import differences
 
-    for number in range(8):
-        differences(random_case(0, number))  # compiles for float32 and for fixed point
+    for number in range(40):
+        differences(random_case(0, number))  # compiles for each arithmetic, rounding and number of lanes
     begin = time.perf_counter()
     number = chosen.first
     while time.perf_counter() - begin < chosen.seconds and (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eiesim import CompressedLayer, EieError, MachineConfig
-from eiesim.arithmetic import prepare
+from eiesim.arithmetic import golden_product, prepare
 from eiesim.encoding import interleave
 from eiesim.engines import clocked, event, recurrence
 from eiesim.job import Job
@@ -49,8 +49,10 @@ def expected(case):
     """
     layer, config = case.layer, case.config
     codes, bias = dense_codes(layer), None if layer.bias_codes is None else layer.bias_codes.tolist()
-    codebook, batch = layer.codebook.tolist(), case.batch.tolist()
-    memories = encode.encode(codes, bias, config.pes, config.index_bits)
+    codebook = layer.codebook.tolist()
+    held = [golden.above(inputs, config.activation_threshold) for inputs in case.batch.tolist()]
+    batch = [inputs for inputs, _ in held]
+    memories = encode.encode(codes, bias, config.pes, config.index_bits, config.mapping)
     columns = len(memories[0][1]) - 1
     entries_per_row = config.spmat_width // (config.index_bits + config.weight_bits)
     used = {}
@@ -59,26 +61,29 @@ def expected(case):
         chosen = {name: getattr(config, f"{name}_frac") for name in ("activation", "weight", "output")}
         used = golden.fraction_bits(codes, bias, codebook, batch, bits, chosen)
     results = []
-    for inputs in batch:
+    for inputs, dropped in held:
         if used:
-            sums = golden.fixed_sums(codes, bias, codebook, inputs, bits, used)
+            how = config.rounding, config.rounding_seed
+            sums = golden.fixed_sums(codes, bias, codebook, inputs, bits, used, *how)
             seen = [golden.quantise(value, used["activation"], bits) for value in inputs]
             one = golden.quantise(1.0, used["activation"], bits)
         else:
             sums, seen, one = golden.float32_sums(codes, bias, codebook, inputs), inputs, 1.0
         if bias is not None:
             seen = seen + [0] * (columns - 1 - len(seen)) + [one]
-        found = timing.timing(memories, seen, config.queue_depth, entries_per_row)
-        results.append({**found, "sums": sums, "fraction_bits": used})
+        found = timing.timing(memories, seen, config.queue_depth, entries_per_row, config.multipliers)
+        results.append({**found, "sums": sums, "fraction_bits": used, "dropped": dropped})
     return results
 
 
 def runs(case, engines=tuple(ENGINES), outputs=True):
     """Each engine's runs, one an input, and the fraction bits used. Raises EieError where eiesim refuses the case."""
     operands = prepare(case.layer, case.batch, case.config, outputs)
-    job = Job.of(interleave(case.layer, case.config.pes, case.config.index_bits), operands, case.config, outputs)
+    config = case.config
+    interleaved = interleave(case.layer, config.pes, config.index_bits, config.mapping)
+    job = Job.of(interleaved, operands, config, outputs)
     rows = job.in_rows(operands)
-    return {name: [ENGINES[name](job, row) for row in rows] for name in engines}, operands.fraction_bits
+    return {name: [ENGINES[name](job, row) for row in rows] for name in engines}, operands
 
 
 def differences(case, engines=tuple(ENGINES)) -> list[str]:
@@ -91,10 +96,16 @@ def differences(case, engines=tuple(ENGINES)) -> list[str]:
         except EieError:
             return []
         return [f"a shift of {shift} is not refused"]
-    every, fraction_bits = runs(case, engines)
+    every, operands = runs(case, engines)
     found = []
-    if fraction_bits != oracle[0]["fraction_bits"]:
-        found.append(f"fraction bits {fraction_bits}, the oracle has {oracle[0]['fraction_bits']}")
+    if operands.fraction_bits != oracle[0]["fraction_bits"]:
+        found.append(f"fraction bits {operands.fraction_bits}, the oracle has {oracle[0]['fraction_bits']}")
+    if list(operands.dropped) != [right["dropped"] for right in oracle]:
+        found.append(f"dropped {operands.dropped}, the oracle has {[right['dropped'] for right in oracle]}")
+    golden_sums = golden_product(case.layer, operands)
+    for ours, right in zip(golden_sums, oracle, strict=True):
+        if _bits(ours) != _bits(right["sums"]):
+            found.append(f"the golden product has the sums {_bits(ours)}, the oracle {_bits(right['sums'])}")
     for engine, each in every.items():
         for i, (run, right) in enumerate(zip(each, oracle, strict=True)):
             for name, ours, theirs in pairs(run, right):
@@ -111,11 +122,13 @@ def pairs(run, right):
     names = set(vars(run.per_pe)) | set(right["per_pe"])
     for name in sorted(names):
         yield name, getattr(run.per_pe, name).tolist(), right["per_pe"][name]
-    sums = right["sums"]
-    if isinstance(sums, np.ndarray):
-        yield "sums", [hex(bits) for bits in run.sums.view(np.uint32)], [hex(bits) for bits in sums.view(np.uint32)]
-    else:
-        yield "sums", run.sums.tolist(), sums
+    yield "sums", _bits(run.sums), _bits(right["sums"])
+
+
+def _bits(sums):
+    """Sums as whole numbers, float32 by their bits."""
+    sums = np.asarray(sums)
+    return [hex(bits) for bits in sums.view(np.uint32)] if sums.dtype == np.float32 else sums.tolist()
 
 
 def broken_laws(run, config) -> list[str]:
@@ -132,12 +145,17 @@ def broken_laws(run, config) -> list[str]:
         "PointerRead's four states add up to cycles": sum(states) == run.cycles,
         "no state is negative": np.minimum.reduce(states) >= 0,
         "entries = macs + padding": pe.entries == pe.macs + pe.padding_entries,
-        "all entries are walked within cycles": pe.busy_real + pe.busy_padding == pe.entries,
-        "busiest PE <= cycles": pe.entries.max() <= run.cycles,
+        "all groups are walked within cycles": pe.busy_real + pe.busy_padding == pe.entry_groups,
+        "groups <= entries <= groups x multipliers": (pe.entry_groups <= pe.entries)
+        & (pe.entries <= pe.entry_groups * config.multipliers),
+        "one multiplier walks an entry a cycle": config.multipliers > 1 or pe.entry_groups == pe.entries,
+        "busy_real <= macs, busy_padding <= padding": (pe.busy_real <= pe.macs)
+        & (pe.busy_padding <= pe.padding_entries),
+        "busiest PE <= cycles": pe.entry_groups.max() <= run.cycles,
         "accumulator reads = macs": pe.accumulator_reads == pe.macs,
         "accumulator writes = macs": pe.accumulator_writes == pe.macs,
         "bypasses < macs": pe.bypasses <= np.maximum(pe.macs - 1, 0),
-        "SRAM rows read <= entries": pe.spmat_row_reads <= pe.entries,
+        "SRAM rows read <= groups": pe.spmat_row_reads <= pe.entry_groups,
         "occupancy <= places": pe.max_occupancy <= min(config.queue_depth, run.broadcasts),
     }
     return [law for law, holds in laws.items() if not np.all(holds)]

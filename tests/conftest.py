@@ -1,5 +1,6 @@
 """What must be so before eiesim is imported, and hypothesis's settings."""
 
+import logging
 import os
 
 import hypothesis
@@ -10,6 +11,9 @@ from tests.browser import browser, opened_page
 __all__ = ["browser", "opened_page"]  # fixtures of all tests
 
 numba_cache.use()
+
+# Whether a command compiles first depends on what ran before: commands called in this process do not say so.
+logging.getLogger("eiesim.kernels").addFilter(lambda record: False)
 
 hypothesis.settings.register_profile("here", deadline=None, max_examples=200)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)

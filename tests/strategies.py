@@ -10,6 +10,9 @@ from .compare import Case, layer_of
 
 ARITHMETICS = ("float32", "fixed32", "fixed16", "fixed8")
 
+MULTIPLIERS = (1, 1, 2, 4)
+"""The clocked machine is compiled anew for each number of lanes."""
+
 finite = st.floats(-1e6, 1e6, width=32)
 """Weights and activations, -0.0 and subnormal numbers among them."""
 
@@ -66,16 +69,25 @@ def machines(draw, arithmetics=ARITHMETICS, fractions=fractions):
     """Every key that can change a cycle, a counter or an output."""
     index_bits, weight_bits = draw(st.integers(1, 8)), draw(st.integers(1, 8))
     entry_bits = index_bits + weight_bits
+    multipliers = draw(st.sampled_from(MULTIPLIERS))
+    row_entries = multipliers * draw(st.integers(1, 40 // multipliers))
+    arithmetic = draw(st.sampled_from(arithmetics))
+    rounding = "nearest" if arithmetic == "float32" else draw(st.sampled_from(["nearest", "floor", "stochastic"]))
     return MachineConfig(
+        mapping=draw(st.sampled_from(["interleaved", "blocked"])),
         pes=draw(st.one_of(st.integers(1, 8), st.integers(1, 70))),
         queue_depth=draw(st.one_of(st.integers(1, 3), st.integers(1, 64))),
         index_bits=index_bits,
         weight_bits=weight_bits,
-        spmat_width=draw(st.integers(entry_bits, 40 * entry_bits)),
-        arithmetic=draw(st.sampled_from(arithmetics)),
+        spmat_width=entry_bits * row_entries + draw(st.integers(0, entry_bits - 1)),
+        multipliers=multipliers,
+        arithmetic=arithmetic,
         activation_frac=draw(fractions),
         weight_frac=draw(fractions),
         output_frac=draw(fractions),
+        rounding=rounding,
+        rounding_seed=draw(st.integers(0, 2**32 - 1)) if rounding == "stochastic" else 0,
+        activation_threshold=draw(st.one_of(st.just(0.0), st.floats(0, 1e6))),
     )
 
 

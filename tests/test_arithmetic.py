@@ -8,7 +8,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from eiesim import EieError, MachineConfig, simulate
-from eiesim.arithmetic import add, auto_fraction_bits, golden_product, multiply, prepare, quantise, scale
+from eiesim.arithmetic import (
+    add,
+    auto_fraction_bits,
+    fixed_rounding,
+    golden_product,
+    multiply,
+    prepare,
+    quantise,
+    scale,
+)
 
 from . import strategies
 from .compare import case, expected, layer_of
@@ -102,7 +111,7 @@ def test_the_activation_tensor_holds_the_whole_batch_and_the_biass_one():
     [(5, 1, 3), (-5, 1, -2), (7, 3, 1), (3, 3, 0), (-4, 3, 0), (-5, 3, -1), (9, 0, 9), (9, -3, 72), (2**62, 62, 1)],
 )
 def test_products_are_shifted_with_halves_going_up(product, shift, term):
-    assert scale(product, (shift, -128, 127)) == term
+    assert scale(product, fixed_rounding(shift, 8)) == term
 
 
 @given(
@@ -112,9 +121,8 @@ def test_products_are_shifted_with_halves_going_up(product, shift, term):
     bits=widths,
 )
 def test_a_sum_never_wraps(product, start, shift, bits):
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     start = golden.saturate(start, bits)
-    rounding = (shift, low, high)
+    rounding = fixed_rounding(shift, bits)
     assert add(start, scale(product, rounding), rounding) == golden.saturate(
         start + golden.shifted(product, shift), bits
     )
@@ -165,7 +173,7 @@ def test_automatic_bits_are_never_refused(case):
     start=st.integers(-(2**31), 2**31 - 1), left=st.integers(1, 16),
 )  # fmt: skip
 def test_a_left_shift_is_exact_though_64_bits_may_not_hold_it(activation, weight, start, left):
-    rounding = (-left, -(2**31), 2**31 - 1)
+    rounding = fixed_rounding(-left, 32)
     exact = max(-(2**31), min(2**31 - 1, start + activation * weight * 2**left))
     product = multiply(np.int64(weight), np.int64(activation))
     assert add(np.int64(start), scale(product, rounding), rounding) == exact

@@ -1,15 +1,18 @@
 """The commands: what they print where, and what they write."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import eiesim
+from eiesim.cli.screen import COMPILING, Screen
 from tests.cases import Answer, cli, random_layer
 
 PACKAGE = Path(eiesim.__file__).resolve().parents[1]
@@ -253,3 +256,41 @@ def test_a_reader_that_stops_early_is_no_error(files: Path) -> None:
         assert running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == b""
+
+
+def test_a_run_imports_only_what_it_uses(files: Path) -> None:
+    """With the kernels in the cache, after a first run."""
+    code = """
+import atexit, sys
+unused = (
+    "scipy.linalg", "scipy.sparse", "pandas", "matplotlib", "simpy", "joblib", "numba.np.arrayobj", "numba.np.linalg",
+    "torch", "onnx", "eiesim.evaluation", "eiesim.compression.pipeline", "eiesim.api",
+)
+atexit.register(lambda: print("UNUSED", [name for name in unused if name in sys.modules], file=sys.stderr))
+from eiesim.cli import main
+main()
+"""
+    run = ["run", str(files / "a.npz"), "-i", str(files / "xs.npy")]
+    assert as_program(code, *run).returncode == 0
+    assert as_program(code, *run).stderr.splitlines() == ["UNUSED []"]
+
+
+def test_the_first_run_says_that_it_compiles_and_the_second_does_not(files: Path, tmp_path: Path) -> None:
+    code = "import os, sys; os.environ['NUMBA_CACHE_DIR'] = sys.argv.pop(1); from eiesim.cli import main; main()"
+    run = [str(tmp_path / "cache"), "run", str(files / "a.npz"), "-i", str(files / "xs.npy"), "--json", "-"]
+    (tmp_path / "cache").mkdir()
+    first = as_program(code, *run)
+    second = as_program(code, *run)
+    assert first.stderr.splitlines().count(COMPILING) == 1
+    assert COMPILING not in second.stderr
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+
+
+def test_quiet_does_not_say_that_it_compiles(capsys: pytest.CaptureFixture[str]) -> None:
+    kernels = logging.Logger("kernels")
+    with mock.patch("logging.getLogger", return_value=kernels):
+        for quiet in (False, True):
+            Screen(quiet)
+            for name in ("one", "another"):
+                kernels.info("compiling %s", name)
+            assert capsys.readouterr() == ("", "" if quiet else f"{COMPILING}\n")

@@ -26,6 +26,11 @@ FORMATS_MD = {
     "weights": "resident",
     "dram_gbps": 25.6,
     "dram_pj_per_bit": 20.0,
+    "multipliers": 1,
+    "mapping": "interleaved",
+    "rounding": "nearest",
+    "rounding_seed": 0,
+    "activation_threshold": 0.0,
 }
 
 

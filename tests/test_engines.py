@@ -147,10 +147,10 @@ def test_a_run_of_nothing_takes_a_bubble_an_activation_row(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_simulate_gives_back_what_the_engine_found(engine):
     corner = CORNERS["a batch shares its fraction bits"]
-    every, used = runs(corner, [engine])
+    every, operands = runs(corner, [engine])
     result = eiesim.simulate(corner.layer, corner.batch, corner.config, engine=engine)
     sums = np.stack([run.sums for run in every[engine]])
-    assert np.array_equal(result.outputs, np.ldexp(sums, -used["output"]).astype(np.float32))
+    assert np.array_equal(result.outputs, np.ldexp(sums, -operands.fraction_bits["output"]).astype(np.float32))
     assert np.array_equal(result.per_pe.starved, [run.per_pe.starved for run in every[engine]])
 
 

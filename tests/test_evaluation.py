@@ -60,7 +60,7 @@ def slow_fixed(layer, activations, bits):
 def test_dense_fixed_point(arithmetic, bits, activation):
     layer = DenseLayer("l", RNG.normal(size=(6, 9)), RNG.normal(size=6), activation)
     x = RNG.normal(size=(4, 9)).astype(np.float32)
-    assert (dense_outputs(layer, x, arithmetic) == slow_fixed(layer, x, bits)).all()
+    assert (dense_outputs(layer, x, MachineConfig(arithmetic=arithmetic)) == slow_fixed(layer, x, bits)).all()
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
@@ -71,8 +71,20 @@ def test_dense_is_the_machine_where_weights_are_few(arithmetic, bias):
     offsets = RNG.choice([0.5, -1.25], 12).astype(np.float32) if bias else None
     layer = CompressedLayer.from_dense(weights, bias=offsets)
     x = RNG.normal(size=(5, 20)).astype(np.float32)
-    machine = simulate(layer, x, MachineConfig(arithmetic=arithmetic)).outputs
-    assert (dense_outputs(expand(layer), x, arithmetic) == machine).all()
+    config = MachineConfig(arithmetic=arithmetic)
+    assert (dense_outputs(expand(layer), x, config) == simulate(layer, x, config).outputs).all()
+
+
+@pytest.mark.parametrize("arithmetic", ["fixed16", "fixed8"])
+@pytest.mark.parametrize("variant", [{"rounding": "floor"}, {"rounding": "stochastic", "rounding_seed": 7}])
+def test_dense_rounds_and_drops_as_the_machine_does(arithmetic, variant):
+    weights = RNG.choice([0.0, 0.5, -1.25, 2.0, 0.3], (12, 20)).astype(np.float32)
+    layer = CompressedLayer.from_dense(weights, bias=RNG.choice([0.5, -1.25], 12).astype(np.float32))
+    x = RNG.normal(size=(5, 20)).astype(np.float32)
+    config = MachineConfig(arithmetic=arithmetic, activation_threshold=0.4, **variant)
+    machine = simulate(layer, x, config).outputs
+    assert (dense_outputs(expand(layer), x, config) == machine).all()
+    assert (machine != simulate(layer, x, MachineConfig(arithmetic=arithmetic)).outputs).any()
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
@@ -81,8 +93,8 @@ def test_dense_is_the_machine_where_sums_cancel(arithmetic, weight, value):
     """Automatic output bits would be out of reach, far to the left or to the right; both move them alike."""
     layer = CompressedLayer.from_dense(np.array([[weight, -weight, 0.0], [-weight, 0.0, weight]], np.float32))
     x = np.full((2, 3), value, np.float32)
-    machine = simulate(layer, x, MachineConfig(arithmetic=arithmetic)).outputs
-    assert (dense_outputs(expand(layer), x, arithmetic) == machine).all()
+    config = MachineConfig(arithmetic=arithmetic)
+    assert (dense_outputs(expand(layer), x, config) == simulate(layer, x, config).outputs).all()
 
 
 def test_table_has_every_network_and_arithmetic():

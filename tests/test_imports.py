@@ -15,7 +15,7 @@ STAIRS = (
     ("_io",),
     ("paper",),
     ("weight_sharing",),
-    ("config", "layer"),
+    ("config", "lanes", "layer"),
     ("dense", "encoding", "workloads"),
     ("arithmetic", "capacity"),
     ("job", "counters"),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from eiesim.arithmetic import prepare
 from eiesim.config import MachineConfig
+from eiesim.encoding import owned_rows
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 
@@ -21,12 +22,16 @@ def sent(layer: CompressedLayer, activations: npt.NDArray[Any], config: MachineC
 
 
 def balanced_order(
-    layer: CompressedLayer, pes: int, times_sent: npt.NDArray[np.int64] | None = None, bias_sent: int = 1
+    layer: CompressedLayer,
+    pes: int,
+    times_sent: npt.NDArray[np.int64] | None = None,
+    bias_sent: int = 1,
+    mapping: str = "interleaved",
 ) -> npt.NDArray[np.int64]:
     """An order of rows that evens out the PEs' work: int64[rows], where place r takes row order[r].
 
     The rule is longest processing time first (Graham 1969): the row with most kept weights goes to the PE that has
-    least so far and a place left. PE p has as many places as there are rows r with r mod pes = p. Within a PE rows
+    least so far and a place left. A PE has as many places as the mapping gives it rows. Within a PE rows
     keep their order. Padding is not foreseen, because it depends on the neighbours.
     times_sent: int[cols], how often each column counts (see `sent`). None counts every column once and needs no input.
     bias_sent: how often the bias counts, which is once an input.
@@ -39,16 +44,17 @@ def balanced_order(
     load = np.bincount(layer.indices, weights[column_of], layer.rows).astype(np.int64)
     if layer.bias_codes is not None:
         load += (layer.bias_codes != 0) * bias_sent
-    places = [list[int]() for _ in range(min(pes, layer.rows))]
+    owned = [rows for rows in owned_rows(layer.rows, pes, mapping) if rows]
+    places = [list[int]() for _ in owned]
     lightest = [(0, p) for p in range(len(places))]
     for row in np.argsort(-load, kind="stable").tolist():
         carried, p = heapq.heappop(lightest)
         places[p].append(row)
-        if len(places[p]) < -(-(layer.rows - p) // pes):
+        if len(places[p]) < len(owned[p]):
             heapq.heappush(lightest, (carried + int(load[row]), p))
     order = np.empty(layer.rows, np.int64)
-    for p, rows in enumerate(places):
-        order[p::pes] = sorted(rows)
+    for own, rows in zip(owned, places, strict=True):
+        order[own] = sorted(rows)
     return order
 
 

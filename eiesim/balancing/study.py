@@ -22,7 +22,8 @@ class Assignment(Brief):
     """A layer with its rows in some order on the machine, simulated.
 
     order: int64[rows]; place r of this layer holds the original's row order[r]. None is the order as stored.
-    busiest: entries of the PE that has most. Over a batch it is the sum over the inputs.
+    busiest: groups of entries of the PE that has most (entries, for one multiplier). Over a batch it is the sum over
+    the inputs.
     losses: where the cycles went.
     """
 
@@ -39,15 +40,16 @@ class Assignment(Brief):
         return int(self.result.metrics.cycles)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: cycles and times are sums over the batch, PE-cycles by cause add up to pes x cycles."""
+        """For JSON: cycles and times are sums over the batch; PE-cycles add up to pes x cycles x multipliers."""
         metrics, pes = self.result.metrics, self.result.config.pes
         return {
             "name": self.name,
             "cycles": metrics.cycles,
             "time_us": metrics.time_us * metrics.runs,
-            "busiest_pe_entries": self.busiest,
+            "busiest_pe_entries": sum(int(run.per_pe.entries.max()) for run in self.result.runs),
+            "busiest_pe_groups": self.busiest,
             "load_balance": metrics.load_balance,
-            "load_balance_bound": metrics.counters.entries / (self.busiest * pes) if self.busiest else 0.0,
+            "load_balance_bound": metrics.counters.entry_groups / (self.busiest * pes) if self.busiest else 0.0,
             "pe_cycles": self.losses.to_dict(),
         }
 
@@ -80,7 +82,7 @@ def balance(
 
     activations: float[cols] or [batch, cols]. Each order of rows is simulated with its outputs. Put back in the
     original order, the outputs must equal the original's bit for bit; this is checked, with a
-    RuntimeError if they do not.
+    RuntimeError if they do not. Stochastic rounding draws by a row's number, so there they may differ.
     """
     config = config or MachineConfig()
     if config.weights != "resident":
@@ -88,11 +90,11 @@ def balance(
     inputs = len(np.atleast_2d(activations))
     kinds = {
         "as stored": None,
-        "by weights": balanced_order(layer, config.pes),
-        "for this input": balanced_order(layer, config.pes, sent(layer, activations, config), inputs),
+        "by weights": balanced_order(layer, config.pes, mapping=config.mapping),
+        "for this input": balanced_order(layer, config.pes, sent(layer, activations, config), inputs, config.mapping),
     }
     tried = [_try(name, layer, order, activations, config, engine) for name, order in kinds.items()]
-    for one in tried[1:]:
+    for one in tried[1:] if config.rounding != "stochastic" else []:
         assert one.order is not None
         assert one.result.outputs is not None
         back = unpermute(one.result.outputs, one.order)
@@ -110,7 +112,7 @@ def _try(
     engine: str,
 ) -> Assignment:
     placed = layer if order is None else permute_rows(layer, order)
-    interleaved = interleave(placed, config.pes, config.index_bits)
+    interleaved = interleave(placed, config.pes, config.index_bits, config.mapping)
     result = simulate(interleaved, activations, config, engine)
     losses, busiest = attribute(interleaved, activations, result)
     return Assignment(name, placed, order, result.layers[0], busiest, losses)

@@ -51,7 +51,7 @@ def inspect(
     screen = Screen(quiet, json)
     found: list[dict[str, Any]] = []
     for layer in open_model(layers, rows, synthesis(seed, density, None, variation)).layers:
-        interleaved = interleave(layer, configured.pes, configured.index_bits)
+        interleaved = interleave(layer, configured.pes, configured.index_bits, configured.mapping)
         needs = capacity.needs(interleaved, configured)
         streamed = streaming.estimate(interleaved, configured)
         found.append({**layer_dict(interleaved, needs), "streamed": streamed})

@@ -80,7 +80,6 @@ def run(
 
     from eiesim._io.atomic import Outputs
     from eiesim.energy.events import load_energy_table
-    from eiesim.evaluation import accuracy, check_labels
     from eiesim.files import npz
     from eiesim.inputs import open_model
     from eiesim.simulation import simulate_each
@@ -100,6 +99,8 @@ def run(
     if classes is not None and len(feeds) > 1:
         raise EieError(f"{labels}: layers that run each by itself recognise nothing; labels go with a network's input")
     if classes is not None:
+        from eiesim.evaluation import accuracy, check_labels
+
         check_labels(classes, inputs, model.layers[-1].rows)
     with screen.progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
         result = simulate_each(

@@ -4,6 +4,7 @@ Tables and data go to standard output, progress, notes and warnings to standard 
 tables go to standard error too. Quiet shows nothing.
 """
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ BORDER = 3
 """What a column takes besides its letters: padding and a line."""
 
 
+COMPILING = "compiling what this command runs, once for this machine: it takes a few seconds and is kept"
+
+
 class Progress(Protocol):
     """Told how many steps were done since its last call, and how many fell away."""
 
@@ -41,6 +45,9 @@ class Screen:
     def __init__(self, quiet: bool = False, json: str | None = None) -> None:
         self._quiet = quiet
         self._to_stderr = json == "-"
+        kernels = logging.getLogger("eiesim.kernels")
+        kernels.setLevel(logging.INFO)
+        kernels.handlers = [_Once(self, COMPILING)]
 
     def show(self, *tables: "Table") -> None:
         """Print tables; what is too wide for the terminal is folded or cut into several, never a number."""
@@ -100,6 +107,20 @@ class Screen:
                 bar.update(task, total=left, advance=done)
 
             yield advance
+
+
+class _Once(logging.Handler):
+    """Says one line on standard error at the first record, whatever that says."""
+
+    def __init__(self, screen: Screen, line: str) -> None:
+        super().__init__()
+        self._screen, self._line = screen, line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say the line, if it is still to be said."""
+        if self._line:
+            self._screen.note(self._line)
+            self._line = ""
 
 
 def _unseen(done: int, fell_away: int = 0) -> None:

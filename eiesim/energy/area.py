@@ -60,8 +60,10 @@ def _lnzd_um2(pes: int) -> float:
 
 
 def peak_gops(config: MachineConfig) -> float:
-    """Peak rate in 10**9 operations a second: a multiply and an add a cycle and PE (EIE Sec. IV: 102 for 64 PEs)."""
-    return 2 * config.pes * config.clock_mhz * 1e-3
+    """Peak rate in 10**9 operations a second: a multiply and an add a cycle, PE and multiplier (EIE Sec. IV: 102 for
+    64 PEs of one).
+    """
+    return 2 * config.pes * config.multipliers * config.clock_mhz * 1e-3
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,11 @@ class Registers:
 def registers(config: MachineConfig) -> tuple[Registers, ...]:
     """The register bits of a PE, split as yosys splits those of the RTL: behind an enable, and clocked in every cycle.
 
-    A test holds this against yosys. The model's counters are not hardware. Two groups are free though nothing needs it:
-    yosys copies the queue's head into the read port of its memory, and finds no enable for the column's end.
+    Several multipliers have an ArithmeticUnit's registers each, and an accumulator's address; a group of entries clocks
+    what PointerRead and SpmatRead hold once, and each entry its own lane.
+    A test holds this, for one multiplier, against yosys. The model's counters are not hardware. Two groups are free
+    though nothing needs it: yosys copies the queue's head into the read port of its memory, and finds no enable for the
+    column's end.
     """
     value, depth, words = VALUE_BITS[config.arithmetic], config.queue_depth, REGISTER_FILE_ACTIVATIONS
     head, count = max(1, (depth - 1).bit_length()), depth.bit_length()
@@ -79,24 +82,28 @@ def registers(config: MachineConfig) -> tuple[Registers, ...]:
     def group(module: str, bits: int, *events: str, clocked: int | None = None) -> Registers:
         return Registers(module, bits, bits if clocked is None else clocked, events)
 
+    def lanes(module: str, bits: int, event: str) -> Registers:
+        every = bits * config.multipliers
+        return Registers(module, every, every if event == CYCLE else bits, (event,))
+
     return (
         group("act_queue", depth * queue_word_bits(config), "queue_pushes", clocked=queue_word_bits(config)),
         group("act_queue", head, "queue_pops"),
         group("act_queue", count, "queue_pushes", "queue_pops"),
         group("act_queue", head, CYCLE),  # The head's copy.
         group("ptr_read", 1 + value, "pointer_reads"),  # The column's last bit, the activation.
-        group("ptr_read", ADDRESS_BITS, "entries"),  # The address behind.
+        group("ptr_read", ADDRESS_BITS, "entry_groups"),  # The address behind.
         group("ptr_read", ADDRESS_BITS + 2, CYCLE),  # The end, valid, first.
-        group("spmat_read", place + value, "entries"),
+        group("spmat_read", place + value, "entry_groups"),
         group("spmat_read", ADDRESS_BITS - place + 1, "spmat_row_reads"),  # The row that the SRAM shows.
         group("spmat_read", 2, CYCLE),  # Valid, first.
-        group("arithm_unit", config.entry_bits + value + row, "entries"),  # Stage 1, with the row reached.
-        group("arithm_unit", row + 2 * value, "macs"),  # 2: row, weight, activation
-        group("arithm_unit", row + 3 * value, "macs"),  # 3: row, product of double width, accumulator
-        group("arithm_unit", 5, CYCLE),  # Valid, by stage.
-        group("arithm_unit", 2**config.weight_bits * value, NEVER),  # The codebook.
+        lanes("arithm_unit", config.entry_bits + value + row, "entries"),  # Stage 1, with the row reached.
+        lanes("arithm_unit", row + 2 * value, "macs"),  # 2: row, weight, activation
+        lanes("arithm_unit", row + 3 * value, "macs"),  # 3: row, product of double width, accumulator
+        lanes("arithm_unit", 5, CYCLE),  # Valid, by stage.
+        lanes("arithm_unit", 2**config.weight_bits * value, NEVER),  # The codebook.
         group("act_rw", REGISTER_FILES * words * (value + 1), "accumulator_writes", clocked=value + 1),
-        group("act_rw", row, "macs"),  # The accumulator's address.
+        lanes("act_rw", row, "macs"),  # The accumulator's address.
         group("act_rw", scan, ROW),
         group("act_rw", 2, NEVER),  # Which bank is the source, and whether it passes ReLU.
     )
@@ -121,7 +128,7 @@ def clocked_bits(config: MachineConfig, events: Mapping[str, float]) -> dict[str
 
 def steady_clocked_bits(config: MachineConfig) -> float:
     """Register bits of a PE clocked in a cycle of the paper's steady state: an entry a cycle, a column in eight."""
-    often = ("entries", "macs", "accumulator_writes")
+    often = ("entries", "entry_groups", "macs", "accumulator_writes")
     seldom = ("queue_pushes", "queue_pops", "pointer_reads", "spmat_row_reads")
     events = {**dict.fromkeys(often, 1.0), **dict.fromkeys(seldom, 1 / STEADY_CYCLES), CYCLE: 1.0, ROW: 0.0}
     return sum(clocked_bits(config, events).values())

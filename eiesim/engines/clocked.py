@@ -21,6 +21,7 @@ def run(job: Job, rows: npt.NDArray[Any], hook: clock.Hook | None = None) -> Run
     queue, pointer, spmat = pe.activation_queue, pe.pointer_read, pe.spmat_read
     unit, bank = pe.arithmetic_unit, pe.activation_rw
     walking, empty, starved, occupancy = machine.states.T
+    padding_groups = spmat.padding if job.multipliers == 1 else spmat.padding_groups
     # Every padding entry comes before a real one of its column, so all are walked before the layer is complete.
     counted = {
         "queue_pushes": queue.pushes,
@@ -30,18 +31,19 @@ def run(job: Job, rows: npt.NDArray[Any], hook: clock.Hook | None = None) -> Run
         "empty_columns": pointer.empty_columns,
         "spmat_row_reads": spmat.row_reads,
         "entries": spmat.entries,
+        "entry_groups": pointer.walking,
         "padding_entries": spmat.padding,
         "macs": unit.macs,
         "bypasses": unit.bypasses,
         "accumulator_reads": bank.reads,
         "accumulator_writes": bank.writes,
-        "busy_real": walking - spmat.padding,
-        "busy_padding": spmat.padding,
+        "busy_real": walking - padding_groups,
+        "busy_padding": padding_groups,
         "busy_empty": empty,
         "starved": starved,
     }
     per_pe = PerPe(**{name: field.astype(np.int64) for name, field in counted.items()})
-    sums = machine.accumulators.T.reshape(-1)[: job.layer.layer.rows] if job.outputs else None
+    sums = clock.sums(machine, job) if job.outputs else None
     return Run(
         cycles,
         scan_last,

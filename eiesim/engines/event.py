@@ -3,7 +3,8 @@
 Three kinds of process hand things on (EIE Sec. IV, Fig. 4):
 
 - `_scanner` (LNZD and CCU) looks for non-zero activations and sends each to all PEs, once every queue has a place;
-- `_Pe.pointer_read`, one a PE, takes columns from its queue and walks their entries, one a cycle;
+- `_Pe.pointer_read`, one a PE, takes columns from its queue and walks their entries, one a cycle (or a group of them,
+  where a PE has several multipliers);
 - `_Pe.arithmetic`, one a real entry, takes that entry down the stages to its accumulator.
 
 A queue is two of SimPy's resources: a Store of what was sent, and a Container that counts free places. The scanner
@@ -12,9 +13,9 @@ takes a place before it sends, PointerRead gives it back when it takes the colum
 **Time.** Cycle t lasts from t to t + 1. SimPy runs events of equal times in the order in which they were scheduled,
 and nothing here may rest on that: what depends on something else of the same cycle happens at a later moment of it.
 
-- EARLY: the scanner sees which queues have a place; an entry in stage 3 forms its sum.
+- EARLY: the scanner sees which queues have a place; entries in stage 3 form their sums.
 - MIDDLE: PointerRead, idle or in a column's last cycle, takes the next column for the cycle that follows;
-  an entry in stage 2 reads its accumulator, or takes the sum just formed (the bypass).
+  an entry in stage 2 reads its accumulator, or takes a sum just formed (the bypass).
 - LATE: what was sent goes into the queues; the sum formed in stage 3 is written.
 
 So a column sent in cycle t is first taken at the MIDDLE of t + 1 and occupies PointerRead from t + 2; a place given
@@ -30,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from eiesim.arithmetic import Rounding
+from eiesim.arithmetic import Draw, Rounding, drawn
 from eiesim.counters import PerPe, Run
 from eiesim.job import Job
 from eiesim.machine.latency import ADD, MULTIPLY, QUEUE, WRITTEN
@@ -39,8 +40,8 @@ EARLY, MIDDLE, LATE = 0.25, 0.5, 0.75
 NO_SRAM_ROW = -1
 
 EVENTS = (
-    *("queue_pushes", "queue_pops", "pointer_reads", "empty_columns", "spmat_row_reads", "entries", "padding_entries"),
-    *("macs", "bypasses", "accumulator_reads", "accumulator_writes"),
+    *("queue_pushes", "queue_pops", "pointer_reads", "empty_columns", "spmat_row_reads", "entries", "entry_groups"),
+    *("padding_entries", "macs", "bypasses", "accumulator_reads", "accumulator_writes"),
 )
 """What a PE counts until it is drained."""
 
@@ -117,12 +118,11 @@ def _scanner(env: simpy.Environment, scan: _Scan, pes: list["_Pe"], rows: list[l
 
 
 @dataclass
-class _Adder:
-    """Stage 3 of an arithmetic unit: the sum it formed, for which of the PE's rows, in which cycle."""
+class _Adders:
+    """Stage 3 of an arithmetic unit: the sums that its lanes formed, by the PE's row, and in which cycle."""
 
     cycle: int = 0
-    row: int = 0
-    total: Any = 0
+    totals: dict[int, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -135,7 +135,7 @@ class _Pe:
     finished: int = 0
     """The cycle in which the write of the last real entry is seen done; 0 if there was none."""
 
-    adder: _Adder = field(default_factory=_Adder)
+    adders: _Adders = field(default_factory=_Adders)
     events: Counter[str] = field(default_factory=Counter)
     states: list[tuple[int, str]] = field(default_factory=list)
     """(cycle, what PointerRead did in it); cycles without a note are starved."""
@@ -148,7 +148,8 @@ class _Pe:
         self.code, self.z = layer.code[mine].tolist(), layer.z[mine].tolist()
         self.pointers = layer.pointers[:, p].tolist()
         self.codebook = _plain(self.job.codebook)
-        self.accumulators = _plain(self.job.accumulators()[p :: layer.pes])
+        self.rows = layer.owned_rows[p]
+        self.accumulators = _plain(self.job.accumulators()[list(self.rows)])
         depth = self.job.queue_depth
         self.queue = simpy.Store(self.env)
         self.places = simpy.Container(self.env, capacity=depth, init=depth)
@@ -160,8 +161,8 @@ class _Pe:
         self.occupancies.append((sent.cycle + 1, int(self.job.queue_depth - self.places.level)))
 
     def pointer_read(self) -> Process:
-        """PointerRead and SpmatRead: column after column, entry after entry, one a cycle."""
-        held = NO_SRAM_ROW
+        """PointerRead and SpmatRead: column after column, group after group of entries, one a cycle."""
+        held, lanes = NO_SRAM_ROW, self.job.multipliers
         while True:
             sent = yield self.queue.get()
             earliest = sent.cycle + QUEUE - 1
@@ -176,34 +177,44 @@ class _Pe:
                 self.events["empty_columns"] += 1
                 self.states.append((int(self.env.now), "busy_empty"))
             row = -1
-            for entry in range(first, end):
+            while first < end:
+                # An aligned group in a cycle: with one multiplier an entry, its own group.
+                group = range(first, min(end, (first // lanes + 1) * lanes))
+                first = group.stop
                 yield self.env.timeout(1)
                 cycle = int(self.env.now)
-                self.events["entries"] += 1
-                if entry // self.job.entries_per_row != held:
-                    held = entry // self.job.entries_per_row
+                self.events.update(entry_groups=1, entries=len(group))
+                if group.start // self.job.entries_per_row != held:
+                    held = group.start // self.job.entries_per_row
                     self.events["spmat_row_reads"] += 1
-                row += self.z[entry] + 1
-                if self.code[entry] == 0:
-                    self.events["padding_entries"] += 1
-                    self.states.append((cycle, "busy_padding"))
-                else:
-                    self.states.append((cycle, "busy_real"))
-                    self.env.process(self.arithmetic(cycle, row, self.codebook[self.code[entry]], sent.activation))
+                real = 0
+                for entry in group:
+                    row += self.z[entry] + 1
+                    if self.code[entry] == 0:
+                        self.events["padding_entries"] += 1
+                    else:
+                        real += 1
+                        weight = self.codebook[self.code[entry]]
+                        self.env.process(self.arithmetic(cycle, row, weight, sent))
+                self.states.append((cycle, "busy_real" if real else "busy_padding"))
 
-    def arithmetic(self, cycle: int, row: int, weight: Any, activation: Any) -> Process:
+    def arithmetic(self, cycle: int, row: int, weight: Any, sent: _Sent) -> Process:
         """A real entry on its way to its accumulator. cycle: the one it was in PointerRead; row: the PE's own."""
         stage_2, stage_3 = cycle + MULTIPLY, cycle + ADD
         yield _at(self.env, stage_2, MIDDLE)
         total = self.accumulators[row]
         self.events["accumulator_reads"] += 1
-        if self.adder.cycle == stage_2 and self.adder.row == row:
-            total = self.adder.total
+        if self.adders.cycle == stage_2 and row in self.adders.totals:
+            total = self.adders.totals[row]
             self.events["bypasses"] += 1
-        product = weight * activation
+        product = weight * sent.activation
         yield _at(self.env, stage_3, EARLY)
-        total = _add(total, _shift(product, self.job.rounding), self.job.rounding)
-        self.adder = _Adder(stage_3, row, total)
+        rounding, draw = self.job.rounding, self.job.draw
+        added = None if draw is None else _drawn(self.rows[row], sent.column, draw, rounding)
+        total = _add(total, _shift(product, rounding, added), rounding)
+        if self.adders.cycle != stage_3:
+            self.adders = _Adders(stage_3)
+        self.adders.totals[row] = total
         yield _at(self.env, stage_3, LATE)
         self.accumulators[row] = total
         self.events.update(accumulator_writes=1, macs=1)
@@ -230,18 +241,27 @@ def _plain(values: npt.NDArray[Any]) -> list[Any]:
     return list(values) if values.dtype == np.float32 else values.tolist()
 
 
-def _shift(product: Any, rounding: Rounding | None) -> Any:
-    """A product in the accumulator's format (docs/formats.md, "Arithmetic"); `_add` saturates."""
+def _shift(product: Any, rounding: Rounding | None, added: int | None) -> Any:
+    """A product in the accumulator's format (docs/formats.md, "Arithmetic"); `_add` saturates.
+
+    added: what stochastic rounding draws, None for another rounding.
+    """
     if rounding is None:
         return product
     shift = rounding[0]
-    return (product + (1 << (shift - 1))) >> shift if shift > 0 else product << -shift
+    return (product + (rounding[3] if added is None else added)) >> shift if shift > 0 else product << -shift
+
+
+def _drawn(row: int, column: int, draw: Draw, rounding: Rounding | None) -> int:
+    """What is drawn for the layer's output row and the stored column."""
+    assert rounding is not None
+    return int(drawn(row, int(draw.numbers[column]), draw.salt, rounding[0]))
 
 
 def _add(total: Any, term: Any, rounding: Rounding | None) -> Any:
     if rounding is None:
         return total + term
-    _, low, high = rounding
+    _, low, high, _ = rounding
     return min(max(total + term, low), high)
 
 
@@ -251,5 +271,7 @@ def _per_pe(every: list[dict[str, int]]) -> PerPe:
 
 
 def _sums(job: Job, pes: list[_Pe]) -> npt.NDArray[Any]:
-    rows = range(job.layer.layer.rows)
-    return np.array([pes[i % len(pes)].accumulators[i // len(pes)] for i in rows], job.codebook.dtype)
+    sums = np.zeros(job.layer.layer.rows, job.codebook.dtype)
+    for pe in pes:
+        sums[list(pe.rows)] = pe.accumulators
+    return sums

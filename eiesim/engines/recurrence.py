@@ -4,7 +4,7 @@ Cost grows with broadcasts x PEs for the timing and with the kept weights of the
 which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from eiesim.arithmetic import accumulate
 from eiesim.counters import PerPe, Run
 from eiesim.encoding import NO_LAST_ROW
 from eiesim.job import Job
+from eiesim.lanes import shared_rows
 from eiesim.machine.latency import QUEUE, WRITTEN
 
 FEW = 8
@@ -23,11 +24,23 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     """One input through one layer. rows: [activation rows, pes], of the codebook's dtype."""
     layer = job.layer
     depth = min(job.queue_depth, layer.columns)
-    cycles, scan_last, broadcasts, bubbles, counters = _walk(
-        rows, depth, 1.0 / job.entries_per_row, layer.has_padding,
-        layer.pointers, layer.first_row, layer.last_row, layer.padding,
+    lanes = _lanes(job)
+    columns, gaps = scan(rows)
+    broadcasts, bubbles = len(columns), int(gaps.sum())
+    counters = np.zeros((7, layer.pes), np.int32)
+    ring_rows = 1 << depth.bit_length()  # a power of two, more than `depth`
+    ring, latest_first = np.zeros((ring_rows, layer.pes), np.int32), np.zeros(ring_rows, np.int32)
+    last, last_real = np.zeros((2, layer.pes), np.int32)
+    held, row_before = np.full(layer.pes, -1, np.int32), np.full(layer.pes, NO_LAST_ROW, layer.last_row.dtype)
+    cycles, scan_last = _walk(
+        columns, gaps, depth, 1.0 / job.entries_per_row, layer.has_padding,
+        layer.pointers, layer.first_row, layer.last_row, layer.padding, lanes,
+        ring, latest_first, last, last_real, held, row_before, *counters,
     )  # fmt: skip
-    empty, busy_empty, entries, padding, bypasses, row_reads, occupancy = np.array(counters, np.int64)
+    empty, busy_empty, groups, padding, bypasses, row_reads, occupancy = counters.astype(np.int64)
+    entries, busy_padding = groups, padding
+    if lanes is not None:
+        entries, busy_padding, bypasses = lanes.counted.astype(np.int64)
     pushes = np.full(layer.pes, broadcasts)
     macs = entries - padding
     per_pe = PerPe(
@@ -38,79 +51,97 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
         empty_columns=empty,
         spmat_row_reads=row_reads,
         entries=entries,
+        entry_groups=groups,
         padding_entries=padding,
         macs=macs,
         bypasses=bypasses,
         accumulator_reads=macs,
         accumulator_writes=macs,
-        busy_real=macs,
-        busy_padding=padding,
+        busy_real=groups - busy_padding,
+        busy_padding=busy_padding,
         busy_empty=busy_empty,
-        starved=cycles - entries - busy_empty,
+        starved=cycles - groups - busy_empty,
     )
     sums = None
     if job.outputs:
         one = rows.reshape(-1)[layer.columns - 1]
         inputs = rows.reshape(-1)[: layer.layer.cols]
-        sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators())
-    cycles, scan_last, bubbles = int(cycles), int(scan_last), int(bubbles)
+        sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw)
+    cycles, scan_last = int(cycles), int(scan_last)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 
 
-@jit
-def _scan(rows: Any) -> tuple[Any, Any]:
+class _Lanes(NamedTuple):
+    """What several multipliers need besides: see `InterleavedLayer` and `lanes.Groups`.
+
+    counted: int32[3, pes], where entries, groups of padding only and bypasses are counted.
+    """
+
+    multipliers: int
+    walks: npt.NDArray[np.int32]
+    base: npt.NDArray[np.int64]
+    code: npt.NDArray[np.uint8]
+    z: npt.NDArray[np.uint8]
+    padding_groups: npt.NDArray[np.int32]
+    counted: npt.NDArray[np.int32]
+
+
+def _lanes(job: Job) -> _Lanes | None:
+    if job.multipliers == 1:
+        return None
+    layer, groups = job.layer, job.layer.groups(job.multipliers)
+    counted = np.zeros((3, layer.pes), np.int32)
+    return _Lanes(job.multipliers, groups.pointers, layer.base, layer.code, layer.z, groups.padding, counted)
+
+
+def scan(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
     """What the LNZD sends: columns int[broadcasts], and the bubbles before each and at the end, int[broadcasts + 1]."""
-    pes = rows.shape[1]
-    columns = np.zeros(rows.size, np.int64)
-    gaps = np.zeros(rows.size + 1, np.int32)
+    columns, gaps = np.empty(rows.size, np.int64), np.empty(rows.size + 1, np.int32)
+    broadcasts = _scan(rows != 0, columns, gaps)
+    return columns[:broadcasts], gaps[: broadcasts + 1]
+
+
+@uncounted
+def _scan(sent: Any, columns: Any, gaps: Any) -> int:
+    pes = sent.shape[1]
     k = 0
     gap = np.int32(0)
-    for row in range(len(rows)):
+    for row in range(len(sent)):
         for place in range(pes):
-            sent = rows[row, place] != 0
             columns[k] = row * pes + place
             gaps[k] = gap
-            k += sent
-            gap = np.int32(0) if sent else gap
-        gap += rows[row, pes - 1] == 0
+            k += sent[row, place]
+            gap = np.int32(0) if sent[row, place] else gap
+        gap += np.int32(not sent[row, pes - 1])
     gaps[k] = gap
-    return columns[:k], gaps[: k + 1]
+    return k
 
 
-@jit
+@uncounted
 def _walk(
-    rows: Any, depth: int, per_row: float, has_padding: bool,
-    pointers: Any, first_row: Any, last_row: Any, padding: Any,
+    columns: Any, gaps: Any, depth: int, per_row: float, has_padding: bool,
+    pointers: Any, first_row: Any, last_row: Any, padding: Any, lanes: Any,
+    ring: Any, latest_first: Any, last: Any, last_real: Any, held: Any, row_before: Any,
+    empty: Any, busy_empty: Any, entries: Any, padded: Any, bypasses: Any, row_reads: Any, occupancy: Any,
 ) -> Any:  # fmt: skip
-    """Walk the broadcasts in order. Returns (cycles, scan_last, broadcasts, scan bubbles, counters: int[pes] each).
+    """Walk the broadcasts in order. Returns (cycles, scan_last).
 
+    columns, gaps: see `scan`. lanes: see `_Lanes`; None for one multiplier, whose compiled code then knows no other.
     A ring of rows keeps the cycles in which the last broadcasts' columns begin, `first`; its size is a power
-    of two, so that a mask wraps its places.
+    of two, so that a mask wraps its places. What follows it is of each PE: the state of its last column, and counters.
+    All arrays come from outside, as in `encoding`.
     """
-    columns, gaps = _scan(rows)
     broadcasts = len(columns)
     pes = pointers.shape[1]
-    ring_rows = _power_of_two(depth + 1)
-    wrap = ring_rows - 1
-    ring = np.zeros((ring_rows, pes), np.int32)
-    latest_first = np.zeros(ring_rows, np.int32)
-    occupancy = np.zeros(pes, np.int32)
-    fullest, lowest = 0, 0
-    last = np.zeros(pes, np.int32)
-    last_real = np.zeros(pes, np.int32)
-    row_before = np.full(pes, NO_LAST_ROW, last_row.dtype)
-    held = np.full(pes, -1, np.int32)
-    empty = np.zeros(pes, np.int32)
-    entries = np.zeros(pes, np.int32)
-    padded = np.zeros(pes, np.int32)
-    bypasses = np.zeros(pes, np.int32)
-    row_reads = np.zeros(pes, np.int32)
+    wrap = len(ring) - 1
+    fullest, lowest = np.int64(0), np.int64(0)
+    walks = pointers if lanes is None else lanes.walks
     b = np.int32(0)
     for k in range(broadcasts):
         if k > 0:
             fullest = _note_waiting(k - 1, b, fullest, lowest, ring, latest_first, occupancy)
             if k % 32 == 0:
-                lowest = occupancy.min()
+                lowest = _least(occupancy)
         slot = k & wrap
         b = np.int32(b + 1 + gaps[k])
         if k >= depth:
@@ -118,8 +149,10 @@ def _walk(
         j = columns[k]
         earliest = np.int32(b + QUEUE)
         latest = np.int32(0)
+        if lanes is not None:
+            _count_lanes(columns[k - 1] if k > 0 else -1, j, earliest, last, pointers, last_row, lanes)
         for p in range(pes):
-            n = np.int32(pointers[j + 1, p] - pointers[j, p])
+            n = np.int32(walks[j + 1, p] - walks[j, p])
             follow = np.int32(last[p] + np.int32(1))
             first = max(earliest, follow)
             ring[slot, p] = first
@@ -150,22 +183,38 @@ def _walk(
     # States count up to `cycles` only: what is still queued or walked then are empty columns.
     if broadcasts > 0 and b < cycles:
         _note_waiting(broadcasts - 1, b, fullest, lowest, ring, latest_first, occupancy)
-    busy_empty = empty.copy()
+    for p in range(pes):
+        busy_empty[p] = empty[p]
     for late in range(max(broadcasts - depth, 0), broadcasts):
         j = columns[late]
         for p in range(pes):
-            is_empty = pointers[j, p] == pointers[j + 1, p]
+            is_empty = walks[j, p] == walks[j + 1, p]
             busy_empty[p] -= is_empty & (ring[late & wrap, p] > cycles)
-    counters = (empty, busy_empty, entries, padded, bypasses, row_reads, occupancy)
-    return cycles, scan_last, broadcasts, gaps.sum(), counters
+    return cycles, scan_last
 
 
 @jit
-def _power_of_two(least: int) -> int:
-    power = 1
-    while power < least:
-        power *= 2
-    return power
+def _count_lanes(before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any) -> None:
+    """Count a column's entries, groups of padding only, and bypasses, by PE.
+
+    before: the column sent before it, -1 for none. last: the cycle in which each PE has walked that.
+    """
+    for p in range(len(last)):
+        n = pointers[j + 1, p] - pointers[j, p]
+        lanes.counted[0, p] += n
+        lanes.counted[1, p] += lanes.padding_groups[j, p]
+        if before >= 0 and n > 0 and last[p] + 1 >= earliest and pointers[before + 1, p] > pointers[before, p]:
+            lanes.counted[2, p] += shared_rows(
+                p, before, j, lanes.multipliers, pointers, lanes.base, lanes.code, lanes.z, last_row
+            )
+
+
+@uncounted
+def _least(occupancy: Any) -> Any:
+    least = np.int64(occupancy[0])
+    for p in range(len(occupancy)):
+        least = min(least, np.int64(occupancy[p]))
+    return least
 
 
 @uncounted

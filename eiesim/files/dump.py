@@ -152,6 +152,8 @@ def _memory(folder: Path, p: int, columns: int) -> Memory:
 
 
 def _without_trailing_padding(code: npt.NDArray[Any], z: npt.NDArray[Any], pointers: npt.NDArray[Any]) -> Memory:
+    if code.all():  # No padding at all.
+        return code, z, pointers
     real = np.concatenate([[0], np.cumsum(code != 0)])
     place = np.arange(len(code))
     ends = np.repeat(pointers[1:], np.diff(pointers))

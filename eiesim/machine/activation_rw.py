@@ -10,35 +10,37 @@ from eiesim._jit import jit
 from eiesim.machine.records import COUNT, INDEX, Fields
 
 
-def registers(value: Any) -> Fields:
-    """`row`: the activation row presented. `read_row`: the output row whose accumulator is read. Counters."""
-    return [("row", INDEX), ("read_row", INDEX), ("reads", COUNT), ("writes", COUNT)]
+def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+    """`row`: the activation row presented. `read_row`: the output row whose accumulator each lane reads. Counters."""
+    return [("row", INDEX), ("read_row", INDEX, (lanes,)), ("reads", COUNT), ("writes", COUNT)]
 
 
-def wires(value: Any) -> Fields:
-    """`activation`: of the presented row, 0 past the last. `accumulator`: the sum at `read_row`."""
-    return [("activation", value), ("accumulator", value)]
+def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+    """`activation`: of the presented row, 0 past the last. `accumulator`: the sums at `read_row`."""
+    return [("activation", value), ("accumulator", value, (lanes,))]
 
 
 @jit
 def propagate(p: int, own: Any, out: Any, source: Any, accumulators: Any) -> None:
-    """Present an activation and an accumulator.
+    """Present an activation, and an accumulator a lane.
 
     source: [activation rows and some rows of zeros after the last, pes]. accumulators: [pes, rows a PE].
     """
     out.activation = source[own.row, p]
-    out.accumulator = accumulators[p, own.read_row]
+    for lane in range(len(own.read_row)):
+        out.accumulator[lane] = accumulators[p, own.read_row[lane]]
 
 
 @jit
 def update(p: int, own: Any, out: Any, accumulators: Any, arithmetic: Any, row_taken: bool) -> None:
-    """Step to the next activation row where the LNZD took one; write the sum that the ArithmeticUnit drives."""
+    """Step to the next activation row where the LNZD took one; write the sums that the ArithmeticUnit drives."""
     own.row += row_taken
-    own.read_row = arithmetic.row
-    own.reads += arithmetic.reads
-    own.writes += arithmetic.write
-    old, new = accumulators[p, arithmetic.write_row], arithmetic.sum3
-    accumulators[p, arithmetic.write_row] = new if arithmetic.write else old
+    for lane in range(len(own.read_row)):
+        own.read_row[lane] = arithmetic.row[lane]
+        own.reads += arithmetic.reads[lane]
+        own.writes += arithmetic.write[lane]
+        old, new = accumulators[p, arithmetic.write_row[lane]], arithmetic.sum3[lane]
+        accumulators[p, arithmetic.write_row[lane]] = new if arithmetic.write[lane] else old
 
 
 @jit

@@ -34,6 +34,7 @@ class Machine(NamedTuple):
     source: [activation rows + ZERO_ROWS, pes], the last ones 0. accumulators: [pes, rows a PE].
     queues: records[pes, depth].
     pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
+    draw: see `arithmetic_unit.RowDraw`; None unless rounding is stochastic.
     states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
     with an empty column and with nothing, and the queue's largest occupancy.
     """
@@ -53,6 +54,7 @@ class Machine(NamedTuple):
     per_row: float
     codebook: npt.NDArray[Any]
     rounding: Any
+    draw: Any
     states: npt.NDArray[np.int64]
 
 
@@ -67,8 +69,9 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
     """
     layer, value = job.layer, job.codebook.dtype
     pes = layer.pes
-    registers: Fields = [(name, unit.registers(value)) for name, unit in UNITS_OF_A_PE.items()]
-    wires: Fields = [(name, unit.wires(value)) for name, unit in UNITS_OF_A_PE.items()]
+    shape = (value, job.multipliers, job.draw is not None)
+    registers: Fields = [(name, unit.registers(*shape)) for name, unit in UNITS_OF_A_PE.items()]
+    wires: Fields = [(name, unit.wires(*shape)) for name, unit in UNITS_OF_A_PE.items()]
     depth = min(job.queue_depth, layer.columns + 1)  # More places than columns are never used.
     machine = Machine(
         registers=records(pes, registers),
@@ -86,6 +89,7 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         per_row=1.0 / job.entries_per_row,
         codebook=job.codebook,
         rounding=job.rounding,
+        draw=_draw(job),
         states=np.zeros((pes, 4), np.int64),
     )
     machine.registers.activation_rw.row = 1
@@ -94,11 +98,28 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
 
 
 def _accumulators(job: Job) -> npt.NDArray[Any]:
-    """The accumulators by PE, [pes, rows a PE]; rows past the layer's last are 0."""
+    """The accumulators by PE, [pes, rows a PE]; rows past a PE's last are 0."""
     start, layer = job.accumulators(), job.layer
-    rows = np.zeros(layer.rows_per_pe * layer.pes, start.dtype)
-    rows[: len(start)] = start
-    return np.ascontiguousarray(rows.reshape(layer.rows_per_pe, layer.pes).T)
+    rows = np.zeros((layer.pes, layer.rows_per_pe), start.dtype)
+    for p, owned in enumerate(layer.owned_rows):
+        rows[p, : len(owned)] = start[owned.start : owned.stop : owned.step]
+    return rows
+
+
+def sums(machine: Machine, job: Job) -> npt.NDArray[Any]:
+    """The layer's sums, [rows], from the accumulators of all PEs."""
+    every = np.empty(job.layer.layer.rows, machine.accumulators.dtype)
+    for p, owned in enumerate(job.layer.owned_rows):
+        every[owned.start : owned.stop : owned.step] = machine.accumulators[p, : len(owned)]
+    return every
+
+
+def _draw(job: Job) -> arithmetic_unit.RowDraw | None:
+    if job.draw is None:
+        return None
+    owned = job.layer.owned_rows
+    first = np.array([rows.start for rows in owned], np.int64)
+    return arithmetic_unit.RowDraw(job.draw.salt, job.draw.numbers, first, owned[0].step)
 
 
 def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
@@ -130,19 +151,19 @@ def propagate_activation_queue(m: Any, p: int) -> None:
 
 @jit
 def propagate_pointer_read(m: Any, p: int) -> None:
-    pointer_read.propagate(p, m.registers[p].pointer_read, m.wires[p].pointer_read, m.pointers)
+    pointer_read.propagate(p, m.registers[p].pointer_read, m.wires[p].pointer_read, m.pointers, m.draw)
 
 
 @jit
 def propagate_spmat_read(m: Any, p: int) -> None:
     own, out = m.registers[p].spmat_read, m.wires[p].spmat_read
-    spmat_read.propagate(p, own, out, m.code, m.z, m.base, m.per_row)
+    spmat_read.propagate(p, own, out, m.code, m.z, m.base, m.per_row, m.draw)
 
 
 @jit
 def propagate_arithmetic_unit(m: Any, p: int) -> None:
     own, out = m.registers[p].arithmetic_unit, m.wires[p].arithmetic_unit
-    arithmetic_unit.propagate(p, own, out, m.codebook, m.rounding)
+    arithmetic_unit.propagate(p, own, out, m.codebook, m.rounding, m.draw)
 
 
 @jit
@@ -166,19 +187,19 @@ def update_activation_queue(m: Any, p: int, fires: bool, row_taken: bool) -> Non
 @jit
 def update_pointer_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    pointer_read.update(p, m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue)
+    pointer_read.update(p, m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue, m.draw)
 
 
 @jit
 def update_spmat_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    spmat_read.update(p, m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read)
+    spmat_read.update(p, m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read, m.draw)
 
 
 @jit
 def update_arithmetic_unit(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].arithmetic_unit, m.wires[p]
-    arithmetic_unit.update(p, own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw)
+    arithmetic_unit.update(p, own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw, m.draw)
 
 
 @inlined

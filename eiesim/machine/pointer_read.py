@@ -1,16 +1,17 @@
 """PointerRead: walks a column's entries, one a cycle (EIE Sec. IV, "Pointer Read Unit").
 
 In a column's first cycle it reads p_j and p_j+1 from the even and the odd bank and already sends the first
-entry's address; an empty column costs that one cycle.
+entry's address; an empty column costs that one cycle. With several multipliers it sends an aligned group a cycle:
+as many entries as there are lanes, from an address that they divide, of which those of the column are valid.
 """
 
 from typing import Any
 
 from eiesim._jit import jit
-from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
+from eiesim.machine.records import COUNT, FLAG, INDEX, Fields, any_of, numbered
 
 
-def registers(value: Any) -> Fields:
+def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
     """The column held (`valid`, `column`, `activation`), its `first` cycle, `address` and `end` of what is left."""
     return [
         ("valid", FLAG), ("first", FLAG), ("column", INDEX), ("activation", value), ("address", INDEX), ("end", INDEX),
@@ -18,42 +19,56 @@ def registers(value: Any) -> Fields:
     ]  # fmt: skip
 
 
-def wires(value: Any) -> Fields:
-    """`ready` to take a column, and the entry sent: `valid`, `first` of its column, `address`, `activation`; `end`."""
+def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+    """`ready` to take a column, and the group sent: the lanes that are `valid`, `first` of its column, the `address` of
+    lane 0, `activation`; `end`. With stochastic rounding the `column`, too.
+    """
     return [
-        ("ready", FLAG), ("valid", FLAG), ("first", FLAG), ("address", INDEX), ("end", INDEX), ("activation", value),
+        *numbered("column", draws),
+        ("ready", FLAG), ("valid", FLAG, (lanes,)), ("first", FLAG), ("address", INDEX), ("end", INDEX),
+        ("activation", value),
     ]  # fmt: skip
 
 
 @jit
-def propagate(p: int, own: Any, out: Any, pointers: Any) -> None:
-    """Send an entry's address. pointers: [columns + 1, pes], used only in a column's first cycle; later, registers hold
-    the position.
+def propagate(p: int, own: Any, out: Any, pointers: Any, draw: Any = None) -> None:
+    """Send a group's address. pointers: [columns + 1, pes], used only in a column's first cycle; later, registers hold
+    the position. draw: None unless rounding is stochastic.
     """
+    lanes = len(out.valid)
     address = own.address + own.first * pointers[own.column, p]
     end = own.end + own.first * pointers[own.column + 1, p]
-    out.address = address
+    group = address - address % lanes
+    for lane in range(lanes):
+        out.valid[lane] = own.valid & (address <= group + lane) & (group + lane < end)
+    out.address = group
     out.end = end
-    out.valid = own.valid & (address < end)
     out.first = own.first
     out.activation = own.activation
-    out.ready = (own.valid == 0) | (address + 1 >= end)
+    out.ready = (own.valid == 0) | (group + lanes >= end)
+    if draw is not None:
+        out.column = own.column
 
 
 @jit
-def update(p: int, own: Any, out: Any, head: Any) -> None:
+def update(p: int, own: Any, out: Any, head: Any, draw: Any = None) -> None:
     """Walk on in the column, or take the next one. head: the ActivationQueue's wires."""
-    own.walking += out.valid
-    own.empty += own.valid & (out.valid == 0)
+    lanes = len(out.valid)
+    walks = any_of(out.valid)
+    own.walking += walks
+    own.empty += own.valid & (walks == 0)
     own.starved += own.valid == 0
     own.pointer_reads += own.first
-    own.empty_columns += own.first & (out.valid == 0)
+    own.empty_columns += own.first & (walks == 0)
     walking_on = out.ready == 0
-    own.address = (out.address + 1) * walking_on
+    own.address = (out.address + lanes) * walking_on
     own.end = out.end * walking_on
     own.first = out.ready & head.valid
     own.valid = head.valid | walking_on
-    own.column = head.column
+    if draw is None:
+        own.column = head.column
+    else:
+        own.column = out.column if walking_on else head.column
     kept, taken = own.activation, head.activation
     own.activation = kept if walking_on else taken
 

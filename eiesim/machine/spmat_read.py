@@ -1,6 +1,7 @@
 """SpmatRead: reads SRAM rows of the sparse matrix and hands on one entry a cycle (EIE Sec. IV, "Sparse Matrix Read").
 
-A row is read only when it is not the one held. The entry leaves in the same cycle.
+A row is read only when it is not the one held. The entry leaves in the same cycle; with several multipliers a group of
+entries, one a lane, all of one SRAM row.
 """
 
 from typing import Any
@@ -8,55 +9,80 @@ from typing import Any
 import numpy as np
 
 from eiesim._jit import jit
-from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
+from eiesim.machine.records import COUNT, FLAG, INDEX, Fields, any_of, numbered
 
 NO_ROW = 2**32 - 1
 
 
-def registers(value: Any) -> Fields:
-    """The entry asked for (`valid`, `first`, `address`, `activation`) and the SRAM row held, NO_ROW at the start."""
+def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+    """The group asked for (`valid`, `first`, `address`, `activation`) and the SRAM row held, NO_ROW at the start.
+
+    `padding_groups` counts groups of padding only; with one lane it stays 0, since they are the padding entries.
+    """
     return [
-        ("valid", FLAG), ("first", FLAG), ("address", INDEX), ("activation", value), ("held", INDEX),
-        ("row_reads", COUNT), ("entries", COUNT), ("padding", COUNT),
+        *numbered("column", draws),
+        ("valid", FLAG, (lanes,)), ("first", FLAG), ("address", INDEX), ("activation", value), ("held", INDEX),
+        ("row_reads", COUNT), ("entries", COUNT), ("padding", COUNT), ("padding_groups", COUNT),
     ]  # fmt: skip
 
 
-def wires(value: Any) -> Fields:
-    """The entry: `valid`, `first` of its column, `code`, `z`, the column's `activation`; its SRAM `row`."""
-    return [("valid", FLAG), ("first", FLAG), ("code", "u1"), ("z", "u1"), ("activation", value), ("row", INDEX)]
+def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+    """The group: `valid`, `first` of its column, `code`, `z`, the column's `activation`; its SRAM `row`."""
+    return [
+        *numbered("column", draws),
+        ("valid", FLAG, (lanes,)), ("first", FLAG), ("code", "u1", (lanes,)), ("z", "u1", (lanes,)),
+        ("activation", value), ("row", INDEX),
+    ]  # fmt: skip
 
 
 @jit
-def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float) -> None:
-    """Read the row and send the entry on.
+def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float, draw: Any = None) -> None:
+    """Read the row and send the group on.
 
     code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row.
     """
-    out.valid = own.valid
     out.first = own.first
     out.activation = own.activation
-    place = (base[p] + own.address) * own.valid
-    out.code = code[place]
-    out.z = z[place]
+    for lane in range(len(own.valid)):
+        out.valid[lane] = own.valid[lane]
+        place = (base[p] + own.address + lane) * own.valid[lane]
+        out.code[lane] = code[place]
+        out.z[lane] = z[place]
     # address // entries a row, without a division: half an entry more keeps the quotient clear of whole numbers.
     row = np.int64((own.address + 0.5) * per_row)
-    out.row = row if own.valid else own.held
+    out.row = row if any_of(own.valid) else own.held
+    if draw is not None:
+        out.column = own.column
 
 
 @jit
-def update(p: int, own: Any, out: Any, pointer_read: Any) -> None:
+def update(p: int, own: Any, out: Any, pointer_read: Any, draw: Any = None) -> None:
     """Hold the row just read, and take the address that PointerRead sends."""
     own.row_reads += out.row != own.held
     own.held = out.row
-    own.entries += out.valid
-    own.padding += out.valid & (out.code == 0)
-    own.valid = pointer_read.valid
+    lanes = len(out.valid)
+    if lanes > 1:
+        own.padding_groups += _only_padding(out)
+    for lane in range(lanes):
+        own.entries += out.valid[lane]
+        own.padding += out.valid[lane] & (out.code[lane] == 0)
+        own.valid[lane] = pointer_read.valid[lane]
     own.first = pointer_read.first
     own.address = pointer_read.address
     own.activation = pointer_read.activation
+    if draw is not None:
+        own.column = pointer_read.column
+
+
+@jit
+def _only_padding(out: Any) -> Any:
+    real = False
+    for lane in range(len(out.valid)):
+        real |= (out.valid[lane] > 0) & (out.code[lane] != 0)
+    return any_of(out.valid) & (not real)
 
 
 @jit
 def busy(own: Any) -> bool:
-    """Whether an entry is asked for."""
-    return own.valid > 0
+    """Whether a group is asked for."""
+    return bool(any_of(own.valid) > 0)

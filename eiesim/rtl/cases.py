@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from eiesim.arithmetic import fixed_rounding
 from eiesim.encoding import interleave
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
@@ -82,14 +83,14 @@ def _stage(rng: np.random.Generator, hardware: Hardware, rows: int, cols: int, n
     )
     codebook = _values(rng, hardware.value_bits, values)
     codebook[0] = 0
-    low = -(2 ** (hardware.value_bits - 1))
     # Shifts near the product's middle, where sums neither vanish nor all saturate, and each one in turn.
     near = int(rng.integers(0, 2 * hardware.value_bits))
     every = SHIFTS[0] + number % (SHIFTS[1] - SHIFTS[0] + 1)
     shift = near if rng.random() < 0.6 else every
     one = int(_values(rng, hardware.value_bits, 1)[0])
     interleaved = interleave(layer, hardware.pes, hardware.index_bits)
-    job = Job(interleaved, codebook, (shift, low, -low - 1), hardware.queue_depth, hardware.row_entries, True)
+    rounding = fixed_rounding(shift, hardware.value_bits)
+    job = Job(interleaved, codebook, rounding, hardware.queue_depth, hardware.row_entries, True)
     return Stage(job, one, bool(rng.integers(2)))
 
 

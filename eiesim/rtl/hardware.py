@@ -11,6 +11,9 @@ from eiesim.errors import EieError
 
 ARITHMETICS = ("fixed16", "fixed8")
 
+ONLY = {"multipliers": 1, "mapping": "interleaved", "rounding": "nearest", "activation_threshold": 0.0}
+"""Of these keys (docs/variants.md) the RTL has one value."""
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -45,7 +48,8 @@ class Hardware:
     def of(cls, config: MachineConfig, layers: Sequence[InterleavedLayer] = ()) -> "Hardware":
         """The hardware of a configuration. A memory that a layer needs larger is the next power of two.
 
-        Raises EieError for float32, fixed32, and SRAM rows whose number of entries is not a power of two.
+        Raises EieError for float32, fixed32, a variant of `ONLY`, and SRAM rows whose number of entries is not a power
+        of two.
         """
         if config.arithmetic not in ARITHMETICS:
             raise EieError(
@@ -53,6 +57,9 @@ class Hardware:
             )
         if config.weights != "resident":
             raise EieError(f"weights = {config.weights}: the RTL holds its weights; choose resident")
+        for key, only in ONLY.items():
+            if (held := getattr(config, key)) != only:
+                raise EieError(f"{key} = {held}: the RTL is the published machine, with {key} = {only}")
         entries = config.entries_per_row
         if entries & (entries - 1):
             raise EieError(

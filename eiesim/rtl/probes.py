@@ -287,6 +287,8 @@ class Comparison:
     def _pes(self) -> list[tuple[Any, ...]]:
         parts = {"registers": self._machine.registers, "wires": self._machine.wires}
         views = {probe.key: np.asarray(parts[probe.part][probe.unit][probe.field]) for probe in PE_PROBES}
+        # The RTL has one multiplier: of a field with a value a lane, lane 0's.
+        views = {key: view if view.ndim == 1 else view[:, 0] for key, view in views.items()}
         views[HELD.key] = self._machine.held
         return self._plan((*PE_PROBES, HELD), views)
 

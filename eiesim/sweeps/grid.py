@@ -12,10 +12,13 @@ from eiesim.sweeps.values import parse_values
 SELDOM_MORE = 10_000_000
 FOUND_AT_ONCE = 10_000
 
-SHARED = ("pes", "index_bits")
+SHARED = ("pes", "index_bits", "mapping")
 """Machines that agree in these share a layer's interleaving."""
 
-COUPLED = ("index_bits", "weight_bits", "spmat_width")
+COUPLED = (
+    ("index_bits", "weight_bits", "spmat_width", "multipliers"),
+    ("arithmetic", "rounding", "rounding_seed"),
+)
 """Keys whose values may not go together, each being good by itself."""
 
 Placed = tuple[int, MachineConfig]
@@ -40,12 +43,14 @@ class Grid(Sequence[MachineConfig]):
                 raise EieError(f"{key}: has no value to sweep")
         if prod(len(held) for held in values.values()) > SELDOM_MORE:
             raise EieError(f"more than {SELDOM_MORE:,} configurations; sweep fewer values")
-        coupled = {key: held for key, held in values.items() if key in COUPLED}
-        self._axes = {key: held if key in coupled else self._distinct(key, held) for key, held in values.items()}
-        if prod(map(len, coupled.values())) <= FOUND_AT_ONCE:
-            machines = [self._with(coupled, chosen) for chosen in product(*coupled.values())]
-            for key in coupled:
-                self._axes[key] = list(dict.fromkeys(getattr(machine, key) for machine in machines))
+        alone = {key for key in values if not any(key in together for together in COUPLED)}
+        self._axes = {key: self._distinct(key, held) if key in alone else held for key, held in values.items()}
+        for together in COUPLED:
+            coupled = {key: held for key, held in values.items() if key in together}
+            if prod(map(len, coupled.values())) <= FOUND_AT_ONCE:
+                machines = [self._with(coupled, chosen) for chosen in product(*coupled.values())]
+                for key in coupled:
+                    self._axes[key] = list(dict.fromkeys(getattr(machine, key) for machine in machines))
 
     def _distinct(self, key: str, held: Sequence[Any]) -> list[Any]:
         return list(dict.fromkeys(getattr(self._config.replace(**{key: value}), key) for value in held))
@@ -91,7 +96,7 @@ def by_sharing(configs: Sequence[MachineConfig]) -> Iterator[Iterator[Placed]]:
     if isinstance(configs, Grid):
         yield from configs.by_sharing()
         return
-    together: dict[tuple[int, int], list[Placed]] = {}
+    together: dict[tuple[Any, ...], list[Placed]] = {}
     for place, config in enumerate(configs):
-        together.setdefault((config.pes, config.index_bits), []).append((place, config))
+        together.setdefault(tuple(getattr(config, key) for key in SHARED), []).append((place, config))
     yield from map(iter, together.values())

@@ -26,6 +26,9 @@ from eiesim.result import LayerResult
 if TYPE_CHECKING:
     import pandas as pd
 
+LATER_KEYS = ("multipliers", "mapping", "rounding", "rounding_seed", "activation_threshold")
+"""Configuration keys of docs/variants.md."""
+
 LONGEST_NAME = 1000
 """Letters of a layer's name in a cell."""
 
@@ -55,6 +58,11 @@ class Row:
     weight_bits: Annotated[int, _key("weight_bits")]
     arithmetic: Annotated[str, _key("arithmetic")]
     clock_mhz: Annotated[float, _key("clock_mhz")]
+    multipliers: Annotated[int, _key("multipliers")]
+    mapping: Annotated[str, _key("mapping")]
+    rounding: Annotated[str, _key("rounding")]
+    rounding_seed: Annotated[int, _key("rounding_seed")]
+    activation_threshold: Annotated[float, _key("activation_threshold")]
     activation_frac: Annotated[str, _key("activation_frac")]
     weight_frac: Annotated[str, _key("weight_frac")]
     output_frac: Annotated[str, _key("output_frac")]
@@ -79,29 +87,31 @@ class Row:
     scan_last: Annotated[Number, "cycle in which the scan of the activations ends"]
     time_us: Annotated[float, "cycles / clock"]
     theoretical_us: Annotated[
-        float, "entries / PEs / clock: the time with perfect load balance (Table IV, theoretical)"
+        float, "entry_groups / PEs / clock: the time with perfect load balance (Table IV, theoretical)"
     ]
     broadcasts: Annotated[Number, "non-zero activations sent"]
     scan_bubbles: Annotated[Number, "cycles in which the LNZD found no further non-zero in its row"]
     broadcast_stalls: Annotated[Number, "cycles in which a full queue held the broadcast back"]
+    dropped_activations: Annotated[Number, "non-zero inputs within activation_threshold, taken as 0"]
     pointer_reads: Annotated[Number, "columns taken by PointerRead, over all PEs"]
     empty_columns: Annotated[Number, "of those, with no entries"]
     spmat_row_reads: Annotated[Number, "rows read from the sparse-matrix SRAMs"]
     entries: Annotated[Number, "entries walked, padding included"]
+    entry_groups: Annotated[Number, "groups of entries walked, one a cycle; with one multiplier the entries"]
     padding_entries: Annotated[Number, "padding entries walked"]
     macs: Annotated[Number, "multiply-accumulates: entries less padding"]
-    bypasses: Annotated[Number, "entries that took the sum of the one just before"]
+    bypasses: Annotated[Number, "entries that took a sum of the cycle just before"]
     queue_pushes: Annotated[Number, "activations put into queues, over all PEs"]
     queue_pops: Annotated[Number, "activations taken from queues, over all PEs"]
     max_occupancy: Annotated[Number, "most entries that any queue held at the start of a cycle"]
     accumulator_reads: Annotated[Number, "accumulators read"]
     accumulator_writes: Annotated[Number, "accumulators written"]
-    busy_real: Annotated[Number, "PE-cycles on real entries"]
-    busy_padding: Annotated[Number, "PE-cycles on padding"]
+    busy_real: Annotated[Number, "PE-cycles on real entries: at least one of the group"]
+    busy_padding: Annotated[Number, "PE-cycles on padding alone"]
     busy_empty: Annotated[Number, "PE-cycles on empty columns"]
     starved: Annotated[Number, "PE-cycles with nothing to do"]
-    load_balance: Annotated[float, "entries / (cycles x PEs) (Fig. 13)"]
-    alu_efficiency: Annotated[float, "macs / (cycles x PEs)"]
+    load_balance: Annotated[float, "entry_groups / (cycles x PEs) (Fig. 13)"]
+    alu_efficiency: Annotated[float, "macs / (cycles x PEs x multipliers)"]
     real_work: Annotated[float, "macs / entries (Fig. 12)"]
     gops: Annotated[float, "2 x macs / time, in 10**9 a second"]
     dense_equivalent_gops: Annotated[float, "2 x rows x cols / time, in 10**9 a second"]
@@ -200,8 +210,15 @@ def meanings() -> Mapping[str, str]:
 
 
 def row_hash(content_hash: str, config: MachineConfig, engine: str) -> str:
-    """32 hex digits of the SHA-256 over what makes a row. content_hash: of the `Workload`."""
-    made_of = [content_hash, config.model_dump(), engine, __version__]
+    """32 hex digits of the SHA-256 over what makes a row. content_hash: of the `Workload`.
+
+    Keys of `LATER_KEYS` count only where they are not the default, so that rows of before they were there keep theirs.
+    """
+    keys = config.model_dump()
+    for name in LATER_KEYS:
+        if keys[name] == MachineConfig.model_fields[name].default:
+            del keys[name]
+    made_of = [content_hash, keys, engine, __version__]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
 

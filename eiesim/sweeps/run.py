@@ -1,7 +1,7 @@
 """Sweeps: every layer on every machine of a grid, as a table; interrupted, they go on where they stopped.
 
-Work is cut into tasks of one (layer, seed, PEs, index bits): one interleaving serves all queue depths, widths and
-arithmetics. Only timing is simulated: outputs change no cycle.
+Work is cut into tasks of one (layer, seed, PEs, index bits, mapping): one interleaving serves all queue depths, widths
+and arithmetics. Only timing is simulated: outputs change no cycle.
 """
 
 from collections import deque
@@ -231,7 +231,7 @@ def _run(shipped: Any, engine: str, group: Missing, version: str) -> list[Row]:
         raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
     workload = unpack(shipped)
     first = group[0][1]
-    interleaved = interleave(workload.layer, first.pes, first.index_bits)
+    interleaved = interleave(workload.layer, first.pes, first.index_bits, first.mapping)
     rows = []
     for key, config in group:
         result = simulate(interleaved, workload.activations, config, engine, outputs=False, threads=1)

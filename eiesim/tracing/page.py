@@ -63,8 +63,8 @@ def _heading(trace: Recording, numbers: Sequence[int]) -> str:
     shown = f"{trace.pes:,} PEs" if len(numbers) == trace.pes else f"{len(numbers):,} of {trace.pes:,} PEs"
     config = trace.subject.config
     return (
-        f"{trace.subject.name} on {shown}, queue depth {config.queue_depth}: cycles {trace.first_cycle:,} to "
-        f"{trace.end - 1:,} of {trace.total_cycles:,} (simulated, eiesim {__version__})"
+        f"{trace.subject.name} on {shown}{config.variant}, queue depth {config.queue_depth}: "
+        f"cycles {trace.first_cycle:,} to {trace.end - 1:,} of {trace.total_cycles:,} (simulated, eiesim {__version__})"
     )
 
 

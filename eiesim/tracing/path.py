@@ -127,7 +127,7 @@ def path_of(subject: Subject, events: Timeline | None = None) -> CriticalPath:
     depth = min(subject.job.queue_depth, len(events.columns) + 1)
     links = _backwards(
         events.columns, events.bubbles, events.broadcast, events.blocker, events.first, events.last_real,
-        events.cycles, depth, subject.layer.pointers,
+        events.cycles, depth, subject.job.walk_pointers,
     )  # fmt: skip
     kind, pe, column, first_cycle, length = (np.ascontiguousarray(part) for part in links.T[:, ::-1])
     return CriticalPath(

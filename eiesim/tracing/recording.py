@@ -15,7 +15,8 @@ from eiesim.tracing.timeline import Timeline, charge, timeline
 
 STARVED, REAL, PADDING, EMPTY = range(4)
 STATES = ("starved", "real entry", "padding entry", "empty column")
-"""What PointerRead does in a cycle, by the numbers in `Recording.state`."""
+"""What PointerRead does in a cycle, by the numbers in `Recording.state`. With several multipliers it walks a group of
+entries: a real one where any of them is real, padding where all are."""
 
 LARGEST_BYTES = 1_000_000_000
 
@@ -81,9 +82,14 @@ def record(subject: Subject, window: tuple[int, int] | None = None, events: Time
         )
     shape = (layer.pes, end - start)
     column, occupancy, state = _cells(shape, (np.dtype(np.int32), occupancy_type, np.dtype(np.uint8)))
-    code = layer.code if layer.has_padding else np.ones(1, np.uint8)
+    base, code = layer.base, np.ones(1, np.uint8)
+    if layer.has_padding:
+        several = subject.job.multipliers > 1
+        groups = layer.groups(subject.job.multipliers) if several else None
+        code = layer.code if groups is None else groups.real
+        base = layer.base if groups is None else groups.base
     _fill(
-        events.columns, events.broadcast, events.first, layer.pointers, layer.base, code, layer.has_padding,
+        events.columns, events.broadcast, events.first, subject.job.walk_pointers, base, code, layer.has_padding,
         start, end, state, occupancy, column,
     )  # fmt: skip
     parts = {
@@ -183,7 +189,7 @@ def _mark_padding(
     p: int, first: Any, pointers: Any, base: Any, code: Any,
     start: int, arrived: Any, occupancy: Any, column: Any, state: Any,
 ) -> None:  # fmt: skip
-    """Turn real entries of PE p into padding entries where their code is 0."""
+    """Turn real entries of PE p into padding entries where their code, or their group's mark, is 0."""
     for cell in range(state.shape[1]):
         if state[p, cell] == REAL:
             begin = first[arrived[cell] - occupancy[p, cell] - 1, p]

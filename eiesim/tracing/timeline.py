@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.engines.recurrence import _scan
+from eiesim.engines.recurrence import scan
 from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.tracing.subject import Subject
 
@@ -51,15 +51,17 @@ def charge(blocker: npt.NDArray[np.int32], stall: npt.NDArray[np.int32], pes: in
 
 def timeline(subject: Subject) -> Timeline:
     """All events of a subject. Cost and memory grow with broadcasts x PEs."""
-    columns, bubbles = _scan(subject.rows)
+    columns, bubbles = scan(subject.rows)
     depth = min(subject.job.queue_depth, len(columns) + 1)
-    broadcast, blocker, first, last_real, cycles, scan_last = _follow(columns, bubbles, depth, subject.layer.pointers)
+    broadcast, blocker, first, last_real, cycles, scan_last = _follow(
+        columns, bubbles, depth, subject.job.walk_pointers
+    )
     return Timeline(columns, bubbles, broadcast, blocker, first, last_real, int(cycles), int(scan_last))
 
 
 @jit
 def _follow(columns: Any, bubbles: Any, depth: int, pointers: Any) -> Any:
-    """columns, bubbles: int[K], int[K + 1]. pointers: int32[columns + 1, pes]."""
+    """columns, bubbles: int[K], int[K + 1]. pointers: int32[columns + 1, pes], `Job.walk_pointers`."""
     sent, pes = len(columns), pointers.shape[1]
     broadcast = np.empty(sent, np.int32)
     blocker = np.full(sent, -1, np.int32)

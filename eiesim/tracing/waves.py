@@ -107,7 +107,12 @@ def signals(machine: clock.Machine, pes: Sequence[int]) -> Iterator[tuple[list[s
         for unit in records.dtype.names:
             scopes = [f"pe{p}.{unit}{inner}" for p in pes]
             for name in records.dtype[unit].names:
-                yield scopes, name, kind, _reader(records[unit][name], pes)
+                values = records[unit][name]
+                lanes = values.reshape(len(values), -1).T
+                for lane, of_lane in enumerate(lanes):
+                    # One multiplier's signals have no number, so that their names are the units' own.
+                    numbered = name if len(lanes) == 1 or values.ndim == 1 else f"{name}_{lane}"
+                    yield scopes, numbered, kind, _reader(of_lane, pes)
     scopes = [f"pe{p}.activation_queue.places" for p in pes]
     for place in range(machine.queues.shape[1]):
         for name in machine.queues.dtype.names:
@@ -132,5 +137,5 @@ def _vcd_type(dtype: np.dtype[Any], name: str, kind: str) -> tuple[str, int]:
     if dtype.kind == "f":
         return "real", 64
     if dtype.itemsize == 1:
-        return kind, 8 if name in SMALL_NUMBERS else 1
+        return kind, 8 if name.partition("_")[0] in SMALL_NUMBERS else 1
     return ("integer" if dtype.kind == "i" else kind), 8 * dtype.itemsize

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COLOURS = {
     "real entries": palette.BLUE,
     "padding": palette.SKY,
+    "lanes without an entry": palette.GREY,
     "static imbalance": palette.ORANGE,
     "empty columns": palette.YELLOW,
     "scan bubbles": palette.PURPLE,
@@ -72,18 +73,21 @@ def states(layers: Sequence[LayerResult]) -> "Figure":
     parts = {label: [getattr(layer.metrics.counters, key) for layer in layers] for key, label in STATES.items()}
     ends = [f"{layer.cycles:,.0f} cycles" for layer in layers]
     config = layers[0].config
-    title = f"Where the PE-cycles go: {config.pes} PEs, queue depth {config.queue_depth}"
+    title = f"Where the PE-cycles go: {config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
     return shares(title, [layer.name for layer in layers], parts, ends)
 
 
 def loads(layers: Sequence[LayerResult]) -> "Figure":
-    """Entries that each PE walks over the mean PE's, PEs from most to least; one line a layer, the first nine."""
+    """Entries (groups, with several multipliers) that each PE walks over the mean PE's, PEs from most to least.
+
+    One line a layer, the first nine.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(style.PAGE_IN, 3.0), layout="constrained")
     axes = figure.subplots()
     for k, layer in enumerate(layers[:MOST_LAYERS]):
-        entries = np.sort(np.atleast_2d(layer.per_pe.entries).sum(axis=0))[::-1]
+        entries = np.sort(np.atleast_2d(layer.per_pe.entry_groups).sum(axis=0))[::-1]
         mean = entries.mean() or 1.0
         axes.step(
             np.arange(1, len(entries) + 1), entries / mean, where="mid", linewidth=1.3,
@@ -92,7 +96,8 @@ def loads(layers: Sequence[LayerResult]) -> "Figure":
     axes.axhline(1, color=palette.GREY, linewidth=0.8, linestyle="--")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("PEs, from the busiest on")
-    axes.set_ylabel("entries walked / the mean PE's\n(simulated)")
+    walked = "entries" if layers[0].config.multipliers == 1 else "groups of entries"
+    axes.set_ylabel(f"{walked} walked / the mean PE's\n(simulated)")
     style.horizontal_grid(axes)
     left_out = f" (the first {MOST_LAYERS} of {len(layers)} layers)" if len(layers) > MOST_LAYERS else ""
     style.headed(figure, f"How evenly the PEs are loaded{left_out}")

@@ -62,24 +62,32 @@ def result_table(result: Result) -> Table:
         line("weights: compute cycles", lambda layer: f"{layer.memory.compute_cycles:,}", last=True)
     _energy_lines(line, result)
     totals = result.counters
+    hidden = {
+        *(["entry_groups"] if config.multipliers == 1 else []),
+        *(["dropped_activations"] if config.activation_threshold == 0 else []),
+    }
     for label, counter in (
         ("broadcasts", "broadcasts"),
         ("scan bubbles", "scan_bubbles"),
         ("broadcast stalls", "broadcast_stalls"),
+        ("inputs dropped", "dropped_activations"),
         ("entries", "entries"),
+        ("groups of entries", "entry_groups"),
         ("of these padding", "padding_entries"),
         ("spmat row reads", "spmat_row_reads"),
         ("pointer reads", "pointer_reads"),
         ("bypasses", "bypasses"),
         ("fullest queue", "max_occupancy"),
     ):
-        line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
+        if counter not in hidden:
+            line(label, lambda layer, c=counter: number(getattr(layer.counters, c)), number(getattr(totals, counter)))  # type: ignore[misc]
     return table
 
 
 def _title(result: Result) -> str:
     config, inputs = result.config, {len(layer.runs) for layer in result.layers}
-    title = f"{config.pes} PEs, queue depth {config.queue_depth}, {config.arithmetic}, {config.clock_mhz:g} MHz"
+    machine = f"{config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+    title = f"{machine}, {config.arithmetic}, {config.clock_mhz:g} MHz"
     means = f", mean of {inputs.pop()} inputs" if len(inputs) == 1 and inputs != {1} else ""
     if not result.in_a_row:
         means = ", each layer by itself, means of its inputs"

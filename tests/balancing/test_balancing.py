@@ -10,7 +10,9 @@ import eiesim.arithmetic
 from eiesim import CompressedLayer, EieError, MachineConfig, balance, interleave, simulate
 from eiesim.balancing.causes import attribute
 from eiesim.balancing.order import balanced_order, permute_rows, unpermute
+from eiesim.config import MAPPINGS
 from eiesim.workloads import TABLE_III, workload
+from tests.oracle.encode import rows_of
 from tests.oracle.timing import START, WRITE_SEEN
 
 DUMP = Path(__file__).parents[3] / "shared" / "data" / "alexnet_fc8"
@@ -32,10 +34,16 @@ def random_case(seed):
         spmat_width=64,
         arithmetic=str(rng.choice(["float32", "fixed8"])),
     )
-    return layer, activations, config
+    multipliers = rng.choice([n for n in (1, 1, 2, 4) if config.entries_per_row % n == 0])
+    return layer, activations, config.replace(multipliers=int(multipliers), mapping=str(rng.choice(MAPPINGS)))
 
 
-def machine_twin(layer, sent_rows, queue_depth, bubbles, start, drain):
+def in_groups(layer, j, p, multipliers):
+    """Aligned groups (docs/variants.md) that PE p walks in column j."""
+    return len({e // multipliers for e in range(layer.pointers[j, p], layer.pointers[j + 1, p])})
+
+
+def machine_twin(layer, multipliers, sent_rows, queue_depth, bubbles, start, drain):
     """Cycles of docs/machine.md's recurrences with limits left out, written as plainly as they stand there."""
     pes = layer.pes
     last, last_real = [0] * pes, [0] * pes
@@ -52,7 +60,7 @@ def machine_twin(layer, sent_rows, queue_depth, bubbles, start, drain):
                 b = max(b, max(firsts[len(firsts) - queue_depth]))
             first = []
             for p in range(pes):
-                n = int(layer.pointers[j + 1, p] - layer.pointers[j, p])
+                n = in_groups(layer, j, p, multipliers)
                 first.append(max(b + start, last[p] + 1))
                 last[p] = first[p] + max(1, n) - 1
                 if n > 0:
@@ -65,9 +73,10 @@ def machine_twin(layer, sent_rows, queue_depth, bubbles, start, drain):
 
 
 def losses_twin(layer, inputs, result):
-    pes = layer.pes
+    pes, m = layer.pes, result.config.multipliers
+    slots, depth = pes * m, result.config.queue_depth
     endless = 10**9
-    parts = np.zeros(7, int)
+    parts = np.zeros(8, int)
     for values, run in zip(inputs, result.layers[0].runs, strict=True):
         columns = layer.columns
         flat = np.zeros(layer.activation_rows * pes)
@@ -77,20 +86,21 @@ def losses_twin(layer, inputs, result):
         rows = flat.reshape(-1, pes)
         busiest = 0
         for p in range(pes):
-            lengths = [int(layer.pointers[j + 1, p] - layer.pointers[j, p]) for j in np.flatnonzero(flat)]
+            lengths = [in_groups(layer, j, p, m) for j in np.flatnonzero(flat)]
             busiest = max(busiest, sum(lengths))
         entries = int(run.per_pe.entries.sum())
         macs = int(run.per_pe.macs.sum())
         steps = [
             macs,
             entries,
-            pes * busiest,
-            pes * machine_twin(layer, rows, endless, bubbles=False, start=0, drain=0),
-            pes * machine_twin(layer, rows, endless, bubbles=True, start=0, drain=0),
-            pes * machine_twin(layer, rows, endless, bubbles=True, start=START, drain=WRITE_SEEN),
-            pes * machine_twin(layer, rows, result.config.queue_depth, bubbles=True, start=START, drain=WRITE_SEEN),
+            m * int(run.per_pe.entry_groups.sum()),
+            slots * busiest,
+            slots * machine_twin(layer, m, rows, endless, bubbles=False, start=0, drain=0),
+            slots * machine_twin(layer, m, rows, endless, bubbles=True, start=0, drain=0),
+            slots * machine_twin(layer, m, rows, endless, bubbles=True, start=START, drain=WRITE_SEEN),
+            slots * machine_twin(layer, m, rows, depth, bubbles=True, start=START, drain=WRITE_SEEN),
         ]
-        assert steps[-1] == pes * run.cycles
+        assert steps[-1] == slots * run.cycles
         parts += np.diff([0, *steps])
     return parts.tolist()
 
@@ -98,13 +108,14 @@ def losses_twin(layer, inputs, result):
 @pytest.mark.parametrize("seed", range(60))
 def test_causes_are_those_of_the_twin_and_add_up(seed):
     layer, activations, config = random_case(seed)
-    interleaved = interleave(layer, config.pes, config.index_bits)
+    interleaved = interleave(layer, config.pes, config.index_bits, config.mapping)
     result = simulate(interleaved, activations, config, outputs=False)
     losses, _ = attribute(interleaved, activations, result)
     # The twin is given what fixed point leaves of the inputs.
     held = eiesim.arithmetic.prepare(layer, activations, config, outputs=False).activations
     assert list(losses.to_dict().values()) == losses_twin(interleaved, held, result)
-    assert losses.total == result.layers[0].metrics.cycles * config.pes
+    assert losses.total == result.layers[0].metrics.cycles * config.pes * config.multipliers
+    assert losses.lanes == 0 or config.multipliers > 1
     assert min(losses.to_dict().values()) >= 0
 
 
@@ -162,16 +173,17 @@ def test_greedy_order_is_longest_first_with_places(seed):
     load = dense @ (activations[0] != 0)
     if layer.bias_codes is not None:
         load = load + (layer.bias_codes != 0)
-    order = balanced_order(layer, pes, (activations[0] != 0).astype(np.int64))
+    order = balanced_order(layer, pes, (activations[0] != 0).astype(np.int64), mapping=config.mapping)
     assert sorted(order) == list(range(layer.rows))
     # A slow greedy: loads of the PEs are the same, whichever of equal rows goes where.
     carried = [0] * pes
-    room = [len(range(p, layer.rows, pes)) for p in range(pes)]
+    places = [rows_of(p, layer.rows, pes, config.mapping) for p in range(pes)]
+    room = [len(rows) for rows in places]
     for weight in sorted(load.astype(int), reverse=True):
         p = min((p for p in range(pes) if room[p]), key=lambda p: carried[p])
         carried[p] += weight
         room[p] -= 1
-    assert [int(load[order[p::pes]].sum()) for p in range(pes)] == carried
+    assert [int(load[order[rows]].sum()) for rows in places] == carried
 
 
 def test_balancing_lowers_the_bound_of_uneven_layers():

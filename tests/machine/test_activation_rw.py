@@ -22,7 +22,7 @@ class Bank:
     def step(self, taken=False, read_row=0, reads=False, write=None):
         """A cycle: (activation presented, accumulator read). write: (row, sum)."""
         activation_rw.propagate(1, self.own, self.out, SOURCE, self.accumulators)
-        shown = float(self.out.activation), float(self.out.accumulator)
+        shown = float(self.out.activation), float(self.out.accumulator[0])
         self.arithmetic.row, self.arithmetic.reads = read_row, reads
         self.arithmetic.write = write is not None
         self.arithmetic.write_row, self.arithmetic.sum3 = write or (5, 99.0)

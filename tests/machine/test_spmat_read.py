@@ -26,7 +26,7 @@ class Reader:
     def step(self, address=None, first=False):
         """A cycle in which PointerRead sends an address: (code, z) of the entry that leaves, or None."""
         spmat_read.propagate(1, self.own, self.out, CODE, Z, BASE, self.per_row)
-        shown = (int(self.out.code), int(self.out.z)) if self.out.valid else None
+        shown = (int(self.out.code[0]), int(self.out.z[0])) if self.out.valid[0] else None
         self.asked.valid, self.asked.first = address is not None, first
         self.asked.address = address or 0
         self.asked.activation = 0.25

@@ -35,14 +35,21 @@ def with_bias_column(codes, bias_codes, pes):
     return [[*row, *([0] * empty), bias] for row, bias in zip(codes, bias_codes, strict=True)]
 
 
-def encode(codes, bias_codes, pes, index_bits):
+def rows_of(p, rows, pes, mapping):
+    """The rows of PE p as docs/variants.md deals them, row by row."""
+    owner = {"interleaved": lambda i: i % pes, "blocked": lambda i: i // ((rows + pes - 1) // pes)}[mapping]
+    return [i for i in range(rows) if owner(i) == p]
+
+
+def encode(codes, bias_codes, pes, index_bits, mapping="interleaved"):
     """For each PE: its entries [(code, z)] and its pointers, columns + 1 of them."""
     matrix = with_bias_column(codes, bias_codes, pes)
     memories = []
     for p in range(pes):
         entries, pointers = [], [0]
+        own = rows_of(p, len(matrix), pes, mapping)
         for j in range(len(matrix[0])):
-            entries += encode_column([matrix[i][j] for i in range(p, len(matrix), pes)], index_bits)
+            entries += encode_column([matrix[i][j] for i in own], index_bits)
             pointers.append(len(entries))
         memories.append((entries, pointers))
     return memories

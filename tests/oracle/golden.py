@@ -1,4 +1,7 @@
-"""The golden product, as docs/formats.md says under "Arithmetic": plain integers and numpy's float32 scalars."""
+"""The golden product, as docs/formats.md says under "Arithmetic": plain integers and numpy's float32 scalars.
+
+Rounding and the threshold of activations are those of docs/variants.md.
+"""
 
 from math import floor, ldexp
 
@@ -29,17 +32,24 @@ def auto_fraction(values, bits):
     return fraction
 
 
+def above(inputs, threshold):
+    """The inputs with those within the threshold, a float32 as they are, taken as 0; and how many were not 0."""
+    least = float(np.float32(threshold))
+    kept = [value if abs(value) > least else 0.0 for value in inputs]
+    return kept, sum(1 for old, new in zip(inputs, kept, strict=True) if old != new)
+
+
 def products(codes, bias_codes, codebook, inputs, one):
-    """(row, code value, activation) of every product, in column order, bias last. codes: [rows][cols], 0 is none."""
+    """(row, column, code value, activation) of every product, in column order, bias last. codes: [rows][cols]."""
     rows, cols = len(codes), len(inputs)
     for j in range(cols):
         for i in range(rows):
             if codes[i][j] != 0:
-                yield i, codebook[codes[i][j]], inputs[j]
+                yield i, j, codebook[codes[i][j]], inputs[j]
     if bias_codes is not None:
         for i in range(rows):
             if bias_codes[i] != 0:
-                yield i, codebook[bias_codes[i]], one
+                yield i, cols, codebook[bias_codes[i]], one
 
 
 def float32_sums(codes, bias_codes, codebook, inputs):
@@ -48,7 +58,7 @@ def float32_sums(codes, bias_codes, codebook, inputs):
     codebook = [np.float32(value) for value in codebook]
     inputs = [np.float32(value) for value in inputs]
     with np.errstate(over="ignore", invalid="ignore"):
-        for i, weight, activation in products(codes, bias_codes, codebook, inputs, np.float32(1)):
+        for i, _, weight, activation in products(codes, bias_codes, codebook, inputs, np.float32(1)):
             if activation != 0:
                 product = weight * activation
                 sums[i] = sums[i] + product
@@ -68,7 +78,7 @@ def fraction_bits(codes, bias_codes, codebook, batch, bits, chosen):
         for inputs in batch:
             sums = [0.0] * len(codes)
             values = [float(value) for value in codebook]
-            for i, weight, activation in products(codes, bias_codes, values, [float(a) for a in inputs], 1.0):
+            for i, _, weight, activation in products(codes, bias_codes, values, [float(a) for a in inputs], 1.0):
                 sums[i] += weight * activation
             outputs += sums
         used["output"] = auto_fraction(outputs, bits)
@@ -80,7 +90,7 @@ def fraction_bits(codes, bias_codes, codebook, batch, bits, chosen):
     return used
 
 
-def fixed_sums(codes, bias_codes, codebook, inputs, bits, used):
+def fixed_sums(codes, bias_codes, codebook, inputs, bits, used, rounding="nearest", seed=0):
     """One input's accumulators as integers, for the fraction bits `used`."""
     shift = used["activation"] + used["weight"] - used["output"]
     if not -16 <= shift <= 62:
@@ -89,13 +99,24 @@ def fixed_sums(codes, bias_codes, codebook, inputs, bits, used):
     activations = [quantise(value, used["activation"], bits) for value in inputs]
     one = quantise(1.0, used["activation"], bits)
     sums = [0] * len(codes)
-    for i, weight, activation in products(codes, bias_codes, weights, activations, one):
+    for i, j, weight, activation in products(codes, bias_codes, weights, activations, one):
         product = weight * activation
-        sums[i] = saturate(sums[i] + shifted(product, shift), bits)
+        sums[i] = saturate(sums[i] + shifted(product, shift, rounding, lambda s, i=i, j=j: drawn(i, j, seed, s)), bits)
     return sums
 
 
-def shifted(product, shift):
-    if shift > 0:
-        return (product + 2 ** (shift - 1)) >> shift
-    return product * 2**-shift
+def shifted(product, shift, rounding="nearest", draw=None):
+    if shift <= 0:
+        return product * 2**-shift
+    added = {"nearest": lambda s: 2 ** (s - 1), "floor": lambda s: 0, "stochastic": draw}[rounding]
+    return (product + added(shift)) >> shift
+
+
+def drawn(i, j, seed, shift):
+    h = (i * 0x9E3779B1 + j * 0x85EBCA77 + seed * 0xC2B2AE3D) % 2**32
+    h ^= h >> 16
+    h = h * 0x7FEB352D % 2**32
+    h ^= h >> 15
+    h = h * 0x846CA68B % 2**32
+    h ^= h >> 16
+    return h >> (32 - shift) if shift <= 32 else h << (shift - 32)

@@ -3,16 +3,17 @@
 from fractions import Fraction
 from math import ceil
 
-from .encode import encode, encode_column
+from .encode import encode, encode_column, rows_of
 from .timing import timing
 
 
-def tiles(codes, bias_codes, columns, pes, index_bits, entry_bits, spmat_bytes, pointer_bytes):
+def tiles(codes, bias_codes, columns, pes, index_bits, entry_bits, spmat_bytes, pointer_bytes, mapping):
     """Lists of columns, each with whether the bias is in it; None where a tile cannot hold one column."""
 
     def entries(j):
         column = [row[j] for row in codes] if j is not None else bias_codes
-        return [len(encode_column(column[p::pes], index_bits)) for p in range(pes)]
+        own = [rows_of(p, len(column), pes, mapping) for p in range(pes)]
+        return [len(encode_column([column[i] for i in rows], index_bits)) for rows in own]
 
     def fit(inside, with_bias):
         every = [entries(j) for j in inside] + ([entries(None)] if with_bias else [])
@@ -52,7 +53,7 @@ def streamed(case, batch, one, with_bias):
         columns = [j for j in columns if any(inputs[j] != 0 for inputs in batch)]
     kept_bias = bias_codes if with_bias else None
     cut = tiles(codes, kept_bias, columns, config.pes, config.index_bits, entry_bits, config.spmat_bytes,
-                config.pointer_bytes)  # fmt: skip
+                config.pointer_bytes, config.mapping)  # fmt: skip
     if cut is None:
         return None
     loads, computes, every, loaded = [], [], [[] for _ in batch], 0
@@ -61,7 +62,7 @@ def streamed(case, batch, one, with_bias):
         if has_bias:
             gap = [0] * (-len(inside) % config.pes)
             matrix = [[*row, *gap, bias] for row, bias in zip(matrix, kept_bias, strict=True)]
-        memories = encode(matrix, None, config.pes, config.index_bits)
+        memories = encode(matrix, None, config.pes, config.index_bits, config.mapping)
         size = sum(ceil(Fraction(len(held) * entry_bits, 8)) + 2 * len(pointers) for held, pointers in memories)
         loaded += size
         loads.append(ceil(size * config.clock_mhz / (config.dram_gbps * 1000)))
@@ -70,7 +71,7 @@ def streamed(case, batch, one, with_bias):
             seen = [inputs[j] for j in inside]
             if has_bias:
                 seen += [0] * (-len(inside) % config.pes) + [one]
-            run = timing(memories, seen, config.queue_depth, config.spmat_width // entry_bits)
+            run = timing(memories, seen, config.queue_depth, config.spmat_width // entry_bits, config.multipliers)
             every[k].append(run)
             compute += run["cycles"]
         computes.append(compute)

@@ -25,7 +25,15 @@ def scan(activations, pes, activation_rows):
     return columns, [*gaps, gap]
 
 
-def timing(memories, activations, queue_depth, entries_per_row):
+def groups(start, end, multipliers):
+    """A column's entries start .. end-1, one list a cycle: aligned groups of docs/variants.md."""
+    found = {}
+    for number in range(start, end):
+        found.setdefault(number // multipliers, []).append(number)
+    return list(found.values())
+
+
+def timing(memories, activations, queue_depth, entries_per_row, multipliers=1):
     """Everything that the spec counts. Scalars under their names, per-PE counters as lists.
 
     memories: encode.encode's. activations: as the arithmetic holds them, the bias's 1.0 included, up to its column.
@@ -35,7 +43,7 @@ def timing(memories, activations, queue_depth, entries_per_row):
     activation_rows = (columns + pes - 1) // pes
     sent, g = scan(activations, pes, activation_rows)
     K = len(sent)  # noqa: N806 - the spec's name
-    n = [[pointers[j + 1] - pointers[j] for j in sent] for _, pointers in memories]
+    n = [[len(groups(pointers[j], pointers[j + 1], multipliers)) for j in sent] for _, pointers in memories]
 
     b = [0] * K
     first = [[0] * K for _ in range(pes)]
@@ -52,18 +60,19 @@ def timing(memories, activations, queue_depth, entries_per_row):
             last[p][k] = first[p][k] + max(1, n[p][k]) - 1
     scan_last = b[K - 1] + g[K] if K > 0 else activation_rows
 
-    # What is in PointerRead in each cycle: {cycle: (code, the PE's row, entry number)}, None for an empty column.
+    # What is in PointerRead in each cycle: {cycle: [(code, the PE's row, entry number)]}, [] for an empty column.
     walked = []
     for p, (entries, pointers) in enumerate(memories):
         walk = {}
         for k, j in enumerate(sent):
             column = entries[pointers[j] : pointers[j + 1]]
             if not column:
-                walk[first[p][k]] = None
-            for e, ((code, _), row) in enumerate(zip(column, decode_column(column), strict=True)):
-                walk[first[p][k] + e] = (code, row, pointers[j] + e)
+                walk[first[p][k]] = []
+            rows = decode_column(column)
+            for cycle, numbers in enumerate(groups(pointers[j], pointers[j + 1], multipliers), first[p][k]):
+                walk[cycle] = [(entries[e][0], rows[e - pointers[j]], e) for e in numbers]
         walked.append(walk)
-    written = [f + WRITE_SEEN for walk in walked for f, entry in walk.items() if entry is not None and entry[0] != 0]
+    written = [f + WRITE_SEEN for walk in walked for f, group in walk.items() if real(group)]
     cycles = max([scan_last, *written])
 
     per_pe = {}
@@ -74,10 +83,10 @@ def timing(memories, activations, queue_depth, entries_per_row):
         for t in range(1, cycles + 1):
             if t not in walked[p]:
                 state = "starved"
-            elif walked[p][t] is None:
+            elif not walked[p][t]:
                 state = "busy_empty"
             else:
-                state = "busy_real" if walked[p][t][0] != 0 else "busy_padding"
+                state = "busy_real" if real(walked[p][t]) else "busy_padding"
             counters[state] += 1
         for k in range(K):
             # Occupancy rises only by a broadcast, so it is largest in a cycle after one.
@@ -97,23 +106,30 @@ def timing(memories, activations, queue_depth, entries_per_row):
     }
 
 
+def real(group):
+    """The rows of a group's real entries."""
+    return [row for code, row, _ in group if code != 0]
+
+
 def _events(walk, entries_per_row):
-    entries = padding = empty = bypasses = row_reads = 0
+    entries = groups = padding = empty = bypasses = row_reads = 0
     held = None
     for f in sorted(walk):
-        if walk[f] is None:
+        if not walk[f]:
             empty += 1
             continue
-        code, row, number = walk[f]
-        entries += 1
-        padding += code == 0
-        before = walk.get(f - 1)
-        bypasses += code != 0 and before is not None and before[0] != 0 and before[1] == row
-        row_reads += number // entries_per_row != held
-        held = number // entries_per_row
+        groups += 1
+        before = real(walk.get(f - 1, []))
+        bypasses += sum(1 for row in real(walk[f]) if row in before)
+        for code, _, number in walk[f]:
+            entries += 1
+            padding += code == 0
+            row_reads += number // entries_per_row != held
+            held = number // entries_per_row
     macs = entries - padding
     return {
         "entries": entries,
+        "entry_groups": groups,
         "padding_entries": padding,
         "empty_columns": empty,
         "macs": macs,

@@ -7,7 +7,7 @@ from eiesim.tracing import path, recording, timeline
 from eiesim.tracing.subject import Subject
 from tests.compare import dense_codes
 from tests.oracle import critical, encode
-from tests.oracle.timing import scan
+from tests.oracle.timing import groups, scan
 
 STARVED, REAL, PADDING, EMPTY = range(4)
 
@@ -31,10 +31,10 @@ def watched(subject, *, window=None):
         walked[own.first != 0] = own.column[own.first != 0]
         if window is not None and not window[0] <= cycle < window[1]:
             return
-        entry = (machine.base[:-1] + out.address) * out.valid
-        real = machine.code[np.asarray(entry, np.int64)] != 0
+        entry = (machine.base[:-1, None] + out.address[:, None] + np.arange(out.valid.shape[1])) * out.valid
+        real = ((machine.code[np.asarray(entry, np.int64)] != 0) & (out.valid != 0)).any(axis=1)
         walking = np.where(real, REAL, PADDING)
-        seen["state"].append(np.where(own.valid == 0, STARVED, np.where(out.valid != 0, walking, EMPTY)))
+        seen["state"].append(np.where(own.valid == 0, STARVED, np.where(out.valid.any(axis=1), walking, EMPTY)))
         seen["occupancy"].append(np.array(machine.registers.activation_queue["count"]))
         seen["column"].append(np.where(own.valid != 0, walked, -1))
 
@@ -70,11 +70,13 @@ def trace_differences(case, item=0, window=None):
 def limits_of(case, item=0):
     """The oracle's limits of a case, from its own encoding and its own scan."""
     subject = Subject.of(case.layer, case.batch, case.config, item)
-    layer, pes = case.layer, case.config.pes
+    layer, config = case.layer, case.config
+    pes = config.pes
     bias = None if layer.bias_codes is None else layer.bias_codes.tolist()
-    memories = encode.encode(dense_codes(layer), bias, pes, case.config.index_bits)
+    memories = encode.encode(dense_codes(layer), bias, pes, config.index_bits, config.mapping)
     columns, bubbles = scan(subject.rows.reshape(-1).tolist(), pes, len(subject.rows))
-    entries = [[pointers[j + 1] - pointers[j] for j in columns] for _, pointers in memories]
+    m = config.multipliers
+    entries = [[len(groups(pointers[j], pointers[j + 1], m)) for j in columns] for _, pointers in memories]
     return subject, critical.limits(columns, bubbles, entries, case.config.queue_depth)
 
 

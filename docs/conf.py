@@ -38,6 +38,7 @@ html_theme = "furo"
 html_title = f"eiesim {release}"
 html_copy_source = False
 html_show_sourcelink = False
+html_show_search_summary = False  # a page that is opened as a file may not fetch another
 html_static_path = ["_static"]
 html_css_files = ["eiesim.css"]
 html_theme_options = {"navigation_with_keys": True}

@@ -69,6 +69,30 @@ CORNERS = {
         [[1, 2, 1]], [0.0, 1.0000001, 16777216.0], [[1.0000001, 1.0, 3.0000002]], pes=1, arithmetic="float32"
     ),
     "a weight of value 0": case([[1, 2]], [0.0, 0.0, -0.0], [[2.0, -3.0]], pes=1, arithmetic="float32"),
+    "two multipliers, columns that share a group": case(FULL, CODEBOOK, ONES, pes=1, multipliers=2),
+    "eight multipliers": case(FULL, CODEBOOK, ONES, bias=[1, 2, 0, 0, 3], pes=2, multipliers=8),
+    "three multipliers": case(FULL, CODEBOOK, ONES, pes=1, multipliers=3, spmat_width=48),
+    "every lane bypassed": case([[1, 1, 2, 3]] * 4, CODEBOOK, [[1, 2, 3, 4]], pes=1, multipliers=4),
+    "a bypass from another lane": case([[0, 1], [1, 0], [1, 1]], CODEBOOK, [[1, 1]], pes=1, multipliers=2),
+    "groups of padding only": case([[0, 0]] * 40 + [[1, 2]], CODEBOOK, [[1, 1]], pes=1, index_bits=2, weight_bits=2,
+                                   multipliers=4),
+    "padding and a real entry in a group": case([[0, 1]] * 5 + [[1, 2]], CODEBOOK, [[1, 1]], pes=1, index_bits=1,
+                                                multipliers=4),
+    "rows in blocks": case(FULL, CODEBOOK, ONES, bias=[1, 2, 0, 0, 3], pes=2, mapping="blocked"),
+    "rows in blocks, PEs without one": case(FULL, CODEBOOK, ONES, bias=[1, 2, 0, 0, 3], pes=4, mapping="blocked"),
+    "rows in blocks, more PEs than rows": case(FULL, CODEBOOK, ONES, pes=70, mapping="blocked"),
+    "rounding down": case(FULL, CODEBOOK, [[0.3, -0.7, 1.1, 2.9]], pes=2, rounding="floor", arithmetic="fixed8"),
+    "rounding at random, with a bias": case(
+        FULL, CODEBOOK, [[0.3, -0.7, 1.1, 2.9]], bias=[1, 2, 0, 0, 3], pes=3, mapping="blocked", multipliers=2,
+        rounding="stochastic", rounding_seed=2**32 - 1, arithmetic="fixed8",
+    ),
+    "rounding at random by 62 bits": case(
+        FULL, CODEBOOK, [[1e-9, -1e-9, 0.0, 1e-5]], arithmetic="fixed32", rounding="stochastic",
+        activation_frac=47, weight_frac=30, output_frac=15,
+    ),
+    "small inputs are dropped, the bias's 1.0 is not": case(
+        FULL, CODEBOOK, [[0.5, -0.5, 0.75, -2.0]], bias=[1, 2, 0, 0, 3], pes=2, activation_threshold=1.0,
+    ),
     "a batch shares its fraction bits": case(FULL, CODEBOOK, [[0.1] * 4, [700.0] * 4, [0.0] * 4], pes=2),
 }  # fmt: skip
 

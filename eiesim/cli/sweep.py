@@ -188,7 +188,10 @@ def sweep(
         for path in drawn:
             screen.note(f"drawn: {path}")
         if not drawn:
-            screen.note("nothing to draw: sweep pes, queue_depth, spmat_width, or two keys that change the balance")
+            screen.note(
+                "nothing to draw: sweep pes, queue_depth, multipliers, spmat_width, or two keys that change the load "
+                "balance"
+            )
 
 
 def _recognised(layers: list[str], config: "MachineConfig", screen: Screen) -> dict[str, float]:

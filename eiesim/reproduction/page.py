@@ -16,6 +16,7 @@ from eiesim.reproduction.plots import Picture
 from eiesim.reproduction.tally import BANDS, judged, tally
 from eiesim.view import live
 from eiesim.view.page import as_script, bokeh_script, filled
+from eiesim.view.palette import BLACK
 from eiesim.view.words import in_words
 
 LONG = 45
@@ -119,7 +120,7 @@ def _pictures(title: str, own: Mapping[str, Picture]) -> str:
 def _picture(name: str, title: str, one: Picture) -> str:
     series = "".join(
         f'<button type="button" aria-pressed="true" data-series="{escape(each.name)}">'
-        f'<i style="background:{escape(each.colours[0])}"></i>{_text(each.name)}</button>'
+        f"{_swatch(each.colours[0])}{_text(each.name)}</button>"
         for each in live.legend(one.panels)
     )
     kind = next((kind for kind in VARIATIONS if name.endswith(column_name(kind))), "")
@@ -130,6 +131,11 @@ def _picture(name: str, title: str, one: Picture) -> str:
         f'<div class="live"></div><div class="stills"><img class="still" tabindex="0" alt="{escape(title)}" '
         f'src="data:image/png;base64,{image}"></div></figure>'
     )
+
+
+def _swatch(colour: str) -> str:
+    """A patch of a series' colour; of black, which is white on a dark page, the text's."""
+    return '<i class="ink"></i>' if colour == BLACK else f'<i style="background:{escape(colour)}"></i>'
 
 
 def _claims(claims: Sequence[Claim]) -> str:

@@ -1,7 +1,7 @@
 """A sweep over one key, after EIE Figs. 8 to 13: lines over PEs, queue depth and SRAM width, bars over arithmetics."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,11 +22,7 @@ READ_ENERGY, UNIT_ENERGY, TOTAL_ENERGY = "energy_spmat_read_uj", "energy_arithm_
 def speedup(table: "pd.DataFrame") -> Figure:
     """Speed-up and efficiency over PEs, each seed's layer over itself on the fewest PEs (as Fig. 11)."""
     rows, chosen = fixed(table, ["pes"])
-    fewest = rows["pes"].min()
-    # Each seed's layer is compared with itself on the fewest PEs.
-    base = rows[rows["pes"] == fewest].set_index(["layer", "seed"])["time_us"]
-    before = [base.get((layer, seed), np.nan) for layer, seed in zip(rows["layer"], rows["seed"], strict=True)]
-    gained = np.asarray(before, float) / rows["time_us"]
+    fewest, gained = _gained(rows, "pes")
     rows = rows.assign(speedup=gained, efficiency=gained / (rows["pes"] / fewest))
     caption = caption_of(rows, chosen)
     if rows["efficiency"].max() > 1.01:
@@ -35,14 +31,46 @@ def speedup(table: "pd.DataFrame") -> Figure:
     many = sorted(rows["pes"].unique())
     left.plot(many, np.asarray(many) / fewest, color=palette.DARK, linestyle="--", linewidth=1, label="linear")
     _lines(left, rows, "pes", "speedup")
-    if many[-1] / many[0] >= 8:
-        left.set_yscale("log", base=2)
-        left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    _as_wide(left, many)
     left.set_ylabel(f"speed-up over {fewest} PE{'s' if fewest > 1 else ''}")
     _lines(right, rows, "pes", "efficiency")
     right.set_ylabel("speed-up / PEs" if fewest == 1 else f"speed-up / (PEs / {fewest})")
     percent(right)
     right.set_ylim(0, max(1.03, float(rows["efficiency"].max()) * 1.03))
+    handles, names = left.get_legend_handles_labels()
+    right.legend(handles, names, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def _gained(rows: "pd.DataFrame", key: str) -> tuple[Any, Any]:
+    """The key's least value, and each row's speed-up over the same layer and seed there."""
+    least = rows[key].min()
+    base = rows[rows[key] == least].set_index(["layer", "seed"])["time_us"]
+    before = [base.get((layer, seed), np.nan) for layer, seed in zip(rows["layer"], rows["seed"], strict=True)]
+    return least, np.asarray(before, float) / rows["time_us"]
+
+
+def _as_wide(axes: "Axes", values: Sequence[float]) -> None:
+    """A vertical axis that is logarithmic where the horizontal one of these values is, so that linear is a line."""
+    if values[-1] / values[0] >= 8:
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def multipliers(table: "pd.DataFrame") -> Figure:
+    """Speed-up over the multipliers of a PE, and how busy they are (docs/variants.md)."""
+    rows, chosen = fixed(table, ["multipliers"])
+    fewest, gained = _gained(rows, "multipliers")
+    rows = rows.assign(speedup=gained)
+    title = "Speed-up and ALU efficiency over the multipliers of a PE"
+    figure, (left, right) = canvas(title, caption_of(rows, chosen), 11, 2)
+    many = sorted(rows["multipliers"].unique())
+    left.plot(many, np.asarray(many) / fewest, color=palette.DARK, linestyle="--", linewidth=1, label="linear")
+    _lines(left, rows, "multipliers", "speedup")
+    _as_wide(left, many)
+    left.set_ylabel(f"speed-up over {fewest} multiplier{'s' if fewest > 1 else ''}")
+    _lines(right, rows, "multipliers", "alu_efficiency")
+    percent(right)
     handles, names = left.get_legend_handles_labels()
     right.legend(handles, names, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

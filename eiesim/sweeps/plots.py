@@ -58,6 +58,8 @@ def drawings(
         yield "fig13_load_balance", partial(curves.load_balance, table)
     if "queue_depth" in keys:
         yield "fig8_queue_depth", partial(curves.queue_depth, table)
+    if "multipliers" in keys:
+        yield "multipliers", partial(curves.multipliers, table)
     if "spmat_width" in keys:
         yield "fig9_sram_width", partial(curves.sram_width, table)
     if "arithmetic" in keys and curves.TOTAL_ENERGY in table:

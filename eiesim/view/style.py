@@ -64,7 +64,7 @@ def outline_whiskers(drawn: "ErrorbarContainer") -> None:
     still two caps."""
     from matplotlib.patheffects import Normal, Stroke
 
-    halo = [Stroke(linewidth=2.4, foreground="white"), Normal()]
+    halo = [Stroke(linewidth=1.9, foreground="white"), Normal()]
     for part in (*drawn.lines[1], *drawn.lines[2]):
         part.set_path_effects(halo)
         part.set_zorder(4)

@@ -10,7 +10,12 @@ ROOT = Path(__file__).parents[2]
 PAGES = tuple(
     sorted(
         path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+        for path in (
+            ROOT / "README.md",
+            ROOT / "CONTRIBUTING.md",
+            ROOT / "benchmarks" / "README.md",
+            *(ROOT / "docs").rglob("*.md"),
+        )
     )
 )
 """Every page that a user reads."""

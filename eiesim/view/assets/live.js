@@ -18,12 +18,14 @@ window.eiesimLive = (() => {
   const numbers = (values) => values.map((value) => (value === null ? NaN : value));
 
   function draw(plot, one) {
-    const source = new Bokeh.ColumnDataSource({ data: {
+    // `given`: colours on white; where marks differ in it, the theme makes `colour` of them.
+    const mixed = new Set(one.colours).size > 1 ? { given: one.colours } : {};
+    const source = new Bokeh.ColumnDataSource({ data: { ...mixed,
       x: one.x, y: one.y, low: numbers(one.low), high: numbers(one.high), colour: one.colours,
       series: one.x.map(() => one.name), across: one.across, up: one.up, ends: one.ends,
     } });
     const colour = one.colours[0];
-    const add = (glyph, ink = colour === black) => {
+    const add = (glyph, ink = colour === black && !mixed.given) => {
       const made = new Bokeh.GlyphRenderer({ data_source: source, glyph, name: one.name, tags: ink ? ["ink"] : [] });
       plot.renderers = [...plot.renderers, made];
       return made;

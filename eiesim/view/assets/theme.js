@@ -36,6 +36,8 @@ window.eiesimTheme = (() => {
     for (const part of plot.center) if ("grid_line_color" in part) part.setv({ grid_line_color: line, grid_line_alpha: 0.6 });
     // What is black on white is white on black.
     for (const drawn of plot.renderers) {
+      const data = drawn.data_source.data;
+      if (data.given) drawn.data_source.data = { ...data, colour: data.given.map((one) => (one === "#000000" ? text : one)) };
       if (!drawn.tags.includes("ink")) continue;
       for (const name of ["line_color", "fill_color"]) if (name in drawn.glyph) drawn.glyph[name] = { value: text };
     }

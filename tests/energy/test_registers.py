@@ -17,9 +17,9 @@ from tests.agree import random_case
 # unit, register of the clocked machine, register that says when it means anything, what clocks it by the model
 REGISTERS = [
     ("pointer_read", "activation", "pointer_read.valid", ["pointer_reads"]),
-    ("pointer_read", "address", "pointer_read.valid", ["pointer_reads", "entries"]),
-    ("spmat_read", "address", "spmat_read.valid", ["entries"]),
-    ("spmat_read", "activation", "spmat_read.valid", ["entries"]),
+    ("pointer_read", "address", "pointer_read.valid", ["pointer_reads", "entry_groups"]),
+    ("spmat_read", "address", "spmat_read.valid", ["entry_groups"]),
+    ("spmat_read", "activation", "spmat_read.valid", ["entry_groups"]),
     ("spmat_read", "held", None, ["spmat_row_reads"]),
     ("arithmetic_unit", "code1", "arithmetic_unit.valid1", ["entries"]),
     ("arithmetic_unit", "activation1", "arithmetic_unit.valid1", ["entries"]),
@@ -44,10 +44,17 @@ MODULES = {
 
 
 def changes(values, meant):
-    """How often a register changes, over all PEs, counted between the cycles in which it means anything."""
+    """How often a register changes, over all PEs and lanes, counted between the cycles in which it means anything.
+
+    A register that all lanes share means something where one of them is on.
+    """
     total = 0
-    for value, there in zip(np.array(values).T, np.array(meant).T, strict=True):
-        kept = value[there != 0]
+    values, meant = np.array(values), np.array(meant) != 0
+    if meant.ndim > values.ndim:
+        meant = meant.any(axis=-1)
+    cycles = len(values)
+    for value, there in zip(values.reshape(cycles, -1).T, meant.reshape(cycles, -1).T, strict=True):
+        kept = value[there]
         total += int(np.count_nonzero(kept[1:] != kept[:-1]))
     return total
 
@@ -64,7 +71,7 @@ def test_a_register_changes_only_in_cycles_that_the_model_clocks(number):
             flag = BY_NAME[unit, name][0]
             values.append(np.array(machine.registers[unit][name]))
             if flag is None:
-                meant.append(np.ones(len(machine.registers)))
+                meant.append(np.ones(machine.registers[unit][name].shape))
             else:
                 other, bit = flag.split(".")
                 meant.append(np.array(machine.registers[other][bit]))
@@ -86,6 +93,7 @@ def counted(machine):
     own = machine.registers
     return {
         "pointer_reads": int(own.pointer_read.pointer_reads.sum()),
+        "entry_groups": int(own.pointer_read.walking.sum()),
         "entries": int(own.spmat_read.entries.sum()),
         "spmat_row_reads": int(own.spmat_read.row_reads.sum()),
         "macs": int(own.arithmetic_unit.macs.sum()),

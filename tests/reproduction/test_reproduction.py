@@ -6,6 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import eiesim
@@ -292,3 +293,15 @@ def test_command(tmp_path, monkeypatch):
     assert float(held[1]["uniform_error"]) == pytest.approx(float(held[1]["uniform_mean"]) / 8.0 - 1)
     assert (tmp_path / "out" / "tables" / "table_4.md").read_text(encoding="utf-8").count("NT-We") == 1
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_rank_correlation_is_scipys():
+    from scipy.stats import spearmanr
+
+    from eiesim.reproduction.tables import _spearman
+
+    rng = np.random.default_rng(0)
+    for high in (4, 10**6):  # with ties, and without
+        for _ in range(20):
+            one, other = rng.integers(0, high, (2, 9)).astype(float)
+            assert _spearman(one, other) == spearmanr(one, other).statistic

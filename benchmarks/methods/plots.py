@@ -71,7 +71,7 @@ def _n_of_m() -> list[str]:
 def accuracy_against(means: pd.DataFrame, column: str, text: str) -> "Figure":
     """Accuracy on the machine over a cost, for 16 and 64 PEs; a line joins a method's densities."""
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
+    from matplotlib.ticker import FixedLocator, MultipleLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
     figure, panels = plt.subplots(1, len(PES), figsize=(9.6, 4.6), sharey=True, layout="constrained")
     for axes, pes in zip(panels, PES, strict=True):
@@ -88,6 +88,7 @@ def accuracy_against(means: pd.DataFrame, column: str, text: str) -> "Figure":
         axes.xaxis.set_major_locator(FixedLocator(TICKS))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(MultipleLocator(0.05))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.grid(linewidth=0.3, color=palette.LINE, which="both")
         axes.set_axisbelow(True)
@@ -111,7 +112,7 @@ def _draw_front(axes: "Axes", shown: pd.DataFrame, cost: str, gain: str) -> None
     named: list[tuple[float, float]] = []
     for _, row in best.iterrows():
         place = (math.log2(row[cost]), (row[gain] - lowest) / (1.0 - lowest))
-        if all(abs(place[0] - x) > 0.6 or abs(place[1] - y) > 0.07 for x, y in named):
+        if all(abs(place[0] - x) > 1.0 or abs(place[1] - y) > 0.07 for x, y in named):
             # The first point lies at the axis, so its name goes to the right; the others' above, where there is room.
             at = {"xytext": (6, -9), "ha": "left"} if not named else {"xytext": (-2, 6), "ha": "center"}
             axes.annotate(name_of(row), (row[cost], row[gain]), textcoords="offset points", fontsize=6, **at)

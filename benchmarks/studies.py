@@ -94,18 +94,22 @@ def _compress(add: Callable[[str, float, str], None], folder: Path) -> None:
 
 def _command(arguments: Callable[[int], list[str]], repeats: int = 3) -> tuple[float, float]:
     """Median wall time in seconds and peak resident memory in MB of a command. arguments: for each repeat."""
-    times, peak = [], 0
+    times, peaks = [], []
     for k in range(repeats):
         start = time.perf_counter()
-        command = [sys.executable, "-m", "eiesim", *arguments(k)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+        command = [sys.executable, "-c", _LAUNCHER, sys.executable, "-m", "eiesim", *arguments(k)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
         times.append(time.perf_counter() - start)
-        peak = max(peak, usage.ru_maxrss)
-    return sorted(times)[repeats // 2], peak / 1024
+        peaks.append(int(done.stdout.split()[-1]))
+    return sorted(times)[repeats // 2], max(peaks) / 1024
+
+
+_LAUNCHER = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A small process in between: a process's peak memory begins with that of the one that starts it."""
 
 
 def main() -> None:

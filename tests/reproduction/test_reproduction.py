@@ -6,6 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import eiesim
@@ -314,3 +315,15 @@ def test_the_first_paragraph_tells_of_the_layer_that_is_known(found):
     assert "1 of 2 cycle and read counts equal those of the authors' own simulator" in text
     assert "both times lie within 1.1 % of Table IV's" in text
     assert "AlexNet-FC8" not in found.text[0]
+
+
+def test_the_rank_correlation_is_scipys():
+    from scipy.stats import spearmanr
+
+    from eiesim.reproduction.tables import _spearman
+
+    rng = np.random.default_rng(0)
+    for high in (4, 10**6):  # with ties, and without
+        for _ in range(20):
+            one, other = rng.integers(0, high, (2, 9)).astype(float)
+            assert _spearman(one, other) == spearmanr(one, other).statistic

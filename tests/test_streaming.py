@@ -17,6 +17,7 @@ from eiesim.encoding import interleave
 from . import strategies
 from .cases import cli, random_layer
 from .compare import dense_codes
+from .oracle import golden
 from .oracle import streaming as oracle
 
 STREAMED = ("streamed", "streamed-active")
@@ -67,6 +68,8 @@ def test_as_the_oracle_has_it_and_outputs_as_resident(engine, case):
     memory = layer.memory.to_dict()
     assert {name: memory[name] for name in right} == right
     assert layer.cycles * len(inputs) == pytest.approx(right["cycles"])
+    dropped = [golden.above(values, case.config.activation_threshold)[1] for values in case.batch.tolist()]
+    assert [run.dropped_activations for run in layer.runs] == dropped
     for run, parts in zip(layer.runs, inputs, strict=True):
         for name in ("cycles", "scan_last", "broadcasts", "scan_bubbles", "broadcast_stalls"):
             assert getattr(run, name) == sum(part[name] for part in parts)

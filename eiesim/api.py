@@ -254,8 +254,9 @@ def balance(
 
     Returns a `Balance` of three assignments of rows to PEs: as stored, balanced by the weights alone (greedily, Graham
     1969), and knowing the input. Each has its `result`, its `order` (int64[rows]) and `losses` in PE-cycles, whole
-    numbers that add up to PEs x cycles: work, padding, static imbalance, empty columns, scan bubbles, start and drain,
-    finite queues. Balanced outputs, put back in order, are checked to be the stored ones bit for bit.
+    numbers that add up to PEs x cycles (x multipliers): work, padding, lanes (where there are several multipliers),
+    static imbalance, empty columns, scan bubbles, start and drain, finite queues. Balanced outputs, put back in order,
+    are checked to be the stored ones bit for bit, unless rounding is stochastic.
     Raises EieError for several layers, and where the input is missing or does not fit.
     """
     held = [layer] if isinstance(layer, CompressedLayer) else list(layer.layers)

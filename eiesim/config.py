@@ -41,7 +41,7 @@ class MachineConfig(BaseModel):
     weight_bits: int = Field(default=4, ge=1, le=8, description="bits of a weight code")
     spmat_width: int = Field(default=64, ge=2, le=2**20, description="bits of a sparse-matrix SRAM row")
     multipliers: int = Field(
-        default=1, ge=1, description="multiply-accumulate lanes of a PE; they divide the entries of a SRAM row"
+        default=1, ge=1, description="multiply-accumulate lanes of a PE; they divide the entries of an SRAM row"
     )
     clock_mhz: float = Field(default=800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
     arithmetic: Arithmetic = Field(default="fixed16", description="number format of values and accumulators")

@@ -46,7 +46,14 @@ SpmatWidth = Annotated[
     int | None, typer.Option(help="Bits of a sparse-matrix SRAM row. (default: 64)", show_default=False)
 ]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any configuration key.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated.",
+    ),
+]
 Recorded = Annotated[
     bool, typer.Option("--recorded", help="Feed each layer its recorded inputs, even where the network has its own.")
 ]

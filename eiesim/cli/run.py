@@ -75,6 +75,7 @@ def run(
     eiesim run fc1.npz fc2.npz --input x.npy      your own layers, one after the other
     eiesim run net/ -i x.npy --pes 256 --json -   a network folder; JSON on standard output
     eiesim run traces/lenet-300-100               a network with its own inputs.npy and labels.npy
+    eiesim run table3:Alex-7 --set multipliers=2  what if: two multipliers a PE (docs/variants.md)
     """
     import numpy as np
 

@@ -68,7 +68,11 @@ def sweep(
     arithmetic: Annotated[str | None, typer.Option(metavar="VALUES", help="float32, fixed32, fixed16, fixed8.")] = None,
     axes: Annotated[
         list[str] | None,
-        typer.Option("--sweep", metavar="KEY=VALUES", help="Sweep any other configuration key; may be repeated."),
+        typer.Option(
+            "--sweep",
+            metavar="KEY=VALUES",
+            help="Sweep any other configuration key, such as multipliers=1,2,4; may be repeated.",
+        ),
     ] = None,
     seeds: Annotated[str, typer.Option(metavar="VALUES", help="Seeds of table3: layers.")] = "0",
     variation: Annotated[
@@ -118,6 +122,7 @@ def sweep(
     eiesim sweep table3:Alex-7 --pes 16:256:x2                  shown in short
     eiesim sweep table3:all --pes 1:512:x2 --queue-depth 1:256:x2 -o results.csv --plot figures
     eiesim sweep table3:Alex-7 --seeds 0:5 --sweep index_bits=2:9 -o bits.csv
+    eiesim sweep table3:all --pes 16:256:x2 --sweep multipliers=1,2,4,8 --sweep mapping=interleaved,blocked
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
     from eiesim.files import npz

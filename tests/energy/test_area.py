@@ -52,3 +52,12 @@ def test_the_projection_to_28_nm_gives_table_v():
     assert small.area_mm2 == pytest.approx(63.8, abs=0.05)
     assert small.frames_per_s_mm2 == pytest.approx(6_681, rel=1e-3)
     assert small.frames_per_j == pytest.approx(180_606, rel=1e-4)
+
+
+def test_multipliers_bring_an_arithmetic_unit_each():
+    one, four = MachineConfig(), MachineConfig(multipliers=4)
+    before, after = modelled_area(one), modelled_area(four)
+    assert after.pe_um2["arithm_unit"] == pytest.approx(4 * before.pe_um2["arithm_unit"])
+    for name in ("spmat_read", "ptr_read", "act_queue"):
+        assert after.pe_um2[name] == before.pe_um2[name]
+    assert peak_gops(four) == 4 * peak_gops(one)

@@ -171,6 +171,23 @@ def test_queue_depth_moves_the_queue_alone(layer):
     assert moved(deep, run(layer, queue_depth=8192)) == {"act_queue"}
 
 
+def test_multipliers_move_what_a_group_or_a_cycle_clocks(layer):
+    """An entry and its multiply cost what they did; fewer groups and fewer cycles clock less."""
+    one, four = run(layer), run(layer, multipliers=4)
+    assert four.counters.macs == one.counters.macs
+    assert four.cycles < one.cycles
+    parts = one.energy.by_component_uj, four.energy.by_component_uj
+    for name in ("combinational", "register"):
+        assert parts[1][name] == pytest.approx(parts[0][name])
+    groups, config = four.counters.entry_groups, four.config
+    events = {**vars(four.counters), "cycle": four.cycles * config.pes, "activation_rows": 0}
+    by_hand = 4 * 5 * events["cycle"] + (122 * four.counters.macs)
+    assert clocked_bits(config, events)["arithm_unit"] == by_hand
+    assert clocked_bits(config, events)["spmat_read"] - clocked_bits(config, {**events, "entry_groups": 0})[
+        "spmat_read"
+    ] == pytest.approx(19 * groups)
+
+
 def test_arithmetic_moves_what_holds_or_works_on_values(layer):
     narrow, wide = run(layer), run(layer, arithmetic="fixed32")
     before, after = narrow.energy.by_component_uj, wide.energy.by_component_uj

@@ -138,9 +138,44 @@ def test_one_interleaving_serves_all_that_share_it(monkeypatch):
     real = module.interleave  # type: ignore[attr-defined]
     monkeypatch.setattr(module, "interleave", lambda *args: made.append(args[1:]) or real(*args))
     axes = {"queue_depth": [1, 2, 4], "pes": [2, 4], "spmat_width": [32, 64], "arithmetic": "float32,fixed16"}
-    rows = sweep([small_layer()], {**axes, "index_bits": [3, 4]}, jobs=1)
-    assert len(rows) == 48
-    assert sorted(made) == [(2, 3), (2, 4), (4, 3), (4, 4)]
+    rows = sweep([small_layer()], {**axes, "index_bits": [3, 4], "mapping": "interleaved,blocked"}, jobs=1)
+    assert len(rows) == 96
+    shared = [(pes, bits, mapping) for pes in (2, 4) for bits in (3, 4) for mapping in ("blocked", "interleaved")]
+    assert sorted(made) == shared
+
+
+def test_variants_have_columns_that_explain_themselves():
+    axes = {
+        "pes": [4],
+        "multipliers": [1, 2],
+        "mapping": ["interleaved", "blocked"],
+        "activation_threshold": [0.0, 0.4],
+    }
+    layer, activations = small_layer()
+    rows = sweep([(layer, activations)], axes, jobs=1).to_dict("records")
+    assert len({row["hash"] for row in rows}) == len(rows) == 8
+    for row in rows:
+        config = MachineConfig(**{key: row[key] for key in axes})
+        expected = simulate(layer, activations, config).layers[0].cells()
+        assert {key: row[key] for key in ("cycles", "entry_groups", "dropped_activations", "alu_efficiency")} == {
+            key: expected[key] for key in ("cycles", "entry_groups", "dropped_activations", "alu_efficiency")
+        }
+        assert row["theoretical_us"] == pytest.approx(row["entry_groups"] / 4 / 800)
+    assert {"multipliers", "mapping", "rounding", "rounding_seed", "activation_threshold"} <= set(table.meanings())
+
+
+def test_a_combination_that_is_no_machine_is_refused_before_anything_runs():
+    for axes, message in (
+        ({"multipliers": [1, 3]}, "multipliers = 3: an SRAM row brings 8"),
+        ({"multipliers": [1, 16], "spmat_width": [64, 128]}, "multipliers = 16: an SRAM row brings 8"),
+        ({"rounding": ["nearest", "floor"], "arithmetic": ["float32", "fixed8"]}, "rounding = 'floor'"),
+        ({"rounding_seed": [0, 1]}, "rounding_seed = 1"),
+    ):
+        with pytest.raises(EieError, match=message):
+            module.plan([small_layer()], axes)
+    # Values that go together only in pairs that the other axis brings.
+    assert module.plan([small_layer()], {"multipliers": [16], "spmat_width": [128, 256]}).runs == 2
+    assert module.plan([small_layer()], {"rounding_seed": [0, 1], "rounding": ["stochastic"]}).runs == 2
 
 
 def test_a_batch_is_one_row_of_means():

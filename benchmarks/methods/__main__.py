@@ -1,44 +1,24 @@
 """python -m benchmarks.methods: run the study, or what is left of it, then write its table, pictures and page."""
 
 import argparse
-import csv
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+from benchmarks import resumable
 from benchmarks.methods.cells import COLUMNS, Cell, cells, pattern_file, pictured, run_cell, save_pattern, train_cell
-from eiesim._io.csv_file import write_csv
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The rows that are there; another table's file is refused."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise SystemExit(f"{path}: is a table of other columns; delete it to begin anew")
-        return list(reader)
-
-
 def run(todo: list[Cell], rows: list[dict[str, Any]], path: Path, patterns: Path, jobs: int) -> None:
-    """Run cells side by side; after each one the table is on the disk, whole."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("methods", total=len(todo))
-        work = (delayed(run_cell)(cell, patterns) for cell in todo)
-        for found in Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(work):
-            rows += found
-            write_csv(rows, COLUMNS, path)
-            last = found[0]
-            bar.update(task, advance=1, description=f"{last['label']}, {last['asked']}, seed {last['seed']}")
+    """Run cells side by side; see `resumable`."""
+
+    def named(found: list[dict[str, Any]]) -> str:
+        return f"{found[0]['label']}, {found[0]['asked']}, seed {found[0]['seed']}"
+
+    resumable.run(todo, partial(run_cell, patterns=patterns), rows, path, COLUMNS, jobs, named)
 
 
 def main() -> None:
@@ -51,7 +31,7 @@ def main() -> None:
     folder = arguments.docs / "methods"
     folder.mkdir(parents=True, exist_ok=True)
     path, patterns = folder / "results.csv", folder / "patterns"
-    rows = read(path)
+    rows = resumable.read(path, COLUMNS)
     if not arguments.page_only:
         done = {(row["label"], row["asked"], str(row["seed"])) for row in rows}
         todo = [cell for cell in cells(tuple(arguments.seeds)) if cell.key not in done]

@@ -1,6 +1,5 @@
-"""Means over the seeds, and the Pareto front."""
+"""Means over the seeds."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +29,6 @@ def read_means(path: Path) -> pd.DataFrame:
     means["rate"] = means["dense_bytes"] / means["coded_bytes"]
     order = {label: k for k, label in enumerate(LABELS)}
     return means.sort_values(by=["label", "asked"], key=lambda c: c.map(order) if c.name == "label" else -c)
-
-
-def front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
-    """Places that no other beats in both, from the cheapest: a lower cost with at least the gain, or the reverse."""
-    found: list[int] = []
-    for place in np.lexsort((-np.asarray(gains), np.asarray(costs))).tolist():
-        if not found or gains[place] > gains[found[-1]]:
-            found.append(place)
-    return found
 
 
 def name_of(row: pd.Series) -> str:

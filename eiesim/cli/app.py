@@ -71,6 +71,10 @@ Input = Annotated[
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
 ]
+PICTURE_FORMATS = ("png", "svg", "pdf")
+Formats = Annotated[
+    str, typer.Option("--formats", metavar="LIST", help="What pictures are written as: png, svg or pdf, with commas.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 EnergyModelName = Annotated[
@@ -135,6 +139,15 @@ def write_text(text: str, target: str) -> None:
         return
     with writing(target) as file:
         file.write(f"{text}\n".encode())
+
+
+def picture_formats(text: str) -> tuple[str, ...]:
+    """The formats of `--formats`. Raises EieError for one that is not written."""
+    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    for name in names:
+        if name not in PICTURE_FORMATS:
+            raise EieError(f"--formats {text}: pictures are written as {', '.join(PICTURE_FORMATS)}, not {name!r}")
+    return names
 
 
 def made_folder(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from eiesim.cli.app import (
     Density,
     EnergyModelName,
     EnergyTableFile,
+    Formats,
     Pes,
     Quiet,
     Recorded,
@@ -23,6 +24,7 @@ from eiesim.cli.app import (
     check_targets,
     machine,
     made_folder,
+    picture_formats,
     synthesis,
 )
 from eiesim.cli.screen import Screen
@@ -69,6 +71,7 @@ def compare(
     ] = None,
     gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
+    formats: Formats = "png,svg",
     quiet: Quiet = False,
     recorded: Recorded = False,
     out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
@@ -81,7 +84,7 @@ def compare(
     activation_density: ActivationDensity = None,
     variation: Variation = 0.0,
 ) -> None:
-    """Compare EIE with CPUs and GPUs: time, energy, area; tables (CSV) and plots (PNG, SVG).
+    """Compare EIE with CPUs and GPUs: time, energy, area; tables (CSV) and plots.
 
     \b
     eiesim compare -o out/                                        the paper's Figs. 6 and 7
@@ -103,7 +106,7 @@ def compare(
     output = output or out
     if output is None:
         raise EieError("give a folder for the tables and plots: --output DIR")
-    screen = Screen(quiet)
+    screen, drawn_as = Screen(quiet), picture_formats(formats)
     wanted = [name.strip() for name in baselines.split(",")]
     other = next((name for name in wanted if name not in BASELINES), None)
     if other is not None:
@@ -135,7 +138,7 @@ def compare(
         if plots:
             from eiesim.comparison.plots import write_plots
 
-            written += write_plots(comparison, output, files)
+            written += write_plots(comparison, output, files, drawn_as)
     _show(screen, comparison, measured)
     screen.note(f"{len(written)} files in {output}")
 

@@ -11,6 +11,7 @@ from eiesim.cli.app import (
     Density,
     EnergyModelName,
     EnergyTableFile,
+    Formats,
     Input,
     Json,
     Layers,
@@ -26,6 +27,7 @@ from eiesim.cli.app import (
     app,
     check_targets,
     machine,
+    picture_formats,
     print_text,
     synthesis,
 )
@@ -54,8 +56,9 @@ def run(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Draw where the cycles went, and each PE's work over time, PNG and SVG."),
+        typer.Option(metavar="DIR", help="Draw where the cycles went, and each PE's work over time."),
     ] = None,
+    formats: Formats = "png,svg",
     energy_model: EnergyModelName = None,
     energy_table: EnergyTableFile = None,
     strict: Annotated[
@@ -89,6 +92,7 @@ def run(
     screen = Screen(quiet, json)
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
     check_targets(output, json, inputs=[*layers, input, labels, config, energy_table])
+    drawn_as = picture_formats(formats)
     configured = machine(config, settings, named)
     model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
     feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
@@ -126,8 +130,8 @@ def run(
         from eiesim.tracing.heat_map import draw_heat_maps
 
         screen.note(f"drawing into {plot}")
-        draw(result, plot)
-        draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot)
+        draw(result, plot, formats=drawn_as)
+        draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot, drawn_as)
     screen.show(result_table(result))
     if recognised is not None:
         screen.say(f"accuracy: {recognised:.2%} of {inputs:,} inputs")

@@ -12,6 +12,7 @@ from eiesim.cli.app import (
     ActivationDensity,
     ConfigFile,
     Density,
+    Formats,
     Quiet,
     Recorded,
     Rows,
@@ -21,6 +22,7 @@ from eiesim.cli.app import (
     keeping,
     machine,
     made_folder,
+    picture_formats,
     print_text,
 )
 from eiesim.cli.screen import Screen
@@ -89,7 +91,8 @@ def sweep(
     rows: Rows = None,
     density: Density = None,
     activation_density: ActivationDensity = None,
-    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw what the table shows, PNG and SVG.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw what the table shows.")] = None,
+    formats: Formats = "png,svg",
     accuracy: Annotated[
         list[str] | None,
         typer.Option(metavar="ARITHMETIC=SHARE", help="Accuracies to draw beside energy, such as fixed16=0.983."),
@@ -137,7 +140,7 @@ def sweep(
         if key in swept:
             raise EieError(f"{key} is swept twice; give all its values at once")
         swept[key] = values
-    accuracies = _accuracies(accuracy)
+    accuracies, drawn_as = _accuracies(accuracy), picture_formats(formats)
     check_targets(output, parquet, inputs=[*layers, *(input or []), config])
     if plot is not None:
         check_targets(made_folder(plot) / "figure.png")
@@ -189,7 +192,7 @@ def sweep(
         label = "accuracy (given)"
         if not accuracies and "arithmetic" in swept:
             accuracies, label = _recognised(layers, machine(config, settings, {}), screen), "accuracy (simulated)"
-        drawn = draw(frame(found), plot, accuracies, label)
+        drawn = draw(frame(found), plot, accuracies, label, formats=drawn_as)
         for path in drawn:
             screen.note(f"drawn: {path}")
         if not drawn:

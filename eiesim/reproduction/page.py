@@ -191,8 +191,7 @@ def _bases(rows: Sequence[ItemRow]) -> list[str]:
 
 
 def _line(row: ItemRow, series: Sequence[str], shown: Mapping[str, bool]) -> str:
-    cells = [f'<td class="name">{_named(row.item)}</td>']
-    cells.append(f'<td class="name">{_named(row.at)}</td>' if shown["at"] else "")
+    cells = [_name_cell(row.item), _name_cell(row.at) if shown["at"] else ""]
     cells.append(_published(row) if shown["published"] else "")
     for name in series:
         cells.append(_ours(row.ours.get(name)))
@@ -201,6 +200,11 @@ def _line(row: ItemRow, series: Sequence[str], shown: Mapping[str, bool]) -> str
         cells.append(f'<td><span class="basis">{escape(row.our_basis if row.ours else "")}</span></td>')
     cells.append(f'<td class="words">{_text(row.note)}</td>' if shown["note"] else "")
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _name_cell(name: str) -> str:
+    """A name without spaces, such as Alex-6, is never broken; another is where there is little room."""
+    return f'<td class="name{" long" if " " in name else ""}">{_named(name)}</td>'
 
 
 def _named(text: str) -> str:

@@ -16,7 +16,7 @@ from eiesim.tracing.recording import PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, state_shares
 from eiesim.tracing.subject import Subject, subjects
 from eiesim.view import style
-from eiesim.view.saving import save_all
+from eiesim.view.saving import FORMATS, save_all
 from eiesim.view.text import without_mathtext
 
 BLOCKS, ROWS = 200, 256
@@ -24,7 +24,10 @@ BLOCKS, ROWS = 200, 256
 
 
 def draw_heat_maps(
-    fed: Sequence[tuple[Sequence[CompressedLayer], npt.NDArray[np.float32]]], config: MachineConfig, folder: str | Path
+    fed: Sequence[tuple[Sequence[CompressedLayer], npt.NDArray[np.float32]]],
+    config: MachineConfig,
+    folder: str | Path,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
 
@@ -38,7 +41,7 @@ def draw_heat_maps(
         for subject in subjects(layers, activations, config, item):
             letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in subject.name)
             drawings.append((f"heat_map_{len(drawings) + 1}_{letters}", partial(_recorded, subject)))
-    return save_all(drawings, folder, style.BARS, trim=False)
+    return save_all(drawings, folder, style.BARS, trim=False, formats=formats)
 
 
 def _recorded(subject: Subject) -> Figure:

@@ -5,9 +5,11 @@ import csv
 import numpy as np
 import pytest
 
+from benchmarks import resumable
+from benchmarks.front import front
 from benchmarks.methods import __main__ as study
 from benchmarks.methods.cells import COLUMNS, Cell, cells, pattern_file, pictured
-from benchmarks.methods.means import LABELS, front, read_means
+from benchmarks.methods.means import LABELS, read_means
 from benchmarks.methods.page import write_page
 
 
@@ -47,16 +49,18 @@ def test_resumes_where_it_was_interrupted(monkeypatch, tmp_path):
     todo, path = cells((0,))[:5], tmp_path / "results.csv"
     with pytest.raises(KeyboardInterrupt):
         study.run(todo, [], path, tmp_path, jobs=1)
-    assert len(study.read(path)) == 3
+    assert len(resumable.read(path, COLUMNS)) == 3
     done.clear()
-    rows = study.read(path)
+    rows = resumable.read(path, COLUMNS)
     there = {(row["label"], row["asked"], row["seed"]) for row in rows}
     study.run([cell for cell in todo if cell.key not in there], rows, path, tmp_path, jobs=1)
     assert len(done) == 2
-    assert [(row["label"], row["asked"], row["seed"]) for row in study.read(path)] == [cell.key for cell in todo]
+    assert [(row["label"], row["asked"], row["seed"]) for row in resumable.read(path, COLUMNS)] == [
+        cell.key for cell in todo
+    ]
     path.write_text("label,other\n")
     with pytest.raises(SystemExit, match="other columns"):
-        study.read(path)
+        resumable.read(path, COLUMNS)
 
 
 def test_front_is_what_nothing_beats():

@@ -122,7 +122,7 @@ def test_an_interruption_says_what_is_kept(monkeypatch, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "collect", interrupted)
+    monkeypatch.setattr(run, "collect_rows", interrupted)
     answer = cli("sweep", "table3:NT-We", "-o", tmp_path / "t.csv")
     assert answer.status == 130
     assert answer.err.count("\n") == 1

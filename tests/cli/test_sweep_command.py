@@ -110,7 +110,7 @@ def test_a_networks_accuracy_is_drawn_beside_its_energy(command, tmp_path, monke
     from eiesim.sweeps import plots
 
     drawn = []
-    monkeypatch.setattr(plots, "draw", lambda rows, folder, *of: drawn.append(of) or [])
+    monkeypatch.setattr(plots, "draw", lambda rows, folder, *of, formats: drawn.append(of) or [])
     arguments = ["sweep", "example:lenet-300-100", "--arithmetic", "fixed16,fixed8", "-o", tmp_path / "t.csv"]
     assert command(*arguments, "--plot", tmp_path)[0] == 0
     shares = eiesim.accuracy("example:lenet-300-100")["shared"]

@@ -14,7 +14,8 @@ from eiesim.paper.speedups import time_us
 from eiesim.reproduction import simulations
 from eiesim.reproduction.conclusion import conclude, lenet_accuracies
 from eiesim.reproduction.figures import Recognised
-from eiesim.reproduction.items import UNIFORM, VARIED, Claim, ItemRow, Spread
+from eiesim.reproduction.findings import verdict
+from eiesim.reproduction.items import FC8, UNIFORM, VARIED, Claim, ItemRow, PaperItem, Spread
 from eiesim.reproduction.page import report
 from eiesim.reproduction.plots import Picture
 from eiesim.reproduction.reasons import scaling_factors
@@ -293,6 +294,27 @@ def test_command(tmp_path, monkeypatch):
     assert float(held[1]["uniform_error"]) == pytest.approx(float(held[1]["uniform_mean"]) / 8.0 - 1)
     assert (tmp_path / "out" / "tables" / "table_4.md").read_text(encoding="utf-8").count("NT-We") == 1
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_first_paragraph_tells_of_the_layer_that_is_known(found):
+    """By hand: of two counts one is equal; times of 8.8 and 10.0 µs are 1.1 and 1.0 % off Table IV's 8.9 and 9.9."""
+    counts = (
+        ItemRow("FC8", "cycles", 7896.0, {FC8: Spread.once(7896.0)}, published_basis="authors' simulator"),
+        ItemRow("FC8", "cycles", 7000.0, {FC8: Spread.once(7001.0)}, published_basis="authors' simulator"),
+    )
+    exact = PaperItem("alexnet_fc8", "AlexNet-FC8", "", counts, (FC8,))
+    known = {"theoretical time, µs": 8.8, "actual time, µs": 10.0}
+    table4 = found.item("table_4")
+    with_it = tuple(
+        replace(row, ours={**row.ours, FC8: Spread.once(known[row.quantity])})
+        if row.item == "Alex-8" and row.quantity in known
+        else row
+        for row in table4.rows
+    )
+    text = verdict([exact, replace(table4, rows=with_it)], found.claims)
+    assert "1 of 2 cycle and read counts equal those of the authors' own simulator" in text
+    assert "both times lie within 1.1 % of Table IV's" in text
+    assert "AlexNet-FC8" not in found.text[0]
 
 
 def test_the_rank_correlation_is_scipys():

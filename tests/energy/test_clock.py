@@ -17,9 +17,9 @@ from tests.agree import random_case
 # unit, register of the clocked machine, register that says when it means anything, what clocks it by the model
 REGISTERS = [
     ("pointer_read", "activation", "pointer_read.valid", ["pointer_reads"]),
-    ("pointer_read", "address", "pointer_read.valid", ["pointer_reads", "entries"]),
-    ("spmat_read", "address", "spmat_read.valid", ["entries"]),
-    ("spmat_read", "activation", "spmat_read.valid", ["entries"]),
+    ("pointer_read", "address", "pointer_read.valid", ["pointer_reads", "entry_groups"]),
+    ("spmat_read", "address", "spmat_read.valid", ["entry_groups"]),
+    ("spmat_read", "activation", "spmat_read.valid", ["entry_groups"]),
     ("spmat_read", "held", None, ["spmat_row_reads"]),
     ("arithmetic_unit", "code1", "arithmetic_unit.valid1", ["entries"]),
     ("arithmetic_unit", "activation1", "arithmetic_unit.valid1", ["entries"]),
@@ -44,9 +44,11 @@ MODULES = {
 
 
 def changes(values, meant):
-    """How often a register changes, over all PEs, counted between the cycles in which it means anything."""
-    total = 0
-    for value, there in zip(np.array(values).T, np.array(meant).T, strict=True):
+    """How often a register changes, over all PEs and lanes, counted between the cycles in which it means anything."""
+    values, meant, total = np.array(values), np.array(meant), 0
+    if values.ndim < meant.ndim:  # One register for all lanes.
+        meant = meant.any(axis=2)
+    for value, there in zip(values.reshape(len(values), -1).T, meant.reshape(len(meant), -1).T, strict=True):
         kept = value[there != 0]
         total += int(np.count_nonzero(kept[1:] != kept[:-1]))
     return total
@@ -87,6 +89,7 @@ def counted(machine):
     return {
         "pointer_reads": int(own.pointer_read.pointer_reads.sum()),
         "entries": int(own.spmat_read.entries.sum()),
+        "entry_groups": int(own.pointer_read.walking.sum()),
         "spmat_row_reads": int(own.spmat_read.row_reads.sum()),
         "macs": int(own.arithmetic_unit.macs.sum()),
         "accumulator_writes": int(own.activation_rw.writes.sum()),

@@ -17,10 +17,12 @@ COUNTERS = (
     "broadcasts",
     "scan_bubbles",
     "broadcast_stalls",
+    "dropped_activations",
     "pointer_reads",
     "empty_columns",
     "spmat_row_reads",
     "entries",
+    "entry_groups",
     "padding_entries",
     "macs",
     "bypasses",
@@ -189,7 +191,8 @@ def test_layers_in_a_row_are_runs_one_after_the_other(
 def test_counters_are_sums_over_pes(layers: list[eiesim.CompressedLayer]) -> None:
     result = eiesim.simulate(layers[0], inputs(5, None, 30), CONFIG)
     names = [part.name for part in fields(PerPe)]
-    assert set(COUNTERS) - set(names) == {"broadcasts", "scan_bubbles", "broadcast_stalls"}
+    totals = {"broadcasts", "scan_bubbles", "broadcast_stalls", "dropped_activations"}
+    assert set(COUNTERS) - set(names) == totals
     for name in names:
         per_pe = getattr(result.per_pe, name)
         assert per_pe.shape == (4,)

@@ -39,8 +39,8 @@ def _alone(draw: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[A
 
 
 def _shared(pool: ProcessPoolExecutor, draw: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Every other item goes to the second process, for good: CPython 3.11's pool stumbles over tasks that were taken back
-    where its process is ended at that moment.
+    """Every other item goes to the second process, for good: CPython 3.11's pool stumbles over tasks that were taken
+    back where its process is ended at that moment.
     """
     try:
         given = [(item, pool.submit(draw, item)) for item in items[1::2]]

@@ -91,7 +91,7 @@ def interleaving(console: Console, case: cases.Case) -> None:
         )
         growth.append(f"{(medians[many.name] - medians[few.name]) * 1e6 / (many.nnz - few.nnz):.1f} on {pes:,}")
     console.print(f"ns for each weight more, from {few.name} to {many.name}: {', '.join(growth)} PEs")
-    peak = measure.peak_mb("import eiesim; eiesim.simulate(*eiesim.workload('VGG-6'))")
+    peak = measure.peak_mb([sys.executable, "-c", "import eiesim; eiesim.simulate(*eiesim.workload('VGG-6'))"])
     console.print(
         f"building the synthetic VGG-6: {build_s:.2f} s; peak resident memory of a VGG-6 run: {peak:.0f} MB\n"
     )

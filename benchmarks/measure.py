@@ -46,10 +46,18 @@ def medians_ms(works: dict[str, Callable[[], object]], rounds: int = 25) -> dict
     return {name: statistics.median(taken) * 1e3 for name, taken in times.items()}
 
 
-def peak_mb(code: str) -> float:
-    """Peak resident memory in MB of a fresh Python that runs `code`."""
-    report = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    done = subprocess.run([sys.executable, "-c", code + report], check=True, capture_output=True, text=True)
+_LAUNCHER = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Between this process and the one measured: the peak of a child begins with that of the process that forks it."""
+
+
+def peak_mb(command: list[str]) -> float:
+    """Peak resident memory in MB of a command."""
+    launched = [sys.executable, "-c", _LAUNCHER, *command]
+    done = subprocess.run(launched, check=True, capture_output=True, text=True)
     return int(done.stdout.split()[-1]) / 1024
 
 

@@ -5,7 +5,6 @@ two versions of eiesim, or two machines, can be compared.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -54,7 +53,7 @@ def _threads(add: Callable[[str, float, str], None], case: cases.Case) -> None:
     for arithmetic in ("float32", "fixed16"):
         config = MachineConfig(pes=PES, arithmetic=arithmetic)
         ms = measure.medians_ms(
-            {str(n): lambda n=n, c=config: simulate(interleaved, batch, c, threads=n) for n in (1, 2)}, rounds=15
+            {str(n): lambda n=n, c=config: simulate(interleaved, batch, c, threads=n) for n in (1, 2)}, rounds=60
         )
         speedup = f"{ms['1'] / ms['2']:.2f} x one thread ({ms['1']:.1f} ms)"
         add(f"simulate(), batch of 64, {arithmetic}, two threads", ms["2"] / 1e3, speedup)
@@ -97,19 +96,9 @@ def _command(arguments: Callable[[int], list[str]], repeats: int = 3) -> tuple[f
     times, peaks = [], []
     for k in range(repeats):
         start = time.perf_counter()
-        command = [sys.executable, "-c", _LAUNCHER, sys.executable, "-m", "eiesim", *arguments(k)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks.append(measure.peak_mb([sys.executable, "-m", "eiesim", *arguments(k)]))
         times.append(time.perf_counter() - start)
-        peaks.append(int(done.stdout.split()[-1]))
-    return sorted(times)[repeats // 2], max(peaks) / 1024
-
-
-_LAUNCHER = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-"""A small process in between: a process's peak memory begins with that of the one that starts it."""
+    return sorted(times)[repeats // 2], max(peaks)
 
 
 def main() -> None:

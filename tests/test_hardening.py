@@ -282,7 +282,7 @@ def test_a_small_huffman_file_of_many_columns_is_refused(tmp_path):
 def test_a_grid_of_ten_million_begins_at_once(tmp_path):
     """Its configurations are made as they are needed: the first rows come before a thousandth of them is made."""
     from eiesim.sweeps import grid
-    from eiesim.sweeps.run import collect, plan
+    from eiesim.sweeps.run import collect_rows, plan
 
     axes = {
         "pes": range(1, 101),
@@ -305,7 +305,7 @@ def test_a_grid_of_ten_million_begins_at_once(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid.Grid, "_with", lambda *args: made.append(1) or real(*args))
         with pytest.raises(Enough):
-            collect(planned, tmp_path / "t.csv", jobs=1, observer=stop)
+            collect_rows(planned, tmp_path / "t.csv", jobs=1, observer=stop)
     assert len(made) < 10_000
 
 

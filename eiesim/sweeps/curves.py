@@ -28,17 +28,12 @@ def speedup(table: "pd.DataFrame") -> Figure:
     if rows["efficiency"].max() > 1.01:
         caption += "; above linear where more PEs leave less padding"
     figure, (left, right) = canvas("Speed-up and efficiency over PEs (as Fig. 11)", caption, 11, 2)
-    many = sorted(rows["pes"].unique())
-    left.plot(many, np.asarray(many) / fewest, color=palette.DARK, linestyle="--", linewidth=1, label="linear")
-    _lines(left, rows, "pes", "speedup")
-    _as_wide(left, many)
-    left.set_ylabel(f"speed-up over {fewest} PE{'s' if fewest > 1 else ''}")
+    _draw_speedup(left, rows, "pes", f"{fewest} PE{'s' if fewest > 1 else ''}")
     _lines(right, rows, "pes", "efficiency")
     right.set_ylabel("speed-up / PEs" if fewest == 1 else f"speed-up / (PEs / {fewest})")
     percent(right)
     right.set_ylim(0, max(1.03, float(rows["efficiency"].max()) * 1.03))
-    handles, names = left.get_legend_handles_labels()
-    right.legend(handles, names, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _name_outside(left, right)
     return figure
 
 
@@ -48,6 +43,21 @@ def _gained(rows: "pd.DataFrame", key: str) -> tuple[Any, Any]:
     base = rows[rows[key] == least].set_index(["layer", "seed"])["time_us"]
     before = [base.get((layer, seed), np.nan) for layer, seed in zip(rows["layer"], rows["seed"], strict=True)]
     return least, np.asarray(before, float) / rows["time_us"]
+
+
+def _draw_speedup(axes: "Axes", rows: "pd.DataFrame", key: str, fewest: str) -> None:
+    """Speed-ups over a key, beside linear. fewest: in words, the least of the key."""
+    many = sorted(rows[key].unique())
+    axes.plot(many, np.asarray(many) / many[0], color=palette.DARK, linestyle="--", linewidth=1, label="linear")
+    _lines(axes, rows, key, "speedup")
+    _as_wide(axes, many)
+    axes.set_ylabel(f"speed-up over {fewest}")
+
+
+def _name_outside(left: "Axes", right: "Axes") -> None:
+    """The names of what the left panel shows, to the right of both."""
+    handles, names = left.get_legend_handles_labels()
+    right.legend(handles, names, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _as_wide(axes: "Axes", values: Sequence[float]) -> None:
@@ -64,15 +74,10 @@ def multipliers(table: "pd.DataFrame") -> Figure:
     rows = rows.assign(speedup=gained)
     title = "Speed-up and ALU efficiency over the multipliers of a PE"
     figure, (left, right) = canvas(title, caption_of(rows, chosen), 11, 2)
-    many = sorted(rows["multipliers"].unique())
-    left.plot(many, np.asarray(many) / fewest, color=palette.DARK, linestyle="--", linewidth=1, label="linear")
-    _lines(left, rows, "multipliers", "speedup")
-    _as_wide(left, many)
-    left.set_ylabel(f"speed-up over {fewest} multiplier{'s' if fewest > 1 else ''}")
+    _draw_speedup(left, rows, "multipliers", f"{fewest} multiplier{'s' if fewest > 1 else ''}")
     _lines(right, rows, "multipliers", "alu_efficiency")
     percent(right)
-    handles, names = left.get_legend_handles_labels()
-    right.legend(handles, names, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _name_outside(left, right)
     return figure
 
 

@@ -129,20 +129,6 @@ def sweep(
         rows=rows,
         recorded=recorded,
     )
-    return collect(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer, repair=repair)
-
-
-def collect(
-    planned: Plan,
-    output: str | Path | None = None,
-    *,
-    jobs: int | None = None,
-    backend: str = "threads",
-    scheduler: str | None = None,
-    observer: Observer | None = None,
-    repair: bool = False,
-) -> "pd.DataFrame":
-    """Run what a plan asks for and `output` does not hold yet; see `sweep`."""
     return frame(
         collect_rows(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer, repair=repair)
     )
@@ -158,7 +144,7 @@ def collect_rows(
     observer: Observer | None = None,
     repair: bool = False,
 ) -> list[Row]:
-    """The rows of `collect`, without pandas."""
+    """Run what a plan asks for and `output` does not hold yet; see `sweep`. Needs no pandas."""
     rows: dict[str, Row] = {}
     wanted: dict[str, int] = {}  # the rows' places
     observe = _one_at_a_time(observer or (lambda new, known: None))

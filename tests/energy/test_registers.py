@@ -11,6 +11,7 @@ from eiesim import MachineConfig
 from eiesim.energy.check import against_table2
 from eiesim.energy.structure import ROW, registers
 from eiesim.machine import clock
+from eiesim.rtl.synthesis import MODULES
 from eiesim.tracing.subject import Subject
 from tests.agree import random_case
 
@@ -34,13 +35,6 @@ REGISTERS = [
     ("activation_queue", "count", None, ["queue_pushes", "queue_pops"]),
 ]
 BY_NAME = {(unit, name): (flag, events) for unit, name, flag, events in REGISTERS}
-MODULES = {
-    "activation_queue": "act_queue",
-    "pointer_read": "ptr_read",
-    "spmat_read": "spmat_read",
-    "arithmetic_unit": "arithm_unit",
-    "activation_rw": "act_rw",
-}
 
 
 def changes(values, meant):

@@ -21,7 +21,8 @@ def alexnet_fc8() -> Case:
         layer, activations = workload("Alex-8", density=0.2566, activation_density=0.429)
         return layer, activations
     with tempfile.TemporaryDirectory() as folder, tarfile.open(FC8_ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none.
+        archive.extractall(folder)
         layer, activations = load_dump(folder, rows=1000)
     return CompressedLayer(
         layer.shape, layer.indptr, layer.indices, layer.codes, layer.codebook, layer.bias_codes, name="AlexNet-FC8"

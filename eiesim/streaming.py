@@ -26,7 +26,7 @@ POINTER_BYTES = capacity.POINTER_BITS // 8
 
 
 @dataclass(frozen=True)
-class Memory:
+class WeightTraffic:
     """Where a layer's weights were, and what moving them cost; over a batch, of all its inputs together.
 
     fits: whether the PEs' sparse-matrix and pointer SRAMs hold the whole layer. tiles: loaded ones, 0 if resident.
@@ -219,9 +219,9 @@ def overlapped(loads: Sequence[int], computes: Sequence[int]) -> int:
     return loads[0] + sum(map(max, computes, [*loads[1:], 0]))
 
 
-def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> Memory:
+def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> WeightTraffic:
     """The memory of a layer whose weights stay in the array: nothing is loaded."""
-    return Memory(fits(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
+    return WeightTraffic(fits(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
 
 
 def exceeded(layer: InterleavedLayer, tiles: Sequence[Tile], config: MachineConfig) -> tuple[str, ...]:
@@ -244,7 +244,7 @@ def run_tiles(
     outputs: bool,
     each: Each = map,
     progress: Callable[[int], object] | None = None,
-) -> tuple[tuple[Run, ...], Memory, tuple[str, ...]]:
+) -> tuple[tuple[Run, ...], WeightTraffic, tuple[str, ...]]:
     """A batch through a streamed layer: (an engine's run an input, the memory, capacities exceeded all the same).
 
     run: the engine's. Cycles and counters of the runs are sums over tiles, of computing alone; max_occupancy is the
@@ -271,7 +271,7 @@ def run_tiles(
     loads = [load_cycles(tile.loaded_bytes, config) for tile in tiles]
     computes = [sum(int(parts[t].cycles) for parts in by_input) for t in range(len(tiles))]
     loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
-    memory = Memory(
+    memory = WeightTraffic(
         fits(layer, config), len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes)
     )
     return runs, memory, exceeded(layer, tiles, config)

@@ -121,7 +121,7 @@ def test_one_layer_by_hand():
     memory = simulate(layer, np.ones(4), config).layers[0].memory
     # A tile: 4 bytes of entries, 3 pointers of 2 bytes; 10 bytes at 0.8 GB/s and 800 MHz are 10 cycles.
     # Its computing: sent in 1, walked from 3 to 6, the last write seen in 12. 10 + max(12, 10) + 12.
-    assert memory == streaming.Memory(True, 2, 20, 20, 24, 34)
+    assert memory == streaming.WeightTraffic(True, 2, 20, 20, 24, 34)
 
 
 def test_energy_is_20_pj_a_bit_and_that_alone_is_added():

@@ -44,7 +44,7 @@ def test_trains_then_runs_and_compares(call, tmp_path):
     status, out, _ = call("accuracy", "net")
     assert status == 0
     assert "dense" in out
-    # Taught by the first, which is read and so not replaced; by a copy of it, replacing it; the report on standard output.
+    # Taught by the first, which is read and so not replaced; by a copy of it: the report on standard output.
     status, out, err = call(*arguments, "--method", "2:4", "--density", "0.3")
     assert (status, "2:4 is a density by itself" in err) == (2, True)
     status, out, err = call(*arguments, "--method", "snip", "--teacher", "net", "--force")

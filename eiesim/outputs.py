@@ -37,7 +37,7 @@ def print_text(text: str) -> None:
 
 
 class Outputs(atomic.Outputs):
-    """Files that appear together when the block ends well; for `-` a text goes to standard output then."""
+    """Files that appear together when the block ends well; a text for `-` goes to standard output before they do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,10 +67,14 @@ class Outputs(atomic.Outputs):
             np.save(self.open(target), as_file_values(values))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                for text in self._texts:
+                    print_text(text)
+        except BaseException as failed:
+            super().__exit__(type(failed), failed, None)
+            raise
         super().__exit__(kind, error, trace)
-        if kind is None:
-            for text in self._texts:
-                print_text(text)
 
 
 def made_folder(folder: str | Path) -> Path:

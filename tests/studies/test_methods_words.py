@@ -340,9 +340,9 @@ def test_what_the_words_say_of_rows_that_nobody_trained_holds(tmp_path):
     said, left_out = {}, set()
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        drawn = made_up(rows, activity, rng, noise=(0.003, 0.03, 0.3, 1.0)[seed % 4])
-        known = claims(Rows(*drawn))
-        there = check(page_of(*drawn, tmp_path / "r.csv"), known, FACTS)
+        drawn, lit = made_up(rows, activity, rng, noise=(0.003, 0.03, 0.3, 1.0)[seed % 4])
+        known = claims(Rows(drawn, lit))
+        there = check(page_of(drawn, lit, tmp_path / "r.csv"), known, FACTS)
         said |= dict.fromkeys(there)
         left_out |= {claim.pattern for claim in known} - there
     assert set(said) == {claim.pattern for claim in known}

@@ -7,7 +7,7 @@ a tile is a small layer whose accumulators begin where the tile before left them
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from math import ceil, inf
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -186,7 +186,7 @@ def _too_small(what: str, name: str, entries: npt.NDArray[Any], columns: int, co
 
 def load_cycles(loaded_bytes: int, config: MachineConfig) -> int:
     """Cycles that so many bytes take from DRAM: ceil(bytes x clock / bandwidth)."""
-    return ceil(loaded_bytes * config.clock_mhz / (config.dram_gbps * 1000))
+    return ceil(loaded_bytes * config.clock_mhz / (config.dram_gbytes_per_s * 1000))
 
 
 def estimate(layer: InterleavedLayer, config: MachineConfig) -> dict[str, Any]:
@@ -194,8 +194,8 @@ def estimate(layer: InterleavedLayer, config: MachineConfig) -> dict[str, Any]:
 
     With "refused", the reason, in place of the costs where a tile cannot hold a column.
     """
-    asked = {"fits": fits(layer, config), "dram_gbps": str(config.dram_gbps) if config.dram_gbps == inf else
-             config.dram_gbps, "dram_pj_per_bit": config.dram_pj_per_bit}  # fmt: skip
+    keys = config.to_dict()
+    asked = {"fits": fits(layer, config), **{key: keys[key] for key in ("dram_gbytes_per_s", "dram_pj_per_bit")}}
     try:
         tiles = cut(layer, config)
     except EieError as error:

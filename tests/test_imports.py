@@ -28,7 +28,7 @@ LEVELS = (
     ("files",),
     ("compression",),
     ("training",),
-    ("evaluation", "inputs"),
+    ("evaluation", "inputs", "outputs"),
     ("view",),
     ("balancing", "baselines", "sweeps", "rtl"),
     ("comparison", "tracing"),

@@ -200,15 +200,18 @@ def _by_key(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 class Result(ByContent):
     """What `simulate` gives back: a layer's result, or several layers' in a row. Totals are sums over layers.
 
+    accuracy: the share of inputs recognised, where their labels are known.
+
     Results are equal where all their parts are: configuration, engine, and each layer's runs and outputs to the bit.
 
-    Where layers ran each by itself (`simulate_each`), totals are of one input of the whole network: each layer's mean
+    Where layers ran each by itself , totals are of one input of the whole network: each layer's mean
     counts as often as the layer has input vectors in it.
     """
 
     layers: tuple[LayerResult, ...]
     config: MachineConfig
     engine: str
+    accuracy: float | None = None
 
     def _total(self, of: Callable[[LayerResult], float]) -> float:
         return sum(of(layer) * layer.vectors for layer in self.layers)
@@ -292,14 +295,14 @@ class Result(ByContent):
             "config": self.config.to_dict(),
             "layers": [layer.to_dict(per_pe) for layer in self.layers],
             "total": total,
+            **({} if self.accuracy is None else {"accuracy": self.accuracy}),
         }
 
-    def to_json(self, accuracy: float | None = None, per_pe: bool = False) -> str:
-        """The result JSON as text. accuracy: the share of inputs recognised, where labels were given."""
+    def to_json(self, per_pe: bool = False) -> str:
+        """The result JSON as text. per_pe: with the counters of every PE."""
         import json
 
-        extra = {} if accuracy is None else {"accuracy": accuracy}
-        return json.dumps({**self.to_dict(per_pe), **extra}, indent=1, allow_nan=False)
+        return json.dumps(self.to_dict(per_pe), indent=1, allow_nan=False)
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row a layer and input.

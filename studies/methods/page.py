@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.methods.cells import DENSITIES, PES
-from benchmarks.methods.means import LABELS, read_means
-from benchmarks.methods.plots import draw
-from benchmarks.methods.words import text
 from eiesim._io.atomic import writing
+from studies.methods.cells import DENSITIES, PES
+from studies.methods.means import LABELS, read_means
+from studies.methods.plots import draw
+from studies.methods.words import text
 
 HEAD = (
     "method", "kept", "accuracy, pruned", "shared to 4 bits", "KB", "times smaller",

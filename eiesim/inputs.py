@@ -80,7 +80,7 @@ def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synt
     chain = all(model.chain for model in opened) and not synthetic
     if chain:
         try:
-            network.check_chain([plain(layer) for layer in layers], "these layers do not follow one another")
+            network.check_chain(layers, "these layers do not follow one another")
         except EieError:
             if any(values is None for model in opened for values in model.recorded_inputs):
                 raise
@@ -95,7 +95,7 @@ def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synt
         opened[0].labels,
         chain=chain,
         **{name: of_all(name) for name in
-           ("origins", "recorded_inputs", "input_origin", "vectors", "seeds", "variations")},
+           ("origins", "recorded_inputs", "input_origin", "vectors", "seeds", "variations", "interleaved")},
     )  # fmt: skip
 
 
@@ -171,29 +171,29 @@ def _parts(source: Any) -> Iterable[str | Model]:
     if isinstance(source, str | Path):
         yield from map(f"{TABLE_III}{{}}".format, TABLE_III_LAYERS) if source == ALL_NINE else [str(source)]
     elif isinstance(source, CompressedLayer | InterleavedLayer):
-        yield Model((source,))
-    elif _is_pair(source):
-        layer, activations = source
-        yield Workload(layer, as_float32("activations", activations)).opened()
+        yield Model.of(source)
+    elif is_pair(source):
+        values = np.atleast_1d(as_float32("activations", source[1]))
+        yield replace(Model.of(source[0]), recorded_inputs=(values,), input_origin=(GIVEN,))
     elif isinstance(source, Openable):
         yield source.opened()
     elif isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
         for one in source:
-            if isinstance(one, Sequence) and not isinstance(one, str) and not _is_pair(one):
+            if isinstance(one, Sequence) and not isinstance(one, str) and not is_pair(one):
                 raise EieError(f"source: a {type(one).__name__} among several holds no single layer; {WHAT_WOULD_DO}")
             yield from _parts(one)
     else:
         raise EieError(f"source: {type(source).__name__} is neither a layer nor layers; {WHAT_WOULD_DO}")
 
 
-def _is_pair(source: Any) -> bool:
+def is_pair(source: Any) -> bool:
     """Whether a source is (layer, activations), and not two layers."""
     return (
         isinstance(source, tuple)
         and len(source) == 2
         and isinstance(source[0], CompressedLayer | InterleavedLayer)
         and not isinstance(source[1], str | Path | CompressedLayer | InterleavedLayer | Openable)
-        and not _is_pair(source[1])
+        and not is_pair(source[1])
     )
 
 
@@ -219,11 +219,12 @@ def _with_inputs(
     made: list[list[Maker]] = []
     for model, hungry in zip(models, takes, strict=True):
         makers: list[Maker] = []
-        how = {"seed": model.seeds[0], "variation": model.variations[0]} if len(model.layers) == 1 else {}
+        made_by = (model.seeds[0], model.variations[0]) if len(model.layers) == 1 else (None, None)
         for feed in model.feeds(waiting.pop(0) if hungry and waiting else None, recorded=recorded):
             values, fed = feed.activations, feed.fed
             for place, layer in enumerate(feed.layers, 1):
-                makers.append(partial(Workload, layer, values, fed=fed, vectors=feed.vectors, **how))
+                came = layer if isinstance(layer, InterleavedLayer) else None
+                makers.append(partial(Workload, plain(layer), values, *made_by, fed, feed.vectors, came))
                 if place < len(feed.layers):
                     values, fed = float_outputs(plain(layer), values), CHAINED
         made.append(makers)
@@ -245,7 +246,7 @@ def _alone(layer: CompressedLayer, name: str, own: npt.NDArray[np.float32] | Non
 def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
     if name.startswith(TABLE_III):
         made = _synthesise(name.removeprefix(TABLE_III), synthesis)
-        alone = _alone(plain(made.layer), name, made.activations, GIVEN)
+        alone = _alone(made.layer, name, made.activations, GIVEN)
         return replace(alone, seeds=(made.seed,), variations=(made.variation,))
     if name.startswith(examples.PREFIX):
         return _open_network(examples.folder(name.removeprefix(examples.PREFIX)))

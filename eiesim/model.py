@@ -22,8 +22,8 @@ GIVEN, CHAINED, RECORDED = "given", "chained", "recorded"
 """What a layer is fed; see `Feed`."""
 
 
-def _named(layer: Layer) -> str:
-    return f"layer '{plain(layer).name}'"
+def _named(layer: CompressedLayer) -> str:
+    return f"layer '{layer.name}'"
 
 
 def plain(layer: Layer) -> CompressedLayer:
@@ -59,10 +59,11 @@ class Model(Brief):
     labels: int64[batch], the class of each of these, or None. origins: the name that each layer was opened by.
     chain: whether the layers follow one another; if not, each runs by itself. recorded_inputs: each layer's own input,
     or None. input_origin: what these are, "given" or "recorded". vectors: see `Feed`, by layer. seeds, variations: how
-    each synthetic layer was made, None for the others.
+    each synthetic layer was made, None for the others. interleaved: layers that came interleaved for a machine, by
+    layer, None for the others.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[CompressedLayer, ...]
     activations: npt.NDArray[np.float32] | None = None
     labels: npt.NDArray[np.int64] | None = None
     origins: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class Model(Brief):
     vectors: tuple[float, ...] = ()
     seeds: tuple[int | None, ...] = ()
     variations: tuple[float | None, ...] = ()
+    interleaved: tuple[InterleavedLayer | None, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.layers)
@@ -82,14 +84,25 @@ class Model(Brief):
             "vectors": (1,) * count,
             "seeds": (None,) * count,
             "variations": (None,) * count,
+            "interleaved": (None,) * count,
         }
         for name, values in defaults.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, values)
 
+    @classmethod
+    def of(cls, layer: Layer) -> "Model":
+        """One layer, whichever way it comes."""
+        return cls((plain(layer),), interleaved=(layer if isinstance(layer, InterleavedLayer) else None,))
+
     def opened(self) -> "Model":
         """Itself: it is a source as it stands."""
         return self
+
+    @property
+    def as_they_came(self) -> tuple[Layer, ...]:
+        """The layers, interleaved where they came so."""
+        return tuple(made or layer for layer, made in zip(self.layers, self.interleaved, strict=True))
 
     @property
     def brings_inputs(self) -> bool:
@@ -108,26 +121,26 @@ class Model(Brief):
         """
         if given is not None:
             if not self.chain:
-                names = [plain(layer).name for layer in self.layers]
+                names = [layer.name for layer in self.layers]
                 shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
                 raise EieError(
                     f"{' '.join(dict.fromkeys(self.origins))}: these layers do not follow one another ({shown}), so "
                     f"{given_from or 'one input'} does not reach them all; name a single layer"
                 )
             _check_columns(self.layers[0], given, given_from, self.origins[0])
-            return (Feed(self.layers, given),)
+            return (Feed(self.as_they_came, given),)
         if self.chain and self.activations is not None and not recorded:
             _check_columns(self.layers[0], self.activations, self.origins[0], self.origins[0])
-            return (Feed(self.layers, self.activations, CHAINED if self.input_origin[0] == RECORDED else GIVEN),)
+            return (Feed(self.as_they_came, self.activations, CHAINED if self.input_origin[0] == RECORDED else GIVEN),)
         feeds = []
         parts = zip(
-            self.layers, self.recorded_inputs, self.input_origin, self.vectors, self.origins, strict=True
+            self.as_they_came, self.recorded_inputs, self.input_origin, self.vectors, self.origins, strict=True
         )  # fmt: skip
         for layer, own, input_origin, vectors, origin in parts:
             if own is None:
-                whole = (self.chain and not recorded) or origin == _named(layer)
-                raise NoInputError(origin if whole else f"{_named(layer)} of {origin}")
-            _check_columns(layer, own, origin, origin)
+                whole = (self.chain and not recorded) or origin == _named(plain(layer))
+                raise NoInputError(origin if whole else f"{_named(plain(layer))} of {origin}")
+            _check_columns(plain(layer), own, origin, origin)
             feeds.append(Feed((layer,), own, input_origin, vectors))
         return tuple(feeds)
 
@@ -137,18 +150,18 @@ class Model(Brief):
             check_codebook(layer, weight_bits, origin)
 
 
-def check_codebook(layer: Layer, weight_bits: int, origin: str | None = None) -> None:
+def check_codebook(layer: CompressedLayer, weight_bits: int, origin: str | None = None) -> None:
     """Raise EieError where a layer's codebook is too long for the machine's weight codes. origin: as `Model`'s."""
-    entries, named = len(plain(layer).codebook), _named(layer)
+    entries, named = len(layer.codebook), _named(layer)
     if entries > 2**weight_bits:
         of = f"{named}: its codebook" if origin in (None, named) else f"{origin}: codebook: that of {named[6:]}"
         raise EieError(f"{of} has {entries} entries, weight_bits = {weight_bits} reach {2**weight_bits}")
 
 
 def _check_columns(
-    layer: Layer, activations: npt.NDArray[np.float32], activations_from: str, origin: str
+    layer: CompressedLayer, activations: npt.NDArray[np.float32], activations_from: str, origin: str
 ) -> None:
-    cols, named = plain(layer).cols, _named(layer)
+    cols, named = layer.cols, _named(layer)
     if activations.shape[-1] != cols:
         where = f"{activations_from}: " if activations_from else ""
         what = named if origin == named else f"{named[6:]} ({origin})"
@@ -159,18 +172,20 @@ def _check_columns(
 class Workload(Brief):
     """A layer with its input. seed, variation: how a synthetic layer was made; None for one that came from a file.
 
-    activations: float32[cols] or [batch, cols]. fed, vectors: as in `Feed`.
+    activations: float32[cols] or [batch, cols]. fed, vectors: as in `Feed`. interleaved: the layer for one machine, if
+    it came so.
     """
 
-    layer: Layer
+    layer: CompressedLayer
     activations: npt.NDArray[np.float32]
     seed: int | None = None
     variation: float | None = None
     fed: str = GIVEN
     vectors: float = 1
+    interleaved: InterleavedLayer | None = None
 
     @property
-    def layers(self) -> tuple[Layer]:
+    def layers(self) -> tuple[CompressedLayer]:
         """The layer, as a model has its layers."""
         return (self.layer,)
 
@@ -183,18 +198,19 @@ class Workload(Brief):
             vectors=(self.vectors,),
             seeds=(self.seed,),
             variations=(self.variation,),
+            interleaved=(self.interleaved,),
         )
 
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 (hex) of the layer's and the input's content; names do not enter."""
-        digest = hashlib.sha256(plain(self.layer).content_hash.encode())
+        digest = hashlib.sha256(self.layer.content_hash.encode())
         digest.update(repr(self.activations.shape).encode() + self.activations.tobytes())
         return digest.hexdigest()
 
     def __sizeof__(self) -> int:
         # Dask sends large arguments once a worker instead of once a task, and goes by this to tell which are large.
-        layer = plain(self.layer)
+        layer = self.layer
         held = (layer.indptr, layer.indices, layer.codes, layer.codebook, layer.bias_codes, self.activations)
         return object.__sizeof__(self) + sum(sys.getsizeof(array) for array in held if array is not None)
 

@@ -4,7 +4,7 @@
 whatever is refused for one of them is refused for all, in the same words.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +58,7 @@ class Prepared(Brief):
         return Job.of(self.layer, self.operands, self.config, self.outputs)
 
     @cached_property
-    def rows(self) -> npt.NDArray[Any]:
+    def activation_rows(self) -> npt.NDArray[Any]:
         """The activations as the LNZD meets them, [batch, activation rows, pes]."""
         return self.job.in_rows(self.operands)
 
@@ -99,15 +99,21 @@ def prepare(
     )
 
 
-def in_a_row(feed: Feed, config: MachineConfig, outputs: bool = True) -> Iterator[Prepared]:
-    """Layers that run in a row, each prepared when it is asked for: its input is what the one before gives."""
+def in_a_row(
+    feed: Feed, config: MachineConfig, outputs: bool = True, known: Sequence[npt.NDArray[Any] | None] = ()
+) -> Iterator[Prepared]:
+    """Layers that run in a row, each prepared when it is asked for: its input is what the one before gives.
+
+    known: the outputs of layers that were run already; those of the others come from the golden product.
+    """
     values, fed = feed.activations, feed.fed
     for place, layer in enumerate(feed.layers, 1):
         last = place == len(feed.layers)
         one = prepare_layer(layer, values, config, outputs or not last, fed=fed, vectors=feed.vectors)
         yield one
         if not last:
-            values, fed = one.golden(), CHAINED
+            ran = known[place - 1] if place <= len(known) else None
+            values, fed = one.golden() if ran is None else ran, CHAINED
 
 
 def feeds(
@@ -138,6 +144,12 @@ def given(activations: Any) -> tuple[npt.NDArray[np.float32] | None, str]:
     return np.atleast_1d(as_float32("activations", activations)), ""
 
 
+def several(inputs: Any) -> list[npt.NDArray[np.float32]]:
+    """Activations that a verb is given for several layers: one array or file, or a sequence of them."""
+    one = isinstance(inputs, str | Path) or getattr(inputs, "ndim", None) is not None
+    return [values for each in ([inputs] if one else inputs) if (values := given(each)[0]) is not None]
+
+
 def prepare_layer(
     layer: Layer,
     activations: npt.NDArray[Any],
@@ -158,9 +170,7 @@ def prepare_layer(
     held = plain(layer)
     values: npt.NDArray[Any] = np.atleast_2d(activations)
     if values.ndim != 2 or len(values) == 0:
-        raise EieError(
-            f"activations: shape {values.shape}, needs (cols,) or (batch, cols) with a batch of 1 or more"
-        )
+        raise EieError(f"activations: shape {values.shape}, needs (cols,) or (batch, cols) with a batch of 1 or more")
     if values.shape[1] != held.cols:
         raise EieError(f"activations: {values.shape[1]} an input, but layer '{held.name}' has {held.cols} columns")
     if not np.isfinite(values).all():

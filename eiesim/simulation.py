@@ -20,7 +20,7 @@ from eiesim.counters import Run
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, ExceededError, unknown
 from eiesim.files import npz
 from eiesim.inputs import Opening, Source
 from eiesim.job import Job
@@ -121,7 +121,7 @@ def simulate(
     results = [replace(one, energy_model=spends, no_energy=no_energy) for one in results]
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
-        raise EieError(f"strict: {'; '.join(exceeded)}")
+        raise ExceededError("; ".join(exceeded))
     last = results[-1].outputs
     accuracy = None if classes is None or last is None else recognised(last, classes)
     return Result(tuple(results), machine, engine, accuracy)
@@ -146,6 +146,14 @@ def _in_a_row(
         if place < len(feed.layers):
             assert result.outputs is not None
             values, fed = result.outputs, CHAINED
+
+
+def simulate_prepared(prepared: Prepared, engine: str = DEFAULT_ENGINE, threads: int | None = None) -> LayerResult:
+    """Run one layer that is prepared already, with the default energy model."""
+    spends, no_energy = _energy_for(prepared.config, None, None)
+    with _side_by_side(threads, len(prepared.activations)) as each:
+        result = _run(prepared, engine, _engine(engine), each, None)
+    return replace(result, energy_model=spends, no_energy=no_energy)
 
 
 def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[np.int64] | None:
@@ -228,7 +236,7 @@ def _run(
                 progress(1)
             return result
 
-        runs = tuple(each(one, prepared.rows))
+        runs = tuple(each(one, prepared.activation_rows))
         memory = streaming.resident(prepared.layer, config, sum(int(done.cycles) for done in runs))
         exceeded = capacity.exceeded(prepared.layer, config)
     else:

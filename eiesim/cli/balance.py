@@ -67,6 +67,7 @@ def balance(
     from eiesim.balancing.terminal import balance_table
     from eiesim.files import npz
     from eiesim.inputs import open_workloads
+    from eiesim.prepared import prepare_layer
 
     screen = Screen(quiet, json)
     configured = machine(config, settings, {"pes": pes})
@@ -82,7 +83,7 @@ def balance(
     found = []
     for make in makers:
         workload = make()
-        found.append(study.balance(workload.layer, workload.activations, configured))
+        found.append(study.balance(prepare_layer(workload.layer, workload.activations, configured)))
         screen.show(balance_table(found[-1]))
     report = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
     with Outputs() as files:

@@ -143,9 +143,10 @@ def _runs(  # type: ignore[no-untyped-def]
 ):
     from eiesim.files import npz
     from eiesim.inputs import open_workloads
-    from eiesim.rtl.runs import of_layer
+    from eiesim.prepared import prepare_layer
+    from eiesim.rtl.runs import of_prepared
 
     fed = [] if input is None else [npz.load_inputs(input)]
     workloads = [make() for make in open_workloads(layers, fed, [seed], rows=rows)]
     configured = machine(config, settings, {"pes": pes})
-    return [of_layer(one.layer, one.activations.reshape(-1, one.layer.cols), configured) for one in workloads]
+    return [of_prepared(prepare_layer(one.layer, one.activations, configured)) for one in workloads]

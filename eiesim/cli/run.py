@@ -32,7 +32,6 @@ from eiesim.cli.app import (
     synthesis,
 )
 from eiesim.cli.screen import Screen
-from eiesim.errors import EieError
 
 
 @app.command()
@@ -86,7 +85,7 @@ def run(
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
     from eiesim.inputs import open_model
-    from eiesim.simulation import simulate_each
+    from eiesim.simulation import simulate
     from eiesim.view.terminal import result_table
 
     screen = Screen(quiet, json)
@@ -98,42 +97,27 @@ def run(
     feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
     model.check_codebooks(configured.weight_bits)
     table = None if energy_table is None else load_energy_table(energy_table)
-    inputs = feeds[-1].inputs
-    own_labels = model.labels if feeds[0].fed == "chained" else None
-    classes = npz.load_labels(labels) if labels is not None else own_labels
-    if classes is not None and len(feeds) > 1:
-        raise EieError(f"{labels}: layers that run each by itself recognise nothing; labels go with a network's input")
-    if classes is not None:
-        from eiesim.evaluation import accuracy, check_labels
-
-        check_labels(classes, inputs, model.layers[-1].rows)
-    with screen.progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
-        result = simulate_each(
-            [(feed.layers, feed.activations, feed.fed, feed.vectors) for feed in feeds],
-            configured, engine, energy=energy_model, energy_table=table, progress=advance,
+    with screen.progress("inputs", sum(feed.batch_size * len(feed.layers) for feed in feeds)) as advance:
+        result = simulate(
+            model, input, configured, engine, labels=labels, recorded=recorded, strict=strict,
+            energy=energy_model, energy_table=table, progress=advance,
         )  # fmt: skip
-    exceeded = [f"{layer.name}: {line}" for layer in result.layers for line in layer.exceeded]
-    if strict and exceeded:
-        raise EieError(f"--strict: {'; '.join(exceeded)}")
-    recognised = None
-    if classes is not None and result.outputs is not None:
-        recognised = accuracy(result.outputs, classes)
     with Outputs() as files:
         if output is not None and result.outputs is not None:
             np.save(files.open(output), npz.as_file_values(result.outputs))
         if json == "-":
-            print_text(result.to_json(recognised, per_pe))
+            print_text(result.to_json(per_pe))
         elif json is not None:
-            files.open(json).write(f"{result.to_json(recognised, per_pe)}\n".encode())
+            files.open(json).write(f"{result.to_json(per_pe)}\n".encode())
     if plot is not None:
         from eiesim.api import plot as draw
         from eiesim.tracing.heat_map import draw_heat_maps
 
         screen.note(f"drawing into {plot}")
         draw(result, plot, formats=drawn_as)
-        draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot, drawn_as)
+        draw_heat_maps(feeds, result, plot, drawn_as)
     screen.show(result_table(result))
-    if recognised is not None:
-        screen.say(f"accuracy: {recognised:.2%} of {inputs:,} inputs")
+    if result.accuracy is not None:
+        screen.say(f"accuracy: {result.accuracy:.2%} of {feeds[-1].batch_size:,} inputs")
     for warning in result.warnings:
         screen.warn(warning)

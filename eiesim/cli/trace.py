@@ -1,6 +1,5 @@
 """eiesim trace, critical-path."""
 
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,13 +28,13 @@ from eiesim.cli.app import (
     write_text,
 )
 from eiesim.cli.screen import Screen
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from eiesim.config import MachineConfig
-    from eiesim.inputs import Model
+    from eiesim.model import Model
     from eiesim.tracing.subject import Subject
 
 LayerName = Annotated[
@@ -193,16 +192,7 @@ def _subject(
     config: "MachineConfig",
 ) -> "Subject":
     """The layer and the input that the command line names; the layers before it are run to get its input."""
-    from eiesim.files import npz
-    from eiesim.tracing.subject import subjects
+    from eiesim.tracing.subject import Subject
 
-    feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
     model.check_codebooks(config.weight_bits)
-    known = [(feed, place) for feed in feeds for place in range(len(feed.layers))]
-    names = [feed.layers[place].name for feed, place in known]
-    if layer is not None and layer not in names:
-        raise unknown("no layer", layer, names)
-    feed, place = known[0 if layer is None else names.index(layer)]
-    if item is None and feed.activations.ndim == 2:
-        item = 0
-    return next(islice(subjects(feed.layers, feed.activations, config, item), place, None))
+    return Subject.of(model, input, config, item or 0, layer=layer or 0, recorded=recorded)

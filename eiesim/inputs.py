@@ -219,12 +219,13 @@ def _with_inputs(
     made: list[list[Maker]] = []
     for model, hungry in zip(models, takes, strict=True):
         makers: list[Maker] = []
-        made_by = (model.seeds[0], model.variations[0]) if len(model.layers) == 1 else (None, None)
         for feed in model.feeds(waiting.pop(0) if hungry and waiting else None, recorded=recorded):
             values, fed = feed.activations, feed.fed
             for place, layer in enumerate(feed.layers, 1):
                 came = layer if isinstance(layer, InterleavedLayer) else None
-                makers.append(partial(Workload, plain(layer), values, *made_by, fed, feed.vectors, came))
+                makers.append(
+                    partial(Workload, plain(layer), values, feed.seed, feed.variation, fed, feed.vectors, came)
+                )
                 if place < len(feed.layers):
                     values, fed = float_outputs(plain(layer), values), CHAINED
         made.append(makers)

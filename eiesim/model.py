@@ -37,13 +37,16 @@ class Feed(Brief):
 
     activations: float32[cols] or [batch, cols]. fed: "given" (by the user, or by what brings its own: a dump, Table
     III), "chained" (the network's own input, and what the layers before make of it) or "recorded" (a layer's own
-    inputs). vectors: a layer's input vectors in one input of the whole network.
+    inputs). vectors: a layer's input vectors in one input of the whole network. seed, variation: how the layer was
+    made, if it is synthetic.
     """
 
     layers: tuple[Layer, ...]
     activations: npt.NDArray[np.float32]
     fed: str = GIVEN
     vectors: float = 1
+    seed: int | None = None
+    variation: float | None = None
 
     @property
     def batch_size(self) -> int:
@@ -119,6 +122,8 @@ class Model(Brief):
         given_from: the file it came from, for errors. recorded: prefer each layer's own input.
         Raises EieError where layers that do not follow one another are given one input, and where one has none.
         """
+        # Synthetic layers never follow one another, so a feed of several has none.
+        made_by = (self.seeds[0], self.variations[0]) if len(self.layers) == 1 else (None, None)
         if given is not None:
             if not self.chain:
                 names = [layer.name for layer in self.layers]
@@ -128,20 +133,20 @@ class Model(Brief):
                     f"{given_from or 'one input'} does not reach them all; name a single layer"
                 )
             _check_columns(self.layers[0], given, given_from, self.origins[0])
-            return (Feed(self.as_they_came, given),)
+            return (Feed(self.as_they_came, given, GIVEN, 1, *made_by),)
         if self.chain and self.activations is not None and not recorded:
             _check_columns(self.layers[0], self.activations, self.origins[0], self.origins[0])
-            return (Feed(self.as_they_came, self.activations, CHAINED if self.input_origin[0] == RECORDED else GIVEN),)
+            fed = CHAINED if self.input_origin[0] == RECORDED else GIVEN
+            return (Feed(self.as_they_came, self.activations, fed, 1, *made_by),)
         feeds = []
-        parts = zip(
-            self.as_they_came, self.recorded_inputs, self.input_origin, self.vectors, self.origins, strict=True
-        )  # fmt: skip
-        for layer, own, input_origin, vectors, origin in parts:
+        of_layers = (self.as_they_came, self.origins, self.recorded_inputs)
+        how = (self.input_origin, self.vectors, self.seeds, self.variations)
+        for (layer, origin, own), parts in zip(zip(*of_layers, strict=True), zip(*how, strict=True), strict=True):
             if own is None:
                 whole = (self.chain and not recorded) or origin == _named(plain(layer))
                 raise NoInputError(origin if whole else f"{_named(plain(layer))} of {origin}")
             _check_columns(plain(layer), own, origin, origin)
-            feeds.append(Feed((layer,), own, input_origin, vectors))
+            feeds.append(Feed((layer,), own, *parts))
         return tuple(feeds)
 
     def check_codebooks(self, weight_bits: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -27,7 +28,7 @@ from eiesim.job import Job
 from eiesim.layer import as_float32
 from eiesim.model import CHAINED, Feed, Model, check_labels, plain, recognised
 from eiesim.prepared import Config, Prepared, given, opened, prepare_layer
-from eiesim.result import LayerResult, Result
+from eiesim.result import LayerResult, Provenance, Result
 
 ENGINES = ("clocked", "recurrence", "event")
 DEFAULT_ENGINE = "recurrence"
@@ -141,7 +142,9 @@ def _in_a_row(
     for place, layer in enumerate(feed.layers, 1):
         wanted = outputs or place < len(feed.layers)
         one = prepare_layer(layer, values, config, wanted, each, fed=fed, vectors=feed.vectors)
-        result = _run(one, engine, run, each, progress)
+        own_input = feed.activations if place == 1 else None
+        made_from = partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation)
+        result = replace(_run(one, engine, run, each, progress), made_from=made_from)
         yield result
         if place < len(feed.layers):
             assert result.outputs is not None

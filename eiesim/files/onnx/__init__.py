@@ -9,7 +9,7 @@
 | BatchNormalization, Add, Mul by constants right after a layer | part of that layer's weights and bias |
 | Relu right after a layer, or a quantiser that cuts its outputs off at 0 | that layer's activation |
 | whatever takes only constants | a constant |
-| Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, Cast to floating point | nothing: the values stay what they are |
+| Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, Cast to floats | nothing: values stay what they are |
 | QuantizeLinear and DequantizeLinear of activations | nothing, and a note says so |
 | bodies of If, Loop and Scan | read like the graph itself; layers are called NODE/LAYER |
 

@@ -109,21 +109,22 @@ def grown(matrix: Matrix, value: str, scope: Scope, shapes: Shapes) -> Grown:
         effect, value, passed, seen = step
         nodes += passed
         quantisers += seen
-        if effect is None:
-            return Grown(matrix, "relu", value, tuple(nodes), tuple(quantisers))
         matrix = fold(matrix, effect)
+        if effect[0] is None:
+            return Grown(matrix, "relu", value, tuple(nodes), tuple(quantisers))
 
 
 def _next(matrix: Matrix, value: str, scope: Scope, shapes: Shapes) -> Any:
-    """What the next node that belongs to a layer does: (effect, None for ReLU; value; nodes passed; quantisers)."""
+    """What the next node that belongs to a layer does: (effect, without factor for ReLU; value; nodes; quantisers)."""
     for at, passed, seen, clips in _through(value, scope):
         if clips:
-            return None, at, passed, seen
+            return (None, None, {}), at, passed, seen
         after = scope.only_user(at)
         if after is None or after.domain not in IS_ONNX:
             continue
         if after.op_type in RELUS and is_relu(after, scope.constants):
-            return None, after.output[0], [*passed, after.output[0]], seen
+            bounds = {one: "scale" for one in after.input if one != at}
+            return (None, None, bounds), after.output[0], [*passed, after.output[0]], seen
         if after.op_type in FOLDED:
             if after.op_type == "BatchNormalization" and not _has_channels(matrix, shapes.get(at)):
                 continue

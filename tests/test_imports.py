@@ -22,6 +22,7 @@ LEVELS = (
     ("streaming",),
     ("machine",),
     ("engines", "energy"),
+    ("layer_result",),
     ("result",),
     ("simulation",),
     ("coding",),

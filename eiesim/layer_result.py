@@ -6,7 +6,7 @@ Over a batch, plain metrics are means over the inputs, ratios are formed from su
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -102,8 +102,8 @@ class LayerResult(ByContent):
         What `energy` comes from; None where no model covers the machine, and `no_energy` says why.
     no_energy : str, default ""
         Why there is no energy.
-    provenance : Provenance, default Provenance()
-        What the result was made from.
+    made_from : callable, default Provenance
+        Gives `provenance`, which takes the layer's hash and so is not worked out before it is asked for.
     """
 
     name: str
@@ -122,7 +122,12 @@ class LayerResult(ByContent):
     vectors: float = 1
     energy_model: EnergyModel | None = None
     no_energy: str = ""
-    provenance: Provenance = field(default=Provenance(), compare=False)
+    made_from: Callable[[], Provenance] = field(default=Provenance, compare=False)
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """What the result was made from."""
+        return self.made_from()
 
     @cached_property
     def metrics(self) -> Metrics:

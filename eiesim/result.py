@@ -47,6 +47,8 @@ class Result(ByContent):
         The machine.
     engine : str
         "clocked", "recurrence" or "event".
+    accuracy : float or None, default None
+        The share of inputs recognised, 0 to 1, where their labels are known.
     command : tuple of str, or None, default None
         The words of the command line that made it; None for a call from Python.
 
@@ -62,6 +64,7 @@ class Result(ByContent):
     layers: tuple[LayerResult, ...]
     config: MachineConfig
     engine: str
+    accuracy: float | None = None
     command: tuple[str, ...] | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
@@ -234,15 +237,14 @@ class Result(ByContent):
             "layers": [layer.to_dict(per_pe) for layer in self.layers],
             "total": total,
             "provenance": self.provenance,
+            **({} if self.accuracy is None else {"accuracy": self.accuracy}),
         }
 
-    def to_json(self, accuracy: float | None = None, per_pe: bool = False) -> str:
+    def to_json(self, per_pe: bool = False) -> str:
         """The result JSON as text.
 
         Parameters
         ----------
-        accuracy : float or None, default None
-            The share of inputs recognised, 0 to 1, where labels were given: one more key. None leaves it out.
         per_pe : bool, default False
             With the counters of every PE.
 
@@ -251,8 +253,7 @@ class Result(ByContent):
         str
             JSON, as `to_dict` has it.
         """
-        extra = {} if accuracy is None else {"accuracy": accuracy}
-        return json.dumps({**self.to_dict(per_pe), **extra}, indent=1, allow_nan=False)
+        return json.dumps(self.to_dict(per_pe), indent=1, allow_nan=False)
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row a layer and input.

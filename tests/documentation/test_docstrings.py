@@ -35,7 +35,7 @@ LEFT_OUT = {
 
 def public():
     """Every public name, and every method that a public class defines, by its dotted name."""
-    for name in sorted(eiesim.__all__):
+    for name in sorted(dir(eiesim)):
         held = getattr(eiesim, name)
         if not callable(held):
             continue
@@ -75,9 +75,9 @@ def parameters_of(held):
     """The parameters of a signature by their documented names; an error takes a message, as errors do."""
     if inspect.isclass(held) and issubclass(held, Exception):
         return {}
-    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    stars = {inspect.Parameter.VAR_POSITIONAL.value: "*", inspect.Parameter.VAR_KEYWORD.value: "**"}
     return {
-        stars.get(one.kind, "") + name: one
+        stars.get(one.kind.value, "") + name: one
         for name, one in inspect.signature(held).parameters.items()
         if name not in ("self", "cls")
     }

@@ -127,7 +127,13 @@ class Compressed(Brief):
         return html_table(f"{self.model.name}, {self.options.bits} bits a code", heads, rows, left_out)
 
     def opened(self) -> SourceModel:
-        """The network as a source: its layers, with their inputs on the calibration data."""
+        """The network as a source: its layers, with their inputs on the calibration data.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         return SourceModel(
             self.layers,
             chain=self.model.chain or len(self.layers) == 1,

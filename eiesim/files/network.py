@@ -72,7 +72,13 @@ class Network(Brief):
     vectors: tuple[float, ...] = ()
 
     def opened(self) -> Model:
-        """The network as a source: its layers, without inputs of their own."""
+        """The network as a source: its layers, without inputs of their own.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         return Model(self.layers, chain=self.chain or len(self.layers) == 1, vectors=self.vectors)
 
 

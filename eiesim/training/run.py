@@ -68,7 +68,13 @@ class Trained(Brief):
         return "-".join(str(layer.cols) for layer in self.networks.dense) + f"-{self.networks.dense[-1].rows}"
 
     def opened(self) -> Model:
-        """The shared network as a source, with the held-out examples and their labels."""
+        """The shared network as a source, with the held-out examples and their labels.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         held_out = self.parts.held_out
         return Model(self.shared, held_out.inputs, held_out.labels)
 

@@ -125,7 +125,7 @@ def _times_panel(table4: PaperItem, time: Time) -> Panel:
         spreads = [row.ours[kind] for row in rows]
         colour, hatch = palette.SIMULATED[k]
         bars = _bars_of_times(f"simulated, {kind}", k, [one.mean for one in spreads], colour)
-        series.append(replace(bars, hatch=hatch, **_whiskers(spreads)))
+        series.append(_with_whiskers(replace(bars, hatch=hatch), spreads))
     exact = [(place, row.ours[FC8].mean) for place, row in enumerate(rows) if FC8 in row.ours]
     if exact:
         where, values = zip(*exact, strict=True)
@@ -151,8 +151,8 @@ def _seeds(item: PaperItem) -> str:
     return f"simulated: mean of {seeds} seeds, whiskers from least to most" if seeds > 1 else ""
 
 
-def _whiskers(spreads: Sequence[Spread]) -> dict[str, tuple[float, ...]]:
-    return {"low": floats(one.least for one in spreads), "high": floats(one.most for one in spreads)}
+def _with_whiskers(series: Series, spreads: Sequence[Spread]) -> Series:
+    return replace(series, low=floats(one.least for one in spreads), high=floats(one.most for one in spreads))
 
 
 def correlation(table4: PaperItem) -> Picture:
@@ -173,7 +173,7 @@ def correlation(table4: PaperItem) -> Picture:
                 f"simulated, {kind}", "points", floats(x for x, _ in known), floats(one.mean for one in spreads),
                 (colour,), marker=marker, size=9 if kind == FC8 else 5,
             )  # fmt: skip
-            series.append(replace(points, **_whiskers(spreads)))
+            series.append(_with_whiskers(points, spreads))
     ranked = sorted(zip(published, rows, strict=True), key=lambda pair: pair[0])
     ticks = log_ticks(start / 10, end * 10, (1, 2, 3, 5, 7))
     panel = Panel(

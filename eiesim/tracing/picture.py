@@ -102,9 +102,7 @@ def _lnzd(trace: Recording, across: Scale) -> Panel:
         (-0.5, 0.5),
         key=tuple(key),
     )
-    title = (
-        "LNZD: broadcasts (white), or the PE whose full queue holds one back, with its stall cycles in the whole run"
-    )
+    title = "LNZD: broadcasts (white), or the PE whose full queue holds one back, with its stall cycles in the run"
     return Panel(across, Scale(Words(""), 0.5, -0.5, ticks=((0, "LNZD"),), named=True), title=title, cells=cells)
 
 

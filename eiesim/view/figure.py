@@ -116,7 +116,8 @@ def _axis(axis: "Axis", scale: Scale) -> None:
 def _bars(axes: "Axes", one: Series) -> Any:
     base = np.array(one.base)
     looks: dict[str, Any] = {
-        "color": one.colours, "edgecolor": "black" if one.hatch else "white", "linewidth": 0.3, "hatch": one.hatch or None,
+        "color": one.colours, "edgecolor": "black" if one.hatch else "white", "linewidth": 0.3,
+        "hatch": one.hatch or None,
     }  # fmt: skip
     if one.kind == "hbars":
         return axes.barh(one.y, np.array(one.x) - base, one.width, left=one.base, **looks)
@@ -144,8 +145,9 @@ def _line(axes: "Axes", one: Series) -> Any:
         )
     looks: dict[str, Any] = {
         "color": one.colours[0], "marker": one.marker or None, "markersize": one.size,
-        "markeredgewidth": 2 if thin else None, "linestyle": "none" if one.kind == "points" else "--" if one.dashed else "-",
-        "linewidth": 1.0 if one.dashed else 1.4, "drawstyle": DRAWN.get(one.kind, "default"),
+        "markeredgewidth": 2 if thin else None, "linewidth": 1.0 if one.dashed else 1.4,
+        "linestyle": "none" if one.kind == "points" else "--" if one.dashed else "-",
+        "drawstyle": DRAWN.get(one.kind, "default"),
     }  # fmt: skip
     if not one.low:
         return axes.plot(one.x, one.y, **looks)[0]
@@ -163,24 +165,21 @@ _KINDS: dict[str, Callable[["Axes", Series], Any]] = {"bars": _bars, "hbars": _b
 
 def _labels(axes: "Axes", one: Series, *, level: bool) -> None:
     """Over standing bars; within lying ones; beside points, the last one's on the near side."""
+    last = len(one.x) - 1
     for k, text in enumerate(one.labels):
-        if not text:
-            continue
-        x, y, looks = one.x[k], one.y[k], {"fontsize": 7, "textcoords": "offset points"}
+        x, y = one.x[k], one.y[k]
+        looks: dict[str, Any] = {"xytext": (4, 5), "ha": "left", "fontsize": 7}
         if one.kind == "bars":
-            rotation = {} if level else {"rotation": 90, "fontsize": 6.5}
-            looks |= {"xytext": (0, 3), "ha": "center", "va": "bottom", **rotation}
+            looks |= {"xytext": (0, 3), "ha": "center", "va": "bottom"}
+            looks |= {} if level else {"rotation": 90, "fontsize": 6.5}
         elif one.kind == "hbars":
+            x = (x + one.base[k % len(one.base)]) / 2
             colour = _ink(one.colours[k % len(one.colours)])
-            x, looks = (
-                (x + one.base[k % len(one.base)]) / 2,
-                looks | {"xytext": (0, 0), "ha": "center", "va": "center", "color": colour},
-            )
-        elif k == len(one.x) - 1 and k:
+            looks |= {"xytext": (0, 0), "ha": "center", "va": "center", "color": colour}
+        elif k == last > 0:
             looks |= {"xytext": (-4, -10), "ha": "right"}
-        else:
-            looks |= {"xytext": (4, 5), "ha": "left"}
-        axes.annotate(letters(text), (x, y), **looks)  # type: ignore[arg-type]
+        if text:
+            axes.annotate(letters(text), (x, y), textcoords="offset points", **looks)
 
 
 def _ink(colour: Any) -> str:
@@ -233,14 +232,10 @@ def _legend(made: "Figure", every: Sequence["Axes"], handles: Sequence[Any], pic
     texts = [letters(one.name) for one in picture.panels[0].series]
     longest = max(map(len, texts)) + PATCH_LETTERS
     columns = min(len(texts), max(1, int(LETTERS_PER_IN * picture.size_in[0] / longest)))
-    how: dict[str, Any] = {"frameon": False}
-    if picture.legend == "above":
-        every[0].legend(
-            handles, texts, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns, **how
-        )
-    elif picture.legend == "below":
-        made.legend(handles, texts, loc="outside lower left", ncols=columns, **how)
-    elif picture.legend == "right":
-        every[-1].legend(handles, texts, loc="upper left", bbox_to_anchor=(1.0, 1.0), **how)
-    else:
-        every[0].legend(handles, texts, loc="upper left", **how)
+    of, where = {
+        "above": (every[0], {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "ncols": columns}),
+        "below": (made, {"loc": "outside lower left", "ncols": columns}),
+        "right": (every[-1], {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}),
+        "inside": (every[0], {"loc": "upper left"}),
+    }[picture.legend]
+    of.legend(handles, texts, frameon=False, **where)  # type: ignore[attr-defined]

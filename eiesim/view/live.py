@@ -18,7 +18,7 @@ KINDS = ("line", "points", "bars", "band")
 
 
 def data(panels: Sequence[Panel]) -> list[dict[str, Any]]:
-    """A panel each, ready for JSON; see `assets/live.js`, which draws them. Raises ValueError for what it cannot draw."""
+    """A panel each, ready for JSON, as `assets/live.js` draws them. Raises ValueError for what that cannot draw."""
     return [_panel(panel) for panel in panels]
 
 

@@ -26,8 +26,8 @@ class Series:
     kind: `line` joins the points; `step`: y holds from its x to the next; `levels`: y holds half way to its neighbours;
     `points`; `bars` stand on `base` at x and end at y; `hbars` lie at y, begin at `base` and end at x; `band`: x and y
     are its outline.
-    x, y: in the units of the panel's scales. low, high: ends of whiskers along y, nan where there is none; empty without
-    any. base, width: of bars; one base for all or one each. colours: one, or one a mark. size: of markers, in points.
+    x, y: in the units of the panel's scales. low, high: ends of whiskers along y, nan where there is none; or empty.
+    base, width: of bars; one base for all or one each. colours: one, or one a mark. size: of markers, in points.
     labels: a text a mark, may be empty. hatch, marker: as matplotlib names them.
     """
 
@@ -182,10 +182,7 @@ def reach(values: Iterable[float], log: int = 0, margin: float = MARGIN) -> tupl
         return (0.1, 1.0) if log else (0.0, 1.0)
     along = np.log(known) if log else known
     low, high = float(along.min()), float(along.max())
-    if low == high:
-        spare = math.log(2) if log else abs(low) * MARGIN or 1.0
-    else:
-        spare = margin * (high - low)
+    spare = margin * (high - low) or (math.log(2) if log else abs(low) * MARGIN or 1.0)
     ends = low - spare, high + spare
     return (math.exp(ends[0]), math.exp(ends[1])) if log else ends
 

@@ -119,8 +119,8 @@ def arithmetic(
     panels = [Panel(names(words("arithmetic"), formats), Scale(words(column)), tuple(series))]
     if known:
         labels = tuple(f"{value:.1%}" for value in known.values())
-        places = floats(range(len(known)))
-        bars = Series(accuracy_label, "bars", places, floats(known.values()), (palette.DARK,), width=0.5, labels=labels)
+        whole = floats(range(len(known)))
+        bars = Series(accuracy_label, "bars", whole, floats(known.values()), (palette.DARK,), width=0.5, labels=labels)
         across = names(words("arithmetic"), list(known))
         panels.append(Panel(across, Scale(Words(accuracy_label), 0, 1.1, form=".0%"), (bars,)))
     return _picture(title, caption_of(rows, chosen, bars=False), *panels)

@@ -232,10 +232,11 @@ def _legend(made: "Figure", every: Sequence["Axes"], handles: Sequence[Any], pic
     texts = [letters(one.name) for one in picture.panels[0].series]
     longest = max(map(len, texts)) + PATCH_LETTERS
     columns = min(len(texts), max(1, int(LETTERS_PER_IN * picture.size_in[0] / longest)))
-    of, where = {
+    places: dict[str, tuple[Any, dict[str, Any]]] = {
         "above": (every[0], {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "ncols": columns}),
         "below": (made, {"loc": "outside lower left", "ncols": columns}),
         "right": (every[-1], {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}),
         "inside": (every[0], {"loc": "upper left"}),
-    }[picture.legend]
-    of.legend(handles, texts, frameon=False, **where)  # type: ignore[attr-defined]
+    }
+    of, where = places[picture.legend]
+    of.legend(handles, texts, frameon=False, **where)

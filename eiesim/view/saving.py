@@ -41,7 +41,7 @@ def render(picture: Picture, formats: Sequence[str] = FORMATS) -> dict[str, byte
 def save(
     draw: "Callable[[], Figure]",
     path: str | Path,
-    settings: Mapping[str, Any],
+    settings: Any,
     *,
     dpi: int = 150,
     trim: bool = True,
@@ -66,12 +66,12 @@ def _write(images: Iterable[tuple[str, Mapping[str, bytes]]], folder: Path, file
 
 
 def _drawn(
-    draw: "Callable[[], Figure]", settings: Mapping[str, Any], dpi: int, trim: bool, formats: Sequence[str]
+    draw: "Callable[[], Figure]", settings: Any, dpi: int, trim: bool, formats: Sequence[str]
 ) -> dict[str, bytes]:
     import matplotlib as mpl
 
     made = {}
-    with mpl.rc_context(dict(settings)):
+    with mpl.rc_context(settings):
         drawn = draw()
         for kind in formats:
             image = BytesIO()

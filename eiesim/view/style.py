@@ -50,7 +50,7 @@ LINES: dict[str, Any] = {
 class Style:
     """How pictures look. settings: matplotlib's. dpi: dots per inch of a PNG file. trim: cut white margins."""
 
-    settings: dict[str, Any]
+    settings: Any
     dpi: int
     trim: bool
 

@@ -48,7 +48,7 @@ def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
         f"{trace.subject.name} on {trace.pes} PEs: "
         f"cycles {trace.first_cycle:,} to {trace.end - 1:,} of {trace.total_cycles:,} (simulated)",
         (_states(trace, numbers, above, down), _lnzd(trace, above), _occupancy(trace, numbers, across, down)),
-        (11, 2 * height + 1.9),
+        (9.6, 2 * height + 1.9),
         across=1,
         heights=(height, 0.35, height),
         shared="x",

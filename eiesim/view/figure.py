@@ -116,8 +116,8 @@ def _axis(axis: "Axis", scale: Scale) -> None:
 def _bars(axes: "Axes", one: Series) -> Any:
     base = np.array(one.base)
     looks: dict[str, Any] = {
-        "color": one.colours, "edgecolor": "black" if one.hatch else "white", "linewidth": 0.3,
-        "hatch": one.hatch or None,
+        "color": one.colours, "edgecolor": "black" if one.hatch else "white",
+        "linewidth": 0.3 if one.width < 1 else 0.0, "hatch": one.hatch or None,
     }  # fmt: skip
     if one.kind == "hbars":
         return axes.barh(one.y, np.array(one.x) - base, one.width, left=one.base, **looks)
@@ -171,7 +171,7 @@ def _labels(axes: "Axes", one: Series, *, level: bool) -> None:
         looks: dict[str, Any] = {"xytext": (4, 5), "ha": "left", "fontsize": 7}
         if one.kind == "bars":
             looks |= {"xytext": (0, 3), "ha": "center", "va": "bottom"}
-            looks |= {} if level else {"rotation": 90, "fontsize": 6.5}
+            looks |= {"fontsize": "medium"} if level else {"rotation": 90, "fontsize": 6.5}
         elif one.kind == "hbars":
             x = (x + one.base[k % len(one.base)]) / 2
             colour = _ink(one.colours[k % len(one.colours)])
@@ -209,7 +209,13 @@ def _cells(axes: "Axes", cells: Cells) -> None:
 
         handles = [Patch(facecolor=colour, edgecolor=palette.GREY, label=letters(name)) for name, colour in cells.key]
         axes.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=len(handles), frameon=False, borderpad=0
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(0, 0),
+            borderaxespad=0.6,
+            ncols=len(handles),
+            frameon=False,
+            borderpad=0,
         )
 
 

@@ -188,7 +188,7 @@ def reach(values: Iterable[float], log: int = 0, margin: float = MARGIN) -> tupl
 
 
 def limits(panel: Panel) -> tuple[tuple[float, float], tuple[float, float]]:
-    """What the panel's axes show: (left, right), (bottom, top). Values stand on bars' base without a margin."""
+    """What the panel's axes show: (left, right), (bottom, top). No margin beside cells, nor under bars' base."""
     across: list[float] = [rule.at for rule in panel.rules if rule.upright]
     up: list[float] = [rule.at for rule in panel.rules if not rule.upright]
     feet: dict[str, list[float]] = {"x": [], "y": []}
@@ -201,14 +201,14 @@ def limits(panel: Panel) -> tuple[tuple[float, float], tuple[float, float]]:
         if one.kind == "hbars":
             up += [y + side * one.width / 2 for y in one.y for side in (-1, 1)]
             feet["x"] += one.base
-    if panel.cells is not None:
-        across += panel.cells.x
-        up += panel.cells.y
-    return _ends(panel.x, across, feet["x"]), _ends(panel.y, up, feet["y"])
+    edges = (None, None) if panel.cells is None else (panel.cells.x, panel.cells.y)
+    return _ends(panel.x, across, feet["x"], edges[0]), _ends(panel.y, up, feet["y"], edges[1])
 
 
-def _ends(scale: Scale, values: Sequence[float], feet: Sequence[float]) -> tuple[float, float]:
-    start, end = reach([*values, *feet], scale.log)
+def _ends(
+    scale: Scale, values: Sequence[float], feet: Sequence[float], edges: tuple[float, float] | None
+) -> tuple[float, float]:
+    start, end = edges or reach([*values, *feet], scale.log)
     if feet and min(feet) <= min(value for value in values if math.isfinite(value)):
         start = min(feet)
     return (start if scale.start is None else scale.start, end if scale.end is None else scale.end)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import cases, measure, start
-from benchmarks.studies import studies
+from benchmarks.many_layers import many_layers
 from eiesim import MachineConfig, interleave, simulate, workload
 from eiesim.arithmetic import prepare
 from eiesim.engines import clocked, event, recurrence
@@ -140,7 +140,7 @@ def main() -> None:
     console.print(f"{measure.machine()}\nmedians; works of one table take turns\n", highlight=False)
     case = cases.alexnet_fc8()
     engines(console, case)
-    studies(console, case)
+    many_layers(console, case)
     interleaving(console, case)
     scaling(console, quick)
     start.processes(console, case)

@@ -1,8 +1,11 @@
-"""The compiler's cache on disk: only from a folder that nobody else can write, and only what is whole.
+"""The compiler's cache on disk: only from a folder that nobody else can write, and only what is whole and up to date.
 
 numba keeps compiled kernels in files, the index of which is a pickle. Here each file begins with a hash of the rest:
 what is damaged is compiled anew and never unpickled. The hash is no signature, so a folder that others can write is
 not used at all. A cache that cannot be written costs time and is no error.
+
+numba takes a kernel for up to date as long as its own file has the same date, and so misses a change in a kernel or a
+constant of another file that it uses. Here it goes by `kernel_hash`: what the kernel and all that it calls compute.
 """
 
 import hashlib
@@ -11,13 +14,18 @@ import logging
 import os
 import pickle
 import stat
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
+from glob import escape, glob
+from types import CodeType, ModuleType
 from typing import IO, Any
 
-from numba.core import caching
+import numba
+import numpy as np
+from numba.core import caching, config
 from numba.core.runtime.nrt import rtsys
 
 DIGEST = hashlib.sha256
@@ -30,8 +38,29 @@ class _Damaged(Exception):  # noqa: N818 - never leaves this module
     pass
 
 
+DAY_S = 24 * 3600
+"""How long files of a kernel that has changed since are kept at least: two checkouts may take turns."""
+
+
 class CheckedFiles(caching.IndexDataCacheFile):
-    """numba's index and data files, each behind a hash of what it holds."""
+    """numba's index and data files, each behind a hash of what it holds; their names carry the kernel's hash."""
+
+    def __init__(self, folder: str, base: str, dispatcher: Any) -> None:
+        self._cache_path, self._base, self._dispatcher = folder, base, dispatcher
+        self._version = numba.__version__
+
+    @cached_property
+    def _source_stamp(self) -> str:
+        # Not before the kernel is used: its file may not have defined yet what it calls.
+        return kernel_hash(self._dispatcher)
+
+    @property
+    def _index_path(self) -> str:  # type: ignore[override]
+        return os.path.join(self._cache_path, f"{self._base}-{self._source_stamp[:12]}.nbi")
+
+    @property
+    def _data_name_pattern(self) -> str:  # type: ignore[override]
+        return f"{self._base}-{self._source_stamp[:12]}.{{number:d}}.nbc"
 
     def _load_index(self) -> Any:
         try:
@@ -45,6 +74,9 @@ class CheckedFiles(caching.IndexDataCacheFile):
         return overloads if stamp == self._source_stamp else {}
 
     def _save_index(self, overloads: Any) -> None:
+        for other in glob(f"{escape(os.path.join(self._cache_path, self._base))}-????????????.*nb[ic]"):
+            if time.time() - os.stat(other).st_mtime > DAY_S:
+                os.unlink(other)
         self._write(self._index_path, self._version.encode().ljust(64) + self._dump((self._source_stamp, overloads)))
 
     def _load_data(self, name: str) -> Any:
@@ -65,15 +97,17 @@ class CheckedFiles(caching.IndexDataCacheFile):
 class CheckedCache(caching.FunctionCache):
     """A function's cache. Raises RuntimeError where there is no folder for it."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, dispatcher: Any, function: Callable[..., Any]) -> None:
         super().__init__(function)
         self._name = function.__qualname__
+        if chosen := config.CACHE_DIR:  # type: ignore[attr-defined]
+            # By the module's name and not by its path, as numba would: checkouts share what is the same.
+            self._cache_path = os.path.join(chosen, function.__module__)
         if not is_private(self._cache_path):
             # Shared with a group, say: kept in a folder of the user's own instead.
             self._cache_path = own_folder(function)
-            self._impl.locator._cache_path = self._cache_path
-        old = self._cache_file
-        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, old._source_stamp)
+        self._impl.locator._cache_path = self._cache_path
+        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, dispatcher)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function, or None where it has to be compiled.
@@ -97,6 +131,50 @@ class CheckedCache(caching.FunctionCache):
             super().save_overload(sig, data)
         except OSError as error:
             _without(f"{self._cache_path}: {error.strerror}")
+
+
+def kernel_hash(dispatcher: Any) -> str:
+    """SHA-256 (hex) of what a compiled function computes: its bytecode and options, and those of all that it calls.
+
+    The values of the global constants that it uses are part of it, since they are compiled in. Comments, docstrings
+    and whatever else stands in its file are not.
+    """
+    digest, seen = DIGEST(), set[int]()
+    package = str(dispatcher.py_func.__module__).partition(".")[0]
+
+    def ours(module: ModuleType) -> bool:
+        return str(module.__name__).partition(".")[0] == package
+
+    def kernel(dispatcher: Any) -> None:
+        if id(dispatcher) not in seen:
+            seen.add(id(dispatcher))
+            function = dispatcher.py_func
+            digest.update(repr(sorted(dispatcher.targetoptions.items())).encode())
+            code(function.__code__, function.__globals__, function.__doc__)
+
+    def code(body: CodeType, known: dict[str, Any], docstring: str | None = None) -> None:
+        digest.update(body.co_code + repr((body.co_names, body.co_varnames, body.co_argcount)).encode())
+        for constant in body.co_consts:
+            if isinstance(constant, CodeType):
+                code(constant, known)
+            elif constant is not docstring:
+                held = sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant
+                digest.update(repr(held).encode())
+        named = [known[name] for name in body.co_names if name in known]
+        for module in [one for one in named if isinstance(one, ModuleType) and ours(one)]:
+            named += [vars(module)[name] for name in body.co_names if name in vars(module)]
+        for one in named:
+            if hasattr(one, "py_func"):
+                kernel(one)
+            elif isinstance(one, np.ndarray):
+                digest.update(one.dtype.str.encode() + one.tobytes())
+            elif isinstance(one, bool | int | float | str | bytes | tuple | np.generic | np.dtype):
+                digest.update(repr(one).encode())
+            elif isinstance(one, type):
+                digest.update(repr((one.__qualname__, getattr(one, "_fields", ()))).encode())
+
+    kernel(dispatcher)
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -134,7 +212,7 @@ def own_folder(function: Callable[..., Any]) -> str:
 def keep(dispatcher: Any, function: Callable[..., Any]) -> None:
     """Give a compiled function its cache; where there can be none, warn once that each start compiles."""
     try:
-        dispatcher._cache = CheckedCache(function)
+        dispatcher._cache = CheckedCache(dispatcher, function)
     except (RuntimeError, OSError) as error:
         _without(" ".join(str(error).split()))
 

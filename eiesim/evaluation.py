@@ -31,7 +31,7 @@ from eiesim.config import ARITHMETICS, MachineConfig, in_arithmetic
 from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
 from eiesim.files.network import Network
-from eiesim.files.weights import Model
+from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
 
@@ -148,7 +148,7 @@ def model_of_folder(folder: Path, network: Network) -> Path | None:
 
 
 def matching(
-    model: Model, layers: Sequence[CompressedLayer], origin: str | Path | None = None
+    model: DenseNetwork, layers: Sequence[CompressedLayer], origin: str | Path | None = None
 ) -> tuple[DenseLayer, ...]:
     """A trained network's layers. Raises EieError, naming `origin`, unless their shapes are the compressed ones'."""
     shapes = [layer.weights.shape for layer in model.layers]

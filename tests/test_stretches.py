@@ -11,7 +11,7 @@ from eiesim.coding.stream import from_stream, to_stream
 from eiesim.compression.pipeline import Options, compress
 from eiesim.compression.statistics import statistics
 from eiesim.dense import DenseLayer, from_codes, to_codes
-from eiesim.files.weights import Model
+from eiesim.files.weights import DenseNetwork
 from tests.layers import dense_codes, random_layer, same_layer
 
 
@@ -51,7 +51,7 @@ def test_sums_of_the_first_weights_are_added_in_order(monkeypatch, count):
 def test_the_error_of_the_weights_is_the_relative_distance():
     rng = np.random.default_rng(1)
     weights, bias = rng.normal(size=(700, 900)).astype(np.float32), rng.normal(size=700).astype(np.float32)
-    model = Model("net", (DenseLayer("fc", weights, bias),), ("fc.weight",), (), chain=True)
+    model = DenseNetwork("net", (DenseLayer("fc", weights, bias),), ("fc.weight",), (), chain=True)
     found = compress(model, Options(density=0.3))
     after = found.layers[0]
     exact = [*weights.ravel().tolist(), *bias.tolist()]

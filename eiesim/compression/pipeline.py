@@ -25,7 +25,7 @@ from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
-from eiesim.files.weights import LeftOut, Model, load_npz_model, load_safetensors
+from eiesim.files.weights import DenseNetwork, LeftOut, load_npz_model, load_safetensors
 from eiesim.layer import STRETCH, CompressedLayer
 
 REPORT = "report.json"
@@ -84,7 +84,7 @@ class Compressed(Brief):
     vectors: each layer's input vectors in one input of the network (`inputs` may be a sample), None if not known.
     """
 
-    model: Model
+    model: DenseNetwork
     options: Options
     layers: tuple[CompressedLayer, ...]
     reports: tuple[LayerReport, ...]
@@ -129,7 +129,7 @@ class Compressed(Brief):
         return ours / every if every else None
 
 
-def load_model(path: str | Path) -> tuple[Model, tuple[Tap | None, ...]]:
+def load_model(path: str | Path) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
 
     Raises EieError for another kind of file, anything malformed, NaN or infinity, and a model without any layer.
@@ -187,7 +187,7 @@ def _calibration(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def calibrate(
     path: str | Path,
-    model: Model,
+    model: DenseNetwork,
     taps: tuple[Tap | None, ...],
     inputs: Inputs,
     positions: int | None = None,
@@ -225,7 +225,7 @@ def calibrate(
 
 
 def compress(
-    model: Model,
+    model: DenseNetwork,
     options: Options,
     calibration: Calibration | None = None,
     progress: Callable[[int], object] | None = None,
@@ -260,7 +260,7 @@ def compress(
     return Compressed(model, options, tuple(layers), tuple(reports), known, network_error, vectors)
 
 
-def _masks(model: Model, options: Options) -> tuple[Mask, ...]:
+def _masks(model: DenseNetwork, options: Options) -> tuple[Mask, ...]:
     names = [layer.name for layer in model.layers]
     unknown = [name for name in options.densities if name not in names]
     if unknown:

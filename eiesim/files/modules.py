@@ -13,7 +13,7 @@ import numpy as np
 from eiesim._io.tensors import is_sparse, on_the_host
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
-from eiesim.files.weights import LeftOut, Model, model_of_arrays
+from eiesim.files.weights import DenseNetwork, LeftOut, model_of_arrays
 
 CHANGES_NOTHING = ("Identity", "Flatten", "Dropout", "AlphaDropout")
 """Modules that do nothing to a vector when a trained network runs."""
@@ -21,7 +21,7 @@ CHANGES_NOTHING = ("Identity", "Flatten", "Dropout", "AlphaDropout")
 WHAT_WOULD_DO = "a torch module, a state_dict, a matrix (rows, cols), or DenseLayers in order"
 
 
-def model_in_memory(source: Any, name: str | None = None) -> Model:
+def model_in_memory(source: Any, name: str | None = None) -> DenseNetwork:
     """A trained network as it is at hand.
 
     source: a torch module, or what is like one (`state_dict` and `named_children`); a mapping of names to arrays or
@@ -29,7 +29,7 @@ def model_in_memory(source: Any, name: str | None = None) -> Model:
     name: of the network, or of a single matrix's layer. Raises EieError for anything else, NaN and infinity, and
     where there is no layer that EIE can run.
     """
-    if isinstance(source, Model):
+    if isinstance(source, DenseNetwork):
         found = source
     elif hasattr(source, "state_dict") and hasattr(source, "named_children"):
         found = _of_module(source, name or type(source).__name__)
@@ -43,11 +43,11 @@ def model_in_memory(source: Any, name: str | None = None) -> Model:
     return found
 
 
-def _of_layers(source: Any, name: str | None) -> Model:
+def _of_layers(source: Any, name: str | None) -> DenseNetwork:
     layers = [source] if isinstance(source, DenseLayer) else source
     if isinstance(layers, Sequence) and layers and all(isinstance(one, DenseLayer) for one in layers):
         names = tuple(one.name for one in layers)
-        return Model(name or names[0], tuple(layers), names, (), chains(layers))
+        return DenseNetwork(name or names[0], tuple(layers), names, (), chains(layers))
     if not (is_sparse(source) or hasattr(source, "__array__") or isinstance(source, Sequence)) or isinstance(
         source, str
     ):
@@ -78,7 +78,7 @@ def _arrays(tensors: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray[Any, A
         yield str(name), array
 
 
-def _of_module(module: Any, name: str) -> Model:
+def _of_module(module: Any, name: str) -> DenseNetwork:
     parameters = {key if "." in key else f"{name}.{key}": held for key, held in module.state_dict().items()}
     model = model_of_arrays(name, _arrays(parameters), "the module")
     leaves = list(_leaves(module, ""))
@@ -97,7 +97,7 @@ def _leaves(module: Any, at: str) -> Iterator[tuple[str, Any]]:
             yield path, None if list(child.named_children()) else child
 
 
-def _as_it_stands(model: Model, leaves: Sequence[tuple[str, str]]) -> Model:
+def _as_it_stands(model: DenseNetwork, leaves: Sequence[tuple[str, str]]) -> DenseNetwork:
     """The model with the activations that follow its layers, and what else does told as left out."""
     of_layer = {source.rpartition(".")[0]: k for k, source in enumerate(model.sources)}
     activations = ["none"] * len(model.layers)

@@ -21,6 +21,8 @@ from eiesim._io.reading import read_bytes
 from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
+from eiesim.files.held import AGAINST_NOTHING, Held
+from eiesim.files.ledger import Entry
 
 FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 RECURRENT = re.compile(r"weight_(ih|hh)_l\d+")
@@ -40,13 +42,14 @@ class LeftOut:
 
 
 @dataclass(frozen=True, repr=False)
-class Model(Brief):
+class DenseNetwork(Brief):
     """A trained network as read from a file.
 
     sources: for each layer, where its weights stand in the file. chain: whether the layers follow one another.
     notes: what was assumed. parameters: of each layer, before groups of a convolution are spread; empty where that is
     the size of its weights and bias. all_parameters: of the whole model, None where that is not known.
     vectors: each layer's input vectors in one input of the network, None where that is not known; empty is 1 each.
+    ledger: every tensor of the source with its role. held: what the reading was held against.
     """
 
     name: str
@@ -58,9 +61,11 @@ class Model(Brief):
     parameters: tuple[int, ...] = ()
     all_parameters: int | None = None
     vectors: tuple[float | None, ...] = ()
+    ledger: tuple[Entry, ...] = ()
+    held: Held = AGAINST_NOTHING
 
 
-def load_npz_model(path: Path) -> Model:
+def load_npz_model(path: Path) -> DenseNetwork:
     """A network from an .npz file of arrays, in the file's order. Raises EieError for anything malformed."""
     arrays = read_arrays(path)
     if not isinstance(arrays, Mapping):
@@ -79,7 +84,7 @@ def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
         write_archive(file, arrays)
 
 
-def load_safetensors(path: Path) -> Model:
+def load_safetensors(path: Path) -> DenseNetwork:
     """A network from a safetensors file, its tensors sorted by name (numbers by value)."""
     try:
         import safetensors
@@ -108,7 +113,7 @@ def _tensor(parts: Mapping[str, Any]) -> npt.NDArray[Any] | str:
 
 def model_of_arrays(
     origin: str | Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]], holder: str = "the file"
-) -> Model:
+) -> DenseNetwork:
     """A network from named arrays in order; a text in an array's place says why it cannot be a weight.
 
     origin: where they come from; its stem is the network's name. holder: what notes call that.
@@ -150,7 +155,9 @@ def model_of_arrays(
         if chain
         else "these layers do not follow one another; none has an activation"
     )
-    return Model(path.stem, tuple(layers), tuple(matrices), tuple(left_out), chain, (note,) if len(layers) > 1 else ())
+    return DenseNetwork(
+        path.stem, tuple(layers), tuple(matrices), tuple(left_out), chain, (note,) if len(layers) > 1 else ()
+    )
 
 
 def _layer(path: Path, name: str, matrix: npt.NDArray[Any], bias: npt.NDArray[Any] | None) -> DenseLayer:

@@ -10,6 +10,7 @@ from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eiesim.config import FORMER_KEYS
 from eiesim.errors import EieError
 from eiesim.sweeps import curves, maps
 from eiesim.sweeps.canvas import swept_keys
@@ -49,6 +50,7 @@ def pictures(
     table: "pd.DataFrame", accuracies: Mapping[str, float], accuracy_label: str = "accuracy (given)"
 ) -> Iterator[tuple[str, Picture]]:
     """Each picture of what varies in the table, by its file's name."""
+    table = table.rename(columns=FORMER_KEYS)
     keys = swept_keys(table)
     if "pes" in keys:
         yield "fig11_speedup", curves.speedup(table)

@@ -49,8 +49,9 @@ class Series:
     def __post_init__(self) -> None:
         """Raises ValueError where a value is missing somewhere."""
         count = len(self.x)
-        parts = {"y": self.y, "low": self.low or self.y, "high": self.high or self.y, "labels": self.labels or self.y}
-        wrong = [name for name, part in parts.items() if len(part) != count]
+        parts = {"low": self.low, "high": self.high, "labels": self.labels}
+        wrong = ["y"] * (len(self.y) != count)
+        wrong += [name for name, part in parts.items() if part and len(part) != count]
         wrong += [
             name for name, part in (("colours", self.colours), ("base", self.base)) if len(part) not in (1, count)
         ]

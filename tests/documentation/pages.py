@@ -14,6 +14,7 @@ PAGES = tuple(
             ROOT / "README.md",
             ROOT / "CONTRIBUTING.md",
             ROOT / "benchmarks" / "README.md",
+            ROOT / "studies" / "README.md",
             *(ROOT / "docs").rglob("*.md"),
         )
     )

@@ -14,7 +14,7 @@ from eiesim.files.onnx.reading import BODIES, RECURRENT, Constants, bodies, floa
 from eiesim.files.onnx.reading import tensor as to_array
 from eiesim.files.onnx.taps import States, Tap, last_axis, pixels
 from eiesim.files.onnx.work import Shapes, macs_of, shapes_of, vectors_of
-from eiesim.files.weights import LeftOut, Model
+from eiesim.files.weights import DenseNetwork, LeftOut
 
 PASSES = {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast"}
 """Operators that leave the values what they are."""
@@ -99,7 +99,9 @@ class _Reader:
         self.left_out.append(LeftOut(name, f"{node.op_type}: {reason}", node.op_type, macs_of(node, self.shapes)))
 
 
-def load_onnx(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> tuple[Model, tuple[Tap | None, ...]]:
+def load_onnx(
+    path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """A network and, for each of its layers, where its inputs are. Raises EieError for anything malformed.
 
     shapes: of the graph's inputs, for which work is counted; None is one input, where only the first axis is open.
@@ -108,7 +110,9 @@ def load_onnx(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -
     return model, tuple(one.tap for one in found)
 
 
-def load_found(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> tuple[Model, tuple[Found, ...]]:
+def load_found(
+    path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[DenseNetwork, tuple[Found, ...]]:
     """A network, and its layers with their places in the graph."""
     proto = read(path)
     try:
@@ -119,7 +123,9 @@ def load_found(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) 
         raise EieError(f"{path}: not a well-formed ONNX graph: {' '.join(str(error).split())[:300]}") from None
 
 
-def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -> tuple[Model, tuple[Found, ...]]:
+def _walk(
+    proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None
+) -> tuple[DenseNetwork, tuple[Found, ...]]:
     shapes = shapes_of(proto, given)
     reader = _Reader(shapes)
     graph = proto.graph
@@ -128,7 +134,7 @@ def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -
     _walk_graph(reader, graph, _scope(graph, {}, dict.fromkeys(entries, -1)))
     found = reader.found
     chain = bool(found) and all(one.follows for one in found)
-    model = Model(
+    model = DenseNetwork(
         name=path.stem,
         layers=tuple(one.layer for one in found),
         sources=tuple(one.source for one in found),

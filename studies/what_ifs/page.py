@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.what_ifs import found
-from benchmarks.what_ifs.plots import draw
-from benchmarks.what_ifs.words import text
 from eiesim._io.atomic import writing
+from studies.what_ifs import found
+from studies.what_ifs.plots import draw
+from studies.what_ifs.words import text
 
 
 def read_tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

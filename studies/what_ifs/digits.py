@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 import eiesim
-from benchmarks.what_ifs.machines import NETWORK_LAYERS, machine
 from eiesim import MachineConfig, Result, simulate
 from eiesim.evaluation import accuracy
+from studies.what_ifs.machines import NETWORK_LAYERS, machine
 
 AUTOMATIC = "auto"
 FORMATS = (("fixed16", AUTOMATIC), ("fixed8", AUTOMATIC), *(("fixed16", bits) for bits in range(-1, 9)))

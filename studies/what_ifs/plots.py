@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from benchmarks.front import front
-from benchmarks.what_ifs import found
-from benchmarks.what_ifs.digits import AUTOMATIC, ROUNDINGS, THRESHOLD_PES
-from benchmarks.what_ifs.machines import HEAVIEST, MULTIPLIERS, PES, SHUFFLED, STORED
 from eiesim.view import palette
 from eiesim.view.saving import save
 from eiesim.view.style import LINES, headed
+from studies.front import front
+from studies.what_ifs import found
+from studies.what_ifs.digits import AUTOMATIC, ROUNDINGS, THRESHOLD_PES
+from studies.what_ifs.machines import HEAVIEST, MULTIPLIERS, PES, SHUFFLED, STORED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.methods.cells import IN_ORDER, PES, VARIANTS
+from studies.methods.cells import IN_ORDER, PES, VARIANTS
 
 LABELS = tuple(
     label

@@ -1,4 +1,4 @@
-"""python -m benchmarks.methods: run the study, or what is left of it, then write its table, pictures and page."""
+"""python -m studies.methods: run the study, or what is left of it, then write its table, pictures and page."""
 
 import argparse
 import os
@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import resumable
-from benchmarks.methods.cells import COLUMNS, Cell, cells, pattern_file, pictured, run_cell, save_pattern, train_cell
+from studies import resumable
+from studies.methods.cells import COLUMNS, Cell, cells, pattern_file, pictured, run_cell, save_pattern, train_cell
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -22,7 +22,7 @@ def run(todo: list[Cell], rows: list[dict[str, Any]], path: Path, patterns: Path
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.methods", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m studies.methods", description=__doc__)
     parser.add_argument("--docs", type=Path, default=DOCS, help="where methods.md and the folder methods go")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -36,7 +36,7 @@ def main() -> None:
         done = {(row["label"], row["asked"], str(row["seed"])) for row in rows}
         todo = [cell for cell in cells(tuple(arguments.seeds)) if cell.key not in done]
         run(todo, rows, path, patterns, arguments.jobs)
-    from benchmarks.methods.page import write_page
+    from studies.methods.page import write_page
 
     for cell in pictured():
         if not pattern_file(cell, patterns).exists():

@@ -1,7 +1,7 @@
 """docs/llm.md: one block of LLaMA-7B's shape on EIE, resident and streamed; random weights, nothing fitted.
 
-    python -m benchmarks.llm_block docs/llm.md            writes the page (about ten minutes on two cores)
-    python -m benchmarks.llm_block --small                a block a sixteenth as wide, to see that it works
+    python -m studies.llm_block docs/llm.md            writes the page (about ten minutes on two cores)
+    python -m studies.llm_block --small                a block a sixteenth as wide, to see that it works
 
 LLaMA (Touvron et al., 2023), 7B: width 4096, feed-forward 11008. A block multiplies by four 4096 x 4096 matrices
 (query, key, value, output), two 11008 x 4096 (gate, up) and one 4096 x 11008 (down). The products of attention itself
@@ -131,7 +131,7 @@ def study(divide):
             rows = [(f"{most} PEs, one matrix resident at a time", MachineConfig(pes=most), wide, "-")]
             for mode in ("streamed", "streamed-active"):
                 for bandwidth in BANDWIDTHS:
-                    config = MachineConfig(weights=mode, dram_gbps=bandwidth)
+                    config = MachineConfig(weights=mode, dram_gbytes_per_s=bandwidth)
                     rows.append((f"{PES} PEs, {mode}", config, interleaved, f"{bandwidth:g}"))
             for name, config, held, gbps in rows:
                 found = run(config, held)
@@ -157,7 +157,7 @@ One block of LLaMA-7B's shape (width {width:,}, feed-forward {hidden:,}), one to
 activations are random: cycles depend only on where the zeros are. Everything here is *simulated*; energy is
 *estimated*, the array's from Table II's power (`published` model) and DRAM's at 20 pJ a bit (EIE Table I). Attention's
 own products, which have no constant weights, norms and gates are left out. Made by
-`python -m benchmarks.llm_block docs/llm.md`.
+`python -m studies.llm_block docs/llm.md`.
 
 ## Resident: how many PEs hold one matrix
 

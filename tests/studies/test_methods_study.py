@@ -5,12 +5,12 @@ import csv
 import numpy as np
 import pytest
 
-from benchmarks import resumable
-from benchmarks.front import front
-from benchmarks.methods import __main__ as study
-from benchmarks.methods.cells import COLUMNS, Cell, cells, pattern_file, pictured
-from benchmarks.methods.means import LABELS, read_means
-from benchmarks.methods.page import write_page
+from studies import resumable
+from studies.front import front
+from studies.methods import __main__ as study
+from studies.methods.cells import COLUMNS, Cell, cells, pattern_file, pictured
+from studies.methods.means import LABELS, read_means
+from studies.methods.page import write_page
 
 
 def test_every_method_density_and_seed_once():

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import resumable
-from benchmarks.front import front
-from benchmarks.what_ifs import __main__ as study
-from benchmarks.what_ifs import digits, found, machines, words
-from benchmarks.what_ifs.page import read_tables, write_page
 from eiesim import MachineConfig, simulate, workload
+from studies import resumable
+from studies.front import front
+from studies.what_ifs import __main__ as study
+from studies.what_ifs import digits, found, machines, words
+from studies.what_ifs.page import read_tables, write_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 FOLDER = DOCS / "what-ifs"

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.front import front
-from benchmarks.what_ifs import found
-from benchmarks.what_ifs.digits import AUTOMATIC, ROUNDING_SEEDS
-from benchmarks.what_ifs.machines import (
+from studies.front import front
+from studies.what_ifs import found
+from studies.what_ifs.digits import AUTOMATIC, ROUNDING_SEEDS
+from studies.what_ifs.machines import (
     DIVIDED,
     FC8,
     HEAVIEST,
@@ -46,7 +46,7 @@ def opening() -> str:
     return f"""# What if: more multipliers, blocks of rows, other roundings, small activations left out
 
 An architect's next questions after "how long does it take", answered by runs of the machine's four configuration keys:
-`multipliers`, `mapping`, `rounding`, `activation_threshold` ([exactly](variants.md)). `python -m benchmarks.what_ifs` makes all of it: the
+`multipliers`, `mapping`, `rounding`, `activation_threshold` ([exactly](variants.md)). `python -m studies.what_ifs` makes all of it: the
 tables ([machines.csv](what-ifs/machines.csv), [rounding.csv](what-ifs/rounding.csv),
 [thresholds.csv](what-ifs/thresholds.csv)), the pictures and this page, numbers in the text included. It takes 2 to 5
 minutes on 2 cores, as busy as they are; interrupted, it goes on where it was.

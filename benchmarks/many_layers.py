@@ -1,4 +1,4 @@
-"""What a study waits for: sweeps, compress, the reproduction, and a second thread: `python -m benchmarks.studies`.
+"""What one waits for who runs many layers: sweeps, compress, reproduction, threads: `python -m benchmarks.many_layers`.
 
 Every row is formed from one run on one machine; times stand beside that of SciPy's product of AlexNet-FC8, so that
 two versions of eiesim, or two machines, can be compared.
@@ -25,12 +25,12 @@ BIG = (11008, 4096)
 """45 million weights: a projection of a language model of 7 billion."""
 
 
-def studies(console: Console, case: cases.Case) -> None:
+def many_layers(console: Console, case: cases.Case) -> None:
     """One table of all; times as medians, the long ones of three."""
     layer, activations = case
     matrix = layer.to_scipy().tocsr()
     product_ms = measure.median_ms(lambda: matrix @ activations)
-    table = Table(title=f"Studies, {os.cpu_count()} cores", title_justify="left")
+    table = Table(title=f"Many layers, {os.cpu_count()} cores", title_justify="left")
     for heading in ("what", "s", "x SciPy", "it comes to"):
         table.add_column(heading, justify="right" if heading in ("s", "x SciPy") else "left")
 
@@ -105,7 +105,7 @@ def main() -> None:
     """The table alone."""
     console = Console(width=120)
     console.print(f"{measure.machine()}\nmedians\n", highlight=False)
-    studies(console, cases.alexnet_fc8())
+    many_layers(console, cases.alexnet_fc8())
 
 
 if __name__ == "__main__":

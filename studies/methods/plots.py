@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmarks.front import front
-from benchmarks.methods.cells import BY_LABEL, IN_ORDER, PES, pattern_file, pictured
-from benchmarks.methods.means import LABELS, name_of
 from eiesim.view import palette
 from eiesim.view.saving import save
 from eiesim.view.style import BARS, headed
+from studies.front import front
+from studies.methods.cells import BY_LABEL, IN_ORDER, PES, pattern_file, pictured
+from studies.methods.means import LABELS, name_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.what_ifs.machines import (
+from eiesim import MachineConfig
+from eiesim.workloads import TABLE_III
+from studies.what_ifs.machines import (
     DIVIDED,
     FC8,
     MODULES,
@@ -17,8 +19,6 @@ from benchmarks.what_ifs.machines import (
     SHUFFLED,
     STORED,
 )
-from eiesim import MachineConfig
-from eiesim.workloads import TABLE_III
 
 NINE = tuple(TABLE_III)
 WORKLOADS = (*NINE, NETWORK)

@@ -1,4 +1,4 @@
-"""python -m benchmarks.what_ifs: run the study, or what is left of it, then write its tables, pictures and page."""
+"""python -m studies.what_ifs: run the study, or what is left of it, then write its tables, pictures and page."""
 
 import argparse
 import os
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import resumable
-from benchmarks.what_ifs import digits, machines
+from studies import resumable
+from studies.what_ifs import digits, machines
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -41,7 +41,7 @@ PARTS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.what_ifs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m studies.what_ifs", description=__doc__)
     parser.add_argument("--docs", type=Path, default=DOCS, help="where what-ifs.md and the folder what-ifs go")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--page-only", action="store_true", help="write the page of the rows that are there")
@@ -51,7 +51,7 @@ def main() -> None:
     if not arguments.page_only:
         for part in PARTS:
             part.go_on(folder, arguments.jobs)
-    from benchmarks.what_ifs.page import write_page
+    from studies.what_ifs.page import write_page
 
     write_page(arguments.docs)
 

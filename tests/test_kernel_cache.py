@@ -1,0 +1,113 @@
+"""Compiled kernels are up to date: made anew when what they compute changes, and only then."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="nothing is compiled")
+
+FILES = {
+    "lengths.py": "LENGTH = 3\n",
+    "parts.py": "from eiesim._jit import jit\n\n\n@jit\ndef part(x):\n    return x * 2\n",
+    "whole.py": (
+        "from eiesim._jit import jit\nfrom kernels import lengths\nfrom kernels.parts import part\n\n"
+        "SIZES = (1, 2)\n\n\n@jit\ndef whole(x):\n    return later(part(x)) + lengths.LENGTH + SIZES[0]\n\n\n"
+        "@jit\ndef later(x):\n    return x + 10\n"
+    ),
+}
+
+RUN = """
+import logging
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+from kernels.whole import whole
+print(whole(5))
+"""
+
+
+@pytest.fixture
+def kernels(tmp_path):
+    """Kernels in three files, and a function that runs them in a new process: (what they give, what was compiled)."""
+    package = tmp_path / "kernels"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for name, text in FILES.items():
+        (package / name).write_text(text)
+
+    def run():
+        ended = subprocess.run(
+            [sys.executable, "-c", RUN],
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()]),
+                "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        compiled = [line.split()[-1] for line in ended.stderr.splitlines() if line.startswith("compiling")]
+        return int(ended.stdout), set(compiled)
+
+    def edit(name, old, new):
+        text = (package / name).read_text()
+        assert old in text
+        (package / name).write_text(text.replace(old, new))
+
+    assert run() == (24, {"whole", "later", "part"})
+    assert run() == (24, set())
+    return run, edit
+
+
+def test_a_callee_in_another_file_that_changes_compiles_its_callers_anew(kernels):
+    run, edit = kernels
+    edit("parts.py", "x * 2", "x * 4")
+    assert run() == (34, {"whole", "part"})
+
+
+def test_a_constant_of_the_file_is_part_of_the_kernel(kernels):
+    run, edit = kernels
+    edit("whole.py", "SIZES = (1, 2)", "SIZES = (7, 2)")
+    assert run() == (30, {"whole"})
+    edit("lengths.py", "3", "4")
+    assert run() == (31, {"whole"})
+
+
+def test_a_callee_that_stands_further_down_is_known(kernels):
+    run, edit = kernels
+    edit("whole.py", "x + 10", "x + 20")
+    assert run() == (34, {"whole", "later"})
+
+
+def test_comments_docstrings_and_neighbours_compile_nothing(kernels):
+    run, edit = kernels
+    edit("parts.py", "    return x", '    """Twice."""\n    # A comment.\n    return x')
+    edit("whole.py", "SIZES = (1, 2)", "SIZES = (1, 2); NEIGHBOUR = 5")
+    assert run() == (24, set())
+
+
+def test_going_back_finds_what_was_compiled_before(kernels):
+    run, edit = kernels
+    edit("parts.py", "x * 2", "x * 4")
+    run()
+    edit("parts.py", "x * 4", "x * 2")
+    assert run() == (24, set())
+
+
+def test_every_kernel_of_eiesim_says_what_it_computes():
+    # Two kernels with the same hash would be one and the same code.
+    from eiesim._cache import kernel_hash
+    from eiesim.engines import recurrence
+    from eiesim.machine import clock
+    from eiesim.tracing import timeline
+
+    every = {
+        id(value): value
+        for module in (recurrence, clock, timeline)
+        for value in vars(module).values()
+        if hasattr(value, "py_func")
+    }
+    assert len(every) > 10
+    assert len({kernel_hash(one) for one in every.values()}) == len(every)

@@ -70,7 +70,7 @@ def test_lying_bars_stand_behind_one_another():
         assert shot.has(RED, first - 0.3, y)
         assert shot.has(BLUE, first + 0.3, y)
         assert shot.has(BLUE, second - 0.3, y)
-        assert shot.has(WHITE, second + 0.3, y)
+        assert not shot.has(BLUE, second + 0.3, y)
     top, bottom = (shot.axes[0].transData.transform((1, y))[1] for y in (1, 4))
     assert top > bottom  # a scale that starts with its greatest value runs downward
 

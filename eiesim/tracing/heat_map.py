@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from eiesim.config import MachineConfig
-from eiesim.layer import CompressedLayer
+from eiesim.model import Feed
+from eiesim.result import Result
 from eiesim.tracing.recording import PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
 from eiesim.tracing.subject import subjects
@@ -22,27 +21,24 @@ BLOCKS, ROWS = 200, 256
 
 
 def draw_heat_maps(
-    fed: Sequence[tuple[Sequence[CompressedLayer], npt.NDArray[np.float32]]],
-    config: MachineConfig,
-    folder: str | Path,
-    formats: Sequence[str] = FORMATS,
+    feeds: Sequence[Feed], result: Result, folder: str | Path, formats: Sequence[str] = FORMATS
 ) -> list[Path]:
     """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
 
-    fed: layers in a row, and what the first one is fed. Streamed weights are not traced: nothing is drawn of them.
+    feeds: what `result` was simulated from; its outputs are the later layers' inputs. Streamed weights are not traced:
+    nothing is drawn of them.
     """
-    if config.weights != "resident":
+    if result.config.weights != "resident":
         return []
-    return save_all(_pictures(fed, config), folder, formats=formats)
+    return save_all(_pictures(feeds, result), folder, formats=formats)
 
 
-def _pictures(
-    fed: Sequence[tuple[Sequence[CompressedLayer], npt.NDArray[np.float32]]], config: MachineConfig
-) -> Iterator[tuple[str, Picture]]:
+def _pictures(feeds: Sequence[Feed], result: Result) -> Iterator[tuple[str, Picture]]:
     """One after the other, so that only one recording is held."""
     count = 0
-    for layers, activations in fed:
-        for subject in subjects(layers, activations, config, 0 if activations.ndim == 2 else None):
+    for feed in feeds:
+        known = [layer.outputs for layer in result.layers[count : count + len(feed.layers)]]
+        for subject in subjects(feed, result.config, 0, known):
             count += 1
             letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in subject.name)
             yield f"heat_map_{count}_{letters}", heat_map(record(subject))

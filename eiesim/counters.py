@@ -165,9 +165,9 @@ class Metrics:
 
     runs: int
     cycles: float
-    scan_last: int
+    scan_last: float
     counters: Counters
-    dense_macs: int
+    dense_macs: float
     config: MachineConfig
     loaded_bytes: float = 0
 

@@ -80,6 +80,9 @@ def run(
     eiesim run traces/lenet-300-100               a network with its own inputs.npy and labels.npy
     eiesim run table3:Alex-7 --set multipliers=2  what if: two multipliers a PE (docs/variants.md)
     """
+    import sys
+    from dataclasses import replace
+
     import numpy as np
 
     from eiesim._io.atomic import Outputs
@@ -112,6 +115,7 @@ def run(
             [(feed.layers, feed.activations, feed.fed, feed.vectors) for feed in feeds],
             configured, engine, energy=energy_model, energy_table=table, progress=advance,
         )  # fmt: skip
+    result = replace(result, command=("eiesim", *sys.argv[1:]))
     exceeded = [f"{layer.name}: {line}" for layer in result.layers for line in layer.exceeded]
     if strict and exceeded:
         raise EieError(f"--strict: {'; '.join(exceeded)}")

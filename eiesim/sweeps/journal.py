@@ -24,6 +24,7 @@ from eiesim._io.atomic import recover, writing
 from eiesim._io.reading import check_regular
 from eiesim._io.temporary import sync_folder
 from eiesim._version import __version__
+from eiesim.config import FORMER_KEYS
 from eiesim.errors import EieError, shown
 from eiesim.sweeps.row import Row, check_of, columns, csv_line
 
@@ -36,7 +37,17 @@ CHECK = "check"
 """The last column: `row.check_of` the rest of the line."""
 
 HEADER = csv_line((*columns(), CHECK)).encode()
-UNCHECKED_HEADER = csv_line(columns()).encode()
+
+
+def _headers() -> Iterator[tuple[bytes, bool]]:
+    """The first lines that a table may have, each with whether its lines end in a check: today's one first."""
+    former = {name: old for old, name in FORMER_KEYS.items()}
+    for names in (columns(), [former.get(name, name) for name in columns()]):
+        yield csv_line((*names, CHECK)).encode(), True
+        yield csv_line(names).encode(), False
+
+
+HEADERS = dict(_headers())
 
 _ANOTHER = "name another file"
 
@@ -94,8 +105,8 @@ class Journal:
         """Read the rows, and cut off a line without its end. True where damaged lines were dropped from the file."""
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
-        self._checked = not content.startswith(UNCHECKED_HEADER)
-        header = HEADER if self._checked else UNCHECKED_HEADER
+        header = next((one for one in HEADERS if content.startswith(one)), HEADER)
+        self._checked = HEADERS[header]
         if not header.startswith(content[: len(header)]) or 0 < whole < len(header):
             self._refuse_columns(content)
         good = []

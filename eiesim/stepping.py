@@ -1,5 +1,6 @@
 """Machine: the clocked machine one cycle at a time, to look into (PyRTL's `step` and `inspect`)."""
 
+from dataclasses import replace
 from operator import index
 from typing import Any
 
@@ -15,7 +16,14 @@ from eiesim.job import Job
 from eiesim.layer import as_float32
 from eiesim.machine import clock, lnzd
 from eiesim.result import Result
-from eiesim.simulation import _check_activations, _interleaved_for, _layers_of, _plain, simulate
+from eiesim.simulation import (
+    _check_activations,
+    _energy_for,
+    _interleaved_for,
+    _layers_of,
+    _plain,
+    _simulate_layer,
+)
 
 LNZD = "lnzd"
 UNITS = (LNZD, *clock.UNITS_OF_A_PE)
@@ -60,7 +68,7 @@ class Machine:
     >>> while not machine.done:
     ...     _ = machine.step()
     >>> machine.result().cycles
-    9
+    10
     """
 
     def __init__(self, layer: Any, activations: Any = None, config: MachineConfig | None = None) -> None:
@@ -197,7 +205,12 @@ class Machine:
         if not self.done:
             raise EieError(f"the machine is in cycle {self._cycle:,} and not done: step until `done` is True")
         run = clocked.reported(self._machine, self._job, int(self._cycles), int(self._scan_last))
-        return simulate(self._layer, self._given, self._config, engine="clocked")
+        batch = np.atleast_2d(self._given)
+        parts = batch, self._given.ndim == 2, self._config, "clocked", lambda job, rows: run, True, map, None
+        of_layer = _simulate_layer(self._layer, *parts)
+        spends, no_energy = _energy_for(self._config, None, None)
+        of_layer = replace(of_layer, energy_model=spends, no_energy=no_energy, inputs="given")
+        return Result((of_layer,), self._config, "clocked")
 
     def _look(self) -> None:
         """Keep the registers of this cycle: the update overwrites them."""

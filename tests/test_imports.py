@@ -24,6 +24,7 @@ STAIRS = (
     ("engines", "energy"),
     ("result",),
     ("simulation",),
+    ("stepping",),
     ("coding",),
     ("files",),
     ("compression",),

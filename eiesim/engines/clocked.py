@@ -20,7 +20,7 @@ def run(job: Job, activation_rows: npt.NDArray[Any], hook: clock.Hook | None = N
     return reported(machine, job, cycles, scan_last)
 
 
-def reported(machine: clock.Machine, job: Job, cycles: int, scan_last: int) -> Run:
+def reported(machine: clock.MachineState, job: Job, cycles: int, scan_last: int) -> Run:
     """What a drained machine has counted and summed up. cycles, scan_last: what its clock gave."""
     spmat = machine.registers.spmat_read
     # Every padding entry comes before a real one of its column, so all are walked before the layer is complete.
@@ -37,7 +37,7 @@ def reported(machine: clock.Machine, job: Job, cycles: int, scan_last: int) -> R
     )
 
 
-def _register(machine: clock.Machine, counter: Counter) -> npt.NDArray[np.int64]:
+def _register(machine: clock.MachineState, counter: Counter) -> npt.NDArray[np.int64]:
     """What the register of a counter holds: int64[pes], or int64[1] for the LNZD's."""
     if counter.kind == STATE:
         held = machine.states[counter.register]

@@ -30,7 +30,7 @@ STATE_REGISTERS: Fields = [("walking", COUNT), ("empty", COUNT), ("starved", COU
 """The registers of state counters (`counters.TABLE`), as `keep_states` saves them."""
 
 
-class Machine(NamedTuple):
+class MachineState(NamedTuple):
     """Every register, wire and memory of the array.
 
     registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
@@ -62,11 +62,11 @@ class Machine(NamedTuple):
     states: Records
 
 
-Hook = Callable[[int, Machine], None]
+Hook = Callable[[int, MachineState], None]
 """Called in every cycle, between propagate and update, with the cycle's number (from 1)."""
 
 
-def build(job: Job, activation_rows: npt.NDArray[Any]) -> Machine:
+def build(job: Job, activation_rows: npt.NDArray[Any]) -> MachineState:
     """A machine as it stands before cycle 1: activation row 0 in the LNZD, nothing else held.
 
     activation_rows: the input as the LNZD meets it, [activation rows, pes], of the codebook's dtype.
@@ -77,7 +77,7 @@ def build(job: Job, activation_rows: npt.NDArray[Any]) -> Machine:
     registers: Fields = [(name, unit.registers(*shape)) for name, unit in UNITS_OF_A_PE.items()]
     wires: Fields = [(name, unit.wires(*shape)) for name, unit in UNITS_OF_A_PE.items()]
     depth = min(job.queue_depth, layer.columns + 1)  # More places than columns are never used.
-    machine = Machine(
+    machine = MachineState(
         registers=records(pes, registers),
         wires=records(pes, wires),
         scanner=records(1, lnzd.registers(value)),
@@ -110,7 +110,7 @@ def _accumulators(job: Job) -> npt.NDArray[Any]:
     return rows
 
 
-def sums(machine: Machine, job: Job) -> npt.NDArray[Any]:
+def sums(machine: MachineState, job: Job) -> npt.NDArray[Any]:
     """The layer's sums, [rows], from the accumulators of all PEs."""
     every = np.empty(job.layer.layer.rows, machine.accumulators.dtype)
     for p, owned in enumerate(job.layer.rows_of_pe):
@@ -126,7 +126,7 @@ def _draw(job: Job) -> arithmetic_unit.RowDraw | None:
     return arithmetic_unit.RowDraw(job.draw.salt, job.draw.numbers, first, owned[0].step)
 
 
-def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
+def run(machine: MachineState, hook: Hook | None = None) -> tuple[int, int]:
     """Clock the machine until it is drained. Returns (cycles, scan_last).
 
     Without a hook the whole loop is compiled; with one the same loop runs as Python around compiled phases.

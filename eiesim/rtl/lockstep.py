@@ -98,7 +98,7 @@ class _Pair:
         self._counters(ran, drained)
         return ran.cycles, stage.outputs(ran.sums)  # type: ignore[arg-type]
 
-    def _cycle(self, cycle: int, machine: clock.Machine) -> None:
+    def _cycle(self, cycle: int, machine: clock.MachineState) -> None:
         if self._comparison is None:
             self._comparison = Comparison(machine, self._case.hardware)
         snapshot = self._snapshot(f"cycle {cycle}")

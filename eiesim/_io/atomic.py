@@ -28,9 +28,10 @@ def writing(path: str | Path) -> Iterator[IO[bytes]]:
 class Outputs:
     """Several files that appear together when the block ends well; when it does not, none of them does.
 
-    Killed at any moment, files of one folder are all old or all new: the last step, the renames, is noted in a record
-    first, and the next write in that folder ends what the record says. A record never leads out of its folder, so
-    files of other folders are renamed without one, before these.
+    Each file is first written under a temporary name; the last step renames them all. So that a process killed between
+    two renames does not leave some files old and some new, the renames are first written to a record in the folder, and
+    the next write to that folder finishes them. A record names files of its own folder alone: the first file's. Files
+    of other folders are renamed before, without a record.
     """
 
     def __init__(self) -> None:

@@ -90,6 +90,8 @@ class Machine:
         if len(batch) != 1:
             raise EieError(f"activations: a batch of {len(batch)} inputs; Machine steps through one: give one of them")
         self._layer: InterleavedLayer = _interleaved_for(layers[0], self._config)
+        if len(self._layer.layer.codebook) > 2**self._config.weight_bits:
+            raise EieError(f"weight_bits = {self._config.weight_bits}: too few for the codebook's entries")
         operands = prepare(self._layer.layer, batch, self._config)
         self._job = Job.of(self._layer, operands, self._config, outputs=True)
         self._machine = clock.build(self._job, self._job.in_rows(operands)[0])
@@ -220,7 +222,7 @@ class Machine:
 
     def _fields(self, units: Any, of_lnzd: Any, pe: int | None, unit: str) -> Values:
         if unit not in UNITS:
-            raise unknown("no unit of the machine", unit, UNITS)
+            raise unknown("no unit of the machine", str(unit), UNITS)
         pes = self._layer.pes
         if unit == LNZD:
             if pe is not None:

@@ -20,8 +20,9 @@ author = "The eiesim developers"
 project_copyright = "2026, the eiesim developers. MIT licence"
 release = version = eiesim.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["Thumbs.db"]
+napoleon_google_docstring = False  # numpydoc sections only
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 suppress_warnings = ["config.cache"]

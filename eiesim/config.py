@@ -171,6 +171,25 @@ def load_config(source: str | Path) -> MachineConfig:
         raise EieError(f"{path}: {error}") from None
 
 
+def as_config(config: "MachineConfig | str | Path | Mapping[str, Any] | None") -> MachineConfig:
+    """The machine that a verb is given: a configuration, a preset's name or a TOML file, keys with values, or None.
+
+    None is the published design. Raises EieError for anything else, and for what these hold that is no machine.
+    """
+    if config is None:
+        return MachineConfig()
+    if isinstance(config, MachineConfig):
+        return config
+    if isinstance(config, str | Path):
+        return load_config(config)
+    if isinstance(config, Mapping):
+        return MachineConfig(**{str(key): value for key, value in config.items()})
+    raise EieError(
+        f"config: {type(config).__name__} is no machine; give a MachineConfig, a preset's name ({', '.join(PRESETS)}), "
+        "a mapping of keys such as {'pes': 16}, or None"
+    )
+
+
 def in_arithmetic(config: MachineConfig, arithmetic: Arithmetic) -> MachineConfig:
     """The same machine in another arithmetic; in float32 nothing is rounded as in fixed point."""
     exact = {"rounding": "nearest", "rounding_seed": 0} if arithmetic == "float32" else {}

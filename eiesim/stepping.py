@@ -1,29 +1,18 @@
 """Machine: the clocked machine one cycle at a time, to look into (PyRTL's `step` and `inspect`)."""
 
-from dataclasses import replace
 from operator import index
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
-from eiesim.arithmetic import prepare
-from eiesim.config import MachineConfig
-from eiesim.encoding import InterleavedLayer
+from eiesim.config import as_config
 from eiesim.engines import clocked
 from eiesim.errors import EieError, unknown
-from eiesim.job import Job
-from eiesim.layer import as_float32
+from eiesim.inputs import Opening, Source
 from eiesim.machine import clock, lnzd
+from eiesim.prepared import Config, given, in_a_row, opened
 from eiesim.result import Result
-from eiesim.simulation import (
-    _check_activations,
-    _energy_for,
-    _interleaved_for,
-    _layers_of,
-    _plain,
-    _simulate_layer,
-)
+from eiesim.simulation import of_clocked_run
 
 LNZD = "lnzd"
 UNITS = (LNZD, *clock.UNITS_OF_A_PE)
@@ -40,12 +29,14 @@ class Machine:
 
     Parameters
     ----------
-    layer : CompressedLayer, InterleavedLayer, or what brings one layer
-        The layer, such as `eiesim.load` and `eiesim.open` give.
-    activations : float[cols], optional
-        One input, rounded to float32; default: the layer's own, as `eiesim.open("table3:Alex-7")` brings it.
-    config : MachineConfig, optional
-        The machine; default: the published design.
+    layer : name, path, CompressedLayer, InterleavedLayer, or what brings one layer
+        The layer, as `simulate` takes it.
+    activations : float[cols] or a path, default None
+        One input, rounded to float32. None is the layer's own, as `eiesim.open("table3:Alex-7")` brings it.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine; None is the published design.
+    **opening
+        How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Raises
     ------
@@ -71,35 +62,31 @@ class Machine:
     10
     """
 
-    def __init__(self, layer: Any, activations: Any = None, config: MachineConfig | None = None) -> None:
-        self._config = config or MachineConfig()
+    def __init__(
+        self, layer: Source, activations: Any = None, config: Config = None, **opening: Unpack[Opening]
+    ) -> None:
+        self._config = as_config(config)
         if self._config.weights != "resident":
             raise EieError(
                 f"weights = '{self._config.weights}': Machine steps through a layer that is resident; simulate streams"
             )
-        layers = _layers_of(layer)
-        if len(layers) != 1:
-            raise EieError(f"{len(layers)} layers are given; Machine steps through one: give one of them")
-        if activations is None:
-            activations = getattr(layer, "activations", None)
-        if activations is None:
-            raise EieError(f"layer '{_plain(layers[0]).name}' brings no activations; give some")
-        self._given: npt.NDArray[np.float32] = as_float32("activations", activations)
-        batch = np.atleast_2d(self._given)
-        _check_activations(batch, _plain(layers[0]))
-        if len(batch) != 1:
-            raise EieError(f"activations: a batch of {len(batch)} inputs; Machine steps through one: give one of them")
-        self._layer: InterleavedLayer = _interleaved_for(layers[0], self._config)
-        if len(self._layer.layer.codebook) > 2**self._config.weight_bits:
-            raise EieError(f"weight_bits = {self._config.weight_bits}: too few for the codebook's entries")
-        operands = prepare(self._layer.layer, batch, self._config)
-        self._job = Job.of(self._layer, operands, self._config, outputs=True)
-        self._machine = clock.build(self._job, self._job.in_rows(operands)[0])
+        self._model = opened(layer, **opening)
+        fed = self._model.feeds(*given(activations))
+        layers = sum(len(feed.layers) for feed in fed)
+        if layers != 1:
+            raise EieError(f"{layers} layers are given; Machine steps through one: give one of them")
+        self._feed = fed[0]
+        if self._feed.batch_size != 1:
+            raise EieError(
+                f"activations: a batch of {self._feed.batch_size} inputs; Machine steps through one: give one of them"
+            )
+        self._prepared = next(in_a_row(self._feed, self._config))
+        self._machine = clock.build(self._prepared.job, self._prepared.activation_rows[0])
         self._cycle, self._cycles, self._scan_last = 0, 0, 0
         self._look()
 
     def __repr__(self) -> str:
-        name, pes = self._layer.layer.name or "layer", self._layer.pes
+        name, pes = self._prepared.plain.name or "layer", self._config.pes
         return f"<Machine with {name} on {pes} PEs: {'done after' if self.done else 'in'} cycle {self.cycle:,}>"
 
     @property
@@ -206,13 +193,8 @@ class Machine:
         """
         if not self.done:
             raise EieError(f"the machine is in cycle {self._cycle:,} and not done: step until `done` is True")
-        run = clocked.reported(self._machine, self._job, int(self._cycles), int(self._scan_last))
-        batch = np.atleast_2d(self._given)
-        parts = batch, self._given.ndim == 2, self._config, "clocked", lambda job, rows: run, True, map, None
-        of_layer = _simulate_layer(self._layer, *parts)
-        spends, no_energy = _energy_for(self._config, None, None)
-        of_layer = replace(of_layer, energy_model=spends, no_energy=no_energy, inputs="given")
-        return Result((of_layer,), self._config, "clocked")
+        run = clocked.reported(self._machine, self._prepared.job, int(self._cycles), int(self._scan_last))
+        return of_clocked_run(self._model, self._feed, self._config, run)
 
     def _look(self) -> None:
         """Keep the registers of this cycle: the update overwrites them."""
@@ -223,7 +205,7 @@ class Machine:
     def _fields(self, units: Any, of_lnzd: Any, pe: int | None, unit: str) -> Values:
         if unit not in UNITS:
             raise unknown("no unit of the machine", str(unit), UNITS)
-        pes = self._layer.pes
+        pes = self._config.pes
         if unit == LNZD:
             if pe is not None:
                 raise EieError(f"pe = {pe}: the LNZD is one for all PEs; inspect(None, 'lnzd')")

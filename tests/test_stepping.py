@@ -32,7 +32,7 @@ def simulated(one, **options):
 
 def of_all(machine, unit, look):
     """Fields of a unit in all PEs: name to [pes, ...]."""
-    pes = range(machine._layer.pes)
+    pes = range(machine._config.pes)
     every = [look(p, unit) for p in pes]
     return {name: np.array([one[name] for one in every]) for name in every[0]}
 
@@ -60,7 +60,7 @@ def test_every_register_and_wire_is_the_clocked_engine_s_in_that_cycle(name):
         assert list(stepped.inspect(None, "lnzd")["held"]) == machine.held.tolist()
 
     subject = Subject.of(one.layer, one.batch[:1], one.config, outputs=True)
-    clock.run(clock.build(subject.job, subject.rows), note)
+    clock.run(clock.build(subject.job, subject.activation_rows), note)
     assert stepped.done
     assert cycles == list(range(1, len(cycles) + 1))
 
@@ -71,7 +71,7 @@ def test_what_it_shows_tells_the_story_that_the_watch_tells(name):
     one, seen = CASES[name], []
     right = watched(Subject.of(one.layer, one.batch, one.config, 0))
     machine, column = machine_of(one), {}
-    pes, layer = range(one.config.pes), machine._layer
+    pes, layer = range(one.config.pes), machine._prepared.layer
     sent = []
     while not machine.done:
         cycle = machine.step()
@@ -183,7 +183,7 @@ def test_a_wrong_place_is_one_line(pe, unit, says):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (([BUSY.layer, BUSY.layer], BUSY.batch, BUSY.config), "2 layers"),
+        (("example:lenet-300-100", None, None), "3 layers are given; Machine steps through one"),
         ((BUSY.layer, np.vstack([BUSY.batch] * 2), BUSY.config), "a batch of 2 inputs"),
         ((BUSY.layer, None, BUSY.config), "brings no activations"),
         ((BUSY.layer, BUSY.batch[0, :-1], BUSY.config), "23 an input, but"),

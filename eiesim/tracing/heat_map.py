@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from eiesim.config import MachineConfig
-from eiesim.layer import CompressedLayer
+from eiesim.model import Feed
+from eiesim.result import Result
 from eiesim.tracing.recording import PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, state_shares
 from eiesim.tracing.subject import Subject, subjects
@@ -24,21 +23,19 @@ BLOCKS, ROWS = 200, 256
 
 
 def draw_heat_maps(
-    fed: Sequence[tuple[Sequence[CompressedLayer], npt.NDArray[np.float32]]],
-    config: MachineConfig,
-    folder: str | Path,
-    formats: Sequence[str] = FORMATS,
+    feeds: Sequence[Feed], result: Result, folder: str | Path, formats: Sequence[str] = FORMATS
 ) -> list[Path]:
     """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
 
-    fed: layers in a row, and what the first one is fed. Streamed weights are not traced: nothing is drawn of them.
+    feeds: what `result` was simulated from; its outputs are the later layers' inputs. Streamed weights are not traced:
+    nothing is drawn of them.
     """
-    if config.weights != "resident":
+    if result.config.weights != "resident":
         return []
     drawings: list[tuple[str, Callable[[], Figure]]] = []
-    for layers, activations in fed:
-        item = 0 if activations.ndim == 2 else None
-        for subject in subjects(layers, activations, config, item):
+    for feed in feeds:
+        known = [layer.outputs for layer in result.layers[len(drawings) : len(drawings) + len(feed.layers)]]
+        for subject in subjects(feed, result.config, 0, known):
             letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in subject.name)
             drawings.append((f"heat_map_{len(drawings) + 1}_{letters}", partial(_recorded, subject)))
     return save_all(drawings, folder, style.BARS, trim=False, formats=formats)

@@ -14,6 +14,7 @@ from eiesim.compression.statistics import Statistics, statistics
 from eiesim.dense import DenseLayer, expand, forward
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
+from eiesim.model import Model
 from eiesim.training.binary import two_values
 from eiesim.training.examples import Examples, Parts, split
 from eiesim.training.loop import Lesson, Progress, fine_tune_centroids, one_thread, train_layers, untrained
@@ -30,6 +31,11 @@ class Trained(Brief):
     networks: Networks
     outcome: Outcome
     shared: tuple[CompressedLayer, ...]
+
+    def opened(self) -> Model:
+        """The shared network as a source, with the held-out examples and their labels."""
+        held_out = self.parts.held_out
+        return Model(self.shared, held_out.inputs, held_out.labels)
 
     @property
     def density(self) -> float:

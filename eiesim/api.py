@@ -411,9 +411,9 @@ def plot(
     from eiesim.view.saving import save_all
 
     folder = Path(output)
-    style, dpi, trim, drawings = pictures(what, accuracies or {})
+    drawn = pictures(what, accuracies or {})
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    return save_all(drawings, folder, style, dpi=dpi, trim=trim, formats=formats)
+    return save_all(drawn, folder, formats=formats)

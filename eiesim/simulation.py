@@ -123,9 +123,24 @@ def simulate(
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
         raise ExceededError("; ".join(exceeded))
-    last = results[-1].outputs
+    results = [replace(one, energy_model=spends, no_energy=no_energy) for one in results]
+    return _of_layers(results, machine, engine, classes)
+
+
+def of_clocked_run(model: Model, feed: Feed, config: MachineConfig, run: Run) -> Result:
+    """What `simulate` gives for one layer and one input, where the clocked engine has made the run already."""
+    spends, no_energy = _energy_for(config, None, None)
+    classes = _labels_for(None, model, [feed])
+    (one,) = _in_a_row(feed, config, "clocked", lambda job, rows: run, True, map, None)
+    return _of_layers([replace(one, energy_model=spends, no_energy=no_energy)], config, "clocked", classes)
+
+
+def _of_layers(
+    layers: Sequence[LayerResult], config: MachineConfig, engine: str, classes: npt.NDArray[np.int64] | None
+) -> Result:
+    last = layers[-1].outputs
     accuracy = None if classes is None or last is None else recognised(last, classes)
-    return Result(tuple(results), machine, engine, accuracy)
+    return Result(tuple(layers), config, engine, accuracy)
 
 
 def _in_a_row(

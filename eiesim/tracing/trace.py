@@ -30,8 +30,9 @@ class Trace(Recording):
     def plot(self, pes: Sequence[int] | None = None) -> "Figure":
         """A matplotlib figure: PE states, queue occupancy, broadcasts with their stalls, and the critical path."""
         from eiesim.tracing.picture import picture
+        from eiesim.view.figure import figure
 
-        return picture(self, pes)
+        return figure(picture(self, pes))
 
     def _repr_html_(self) -> str:
         from eiesim.tracing.page import in_frame

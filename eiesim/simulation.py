@@ -86,7 +86,7 @@ def simulate(
         How many inputs run at once; None is one a core. The result does not depend on it.
     progress : callable(int), default None
         Called with the number of inputs that have passed a layer since the last call.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns

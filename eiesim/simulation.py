@@ -110,7 +110,7 @@ def simulate(
     run = _engine(engine)
     if threads is not None and threads < 1:
         raise EieError(f"threads = {threads}: must be 1 or more, or None for one a core")
-    spends, no_energy = _energy_for(machine, energy, energy_table)
+    spends = _energy_for(machine, energy, energy_table)
     model = opened(source, **opening)
     fed = model.feeds(*given(activations), recorded)
     model.check_codebooks(machine.weight_bits)
@@ -118,21 +118,20 @@ def simulate(
     results: list[LayerResult] = []
     for feed in fed:
         with _side_by_side(threads, feed.batch_size) as each:
-            go = partial(_run, engine=engine, run=run, each=each, energy=(spends, no_energy), progress=progress)
+            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=progress)
             results += _in_a_row(feed, machine, outputs, each, go)
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
         raise ExceededError("; ".join(exceeded))
-    results = [replace(one, energy_model=spends, no_energy=no_energy) for one in results]
     return _of_layers(results, machine, engine, classes)
 
 
 def of_clocked_run(model: Model, feed: Feed, config: MachineConfig, run: Run) -> Result:
     """What `simulate` gives for one layer and one input, where the clocked engine has made the run already."""
-    spends, no_energy = _energy_for(config, None, None)
-    classes = _labels_for(None, model, [feed])
-    (one,) = _in_a_row(feed, config, "clocked", lambda job, rows: run, True, map, None)
-    return _of_layers([replace(one, energy_model=spends, no_energy=no_energy)], config, "clocked", classes)
+    energy = _energy_for(config, None, None)
+    go = partial(_run, engine="clocked", run=lambda job, rows: run, each=map, energy=energy)
+    layers = list(_in_a_row(feed, config, True, map, go))
+    return _of_layers(layers, config, "clocked", _labels_for(None, model, [feed]))
 
 
 def _of_layers(

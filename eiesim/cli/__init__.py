@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 
 import typer
 
-from eiesim.cli.app import STANDARD_OUTPUT, StoppedError, app
-from eiesim.errors import EieError, FolderExistsError, NoInputError
+from eiesim.cli.app import app
+from eiesim.cli.screen import StoppedError
+from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError
 from eiesim.view.text import one_line
 
 COMMANDS = (
@@ -43,6 +44,8 @@ def main() -> None:
             sys.stdout.flush()
     except (EieError, UsageError) as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if isinstance(error, ExceededError):
+            message = f"--strict: {message}"
         if isinstance(error, NoInputError):
             message += " with --input FILE.npy"
         if isinstance(error, FolderExistsError):
@@ -88,6 +91,8 @@ def _complain(line: str) -> None:
 def _place_of(error: OSError) -> str:
     """What an OSError is about: its files, or, where it names none, a stream that could not be written."""
     what = error.strerror or str(error) or type(error).__name__
+    from eiesim.outputs import STANDARD_OUTPUT
+
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
     if names and names != [STANDARD_OUTPUT]:
         return f"{' and '.join(names)}: {what}"

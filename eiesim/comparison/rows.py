@@ -32,7 +32,8 @@ from eiesim.energy.check import Check, against_table2
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import energy_model
 from eiesim.errors import EieError
-from eiesim.inputs import Synthesis, Workload
+from eiesim.inputs import Synthesis
+from eiesim.model import Workload
 from eiesim.paper import source
 from eiesim.paper import speedups as published
 from eiesim.paper.source import TABLE_V_LAYER, TABLE_V_PES
@@ -46,11 +47,34 @@ from eiesim.workloads import workload
 class Comparison(Brief):
     """What was compared, and every table of it, made once.
 
-    layers: the runs, under the energy model asked for. speedup, efficiency: over the published CPU, for the layers of
-    Table III. measured_speedup, measured_efficiency: over the CPU measured here, empty without `measured`.
-    eie: each layer beside Table IV. modules: power by module. checks: the activity model against Table II.
-    waterfall: energy of fetching the weights, step by step. areas: by module. platforms: Table V and the simulated
-    machines, empty without its layer.
+    Attributes
+    ----------
+    config : MachineConfig
+        The machine.
+    layers : tuple of LayerResult
+        The runs, under the energy model asked for.
+    speedup : tuple of Ratio
+        Over the published CPU, for the layers of Table III; each says whether it is published, simulated or measured.
+    efficiency : tuple of Ratio
+        The same for energy; estimated, where it is not published.
+    measured : Measured or None
+        What was measured on this machine.
+    measured_speedup : tuple of Ratio
+        Over the CPU measured here; empty without `measured`.
+    measured_efficiency : tuple of Ratio
+        The same for energy.
+    eie : tuple of EieRow
+        Each layer beside Table IV.
+    modules : tuple of ModuleRow
+        Power of a PE by module.
+    checks : tuple of Check
+        The activity energy model against Table II.
+    waterfall : tuple of WaterfallRow
+        Energy of fetching the weights, step by step.
+    areas : tuple of AreaRow
+        Area by module.
+    platforms : tuple of Platform
+        Table V and the simulated machines; empty without its layer.
     """
 
     config: MachineConfig
@@ -94,8 +118,7 @@ def compare(
 
     def run(one: Workload, machine: MachineConfig) -> Simulated:
         options: dict[str, Any] = {"energy": energy or "activity", "energy_table": energy_table}
-        layer = simulate(one.layer, one.activations, machine, outputs=False, **options).layers[0]
-        layer = replace(layer, inputs=one.fed, vectors=one.vectors)
+        layer = simulate(one, config=machine, outputs=False, **options).layers[0]
         assert layer.energy is not None  # The model was asked for by name.
         by_table2 = energy_model("published", machine).estimate(layer.metrics, layer.rows, layer.cols)
         return Simulated(layer, layer.energy, by_table2)

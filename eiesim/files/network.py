@@ -27,12 +27,14 @@ import numpy.typing as npt
 
 from eiesim._io.atomic import writing
 from eiesim._io.folder import making_folder
+from eiesim._io.kept import check_not_read
 from eiesim._io.reading import read_bytes, sha256_of
 from eiesim._io.toml import read_toml
 from eiesim._shown import Brief
 from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
+from eiesim.model import Model
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
@@ -44,10 +46,22 @@ INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 @dataclass(frozen=True, repr=False)
 class Network(Brief):
-    """Layers in order, and what network.toml says besides (`about`).
+    """Layers in order, and what network.toml says besides.
 
-    files: the layers' file names. chain: whether the layers follow one another, so that the network can run as one.
-    vectors: of each layer, input vectors in one input of the network.
+    Attributes
+    ----------
+    name : str
+        The network's name.
+    layers : tuple of CompressedLayer
+        The layers in order.
+    about : dict of str to Any
+        All of network.toml, keys of others too.
+    files : tuple of str, default ()
+        The layers' file names within the folder.
+    chain : bool, default True
+        Whether the layers follow one another, so that the network can run as one.
+    vectors : tuple of float, default ()
+        Of each layer, its input vectors in one input of the network.
     """
 
     name: str
@@ -57,6 +71,16 @@ class Network(Brief):
     chain: bool = True
     vectors: tuple[float, ...] = ()
 
+    def opened(self) -> Model:
+        """The network as a source: its layers, without inputs of their own.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
+        return Model(self.layers, chain=self.chain or len(self.layers) == 1, vectors=self.vectors)
+
 
 def is_network(path: str | Path) -> bool:
     """Whether a folder holds a network."""
@@ -64,7 +88,23 @@ def is_network(path: str | Path) -> bool:
 
 
 def load_network(folder: str | Path) -> Network:
-    """A network from its folder. Raises EieError, naming the file, for anything malformed or that does not chain."""
+    """A network from its folder (docs/networks.md).
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        A folder with `network.toml`, as `compress` and `save_trained` write it.
+
+    Returns
+    -------
+    Network
+        The layers in order. Its inputs and labels are not read; `eiesim.open` does that.
+
+    Raises
+    ------
+    EieError
+        Naming the file, for anything malformed, and for layers that should follow one another and do not fit.
+    """
     folder = Path(folder)
     path = folder / FILE
     table = read_toml(path, "no such file; a network folder names its layers there")
@@ -107,8 +147,11 @@ def write_network(
         file.write(("\n".join(lines) + "\n").encode())
 
 
-def check_network_folder(folder: str | Path, force: bool = False) -> None:
-    """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace."""
+def check_network_folder(folder: str | Path, force: bool = False, keep: str | Path | None = None) -> None:
+    """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace.
+
+    Nor is a file that is being read replaced, but for `keep`, which stays.
+    """
     folder = Path(folder)
     parent = Path(os.path.realpath(folder)).parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -123,6 +166,9 @@ def check_network_folder(folder: str | Path, force: bool = False) -> None:
         raise FolderExistsError(folder)
     if not is_network(folder) or "eiesim" not in read_toml(folder / FILE):
         raise EieError(f"{folder}: is there already and was not made by eiesim; only a network that was is replaced")
+    for name in _written(folder):
+        if keep is None or os.path.realpath(folder / name) != os.path.realpath(keep):
+            check_not_read(folder / name)
 
 
 @contextmanager
@@ -133,7 +179,7 @@ def writing_network_folder(folder: str | Path, force: bool = False, keep: Path |
     in the folder. keep: one file in it to keep all the same. Raises EieError where something may not be replaced.
     """
     folder = Path(folder)
-    check_network_folder(folder, force)
+    check_network_folder(folder, force, keep)
     kept = None if keep is None else os.path.realpath(keep)
 
     def owned(there: Path) -> set[str]:

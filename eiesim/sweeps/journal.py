@@ -6,9 +6,10 @@ leaves at most one line without its end, which the next `Journal` on the file cu
 touched. While a journal is open, no other can be opened on the same file (flock; it goes with the process, however
 that ends). Without flock there is no lock.
 
-Each line's last cell, `check`, is a check over the others: a value that was changed afterwards, by hand or by a bad
-disk, is named and refused, or with `repair` its line is dropped and the row run anew. Files of before had no checks;
-they are gone on with as they are.
+The last cell of each line, `check`, is 16 hex digits of the SHA-256 over the line's other cells. A line that no longer
+gives its check was changed after it was written, by hand or by a bad disk: the file is refused, naming the line, or
+with `repair` the line is dropped and its row is run again. Tables of earlier versions have no such column; rows are
+added to them without it.
 """
 
 import csv
@@ -191,7 +192,7 @@ class Journal:
             if written < len(lines):
                 # A full disk took a part: put the file back to whole lines.
                 os.ftruncate(self._file, size)
-                raise OSError(28, "no room for the next rows")
+                raise OSError(28, "no space left for the next rows")
             os.fsync(self._file)
         except OSError as error:
             raise EieError(f"{self.path}: cannot be written: {error.strerror}") from None

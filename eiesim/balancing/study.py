@@ -70,7 +70,7 @@ class Balance(Brief):
     """
 
     config: MachineConfig
-    inputs: int
+    batch_size: int
     assignments: tuple[Assignment, ...]
 
     def __repr__(self) -> str:
@@ -110,7 +110,7 @@ class Balance(Brief):
         return {
             "layer": self.assignments[0].layer.name,
             "pes": self.config.pes,
-            "inputs": self.inputs,
+            "inputs": self.batch_size,
             "assignments": [one.to_dict() for one in self.assignments],
         }
 

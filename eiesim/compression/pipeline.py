@@ -25,7 +25,8 @@ from eiesim.files import npz
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
-from eiesim.files.weights import DenseNetwork, LeftOut, load_npz_model, load_safetensors
+from eiesim.files.ledger import NO_CHOICE, Choice
+from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors
 from eiesim.layer import STRETCH, CompressedLayer
 
 REPORT = "report.json"
@@ -129,8 +130,17 @@ class Compressed(Brief):
         return ours / every if every else None
 
 
-def load_model(path: str | Path) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+    """As `read_model`. Raises EieError for a model without any layer, too."""
+    model, taps = read_model(path, choice)
+    check_layers(model, path)
+    return model, taps
+
+
+def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
+
+    choice: tensors to take or leave by name.
 
     Raises EieError for another kind of file, anything malformed, NaN or infinity, and a model without any layer.
     """
@@ -138,14 +148,11 @@ def load_model(path: str | Path) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     if path.suffix == ".onnx":
         model, taps = load_onnx(path)
     elif path.suffix == ".safetensors":
-        model, taps = load_safetensors(path), ()
+        model, taps = load_safetensors(path, choice), ()
     elif path.suffix == ".npz":
-        model, taps = load_npz_model(path), ()
+        model, taps = load_npz_model(path, choice), ()
     else:
         raise EieError(f"{path}: a model is .onnx, .safetensors or .npz, not '{path.suffix}'")
-    if not model.layers:
-        reasons = "; ".join(f"{part.name}: {part.reason}" for part in model.left_out)
-        raise EieError(f"{path}: has no layer that EIE can run" + (f" ({reasons})" if reasons else ""))
     return model, taps
 
 

@@ -22,14 +22,18 @@ class Brief:
 
 
 class ByContent(Brief):
-    """Mixin for dataclasses (with eq=False, repr=False): equal where every field is, arrays to the bit; no hash."""
+    """Mixin for dataclasses (with eq=False, repr=False): equal where every field is, arrays to the bit; no hash.
+
+    Fields with `compare=False` do not count.
+    """
 
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(same(getattr(self, one.name), getattr(other, one.name)) for one in fields(self))  # type: ignore[arg-type]
+        counting = (one.name for one in fields(self) if one.compare)  # type: ignore[arg-type]
+        return all(same(getattr(self, name), getattr(other, name)) for name in counting)
 
 
 def brief(value: object) -> str:

@@ -1,6 +1,6 @@
-"""Python's front door: the functions behind the commands of the same names.
+"""The public API: the functions behind the commands of the same names.
 
-Each parses what may be given in several ways, calls one function of the room that does the work, and returns what
+Each parses what may be given in several ways, calls one function of the package that does the work, and returns what
 that returns. The public names stand in `__init__.pyi`.
 """
 

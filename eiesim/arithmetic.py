@@ -23,15 +23,19 @@ LOWEST_SHIFT, HIGHEST_SHIFT = -16, 62
 """By how many bits a product may be shifted right into the accumulator's format; negative is left."""
 
 Rounding = tuple[int, int, int, int]
-"""(shift, low, high, added) of a fixed-point sum; None stands for float32. added: to a product before it is shifted
-right, half a unit to round to the nearest and 0 to round down; stochastic rounding draws it anew each time.
+"""(shift, low, high, added) of a fixed-point sum; None stands for float32.
+
+shift: places by which a product is shifted right. low, high: the smallest and largest accumulator. added: what is added
+to a product before the shift: half a unit to round to the nearest, 0 to round down. Stochastic rounding does not use
+it; it draws another number for each product (`drawn`).
 """
 
 
 class Draw(NamedTuple):
-    """What stochastic rounding draws from. salt: of the seed. numbers: int64[columns], each column's in its layer.
+    """What stochastic rounding draws from, besides the output row.
 
-    The last is the bias's, whose number is one more than the last input's.
+    salt: made of the seed by `salt_of`. numbers: int64[columns], the number of each column in the whole layer, of which
+    this may be a tile. The bias's column is the last, and its number is `cols`.
     """
 
     salt: int
@@ -50,7 +54,7 @@ class Operands(Brief):
     rounding: see `Rounding`; None for float32. one: the bias's activation.
     fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
     seed: of stochastic rounding; None where nothing is drawn.
-    dropped: inputs that were not 0 but within the configuration's `activation_threshold`, of each of the batch.
+    dropped: int for each input of the batch, how many of its activations `activation_threshold` took: not 0 before.
     """
 
     arithmetic: str
@@ -84,10 +88,10 @@ def prepare(
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
     Inputs within `activation_threshold`, rounded to float32, are 0 from here on.
-    With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: what maps a function over
-    inputs; a thread pool's `map` runs them side by side.
-    Where all three fraction bits are automatic, those of the output are moved to the nearest with which the shift
-    between product and accumulator is in -16..62; where not, a shift outside raises EieError.
+    With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: maps a function over the
+    inputs; a thread pool's `map` runs several at once.
+    The shift between product and accumulator must be -16 to 62. Where all three fraction bits are automatic, those of
+    the output are moved, as little as will do, to make it so; otherwise a shift outside raises EieError.
     """
     activations, dropped = above_threshold(activations, config.activation_threshold)
     if config.arithmetic == "float32":
@@ -139,7 +143,7 @@ def fixed_rounding(shift: int, bits: int, mode: str = "nearest") -> Rounding:
 
 
 def above_threshold(activations: npt.NDArray[Any], threshold: float) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
-    """A batch with inputs within the threshold (float32) taken as 0, and how many each input of it so lost."""
+    """A batch, [batch, cols], whose activations within the threshold (float32) are set to 0, and how many, by input."""
     if threshold == 0:
         return activations, (0,) * len(activations)
     lost = (np.abs(activations) <= np.float32(threshold)) & (activations != 0)
@@ -148,7 +152,7 @@ def above_threshold(activations: npt.NDArray[Any], threshold: float) -> tuple[np
 
 
 def exact_operands(layer: CompressedLayer, activations: npt.NDArray[Any]) -> Operands:
-    """The same operands in float64, the yardstick for automatic fraction bits."""
+    """A layer's operands in float64: their exact product is what automatic fraction bits of the output must hold."""
     return Operands(
         "float64", activations.astype(np.float64), layer.codebook.astype(np.float64), None, np.float64(1.0), {}
     )
@@ -216,8 +220,10 @@ def multiply(weight: Any, activation: Any) -> Any:
 
 @jit
 def scale(product: Any, rounding: Any, noise: Any = None) -> Any:
-    """A product in the accumulator's format: shifted right with rounding, or left; so far left that 64 bits would not
-    hold it, it is cut to what saturates any accumulator. noise: see `drawn`, where rounding is stochastic.
+    """A product in the accumulator's format: shifted right and rounded, or shifted left.
+
+    A product that would leave 64 bits as it is shifted left is first cut to a value that still saturates the sum.
+    noise: what `drawn` gave, where rounding is stochastic, else None.
     """
     if rounding is None:
         return product
@@ -248,9 +254,10 @@ def salt_of(seed: int) -> int:
 
 @jit
 def drawn(row: Any, column: Any, salt: Any, shift: Any) -> Any:
-    """The whole number in 0 .. 2**shift - 1 that stochastic rounding adds (docs/variants.md): a hash in 32 bits.
+    """The whole number in 0 .. 2**shift - 1 that stochastic rounding adds (docs/variants.md): a hash of 32 bits.
 
-    row, column: the layer's own, whatever the machine. salt: see `Draw`. shift: up to 62; none is drawn up to 0.
+    row, column: numbers in the whole layer, so that the result does not depend on the machine. salt: see `Draw`.
+    shift: 1 to 62; no product shifted by less is rounded.
     """
     hashed = (int(row) * 0x9E3779B1 + int(column) * 0x85EBCA77 + salt) & MASK
     hashed ^= hashed >> 16

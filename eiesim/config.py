@@ -2,6 +2,7 @@
 
 import math
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -22,6 +23,20 @@ RoundingMode = Literal["nearest", "floor", "stochastic"]
 Weights = Literal["resident", "streamed", "streamed-active"]
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
+
+FORMER_KEYS = {"dram_gbps": "dram_gbytes_per_s"}
+"""Keys by the names that they had before, which are still read."""
+
+
+def todays_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by today's keys. A former key is read with a warning; EieError where both stand."""
+    for former in FORMER_KEYS.keys() & values.keys():
+        if FORMER_KEYS[former] in values:
+            raise EieError(
+                f"{former}, {FORMER_KEYS[former]}: are the old and the new name of one key; give one of them"
+            )
+        warnings.warn(f"{former} is called {FORMER_KEYS[former]} now", FutureWarning, stacklevel=3)
+    return {FORMER_KEYS.get(key, key): value for key, value in values.items()}
 
 
 class MachineConfig(BaseModel):
@@ -61,7 +76,7 @@ class MachineConfig(BaseModel):
     weights: Weights = Field(
         default="resident", description="resident, streamed, or streamed-active (only active columns)"
     )
-    dram_gbps: float = Field(
+    dram_gbytes_per_s: float = Field(
         default=25.6, gt=0, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
     )
     dram_pj_per_bit: float = Field(default=20.0, ge=0, le=1e6, description="energy of a bit from DRAM, in picojoules")
@@ -71,7 +86,8 @@ class MachineConfig(BaseModel):
         def __init__(self, /, **values: Any) -> None:
             try:
                 # numpy's whole numbers and floats are as good as Python's; a sweep over an array brings them.
-                super().__init__(**{k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()})
+                plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+                super().__init__(**todays_keys(plain))
             except ValidationError as error:
                 raise EieError(_one_line(error)) from None
 
@@ -122,12 +138,12 @@ class MachineConfig(BaseModel):
         return "".join(text for text, holds in words.items() if holds)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every key for JSON, which has no infinity: an endless `dram_gbps` is the text `inf`."""
+        """Every key for JSON, which has no infinity: an endless `dram_gbytes_per_s` is the text `inf`."""
         return {key: str(held) if held == math.inf else held for key, held in self.model_dump().items()}
 
     def replace(self, /, **changes: Any) -> "MachineConfig":
         """The same machine with some keys changed, validated anew."""
-        return MachineConfig(**{**self.model_dump(), **changes})
+        return MachineConfig(**{**self.model_dump(), **todays_keys(changes)})
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {

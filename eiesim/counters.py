@@ -43,10 +43,11 @@ class PerPe(ByContent):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Run(ByContent):
-    """One input through one layer. sums: the accumulators, [rows], before ReLU; None where only timing was asked.
+    """One input through one layer, as every engine reports it.
 
-    dropped_activations: what the input lost before it came to the machine; no engine counts it.
-    Equal where every number is, sums to the bit; engines that agree give equal runs.
+    sums: the accumulators at the end, [rows], before ReLU; None where only the timing was asked for.
+    dropped_activations: inputs that `activation_threshold` took before the machine saw them; no engine counts them.
+    Two runs are equal if every number is, sums to the bit; engines that agree give equal runs.
     """
 
     cycles: int
@@ -99,17 +100,19 @@ COUNTERS = tuple(part.name for part in fields(Counters))
 
 @dataclass(frozen=True)
 class Metrics:
-    """What one or more runs of a layer add up to, and what follows from it. cycles, counters: sums over `runs` runs.
+    """What one or more runs of a layer add up to, and what follows from it.
 
-    cycles: with those in which the array waits for streamed weights. loaded_bytes: of streamed weights.
-    A ratio with nothing below the line is 0.
+    cycles, scan_last, counters, loaded_bytes: sums over `runs` runs.
+    cycles: includes the cycles in which the array waits for streamed weights.
+    loaded_bytes: bytes of weights loaded into the array while it runs; 0 where weights are resident.
+    A ratio whose denominator is 0 is 0.
     """
 
     runs: int
     cycles: float
-    scan_last: int
+    scan_last: float
     counters: Counters
-    dense_macs: int
+    dense_macs: float
     config: MachineConfig
     loaded_bytes: float = 0
 
@@ -131,8 +134,8 @@ class Metrics:
         sums["max_occupancy"] = max(counters.max_occupancy for counters in every)
         return cls(
             runs=len(runs),
-            cycles=sum(int(run.cycles) for run in runs)
-            + waiting_cycles,  # without the JIT, kernels give numpy's whole numbers
+            # int: without the JIT, kernels give numpy's whole numbers.
+            cycles=sum(int(run.cycles) for run in runs) + waiting_cycles,
             scan_last=sum(int(run.scan_last) for run in runs),
             counters=Counters(**sums),
             dense_macs=dense_macs,

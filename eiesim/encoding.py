@@ -23,7 +23,7 @@ NO_FIRST_ROW, NO_LAST_ROW = -1, -2
 """Sentinels that match no row, so that an empty column bypasses nothing."""
 
 NOWHERE = np.int32(2**31 - 1)
-"""Behind every place of a PE."""
+"""Larger than every place among a PE's rows: the start of a minimum."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +35,7 @@ class InterleavedLayer:
     first_row, last_row: int16 or int32[columns, pes], the PE's row of a column's first and last entry
         (NO_FIRST_ROW where that is padding or the column is empty, NO_LAST_ROW where it is empty).
     padding: int32[columns, pes], padding entries.
-    mapping: how rows are dealt, see `owned_rows`.
+    mapping: how rows are dealt, see `rows_of_pe`.
     """
 
     layer: CompressedLayer
@@ -70,9 +70,9 @@ class InterleavedLayer:
         return -(-self.layer.rows // self.pes)
 
     @cached_property
-    def owned_rows(self) -> tuple[range, ...]:
+    def rows_of_pe(self) -> tuple[range, ...]:
         """The layer's rows that each PE owns, in the order of its own rows."""
-        return owned_rows(self.layer.rows, self.pes, self.mapping)
+        return rows_of_pe(self.layer.rows, self.pes, self.mapping)
 
     @cached_property
     def entries_per_pe(self) -> npt.NDArray[np.int64]:
@@ -131,11 +131,38 @@ class InterleavedLayer:
 def interleave(
     layer: CompressedLayer, pes: int = 64, index_bits: int = 4, mapping: str = "interleaved"
 ) -> InterleavedLayer:
-    """Deal a layer's rows over PEs and encode each PE's columns. mapping: see `owned_rows`.
+    """Deal a layer's rows over PEs and encode each PE's columns.
 
     Work and memory grow with nnz + columns x pes; nothing dense is made. Entries are written when first asked for.
-    Raises EieError for a PE count outside 1..4096, index bits outside 1..8, an unknown mapping, a layer too large for
-    32-bit pointers and cycle counts, or one that needs more memory than is free.
+
+    Parameters
+    ----------
+    layer : CompressedLayer
+        The layer.
+    pes : int, default 64
+        Processing elements, 1 to 4096.
+    index_bits : int, default 4
+        Bits of z, the PE's zeros skipped before an entry, 1 to 8.
+    mapping : str, default "interleaved"
+        Which PE owns output row i: "interleaved" (PE `i mod pes`) or "blocked" (PE `i // ceil(rows / pes)`).
+
+    Returns
+    -------
+    InterleavedLayer
+        The layer as the PEs store it.
+
+    Raises
+    ------
+    EieError
+        For `pes` or `index_bits` outside their range, an unknown mapping, a layer too large for 32-bit pointers and
+        cycle counts, or one that needs more memory than is free.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> layer = eiesim.CompressedLayer.from_dense([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+    >>> eiesim.interleave(layer, pes=2).entries_per_pe
+    array([2, 1])
     """
     if not 1 <= pes <= 4096:
         raise EieError(f"pes = {pes}: must be 1 to 4096")
@@ -169,7 +196,7 @@ def interleave(
     return InterleavedLayer(layer, pes, index_bits, columns, *tables, mapping)
 
 
-def owned_rows(rows: int, pes: int, mapping: str = "interleaved") -> tuple[range, ...]:
+def rows_of_pe(rows: int, pes: int, mapping: str = "interleaved") -> tuple[range, ...]:
     """The rows that each PE owns, in the order of its own rows.
 
     interleaved: row i is PE `i mod pes`'s. blocked: with R = ceil(rows / pes), row i is PE `i // R`'s, so that the last
@@ -182,33 +209,51 @@ def owned_rows(rows: int, pes: int, mapping: str = "interleaved") -> tuple[range
 
 
 def bias_column(cols: int, pes: int) -> int:
-    """Where the bias stands: the first place of the activation row after the inputs'."""
+    """The bias's column: the first of the activation row after the inputs' last one."""
     return -(-cols // pes) * pes
 
 
 def decode(interleaved: InterleavedLayer) -> CompressedLayer:
-    """The layer again, from the PEs' entries and pointers alone."""
+    """The layer again, from the PEs' entries and pointers alone.
+
+    Parameters
+    ----------
+    interleaved : InterleavedLayer
+        A layer as PEs store it.
+
+    Returns
+    -------
+    CompressedLayer
+        The layer that was interleaved: the same weights, codebook, bias, activation and name.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> layer = eiesim.CompressedLayer.from_dense([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+    >>> eiesim.decode(eiesim.interleave(layer, pes=2)).to_dense().tolist()
+    [[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]
+    """
     layer = interleaved.layer
     memories = []
     for p in range(interleaved.pes):
         mine = slice(interleaved.base[p], interleaved.base[p + 1])
         memories.append((interleaved.code[mine], interleaved.z[mine], interleaved.pointers[:, p]))
-    columns, rows, codes = decode_memories(memories, interleaved.owned_rows)
+    columns, rows, codes = decode_memories(memories, interleaved.rows_of_pe)
     return layer_from_triplets(
         columns, rows, codes, layer.shape, layer.codebook, layer.bias_codes is not None, layer.activation, layer.name
     )
 
 
-Memory = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+PeMemory = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 """What one PE stores: codes[entries], z[entries], pointers[columns + 1]."""
 
 
 def decode_memories(
-    memories: Sequence[Memory], owned: Sequence[range] | None = None
+    memories: Sequence[PeMemory], owned: Sequence[range] | None = None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """The kept weights that PEs store, as (columns, rows, codes) in the order columns, then rows.
+    """The kept weights that PEs store, as (columns, rows, codes), sorted by column, then by row.
 
-    owned: the rows of each PE; None is interleaved, without saying how many rows there are.
+    owned: the rows of each PE; None means interleaved, which needs no number of rows.
     """
     triplets = []
     for p, (code, z, pointers) in enumerate(memories):
@@ -263,7 +308,7 @@ def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _deal(rows: int, pes: int, mapping: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
-    """Each row's PE, and its place among that PE's rows, which ascends with the row."""
+    """Each row's PE, uint32[rows], and its place among that PE's rows, int32[rows]. Places ascend with the row."""
     every = np.arange(rows, dtype=np.int32)
     if mapping == "interleaved":
         return (every % pes).astype(np.uint32), every // pes
@@ -278,8 +323,8 @@ Part = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.
 def _parts(layer: CompressedLayer, columns: int) -> Iterator[Part]:
     """A layer's columns up to `columns`: the inputs', and with a bias the empty ones after them and itself.
 
-    Rows are unsigned: compiled code then looks for no negative index. Both parts are read-only, which to the compiler
-    is a type: one kernel takes them.
+    Rows are unsigned: compiled code then looks for no negative index. The arrays of both parts are read-only: the
+    compiler takes that for part of the type, and so one compiled kernel takes both.
     """
     yield 0, layer.indptr, layer.indices.view(np.uint32), layer.codes
     if layer.bias_codes is not None:
@@ -297,10 +342,30 @@ def _lay_out(
     indptr: Any, rows: Any, pe_of: Any, place_of: Any, index_bits: int, entries: Any, pads: Any, first: Any, last: Any,
     pointers: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
-    """Count each PE's entries by column.
+    """Count each PE's entries by column, and fill pointers, first_row, last_row and padding.
 
-    By PE: entries so far; pads (0), first (NOWHERE) and last (-1) place of a column, given back as they came.
-    The loop over entries has no branches, which would be taken at random.
+    A place is a row's number among its PE's rows.
+
+    Parameters
+    ----------
+    indptr, rows : int64[columns + 1], uint32[kept weights]
+        The layer's columns, as in `CompressedLayer`.
+    pe_of, place_of : uint32[rows], int32[rows]
+        Each row's PE and place, see `_deal`.
+    index_bits : int
+        Bits of z.
+    entries : int32[pes]
+        Each PE's entries in the columns before these; goes on.
+    pads, first, last : int32[pes], all 0, NOWHERE and -1
+        Work space: padding entries, first and last place of the column at hand; left as they came.
+    pointers : int32[columns + 1, pes]
+        Written from row 1 on.
+    first_row, last_row : int16 or int32[columns, pes]
+        Written. See `InterleavedLayer`.
+    padding : int32[columns, pes], all 0
+        Written for columns that have any.
+
+    The loop over entries has no branches: the processor could not predict them.
     """
     pes = pointers.shape[1]
     unbridged = np.int32(1 << index_bits)
@@ -335,7 +400,23 @@ def _write_entries(
     indptr: Any, rows: Any, codes: Any, pe_of: Any, place_of: Any, index_bits: int, free: Any, last: Any,
     code: Any, z: Any,
 ) -> None:  # fmt: skip
-    """Write the entries of columns. `code` is all 0. By PE: where its next entry goes, and the last place (-1)."""
+    """Write the entries of columns.
+
+    Parameters
+    ----------
+    indptr, rows, codes : int64[columns + 1], uint32[kept weights], uint8[kept weights]
+        The layer's columns, as in `CompressedLayer`.
+    pe_of, place_of : uint32[rows], int32[rows]
+        Each row's PE and its place among that PE's rows, see `_deal`.
+    index_bits : int
+        Bits of z.
+    free : uint32[pes]
+        Where each PE's next entry goes in `code` and `z`; goes on.
+    last : int32[pes], all -1
+        Work space: the last place of the column at hand; left as it came.
+    code, z : uint8[entries], `code` all 0
+        Written. See `InterleavedLayer`.
+    """
     longest_run = np.int32((1 << index_bits) - 1)
     for j in range(len(indptr) - 1):
         for e in range(indptr[j], indptr[j + 1]):

@@ -4,9 +4,13 @@ Over a batch, plain metrics are means over the inputs, ratios are formed from su
 `max_occupancy` is the largest; `per_input` has every input's own.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +21,9 @@ from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe, Run, mean
 from eiesim.energy.record import Energy, EnergyModel, add_up, energy_cells, scaled
-from eiesim.streaming import Memory
+from eiesim.errors import EieError, shown, unknown
+from eiesim.layer import CompressedLayer
+from eiesim.streaming import WeightTraffic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,19 +31,50 @@ if TYPE_CHECKING:
 FORMAT = "eiesim-result/1"
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """What a layer's result was made from; each part is None where it is not known.
+
+    content_hash: SHA-256 (hex) of the layer, as `CompressedLayer.content_hash`; its name does not enter.
+    input_sha256: SHA-256 (hex) of the input's float32 values, in order; None for a layer that the one before feeds.
+    seed, variation: how a synthetic layer was made (see `eiesim.workload`); None for one that was not.
+    """
+
+    content_hash: str | None = None
+    input_sha256: str | None = None
+    seed: int | None = None
+    variation: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        layer: CompressedLayer,
+        activations: npt.NDArray[np.float32] | None = None,
+        seed: int | None = None,
+        variation: float | None = None,
+    ) -> "Provenance":
+        """What a run of this layer is made from. activations: float32[cols] or [batch, cols]; None if chained."""
+        digest = None if activations is None else hashlib.sha256(activations.astype("<f4").tobytes()).hexdigest()
+        return cls(layer.content_hash, digest, seed, variation)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerResult(ByContent):
-    """One layer's run on one input or a batch. Equal to another where all its parts are, arrays to the bit.
+    """One layer's run on one input or a batch.
+
+    Two are equal where all their parts are, arrays to the bit; `provenance` does not count.
 
     runs: one an input. batched: whether the activations came as a batch, (batch, cols).
     outputs: float32[rows] or [batch, rows] (float64 under fixed32), after the activation; None for timing only.
     fraction_bits: what fixed point used, by tensor; empty under float32.
     exceeded: one line for each memory of the machine that the layer exceeds, beginning with the memory's name.
     memory: where the weights were: resident, or streamed in tiles.
-    inputs: what the layer was fed: "given", "chained" (the outputs of the layer before, or the network's own input) or
-    "recorded" (its own inputs, kept when its network was compressed). vectors: input vectors that the layer has in one
-    input of the whole network; the result's totals count it so often.
+    inputs: what the layer was fed: "given" (what came with the call, or with the layer), "chained" (the outputs of the
+    layer before, or the network's own input) or "recorded" (its own inputs, kept when its network was compressed).
+    vectors: how many input vectors the layer takes for one input of the whole network: 1 for a fully connected layer,
+    one a position for a convolution. The result's totals count the layer that many times.
     energy_model: what `energy` comes from; None where no model covers the machine, and `no_energy` says why.
+    provenance: what the result was made from.
     """
 
     name: str
@@ -51,11 +88,12 @@ class LayerResult(ByContent):
     outputs: npt.NDArray[Any] | None
     fraction_bits: dict[str, int]
     exceeded: tuple[str, ...]
-    memory: Memory
+    memory: WeightTraffic
     inputs: str = "given"
     vectors: float = 1
     energy_model: EnergyModel | None = None
     no_energy: str = ""
+    provenance: Provenance = field(default=Provenance(), compare=False)
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -109,6 +147,18 @@ class LayerResult(ByContent):
         """Share of PE-cycles that walk an entry (Fig. 13), over all inputs."""
         return self.metrics.load_balance
 
+    @property
+    def alu_efficiency(self) -> float:
+        """Share of the multipliers' cycles that do a real multiply-accumulate, over all inputs."""
+        return self.metrics.alu_efficiency
+
+    @property
+    def busiest_pe(self) -> int:
+        """The PE that walks the most groups of entries (entries, for one multiplier), over all inputs; of several,
+        the first.
+        """
+        return int(np.atleast_2d(self.per_pe.entry_groups).sum(axis=0).argmax())
+
     @cached_property
     def counters(self) -> Counters:
         """Counters summed over PEs; means over a batch, `max_occupancy` the largest."""
@@ -157,6 +207,10 @@ class LayerResult(ByContent):
         """A pandas DataFrame of this layer, a row an input; see `Result.to_frame`."""
         return Result((self,), self.config, self.engine).to_frame()
 
+    def to_json(self, per_pe: bool = False) -> str:
+        """This layer's part of the result JSON as text."""
+        return json.dumps(self.to_dict(per_pe), indent=1, allow_nan=False)
+
     def __repr__(self) -> str:
         return f"<LayerResult {self.name}, {self.rows} x {self.cols}: {_in_words(self)}>"
 
@@ -179,6 +233,10 @@ class LayerResult(ByContent):
             "inputs": self.inputs,
             "vectors": self.vectors,
             **tail,
+            "version": __version__,
+            "content_hash": self.provenance.content_hash,
+            "seed": self.provenance.seed,
+            "variation": self.provenance.variation,
             **batch,
             **({"per_pe": {name: values.tolist() for name, values in vars(self.per_pe).items()}} if per_pe else {}),
         }
@@ -200,15 +258,47 @@ def _by_key(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 class Result(ByContent):
     """What `simulate` gives back: a layer's result, or several layers' in a row. Totals are sums over layers.
 
+    `result[0]` and `result["fc1"]` are layers, by number and by name; `len(result)` counts them, and a loop goes
+    through them in order.
+
     Results are equal where all their parts are: configuration, engine, and each layer's runs and outputs to the bit.
+    What they were made from (`provenance`, `command`) does not count.
 
     Where layers ran each by itself (`simulate_each`), totals are of one input of the whole network: each layer's mean
     counts as often as the layer has input vectors in it.
+
+    command: the words of the command line that made it; None for a call from Python.
     """
 
     layers: tuple[LayerResult, ...]
     config: MachineConfig
     engine: str
+    command: tuple[str, ...] | None = field(default=None, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[LayerResult]:
+        return iter(self.layers)
+
+    def __getitem__(self, layer: int | str) -> LayerResult:
+        if not isinstance(layer, str):
+            try:
+                return self.layers[index(layer)]
+            except (IndexError, TypeError):
+                raise EieError(
+                    f"layer {shown(layer)}: the result has {len(self)}, by number from 0 to {len(self) - 1} or by name"
+                ) from None
+        named = [one for one in self.layers if one.name == layer]
+        if not named:
+            raise unknown("no layer", layer, dict.fromkeys(one.name for one in self.layers))
+        if len(named) > 1:
+            places = [str(number) for number, one in enumerate(self.layers) if one.name == layer]
+            raise EieError(f"layer '{layer}': {len(named)} layers have this name; index by number: {', '.join(places)}")
+        return named[0]
+
+    def __contains__(self, layer: object) -> bool:
+        return any(layer in (one.name, one) for one in self.layers)
 
     def _total(self, of: Callable[[LayerResult], float]) -> float:
         return sum(of(layer) * layer.vectors for layer in self.layers)
@@ -235,17 +325,45 @@ class Result(ByContent):
         return add_up(every) if len(every) == len(self.layers) else None
 
     @property
-    def load_balance(self) -> float:
-        """Share of PE-cycles that walk an entry (Fig. 13), over all layers and inputs."""
-        cycles = self.cycles
-        return self.counters.entry_groups / (cycles * self.config.pes) if cycles else 0.0
+    def metrics(self) -> Metrics:
+        """All layers added up, over all inputs; of one input of the network where their numbers of inputs differ."""
+        every = [layer.metrics for layer in self.layers]
+        runs = every[0].runs if len({one.runs for one in every}) == 1 else 1
+        weights = [one.vectors if runs == len(one.runs) else one.vectors / len(one.runs) for one in self.layers]
+        parts = list(zip(every, weights, strict=True))
+        counters = {name: sum(getattr(one.counters, name) * weight for one, weight in parts) for name in COUNTERS}
+        counters["max_occupancy"] = max(one.counters.max_occupancy for one in every)
+        return Metrics(
+            runs=runs,
+            cycles=sum(one.cycles * weight for one, weight in parts),
+            scan_last=sum(one.scan_last * weight for one, weight in parts),
+            counters=Counters(**counters),
+            dense_macs=sum(layer.metrics.dense_macs * layer.vectors for layer in self.layers),
+            config=self.config,
+            loaded_bytes=sum(one.loaded_bytes * weight for one, weight in parts),
+        )
 
     @property
-    def busiest_pe(self) -> int:
-        """The PE that walks the most groups of entries (entries, for one multiplier), over all layers and inputs; of
-        several, the first.
+    def load_balance(self) -> float:
+        """Share of PE-cycles that walk an entry (Fig. 13), over all layers and inputs."""
+        return self.metrics.load_balance
+
+    @property
+    def alu_efficiency(self) -> float:
+        """Share of the multipliers' cycles that do a real multiply-accumulate, over all layers and inputs."""
+        return self.metrics.alu_efficiency
+
+    @property
+    def busiest_pe(self) -> int | tuple[str, int]:
+        """The PE that walks the most groups of entries (entries, for one multiplier) in one layer, over all inputs.
+
+        Of one layer its number; of several layers (the layer's name, the PE). Of several such PEs, the first.
         """
-        return int(np.atleast_2d(self.per_pe.entry_groups).sum(axis=0).argmax())
+        if len(self.layers) == 1:
+            return self.layers[0].busiest_pe
+        most = [layer.mean_per_pe.entry_groups.max() * layer.vectors for layer in self.layers]
+        busiest = self.layers[int(np.argmax(most))]
+        return busiest.name, busiest.busiest_pe
 
     @property
     def outputs(self) -> npt.NDArray[Any] | None:
@@ -270,6 +388,30 @@ class Result(ByContent):
         exceeded = [f"{layer.name}: {line}" for layer in self.layers for line in layer.exceeded]
         return (*exceeded, *dict.fromkeys(layer.no_energy for layer in self.layers if layer.no_energy))
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The `provenance` part of the result JSON: what the result was made from, and by which command.
+
+        `input_sha256`, `seed` and `variation` are the one value that all layers share that have one; by layer where
+        they differ. A layer whose name stands twice goes by `NAME#NUMBER`.
+        """
+        twice = {name for name, times in Counter(layer.name for layer in self.layers).items() if times > 1}
+        names = [f"{one.name}#{number}" if one.name in twice else one.name for number, one in enumerate(self.layers)]
+        made = dict(zip(names, (layer.provenance for layer in self.layers), strict=True))
+
+        def shared(part: str) -> Any:
+            held = {name: getattr(one, part) for name, one in made.items() if getattr(one, part) is not None}
+            return next(iter(held.values()), None) if len(set(held.values())) < 2 else held
+
+        return {
+            "eiesim": __version__,
+            "layer_sha256": {name: one.content_hash for name, one in made.items()},
+            "input_sha256": shared("input_sha256"),
+            "seed": shared("seed"),
+            "variation": shared("variation"),
+            "command": None if self.command is None else list(self.command),
+        }
+
     def to_dict(self, per_pe: bool = False) -> dict[str, Any]:
         """The result JSON as a dictionary (docs/formats.md). per_pe: with the counters of every PE."""
         total: dict[str, Any] = {"cycles": self.cycles, "time_us": self.time_us}
@@ -292,12 +434,11 @@ class Result(ByContent):
             "config": self.config.to_dict(),
             "layers": [layer.to_dict(per_pe) for layer in self.layers],
             "total": total,
+            "provenance": self.provenance,
         }
 
     def to_json(self, accuracy: float | None = None, per_pe: bool = False) -> str:
         """The result JSON as text. accuracy: the share of inputs recognised, where labels were given."""
-        import json
-
         extra = {} if accuracy is None else {"accuracy": accuracy}
         return json.dumps({**self.to_dict(per_pe), **extra}, indent=1, allow_nan=False)
 
@@ -306,7 +447,8 @@ class Result(ByContent):
 
         Columns are those of the result JSON under the sweep table's names (`eiesim sweep --columns` explains them):
         layer, input (0 to batch - 1), sizes, cycles, times in microseconds, counters, shares, energies in microjoules,
-        the configuration's keys, engine and version. Energies are missing where `warnings` says why.
+        the configuration's keys, engine, version, and what it was made from (`content_hash` of the layer, `seed`,
+        `variation`). Energies are missing where `warnings` says why.
         """
         import pandas as pd
 
@@ -316,11 +458,13 @@ class Result(ByContent):
         for layer in self.layers:
             for k, (metrics, energy) in enumerate(zip(layer.per_input, layer.energy_per_input, strict=True)):
                 cells = layer.cells(metrics, energy)
-                rows.append({"layer": cells.pop("layer"), "input": k, **cells, "engine": self.engine, **config})
+                made = {name: getattr(layer.provenance, name) for name in ("seed", "variation", "content_hash")}
+                rows.append({"layer": cells.pop("layer"), "input": k, **cells, "engine": self.engine, **config, **made})
         table = pd.DataFrame(rows).assign(eiesim=__version__)
         energies = [name for name in energy_cells(None) if name != "energy_model"]
         bits = [name for name in rows[0] if name.startswith("fraction_bits_")]
-        return table.astype({**dict.fromkeys(energies, "float64"), **dict.fromkeys(bits, "Int64")})
+        kinds = {**dict.fromkeys([*energies, "variation"], "float64"), **dict.fromkeys([*bits, "seed"], "Int64")}
+        return table.astype(kinds)
 
     def __repr__(self) -> str:
         return f"<Result of {listed([layer.name for layer in self.layers])}: {_in_words(self)}; {self._made_by()}>"

@@ -7,7 +7,7 @@ a tile is a small layer whose accumulators begin where the tile before left them
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from math import ceil, inf
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ POINTER_BYTES = capacity.POINTER_BITS // 8
 
 
 @dataclass(frozen=True)
-class Memory:
+class WeightTraffic:
     """Where a layer's weights were, and what moving them cost; over a batch, of all its inputs together.
 
     fits: whether the PEs' sparse-matrix and pointer SRAMs hold the whole layer. tiles: loaded ones, 0 if resident.
@@ -186,7 +186,7 @@ def _too_small(what: str, name: str, entries: npt.NDArray[Any], columns: int, co
 
 def load_cycles(loaded_bytes: int, config: MachineConfig) -> int:
     """Cycles that so many bytes take from DRAM: ceil(bytes x clock / bandwidth)."""
-    return ceil(loaded_bytes * config.clock_mhz / (config.dram_gbps * 1000))
+    return ceil(loaded_bytes * config.clock_mhz / (config.dram_gbytes_per_s * 1000))
 
 
 def estimate(layer: InterleavedLayer, config: MachineConfig) -> dict[str, Any]:
@@ -194,8 +194,8 @@ def estimate(layer: InterleavedLayer, config: MachineConfig) -> dict[str, Any]:
 
     With "refused", the reason, in place of the costs where a tile cannot hold a column.
     """
-    asked = {"fits": fits(layer, config), "dram_gbps": str(config.dram_gbps) if config.dram_gbps == inf else
-             config.dram_gbps, "dram_pj_per_bit": config.dram_pj_per_bit}  # fmt: skip
+    keys = config.to_dict()
+    asked = {"fits": fits(layer, config), **{key: keys[key] for key in ("dram_gbytes_per_s", "dram_pj_per_bit")}}
     try:
         tiles = cut(layer, config)
     except EieError as error:
@@ -219,9 +219,9 @@ def overlapped(loads: Sequence[int], computes: Sequence[int]) -> int:
     return loads[0] + sum(map(max, computes, [*loads[1:], 0]))
 
 
-def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> Memory:
+def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> WeightTraffic:
     """The memory of a layer whose weights stay in the array: nothing is loaded."""
-    return Memory(fits(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
+    return WeightTraffic(fits(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
 
 
 def exceeded(layer: InterleavedLayer, tiles: Sequence[Tile], config: MachineConfig) -> tuple[str, ...]:
@@ -244,7 +244,7 @@ def run_tiles(
     outputs: bool,
     each: Each = map,
     progress: Callable[[int], object] | None = None,
-) -> tuple[tuple[Run, ...], Memory, tuple[str, ...]]:
+) -> tuple[tuple[Run, ...], WeightTraffic, tuple[str, ...]]:
     """A batch through a streamed layer: (an engine's run an input, the memory, capacities exceeded all the same).
 
     run: the engine's. Cycles and counters of the runs are sums over tiles, of computing alone; max_occupancy is the
@@ -271,7 +271,7 @@ def run_tiles(
     loads = [load_cycles(tile.loaded_bytes, config) for tile in tiles]
     computes = [sum(int(parts[t].cycles) for parts in by_input) for t in range(len(tiles))]
     loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
-    memory = Memory(
+    memory = WeightTraffic(
         fits(layer, config), len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes)
     )
     return runs, memory, exceeded(layer, tiles, config)

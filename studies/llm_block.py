@@ -131,7 +131,7 @@ def study(divide):
             rows = [(f"{most} PEs, one matrix resident at a time", MachineConfig(pes=most), wide, "-")]
             for mode in ("streamed", "streamed-active"):
                 for bandwidth in BANDWIDTHS:
-                    config = MachineConfig(weights=mode, dram_gbps=bandwidth)
+                    config = MachineConfig(weights=mode, dram_gbytes_per_s=bandwidth)
                     rows.append((f"{PES} PEs, {mode}", config, interleaved, f"{bandwidth:g}"))
             for name, config, held, gbps in rows:
                 found = run(config, held)

@@ -130,7 +130,7 @@ def row_of(title, path, shapes):
     import eiesim
     from eiesim.compression import pipeline
     from eiesim.files.onnx.running import activations
-    from eiesim.files.onnx.taps import Tap, last_axis, pixels
+    from eiesim.files.onnx.taps import Tap, columns, last_axis, pixels
     from eiesim.files.onnx.walk import load_found
     from eiesim.simulation import simulate_each
 
@@ -143,7 +143,9 @@ def row_of(title, path, shapes):
     calibration = pipeline.calibrate(path, model, taps, feed, POSITIONS)
     compressed = pipeline.compress(model, pipeline.Options(bits=8), calibration)
     after = tuple(
-        Tap((one.value,), pixels if one.channel_axis else last_axis, one.tap.within) if one.value else None
+        Tap((one.value,), {0: last_axis, 1: columns}.get(one.behind, pixels), one.tap.within)
+        if not one.recurrent
+        else None
         for one in found
     )
     exact, _, _ = activations(path, after, feed, POSITIONS)

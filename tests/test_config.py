@@ -8,6 +8,7 @@ import pytest
 import eiesim
 from eiesim import EieError, MachineConfig
 from eiesim.config import parse_setting
+from tests.cases import cli
 
 FORMATS_MD = {
     "pes": 64,
@@ -24,7 +25,7 @@ FORMATS_MD = {
     "pointer_bytes": 32768,
     "activation_bytes": 2048,
     "weights": "resident",
-    "dram_gbps": 25.6,
+    "dram_gbytes_per_s": 25.6,
     "dram_pj_per_bit": 20.0,
     "multipliers": 1,
     "mapping": "interleaved",
@@ -125,3 +126,20 @@ def test_a_machine_is_frozen_and_hashable() -> None:
 )
 def test_settings(text: str, expected: tuple[str, object]) -> None:
     assert parse_setting(text) == expected
+
+
+def test_a_key_by_its_former_name_is_read_with_a_warning(tmp_path: Path) -> None:
+    expected = MachineConfig(dram_gbytes_per_s=3.0)
+    (tmp_path / "m.toml").write_text("dram_gbps = 3.0\n")
+    for read in (
+        lambda: MachineConfig(**{"dram_gbps": 3.0}),
+        lambda: MachineConfig().replace(dram_gbps=3.0),
+        lambda: eiesim.load_config(tmp_path / "m.toml"),
+    ):
+        with pytest.warns(FutureWarning, match="dram_gbps is called dram_gbytes_per_s now") as told:
+            assert read() == expected
+        assert len(told) == 1
+    with pytest.raises(EieError, match="dram_gbps, dram_gbytes_per_s: are the old and the new name of one key"):
+        MachineConfig(**{"dram_gbps": 3.0, "dram_gbytes_per_s": 3.0})
+    answer = cli("run", "table3:NT-We", "--set", "dram_gbps=3", "-q")
+    assert (answer.status, answer.err) == (0, "warning: dram_gbps is called dram_gbytes_per_s now\n")

@@ -130,7 +130,7 @@ def test_a_foreign_record_moves_nothing_out_of_its_folder(here):
         assert (here / "model.npz").read_bytes() == before
 
 
-# --- 2, 3: one boundary, one mouth -----------------------------------------------------------------------------------
+# --- 2, 3: one boundary, where errors become one line ----------------------------------------------------------
 
 
 def program(*arguments, **options):

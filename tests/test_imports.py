@@ -1,4 +1,4 @@
-"""The staircase of docs/architecture.md: imports go down, and no two files import each other."""
+"""The levels of docs/architecture.md: imports go down, and no two files import each other."""
 
 import ast
 from pathlib import Path
@@ -9,7 +9,7 @@ import eiesim
 
 ROOT = Path(eiesim.__file__).parent
 
-STAIRS = (
+LEVELS = (
     ("errors", "_version", "_cache", "_shown"),
     ("_jit",),
     ("_io",),
@@ -28,7 +28,7 @@ STAIRS = (
     ("files",),
     ("compression",),
     ("training",),
-    ("evaluation", "inputs"),
+    ("evaluation", "inputs", "outputs"),
     ("view",),
     ("balancing", "baselines", "sweeps", "rtl"),
     ("comparison", "tracing"),
@@ -39,9 +39,9 @@ STAIRS = (
     ("cli",),
     ("__main__",),
 )
-"""Rooms from the ground up. Rooms on one stair do not import each other."""
+"""Packages and modules from the lowest up. Those of one level do not import each other."""
 
-HEIGHT = {room: height for height, rooms in enumerate(STAIRS) for room in rooms}
+LEVEL_OF = {package: number for number, level in enumerate(LEVELS) for package in level}
 
 
 def modules():
@@ -78,17 +78,17 @@ def _ends(rest):
     return [len(rest), *sorted((k for k, letter in enumerate(rest) if letter == "."), reverse=True)]
 
 
-def test_every_room_has_its_stair():
-    assert {name.partition(".")[0] for name in MODULES} == set(HEIGHT)
+def test_every_package_has_its_level():
+    assert {name.partition(".")[0] for name in MODULES} == set(LEVEL_OF)
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_imports_go_down(name):
-    room = name.partition(".")[0]
+    package = name.partition(".")[0]
     for other in imported(name):
         below = other.partition(".")[0]
-        if below != room:
-            assert HEIGHT[below] < HEIGHT[room], f"{name} imports {other}, which does not stand below it"
+        if below != package:
+            assert LEVEL_OF[below] < LEVEL_OF[package], f"{name} imports {other}, which does not stand below it"
 
 
 def test_no_circle():

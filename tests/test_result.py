@@ -37,6 +37,7 @@ COUNTERS = (
     "starved",
 )
 DERIVED = ["time_us", "theoretical_us", "load_balance", "alu_efficiency", "real_work", "gops", "dense_equivalent_gops"]
+MADE_FROM = {"version", "content_hash", "seed", "variation"}
 LAYER_KEYS = {"name", "rows", "cols", "nnz", "pes", "cycles", "scan_last", "counters", *DERIVED, "warnings"}
 
 
@@ -63,7 +64,7 @@ def parsed(result: eiesim.Result) -> dict[str, Any]:
 
 def test_keys_are_the_contracts(layers: list[eiesim.CompressedLayer]) -> None:
     found = parsed(eiesim.simulate(layers, inputs(1, None, 30), CONFIG))
-    assert set(found) == {"format", "eiesim", "engine", "config", "layers", "total"}
+    assert set(found) == {"format", "eiesim", "engine", "config", "layers", "total", "provenance"}
     assert (found["format"], found["eiesim"], found["engine"]) == (
         "eiesim-result/1",
         eiesim.__version__,
@@ -73,7 +74,7 @@ def test_keys_are_the_contracts(layers: list[eiesim.CompressedLayer]) -> None:
     # "energy" comes with its model; until then the keys are absent.
     assert set(found["total"]) - {"energy_uj"} == {"cycles", "time_us"}
     for layer in found["layers"]:
-        assert set(layer) - {"energy"} == {*LAYER_KEYS, "fraction_bits", "memory", "inputs", "vectors"}
+        assert set(layer) - {"energy"} == {*LAYER_KEYS, *MADE_FROM, "fraction_bits", "memory", "inputs", "vectors"}
         assert sorted(layer["counters"]) == sorted(COUNTERS)
         assert all(
             isinstance(value, int) for value in [layer["cycles"], layer["scan_last"], *layer["counters"].values()]

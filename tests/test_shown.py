@@ -1,5 +1,6 @@
 """Results and layers as a person sees and compares them: one line, a table, a DataFrame, equality by content."""
 
+import json
 from dataclasses import fields, replace
 from html import unescape
 from html.parser import HTMLParser
@@ -105,8 +106,8 @@ def test_an_unbatched_frame_is_the_sweep_tables_row(layers, arithmetic):
     result = eiesim.simulate(layers[0], activations, config)
     row = Row.of(Workload(layers[0], activations), result.layers[0], "").cells()
     table = result.to_frame()
-    assert set(columns()) - set(table) == {"seed", "variation", "activation_density", "inputs", "hash"}
-    assert set(table) - set(columns()) == {"input"}
+    assert set(columns()) - set(table) == {"activation_density", "inputs", "hash"}
+    assert set(table) - set(columns()) == {"input", "content_hash"}
     for name in (name for name in columns() if name in table):
         held = table[name].iloc[0]
         assert row[name] == held or (row[name] is None and np.isnan(table[name].astype(float).iloc[0])), name
@@ -167,10 +168,92 @@ def test_load_balance_and_busiest_pe_of_a_run(layers, result):
     entries = np.array([[layer.runs[k].per_pe.entries for layer in result.layers] for k in range(3)])
     cycles = sum(run.cycles for layer in result.layers for run in layer.runs)
     assert result.load_balance == pytest.approx(entries.sum() / (cycles * 4))
-    assert result.busiest_pe == entries.sum(axis=(0, 1)).argmax()
+    by_layer = entries.sum(axis=0)
+    number, pe = np.unravel_index(by_layer.argmax(), by_layer.shape)
+    assert result.busiest_pe == (result.layers[number].name, pe)
+    assert [layer.busiest_pe for layer in result] == by_layer.argmax(axis=1).tolist()
     one = eiesim.simulate(layers[0], batch(7)[0], eiesim.MachineConfig(pes=4))
-    assert one.busiest_pe == one.per_pe.entries.argmax()
+    assert one.busiest_pe == one.layers[0].busiest_pe == one.per_pe.entries.argmax()
+    assert type(one.busiest_pe) is int
     assert one.load_balance == one.layers[0].load_balance
+
+
+def test_the_busiest_pe_of_a_network_counts_a_layer_as_often_as_it_runs(result):
+    """The layer with fewer entries has so many input vectors that its PE does more."""
+    name, _ = result.busiest_pe
+    other = next(layer for layer in result if layer.name != name)
+    each = [layer if layer.name == name else replace(layer, vectors=1000, inputs="recorded") for layer in result]
+    assert replace(result, layers=tuple(each)).busiest_pe == (other.name, other.busiest_pe)
+
+
+@pytest.mark.parametrize("layers_of", [slice(0, 1), slice(0, 2)])
+@pytest.mark.parametrize("inputs", [None, 3])
+def test_a_result_and_a_layers_result_answer_alike(layers, layers_of, inputs):
+    config = eiesim.MachineConfig(pes=4, multipliers=2)
+    result = eiesim.simulate(layers[layers_of], batch(7) if inputs else batch(7)[0], config)
+    runs = [run for layer in result for run in layer.runs]
+    macs = sum(int(run.per_pe.macs.sum()) for run in runs)
+    cycles = sum(run.cycles for run in runs)
+    assert result.alu_efficiency == result.metrics.alu_efficiency == pytest.approx(macs / (cycles * 4 * 2))
+    assert (result.metrics.runs, result.metrics.cycles) == (inputs or 1, cycles)
+    assert result.metrics.time_us == pytest.approx(result.time_us)
+    assert result.metrics.counters.macs == macs
+    assert result.metrics.scan_last == sum(run.scan_last for run in runs)
+    assert result.metrics.dense_macs == sum(layer.rows * layer.cols for layer in result)
+    assert result.metrics.counters.max_occupancy == max(run.per_pe.max_occupancy.max() for run in runs)
+    for layer in result:
+        assert layer.alu_efficiency == layer.metrics.alu_efficiency
+        assert json.loads(layer.to_json()) == json.loads(json.dumps(layer.to_dict()))
+        assert list(layer.to_frame()["cycles"]) == [run.cycles for run in layer.runs]
+    if len(result) == 1:
+        assert result.metrics == result[0].metrics
+
+
+def test_metrics_of_layers_that_ran_by_themselves_are_of_one_input_of_the_network(layers):
+    """A convolution with 25 positions, of which three were simulated, before a layer with one."""
+    first = eiesim.simulate(layers[0], batch(7), eiesim.MachineConfig(pes=4))[0]
+    second = eiesim.simulate(layers[1], batch(9, 2)[0], eiesim.MachineConfig(pes=4))[0]
+    both = eiesim.Result((replace(first, vectors=25), replace(second, inputs="recorded")), first.config, "recurrence")
+    cycles = sum(run.cycles for run in first.runs) / 3 * 25 + second.runs[0].cycles
+    macs = sum(run.per_pe.macs.sum() for run in first.runs) / 3 * 25 + second.runs[0].per_pe.macs.sum()
+    assert both.metrics.runs == 1
+    assert both.metrics.cycles == pytest.approx(cycles)
+    assert both.metrics.counters.macs == pytest.approx(macs)
+    assert both.metrics.dense_macs == 9 * 7 * 25 + 5 * 9
+    assert both.metrics.gops == pytest.approx(2 * macs / (cycles / 800e6) / 1e9)
+    assert both.alu_efficiency == pytest.approx(macs / (cycles * 4))
+
+
+def test_layers_of_a_result_by_number_and_by_name(result):
+    assert len(result) == 2
+    assert list(result) == list(result.layers)
+    assert result[1] is result["random 2"] is result[-1] is result[np.int64(1)] is result.layers[1]
+    assert "random 2" in result
+    assert result[0] in result
+    assert "random 3" not in result
+
+
+@pytest.mark.parametrize(
+    ("index", "says"),
+    [
+        (2, "layer 2: the result has 2, by number from 0 to 1 or by name"),
+        (1.0, "layer 1.0: the result has 2, by number from 0 to 1 or by name"),
+        (slice(0, 1), "layer slice(0, 1, None): the result has 2, by number from 0 to 1 or by name"),
+        ("random2", "no layer is called 'random2'; there are: random 1, random 2; did you mean 'random 2'?"),
+    ],
+)
+def test_a_layer_that_is_not_there_is_named(result, index, says):
+    with pytest.raises(eiesim.EieError) as error:
+        result[index]
+    assert str(error.value) == says
+
+
+def test_a_name_that_stands_twice_is_no_index(layers):
+    twice = [layers[0], replace(random_layer(3, 7, 9), name="random 1")]
+    result = eiesim.simulate(twice, batch(7), eiesim.MachineConfig(pes=4))
+    with pytest.raises(eiesim.EieError, match="2 layers have this name; index by number: 0, 1"):
+        result["random 1"]
+    assert (result[0].rows, result[1].rows) == (9, 7)
 
 
 def test_brief_shows_arrays_by_type_and_many_records_by_number():

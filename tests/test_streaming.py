@@ -31,7 +31,7 @@ def streamed_cases(draw):
         weights=draw(st.sampled_from(STREAMED)),
         spmat_bytes=draw(st.integers(1, 60)),
         pointer_bytes=draw(st.integers(8, 120)),
-        dram_gbps=draw(st.floats(0.01, 1000)),
+        dram_gbytes_per_s=draw(st.floats(0.01, 1000)),
     )
     return replace(case, config=config)
 
@@ -82,7 +82,7 @@ def test_as_the_oracle_has_it_and_outputs_as_resident(engine, case):
 @settings(deadline=None)
 @given(case=streamed_cases())
 def test_infinite_bandwidth_leaves_compute_alone(case):
-    config = case.config.replace(dram_gbps=float("inf"))
+    config = case.config.replace(dram_gbytes_per_s=float("inf"))
     assume(says(replace(case, config=config)) is not None)
     memory = simulate(case.layer, case.batch, config).layers[0].memory
     assert memory.load_cycles == 0
@@ -117,18 +117,18 @@ def test_what_is_loaded_is_what_the_pes_store(case):
 def test_one_layer_by_hand():
     """2 x 4, all kept, 1 PE, two entries a column, four entries (32 bits of half of 8 bytes) a tile."""
     layer = eiesim.CompressedLayer.from_dense(np.ones((2, 4)), codebook=[0, 1], activation="none")
-    config = MachineConfig(pes=1, weights="streamed", spmat_bytes=8, pointer_bytes=100, dram_gbps=0.8)
+    config = MachineConfig(pes=1, weights="streamed", spmat_bytes=8, pointer_bytes=100, dram_gbytes_per_s=0.8)
     memory = simulate(layer, np.ones(4), config).layers[0].memory
     # A tile: 4 bytes of entries, 3 pointers of 2 bytes; 10 bytes at 0.8 GB/s and 800 MHz are 10 cycles.
     # Its computing: sent in 1, walked from 3 to 6, the last write seen in 12. 10 + max(12, 10) + 12.
-    assert memory == streaming.Memory(True, 2, 20, 20, 24, 34)
+    assert memory == streaming.WeightTraffic(True, 2, 20, 20, 24, 34)
 
 
 def test_energy_is_20_pj_a_bit_and_that_alone_is_added():
     layer = random_layer(1, rows=60, cols=40)
     x = np.random.default_rng(0).random(40)
     for model in ("activity", "published", "calibrated"):
-        config = MachineConfig(pes=4, weights="streamed", dram_gbps=float("inf"))
+        config = MachineConfig(pes=4, weights="streamed", dram_gbytes_per_s=float("inf"))
         streamed = simulate(layer, x, config, energy=model)
         resident = simulate(layer, x, config.replace(weights="resident"), energy=model)
         assert streamed.cycles == resident.cycles  # one tile, loaded in no time
@@ -142,7 +142,7 @@ def test_energy_is_20_pj_a_bit_and_that_alone_is_added():
 def test_a_batch_shares_its_loads():
     layer = random_layer(2, rows=60, cols=40)
     x = np.random.default_rng(0).random((3, 40))
-    config = MachineConfig(pes=4, weights="streamed", dram_gbps=0.1, spmat_bytes=200)
+    config = MachineConfig(pes=4, weights="streamed", dram_gbytes_per_s=0.1, spmat_bytes=200)
     together, alone = (simulate(layer, inputs, config, energy="published") for inputs in (x, x[0]))
     assert together.layers[0].memory.loaded_bytes == alone.layers[0].memory.loaded_bytes
     found = together.to_dict()["layers"][0]
@@ -162,11 +162,11 @@ def test_nothing_active_loads_nothing():
 
 
 def test_on_the_command_line(tmp_path):
-    settings_ = ("--set", "weights=streamed", "--set", "dram_gbps=inf")
+    settings_ = ("--set", "weights=streamed", "--set", "dram_gbytes_per_s=inf")
     answer = cli("run", "table3:Alex-8", "--pes", 4, *settings_, "--json", "-")
     assert answer.status == 0
     found = json.loads(answer.out)
-    assert (found["config"]["weights"], found["config"]["dram_gbps"]) == ("streamed", "inf")
+    assert (found["config"]["weights"], found["config"]["dram_gbytes_per_s"]) == ("streamed", "inf")
     memory = found["layers"][0]["memory"]
     assert memory["tiles"] > 1
     assert not memory["fits"]
@@ -174,11 +174,11 @@ def test_on_the_command_line(tmp_path):
     assert "waiting for weights" in answer.err
     table = tmp_path / "rows.csv"
     swept = cli("sweep", "table3:Alex-8", "--pes", 4, "--sweep", "weights=resident,streamed,streamed-active",
-                "--sweep", "dram_gbps=1,inf", "-o", table)  # fmt: skip
+                "--sweep", "dram_gbytes_per_s=1,inf", "-o", table)  # fmt: skip
     assert swept.status == 0, swept.err
     import pandas as pd
 
-    rows = pd.read_csv(table).set_index(["weights", "dram_gbps"])
+    rows = pd.read_csv(table).set_index(["weights", "dram_gbytes_per_s"])
     assert rows.loc[("streamed", np.inf), "memory_loaded_bytes"] == memory["loaded_bytes"]
     assert rows.loc[("resident", 1.0), "energy_dram_uj"] == 0
     assert rows.loc[("streamed-active", 1.0), "cycles"] < rows.loc[("streamed", 1.0), "cycles"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eiesim import CompressedLayer, EieError, MachineConfig, interleave, simulate
 from eiesim.arithmetic import drawn, prepare, salt_of
-from eiesim.encoding import decode, owned_rows
+from eiesim.encoding import decode, rows_of_pe
 
 from . import strategies
 from .compare import case, runs
@@ -58,7 +58,7 @@ def test_a_machine_says_what_sets_it_apart():
 
 @given(rows=st.integers(1, 200), pes=st.integers(1, 40), mapping=st.sampled_from(["interleaved", "blocked"]))
 def test_every_row_has_one_pe(rows, pes, mapping):
-    owned = owned_rows(rows, pes, mapping)
+    owned = rows_of_pe(rows, pes, mapping)
     assert [list(each) for each in owned] == [rows_of(p, rows, pes, mapping) for p in range(pes)]
     assert sorted(row for each in owned for row in each) == list(range(rows))
 

@@ -1,1 +1,1 @@
-"""What every room uses: atomic writes of files and folders, reading without trust (TOML, CSV, arrays), file names."""
+"""Used everywhere: atomic writes of files and folders, reading without trust (TOML, CSV, arrays), file names."""

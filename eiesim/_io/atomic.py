@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
+from eiesim._io.kept import check_not_read, identity
 from eiesim._io.temporary import PREFIX, clean, sync_folder, temporary_file
 from eiesim.errors import EieError
 
@@ -28,9 +29,10 @@ def writing(path: str | Path) -> Iterator[IO[bytes]]:
 class Outputs:
     """Several files that appear together when the block ends well; when it does not, none of them does.
 
-    Killed at any moment, files of one folder are all old or all new: the last step, the renames, is noted in a record
-    first, and the next write in that folder ends what the record says. A record never leads out of its folder, so
-    files of other folders are renamed without one, before these.
+    Each file is first written under a temporary name; the last step renames them all. So that a process killed between
+    two renames does not leave some files old and some new, the renames are first written to a record in the folder, and
+    the next write to that folder finishes them. A record names files of its own folder alone: the first file's. Files
+    of other folders are renamed before, without a record.
     """
 
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ class Outputs:
         self._files.append((file, temporary, target))
         return file
 
-    def __enter__(self) -> "Outputs":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
@@ -137,7 +139,8 @@ def _moves(record: Path) -> list[tuple[str, str]]:
 def check_target(path: str | Path) -> None:
     """Raise EieError where `writing` could not begin: the folder is missing or closed, or no regular file stands there.
 
-    Pipes and devices are refused too: writing to one may wait for ever, and cannot be whole or not at all.
+    A file that is being read (`kept`) is refused too, and so are pipes and devices: writing to one may wait for ever,
+    and cannot be whole or not at all.
     """
     with _named(path):
         target = Path(os.path.realpath(path))
@@ -151,20 +154,18 @@ def check_target(path: str | Path) -> None:
             raise EieError(f"{path}: cannot be written: permission denied")
         if len(os.fsencode(target.name)) > 255:
             raise EieError(f"{path}: cannot be written: the name is longer than 255 bytes")
+        check_not_read(path)
 
 
-def check_targets(outputs: Iterable[str | Path], inputs: Iterable[str | Path] = ()) -> None:
-    """Raise EieError where files could not be written, where two are one, and where one is an input."""
-    read = {os.path.realpath(path): path for path in inputs}
-    seen: dict[str, str | Path] = {}
+def check_targets(outputs: Iterable[str | Path]) -> None:
+    """Raise EieError where files could not be written, and where two are one."""
+    seen: set[object] = set()
     for path in outputs:
         check_target(path)
-        real = os.path.realpath(path)
-        if real in read:
-            raise EieError(f"{path}: is read and would be written over; give another name")
-        if real in seen:
+        which = identity(path) or os.path.realpath(path)
+        if which in seen:
             raise EieError(f"{path}: is to be written twice; give two names")
-        seen[real] = path
+        seen.add(which)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from eiesim.arithmetic import prepare
 from eiesim.config import MachineConfig
-from eiesim.encoding import owned_rows
+from eiesim.encoding import rows_of_pe
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 
@@ -44,7 +44,7 @@ def balanced_order(
     load = np.bincount(layer.indices, weights[column_of], layer.rows).astype(np.int64)
     if layer.bias_codes is not None:
         load += (layer.bias_codes != 0) * bias_sent
-    owned = [rows for rows in owned_rows(layer.rows, pes, mapping) if rows]
+    owned = [rows for rows in rows_of_pe(layer.rows, pes, mapping) if rows]
     places = [list[int]() for _ in owned]
     lightest = [(0, p) for p in range(len(places))]
     for row in np.argsort(-load, kind="stable").tolist():

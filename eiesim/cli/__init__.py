@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 import typer
 
-from eiesim.cli.app import STANDARD_OUTPUT, StoppedError, app
+from eiesim.cli.app import app
+from eiesim.cli.screen import StoppedError
 from eiesim.errors import EieError, FolderExistsError, NoInputError
 from eiesim.view.text import one_line
 
@@ -88,6 +89,8 @@ def _complain(line: str) -> None:
 def _place_of(error: OSError) -> str:
     """What an OSError is about: its files, or, where it names none, a stream that could not be written."""
     what = error.strerror or str(error) or type(error).__name__
+    from eiesim.outputs import STANDARD_OUTPUT
+
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
     if names and names != [STANDARD_OUTPUT]:
         return f"{' and '.join(names)}: {what}"

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eiesim.cli.app import ConfigFile, Input, Json, Pes, Quiet, Settings, app, check_targets, machine, write_text
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import Given, Machine, Shown
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
@@ -15,24 +16,25 @@ if TYPE_CHECKING:
     from eiesim.files.network import Network
 
 
-@app.command()
+@command()
 def accuracy(
-    name: Annotated[str, typer.Argument(metavar="NETWORK", help="A network folder, or example:NAME.")],
-    input: Input = None,
+    name: Annotated[str, typer.Argument(metavar="NETWORK", help="A network folder, or example:NAME."), Role.READS],
+    given: Given,
+    machine: Machine,
+    shown: Shown,
     labels: Annotated[
-        Path | None, typer.Option(help="The inputs' classes, .npy; without it the folder's labels.npy.")
+        Path | None, typer.Option(help="The inputs' classes, .npy; without it the folder's labels.npy."), Role.READS
     ] = None,
     dense: Annotated[
-        Path | None, typer.Option(help="The network before pruning; without it the model it was compressed from.")
+        Path | None,
+        typer.Option(help="The network before pruning; without it the model it was compressed from."),
+        Role.READS,
     ] = None,
     pruned: Annotated[
-        Path | None, typer.Option(help="The pruned network; without it the dense one's weights that were kept.")
+        Path | None,
+        typer.Option(help="The pruned network; without it the dense one's weights that were kept."),
+        Role.READS,
     ] = None,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    json: Json = None,
-    quiet: Quiet = False,
 ) -> None:
     """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8.
 
@@ -49,11 +51,10 @@ def accuracy(
     from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, model_of_folder
     from eiesim.files import examples, npz
     from eiesim.files import network as networks
+    from eiesim.outputs import Outputs
 
-    check_targets(json, inputs=[input, labels, dense, pruned, config])
-    screen = Screen(quiet, json)
-    configured = machine(config, settings, {"pes": pes})
-    network = examples.place(name)
+    screen, configured = shown.screen(), machine.chosen()
+    input, network = given.input, examples.place(name)
     found = networks.load_network(network)
     source = dense or model_of_folder(network, found)
     if not found.chain:
@@ -62,7 +63,7 @@ def accuracy(
                 f"{network}: its layers do not follow one another, so its accuracy needs the ONNX model they are from; "
                 f"name it with --dense MODEL.onnx"
             )
-        _through_the_graph(screen, network, found, source, input, labels, configured, json)
+        _through_the_graph(screen, network, found, source, input, labels, configured, shown)
         return
     inputs = npz.load_inputs(input or _brought(network / networks.INPUTS, "--input"))
     inputs = inputs[None] if inputs.ndim == 1 else inputs
@@ -76,10 +77,8 @@ def accuracy(
     rows = generations(found.layers, original, None if pruned is None else _matching(pruned, found))
     with screen.progress("networks x arithmetics", len(rows) * len(ARITHMETICS)) as advance:
         shares = accuracies(rows, inputs, classes, configured, advance)
-    if json is not None:
-        from json import dumps
-
-        write_text(dumps({"inputs": len(inputs), "accuracy": shares}, indent=1, allow_nan=False), json)
+    with Outputs() as files:
+        files.json({"inputs": len(inputs), "accuracy": shares}, shown.json)
     screen.show(accuracy_table(shares, len(inputs)))
 
 
@@ -91,7 +90,7 @@ def _through_the_graph(
     input: Path | None,
     labels: Path | None,
     configured: "MachineConfig",
-    json: str | None,
+    shown: Shown,
 ) -> None:
     from eiesim.compression.pipeline import load_calibration
     from eiesim.compression.terminal import accuracy_table
@@ -99,16 +98,15 @@ def _through_the_graph(
     from eiesim.evaluation import generations, graph_accuracies
     from eiesim.files import network as networks
     from eiesim.files import npz
+    from eiesim.outputs import Outputs
 
     inputs = load_calibration(input or _brought(folder / networks.INPUTS, "--input"))
     classes = npz.load_labels(labels or _brought(folder / networks.LABELS, "--labels"))
     rows = generations(found.layers, _matching(model, found))
     with screen.progress("networks x arithmetics", len(rows) * len(ARITHMETICS)) as advance:
         shares, replaced = graph_accuracies(model, rows, inputs, classes, configured, advance)
-    if json is not None:
-        from json import dumps
-
-        write_text(dumps({"inputs": len(classes), "layers": replaced, "accuracy": shares}, indent=1), json)
+    with Outputs() as files:
+        files.json({"inputs": len(classes), "layers": replaced, "accuracy": shares}, shown.json)
     screen.show(accuracy_table(shares, len(classes)))
     screen.say(f"{replaced} of {len(found.layers)} layers in each arithmetic; onnxruntime runs the rest in float32")
 

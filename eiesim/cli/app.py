@@ -1,18 +1,18 @@
-"""The application, and what its commands share: common options, and writing what they are asked to write."""
+"""The application, and how a function becomes a command: records of options are spread, files are guarded."""
 
-from collections.abc import Iterable, Iterator
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
 from eiesim._version import __version__
-from eiesim.errors import EieError
-
-if TYPE_CHECKING:
-    from eiesim.config import MachineConfig
-    from eiesim.inputs import Synthesis
 
 app = typer.Typer(
     help="Simulate EIE, the sparse neural-network accelerator (Han et al., ISCA 2016), cycle by cycle.",
@@ -38,147 +38,108 @@ def _top(
     pass
 
 
-LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
-Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False)]
-Pes = Annotated[int | None, typer.Option(help="Processing elements, 1 to 4096. (default: 64)", show_default=False)]
-QueueDepth = Annotated[int | None, typer.Option(help="Places of an activation queue. (default: 8)", show_default=False)]
-SpmatWidth = Annotated[
-    int | None, typer.Option(help="Bits of a sparse-matrix SRAM row. (default: 64)", show_default=False)
-]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or a preset: isca16, isca16-simulator.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated.",
-    ),
-]
-Recorded = Annotated[
-    bool, typer.Option("--recorded", help="Feed each layer its recorded inputs, even where the network has its own.")
-]
-Rows = Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of table3: layers.")]
-Density = Annotated[float | None, typer.Option(help="Share of weights kept in table3: layers, instead of the table's.")]
-ActivationDensity = Annotated[float | None, typer.Option(help="Share of active inputs of table3: layers.")]
-Variation = Annotated[
-    float, typer.Option(help="How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
-]
+class Role(Enum):
+    """What a command does with the files that an option or argument names; stands beside `typer.Option`.
 
-Input = Annotated[
-    Path | None, typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols).")
-]
-Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output.")
-]
-PICTURE_FORMATS = ("png", "svg", "pdf")
-Formats = Annotated[
-    str, typer.Option("--formats", metavar="LIST", help="What pictures are written as: png, svg or pdf, with commas.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-
-EnergyModelName = Annotated[
-    str | None,
-    typer.Option(
-        "--energy-model",
-        help="activity (counters x energy an event), published (Table II x time) or calibrated (default: activity)",
-        show_default=False,
-    ),
-]
-EnergyTableFile = Annotated[
-    str | None, typer.Option("--energy-table", metavar="FILE.toml", help="Your own picojoules for the activity model.")
-]
-
-
-def machine(config: str | None, settings: list[str] | None, named: dict[str, int | None]) -> "MachineConfig":
-    """The machine that --config, the named options and --set make, the later ones winning."""
-    from eiesim.config import MachineConfig, load_config, parse_setting
-
-    chosen = load_config(config) if config is not None else MachineConfig()
-    changes = {key: value for key, value in named.items() if value is not None}
-    changes.update(parse_setting(setting) for setting in settings or [])
-    return chosen.replace(**changes)
-
-
-def synthesis(seed: int, density: float | None, activation_density: float | None, variation: float) -> "Synthesis":
-    """How table3: layers are made."""
-    from eiesim.inputs import Synthesis
-
-    return Synthesis(seed, density, activation_density, variation)
-
-
-def check_targets(*targets: Path | str | None, inputs: Iterable[Path | str | None] = ()) -> None:
-    """Refuse, before the work is done, files that could not be written, one file for two, and an input's.
-
-    None and `-` are no files; nor are the folders and names among the inputs.
+    READS: files, and what belongs to them. WRITES: one file. FILLS: a folder, made if need be, that files go into.
+    MAKES: a folder that is made as a whole. ASIDE: a file that is both read and written, or no file at all.
     """
-    from eiesim._io import atomic
 
-    files = [target for target in targets if target is not None and str(target) != "-"]
-    atomic.check_targets(files, [path for path in inputs if path is not None])
-
-
-STANDARD_OUTPUT = "standard output"
-
-
-def print_text(text: str) -> None:
-    """Print data on standard output. An OSError names it."""
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        error.filename = STANDARD_OUTPUT
-        raise
+    READS = "reads"
+    WRITES = "writes"
+    FILLS = "fills"
+    MAKES = "makes"
+    ASIDE = "aside"
 
 
-def write_text(text: str, target: str) -> None:
-    """Write text to a file, whole or not at all, or to standard output for `-`."""
-    from eiesim._io.atomic import writing
+FILES = ("FILE", "DIR", "LAYER", "NETWORK")
+"""Words for what is a path, or may be one."""
 
-    if target == "-":
-        print_text(text)
-        return
-    with writing(target) as file:
-        file.write(f"{text}\n".encode())
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def picture_formats(text: str) -> tuple[str, ...]:
-    """The formats of `--formats`. Raises EieError for one that is not written."""
-    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    for name in names:
-        if name not in PICTURE_FORMATS:
-            raise EieError(f"--formats {text}: pictures are written as {', '.join(PICTURE_FORMATS)}, not {name!r}")
-    return names
+def command(name: str | None = None, *, to: typer.Typer = app, **options: Any) -> Callable[[Command], Command]:
+    """Make a function a command of `to`.
+
+    A parameter whose type is a dataclass stands for an option of each of its fields (`PANEL`: where the help shows
+    them). Before the function runs, no file
+    that it would write is one that it reads; while it runs, none can become one.
+    Raises TypeError, at import, where a path has no `Role`.
+    """
+
+    def register(function: Command) -> Command:
+        records, parameters = _spread(function)
+        roles = {each.name: _role(function, each) for each in parameters}
+
+        def run(**given: Any) -> None:
+            values = {key: record(**{part: given.pop(part) for part in parts}) for key, record, parts in records}
+            with _guarded(roles, {**given, **{k: v for one in values.values() for k, v in vars(one).items()}}):
+                function(**given, **values)
+
+        run.__name__, run.__doc__ = function.__name__, _plain(function.__doc__)
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        run.roles, run.written = roles, function.__doc__  # type: ignore[attr-defined]
+        to.command(name, **options)(run)
+        return function
+
+    return register
 
 
-def made_folder(folder: Path) -> Path:
-    """The folder, made where it is not there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    return folder
+def _spread(function: Callable[..., Any]) -> tuple[list[tuple[str, Any, list[str]]], list[inspect.Parameter]]:
+    """The records that a function takes, with their fields; its own parameters, then these fields, by panel of help."""
+    records: list[tuple[str, Any, list[str]]] = []
+    own: list[inspect.Parameter] = []
+    spread: list[inspect.Parameter] = []
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind: Any = hints[name]
+        if not is_dataclass(kind):
+            own.append(_parameter(name, kind, parameter.default))
+            continue
+        held = get_type_hints(kind, include_extras=True)
+        records.append((name, kind, [field.name for field in fields(kind)]))
+        panel = getattr(kind, "PANEL", None)
+        spread += [_parameter(one.name, held[one.name], one.default, panel) for one in fields(kind)]
+    return records, [*own, *spread]
 
 
-def json_text(kind: str, report: dict[str, Any]) -> str:
-    """A report as JSON. kind: its format's name and version."""
-    from json import dumps
-
-    return dumps({"format": kind, "eiesim": __version__, **report}, indent=1, allow_nan=False)
-
-
-def write_json(kind: str, report: dict[str, Any], target: str) -> None:
-    """Write a report as JSON. target: a file, or `-` for standard output."""
-    write_text(json_text(kind, report), target)
+def _parameter(name: str, kind: Any, default: Any, panel: str | None = None) -> inspect.Parameter:
+    value, option, *details = get_args(kind)
+    option = copy(option)
+    option.help, option.rich_help_panel = _plain(option.help), panel
+    annotation = Annotated[(value, option, *details)]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-class StoppedError(Exception):
-    """Ctrl-C came, and the message says what is kept. Not a KeyboardInterrupt, which typer ends without a word."""
+def _plain(text: str | None) -> str | None:
+    """A help text in which brackets are brackets; the help takes `[train]` for markup."""
+    return None if text is None else re.sub(r"(\\*)(\[[a-z#/@][^[]*?])", r"\1\1\\\2", text)
+
+
+def _role(function: Callable[..., Any], parameter: inspect.Parameter) -> Role | None:
+    held, *details = get_args(parameter.annotation)
+    roles = [each for each in details if isinstance(each, Role)]
+    told = str(getattr(details[0], "metavar", "") or "")
+    names_files = Path in (held, *get_args(held)) or ("=" not in told and any(word in told for word in FILES))
+    if names_files and not roles:
+        raise TypeError(f"{function.__name__}: {parameter.name} names files, and says not whether it reads or writes")
+    return roles[0] if roles else None
 
 
 @contextmanager
-def keeping(what: str) -> Iterator[None]:
-    """Where the block is interrupted (Ctrl-C), the last line says `what` is kept."""
-    try:
+def _guarded(roles: Mapping[str, Role | None], given: Mapping[str, Any]) -> Iterator[None]:
+    """Refuse a command that would write over what it reads, before it starts and while it runs."""
+    named: dict[Role | None, list[str]] = {role: [] for role in Role}
+    for name, value in given.items():
+        each = value if isinstance(value, list) else [value]
+        named.setdefault(roles[name], []).extend(str(one) for one in each if one is not None)
+    reads = named[Role.READS]
+    files = [name for name in named[Role.WRITES] if name != "-"]
+    if not reads and not files:
         yield
-    except KeyboardInterrupt:
-        raise StoppedError(what) from None
+        return
+    from eiesim.outputs import guarding
+
+    with guarding(reads, files):
+        yield

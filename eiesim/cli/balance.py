@@ -5,50 +5,22 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import (
-    ActivationDensity,
-    ConfigFile,
-    Density,
-    Input,
-    Json,
-    Layers,
-    Pes,
-    Quiet,
-    Recorded,
-    Rows,
-    Seed,
-    Settings,
-    Variation,
-    app,
-    check_targets,
-    json_text,
-    machine,
-    made_folder,
-    print_text,
-)
-from eiesim.cli.screen import Screen
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import Fed, Layers, Machine, Shown
 from eiesim.errors import EieError
 
 
-@app.command()
+@command()
 def balance(
     layers: Layers,
-    input: Input = None,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    json: Json = None,
+    fed: Fed,
+    machine: Machine,
+    shown: Shown,
     save: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write each layer balanced by its weights, and its rows' order."),
+        Role.FILLS,
     ] = None,
-    quiet: Quiet = False,
-    recorded: Recorded = False,
-    rows: Rows = None,
-    seed: Seed = 0,
-    density: Density = None,
-    activation_density: ActivationDensity = None,
-    variation: Variation = 0.0,
 ) -> None:
     """Say where a layer's cycles go, cause by cause, and what other orders of its rows would give.
 
@@ -61,24 +33,22 @@ def balance(
     """
     import numpy as np
 
-    from eiesim._io.atomic import Outputs
+    from eiesim._io.atomic import check_targets
     from eiesim._io.names import file_stems
     from eiesim.balancing import study
     from eiesim.balancing.terminal import balance_table
     from eiesim.files import npz
-    from eiesim.inputs import open_workloads
+    from eiesim.outputs import Outputs, made_folder
 
-    screen = Screen(quiet, json)
-    configured = machine(config, settings, {"pes": pes})
-    inputs = [] if input is None else [npz.load_inputs(input)]
-    makers = open_workloads(layers, inputs, [seed], [variation], density, activation_density, rows, recorded)
+    screen, configured = shown.screen(), machine.chosen()
+    makers = fed.workloads(layers)
     stems = file_stems([make().layer.name for make in makers]) if save is not None else []
     saved = [made_folder(save) / f"{stem}{end}" for stem in stems for end in (".npz", "-order.npy")] if save else []
     for path in saved:
         # Pairs that an earlier call wrote may be replaced, and nothing else.
         if path.exists() and not path.with_name(_partner(path.name)).exists():
             raise EieError(f"{path}: is there already and is not balance's; name another folder")
-    check_targets(json, *saved, inputs=[*layers, input, config])
+    check_targets(saved)
     found = []
     for make in makers:
         workload = make()
@@ -90,10 +60,7 @@ def balance(
             for stem, one in zip(stems, found, strict=True):
                 npz.save_to(files.open(save / f"{stem}.npz"), one.assignments[1].layer)
                 np.save(files.open(save / f"{stem}-order.npy"), np.asarray(one.assignments[1].order))
-        if json == "-":
-            print_text(json_text("eiesim-balance/1", report))
-        elif json is not None:
-            files.open(json).write(f"{json_text('eiesim-balance/1', report)}\n".encode())
+        files.json(report, shown.json, "eiesim-balance/1")
 
 
 def _partner(name: str) -> str:

@@ -6,27 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eiesim.cli.app import (
-    ActivationDensity,
-    ConfigFile,
-    Density,
-    EnergyModelName,
-    EnergyTableFile,
-    Formats,
-    Pes,
-    Quiet,
-    Recorded,
-    Rows,
-    Seed,
-    Settings,
-    Variation,
-    app,
-    check_targets,
-    machine,
-    made_folder,
-    picture_formats,
-    synthesis,
-)
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet, picture_formats
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError, unknown
 
@@ -38,10 +19,15 @@ if TYPE_CHECKING:
 BASELINES = ("published", "measured")
 
 
-@app.command()
+@command()
 def compare(
+    fed: Fed,
+    machine: Machine,
+    energy: EnergyFigures,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where tables and plots go.  [required]")
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Where tables and plots go.  [required]"),
+        Role.FILLS,
     ] = None,
     layers: Annotated[
         list[str] | None,
@@ -50,19 +36,15 @@ def compare(
             help="Table III names, or what `run` takes; each is compared by itself (default: all nine of Table III)",
             show_default=False,
         ),
+        Role.READS,
     ] = None,
     baselines: Annotated[
         str, typer.Option(help="published (the paper's), measured (this machine's), or both, with a comma.")
     ] = "published",
-    input: Annotated[Path | None, typer.Option("--input", "-i", help="Activations: (cols,) or (batch, cols).")] = None,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    energy_model: EnergyModelName = None,
-    energy_table: EnergyTableFile = None,
     measured_file: Annotated[
         Path | None,
         typer.Option(help="Where measured baselines are kept and found (default: DIR/measured.json)"),
+        Role.WRITES,
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Measure anew what the file has already.")] = False,
     cpu_tdp: Annotated[
@@ -73,16 +55,12 @@ def compare(
     plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
     formats: Formats = "png,svg",
     quiet: Quiet = False,
-    recorded: Recorded = False,
-    out: Annotated[Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once.")] = None,
-    rows: Rows = None,
-    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once."), Role.FILLS
+    ] = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="VALUES", help="Several seeds of table3: layers, such as 0:5: means and bars.")
     ] = None,
-    density: Density = None,
-    activation_density: ActivationDensity = None,
-    variation: Variation = 0.0,
 ) -> None:
     """Compare EIE with CPUs and GPUs: time, energy, area; tables (CSV) and plots.
 
@@ -92,14 +70,13 @@ def compare(
     eiesim compare net/ --baselines measured -o out/              your own network's layers, and their total
     eiesim compare --seeds 0:5 -o out/                            Figs. 6 and 7 with error bars
     """
-    from eiesim._io.atomic import Outputs
+    from eiesim._io.atomic import check_target
     from eiesim.baselines.measured import measure
     from eiesim.comparison.files import write_tables
     from eiesim.comparison.rows import compare as compare_layers
     from eiesim.energy.events import load_energy_table
-    from eiesim.files import npz
     from eiesim.inputs import TABLE_III as PREFIX
-    from eiesim.inputs import open_workloads
+    from eiesim.outputs import Outputs, made_folder
     from eiesim.sweeps.values import parse_whole
     from eiesim.workloads import TABLE_III
 
@@ -111,18 +88,13 @@ def compare(
     other = next((name for name in wanted if name not in BASELINES), None)
     if other is not None:
         raise unknown("no baselines", other, BASELINES)
-    check_targets(made_folder(output) / "eie.csv", measured_file)
-    configured = machine(config, settings, {"pes": pes})
-    made = synthesis(seed, density, activation_density, variation)
-    activations = None if input is None else npz.load_inputs(input)
+    check_target(made_folder(output) / "eie.csv")
+    configured = machine.chosen()
     names = [f"{PREFIX}{name}" if name in TABLE_III else name for name in layers or TABLE_III]
-    fed = [] if activations is None else [activations]
-    every = [seed] if seeds is None else parse_whole(seeds)
-    makers = open_workloads(names, fed, every, [variation], density, activation_density, rows, recorded)
-    workloads = [make() for make in makers]
-    table = None if energy_table is None else load_energy_table(energy_table)
+    workloads = [make() for make in fed.workloads(names, None if seeds is None else parse_whole(seeds))]
+    table = None if energy.energy_table is None else load_energy_table(energy.energy_table)
     measured = None
-    options = {"energy": energy_model, "energy_table": table, "synthesis": made}
+    options = {"energy": energy.energy_model, "energy_table": table, "synthesis": fed.synthesis}
     if "measured" in wanted:
         # Before measuring for a minute, see that the rest can be done.
         compare_layers(workloads[:1], configured, with_published=False, **options)  # type: ignore[arg-type]

@@ -5,15 +5,20 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import Json, Quiet, app, check_targets, print_text
-from eiesim.cli.screen import Screen
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import Shown
 from eiesim.errors import EieError
 
 
-@app.command()
+@command()
 def compress(
-    model: Annotated[Path, typer.Argument(help="A trained network: .onnx, .safetensors, or .npz of arrays.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The network folder to write.")],
+    model: Annotated[
+        Path, typer.Argument(help="A trained network: .onnx, .safetensors, or .npz of arrays."), Role.READS
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The network folder to write."), Role.MAKES
+    ],
+    shown: Shown,
     density: Annotated[
         list[str] | None,
         typer.Option(metavar="SHARE|LAYER=SHARE", help="Share of each layer's weights to keep, or of one layer's."),
@@ -34,14 +39,13 @@ def compress(
         typer.Option(
             "--calibration", "-c", help="Inputs of the model, .npy, or .npz by input name: gives layers' real inputs."
         ),
+        Role.READS,
     ] = None,
     positions: Annotated[
         int, typer.Option(min=0, help="Of a convolution, keep the inputs of so many positions an image; 0 is all.")
     ] = 100,
     huffman: Annotated[bool, typer.Option("--huffman", help="Also write Huffman-coded layer files, .huff.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a network folder that is there.")] = False,
-    json: Json = None,
-    quiet: Quiet = False,
 ) -> None:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
@@ -49,16 +53,13 @@ def compress(
     eiesim compress model.onnx -o net --density 0.1 --calibration inputs.npy
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
-    from json import dumps
-
-    from eiesim._io.atomic import Outputs
     from eiesim.compression import pipeline
     from eiesim.compression.terminal import summary
     from eiesim.files.network import check_network_folder
+    from eiesim.outputs import Outputs
 
-    check_targets(json, inputs=[model, calibration])
-    check_network_folder(output, force)
-    screen = Screen(quiet, json)
+    check_network_folder(output, force, model)
+    screen = shown.screen()
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
     found, taps = pipeline.load_model(model)
@@ -68,13 +69,9 @@ def compress(
         known = pipeline.calibrate(model, found, taps, given, positions or None, seed)
     with screen.progress("layers", len(found.layers)) as advance:
         compressed = pipeline.compress(found, options, known, advance)
-    report = dumps(pipeline.to_dict(compressed), indent=1, allow_nan=False)
     with Outputs() as files:  # last, once the folder is there
-        if json is not None and json != "-":
-            files.open(json).write(f"{report}\n".encode())
+        files.json(pipeline.to_dict(compressed), shown.json)
         pipeline.write(compressed, output, model, huffman=huffman, force=force)
-        if json == "-":
-            print_text(report)
     for part in summary(compressed, output):
         if isinstance(part, str):
             screen.say(part)

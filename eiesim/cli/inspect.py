@@ -2,39 +2,12 @@
 
 from typing import Any
 
-from eiesim.cli.app import (
-    ConfigFile,
-    Density,
-    Json,
-    Layers,
-    Pes,
-    Quiet,
-    Rows,
-    Seed,
-    Settings,
-    Variation,
-    app,
-    check_targets,
-    machine,
-    synthesis,
-    write_json,
-)
-from eiesim.cli.screen import Screen
+from eiesim.cli.app import command
+from eiesim.cli.options import Layers, Machine, Making, Shown
 
 
-@app.command()
-def inspect(
-    layers: Layers,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    json: Json = None,
-    quiet: Quiet = False,
-    rows: Rows = None,
-    seed: Seed = 0,
-    density: Density = None,
-    variation: Variation = 0.0,
-) -> None:
+@command()
+def inspect(layers: Layers, making: Making, machine: Machine, shown: Shown) -> None:
     """Show a layer: sizes, density, entries and padding a PE, and what fits which memory.
 
     \b
@@ -43,32 +16,30 @@ def inspect(
     """
     from eiesim import capacity, streaming
     from eiesim.encoding import interleave
-    from eiesim.inputs import open_model
+    from eiesim.outputs import Outputs
     from eiesim.view.terminal import layer_dict, layer_table
 
-    check_targets(json, inputs=[*layers, config])
-    configured = machine(config, settings, {"pes": pes})
-    screen = Screen(quiet, json)
+    configured, screen = machine.chosen(), shown.screen()
     found: list[dict[str, Any]] = []
-    for layer in open_model(layers, rows, synthesis(seed, density, None, variation)).layers:
+    for layer in making.model(layers).layers:
         interleaved = interleave(layer, configured.pes, configured.index_bits, configured.mapping)
         needs = capacity.needs(interleaved, configured)
         streamed = streaming.estimate(interleaved, configured)
         found.append({**layer_dict(interleaved, needs), "streamed": streamed})
         screen.show(*layer_table(interleaved, needs, streamed))
-    if json is not None:
-        write_json("eiesim-inspect/1", {"config": configured.to_dict(), "layers": found}, json)
+    with Outputs() as files:
+        files.json({"config": configured.to_dict(), "layers": found}, shown.json, "eiesim-inspect/1")
 
 
-@app.command(name="layers")
-def list_layers(json: Json = None, quiet: Quiet = False) -> None:
+@command(name="layers")
+def list_layers(shown: Shown) -> None:
     """List the nine benchmark layers of EIE Table III; run one as table3:NAME, all of them as table3:all."""
     from dataclasses import asdict
 
+    from eiesim.outputs import Outputs
     from eiesim.view.terminal import workloads_table
     from eiesim.workloads import TABLE_III
 
-    check_targets(json)
-    Screen(quiet, json).show(workloads_table(list(TABLE_III.values())))
-    if json is not None:
-        write_json("eiesim-layers/1", {"layers": [asdict(one) for one in TABLE_III.values()]}, json)
+    shown.screen().show(workloads_table(list(TABLE_III.values())))
+    with Outputs() as files:
+        files.json({"layers": [asdict(one) for one in TABLE_III.values()]}, shown.json, "eiesim-layers/1")

@@ -5,21 +5,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eiesim.cli.app import Quiet, app, keeping, made_folder
-from eiesim.cli.screen import Screen
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import Quiet
+from eiesim.cli.screen import Screen, keeping
 
 if TYPE_CHECKING:
     from eiesim.view.helper import Drawn
 
 
-@app.command()
+@command()
 def reproduce(
     out: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where it goes; given again, what is there is kept.")
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Where it goes; given again, what is there is kept."),
+        Role.FILLS,
     ] = Path("reproduction"),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and points: under a minute.")] = False,
     dump: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The authors' dump of AlexNet-FC8, for the layer that is exact.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The authors' dump of AlexNet-FC8, for the layer that is exact."),
+        Role.READS,
     ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Tasks at a time; one a core.")] = None,
     quiet: Quiet = False,
@@ -41,6 +46,7 @@ def reproduce(
 
 def _reproduce(out: Path, quick: bool, dump: Path | None, jobs: int | None, screen: Screen, drawn: "Drawn") -> None:
     from eiesim._io.atomic import Outputs, check_target
+    from eiesim.outputs import made_folder
     from eiesim.reproduction import simulations
     from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
     from eiesim.reproduction.page import report

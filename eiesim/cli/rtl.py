@@ -1,20 +1,16 @@
 """eiesim rtl: the SystemVerilog twin, exported, checked and synthesised."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eiesim.cli.app import (
-    ConfigFile,
-    Pes,
-    Rows,
-    Seed,
-    Settings,
-    app,
-    machine,
-)
+from eiesim.cli.app import Role, app, command
+from eiesim.cli.options import Fed, Machine
 from eiesim.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from eiesim.rtl.runs import RtlRun
 
 rtl = typer.Typer(
     help="The RTL twin in SystemVerilog: export it, check it against the clocked machine, synthesise it.",
@@ -23,19 +19,15 @@ rtl = typer.Typer(
 )
 app.add_typer(rtl, name="rtl")
 
-Input = Annotated[Path | None, typer.Option("--input", "-i", help="Activations (.npy), for layers that bring none.")]
 
-
-@rtl.command()
+@command(to=rtl)
 def export(
-    layer: Annotated[str, typer.Argument(metavar="LAYER", help="What `run` takes: a file, a dump, table3:NAME.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="A new folder for it all.")],
-    input: Input = None,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    rows: Rows = None,
-    seed: Seed = 0,
+    layer: Annotated[
+        str, typer.Argument(metavar="LAYER", help="What `run` takes: a file, a dump, table3:NAME."), Role.READS
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="A new folder for it all."), Role.MAKES],
+    fed: Fed,
+    machine: Machine,
 ) -> None:
     """Write the sources, the memory images of a layer, a testbench and a Makefile: `make` there says PASS or FAIL.
 
@@ -44,28 +36,25 @@ def export(
     """
     from eiesim.rtl.export import export as write
 
-    (run,) = _runs([layer], input, pes, config, settings, rows, seed)
+    (run,) = _runs([layer], fed, machine)
     written = write(run, out)
     screen = Screen()
-    for sentence in run.hardware.grown(machine(config, settings, {"pes": pes})):
+    for sentence in run.hardware.grown(machine.chosen()):
         screen.note(f"larger than configured, for this layer: {sentence}")
     screen.note(f"{written} files in {out}; run make there")
 
 
-@rtl.command()
+@command(to=rtl)
 def check(
+    fed: Fed,
+    machine: Machine,
     layers: Annotated[
         list[str] | None,
         typer.Argument(metavar="[LAYER]...", help="What `run` takes, each by itself (default: random cases)"),
+        Role.READS,
     ] = None,
     cases: Annotated[int, typer.Option(min=0, help="Random cases, where no layer is named.")] = 24,
     simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
-    input: Input = None,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    rows: Rows = None,
-    seed: Seed = 0,
 ) -> None:
     """Run RTL and clocked machine in lock-step: every register, wire, counter and output, in every cycle.
 
@@ -83,12 +72,12 @@ def check(
 
     simulators.need(simulator)
     screen = Screen()
-    runs = _runs(layers, input, pes, config, settings, rows, seed) if layers else None
+    runs = _runs(layers, fed, machine) if layers else None
     total = cases if runs is None else len(runs)
     cycles, outputs, begin = 0, 0, time.perf_counter()
     with screen.progress("runs in lock-step", total) as advance:
         for number in range(total):
-            run = random_run(seed, number) if runs is None else runs[number]
+            run = random_run(fed.seed, number) if runs is None else runs[number]
             program = simulators.build(run.hardware, simulator, report=screen.note)
             try:
                 agreed = lockstep.check(run, program)
@@ -103,14 +92,14 @@ def check(
     screen.say(f"{total:,} runs agree: {cycles:,} cycles compared, {outputs:,} outputs, {seconds:.0f} s, {simulator}")
 
 
-@rtl.command()
+@command(to=rtl)
 def synth(
+    machine: Machine,
     liberty: Annotated[
-        Path | None, typer.Option(metavar="FILE.lib", help="A cell library (default: yosys' own generic cells).")
+        Path | None,
+        typer.Option(metavar="FILE.lib", help="A cell library (default: yosys' own generic cells)."),
+        Role.READS,
     ] = None,
-    pes: Pes = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
 ) -> None:
     """Synthesise each module with yosys: area and longest path beside EIE Table II, memory from CACTI.
 
@@ -121,7 +110,7 @@ def synth(
     from eiesim.rtl.synthesis import MODULES, synthesise
     from eiesim.rtl.table import synthesis_table
 
-    configured = machine(config, settings, {"pes": pes})
+    configured = machine.chosen()
     hardware = Hardware.of(configured)
     made = []
     screen = Screen()
@@ -132,20 +121,8 @@ def synth(
     screen.show(synthesis_table(made, configured, liberty))
 
 
-def _runs(  # type: ignore[no-untyped-def]
-    layers: list[str],
-    input: Path | None,
-    pes: int | None,
-    config: str | None,
-    settings: list[str] | None,
-    rows: int | None,
-    seed: int,
-):
-    from eiesim.files import npz
-    from eiesim.inputs import open_workloads
+def _runs(layers: list[str], fed: Fed, machine: Machine) -> "list[RtlRun]":
     from eiesim.rtl.runs import of_layer
 
-    fed = [] if input is None else [npz.load_inputs(input)]
-    workloads = [make() for make in open_workloads(layers, fed, [seed], rows=rows)]
-    configured = machine(config, settings, {"pes": pes})
+    configured, workloads = machine.chosen(), [make() for make in fed.workloads(layers)]
     return [of_layer(one.layer, one.activations.reshape(-1, one.layer.cols), configured) for one in workloads]

@@ -5,71 +5,39 @@ from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import (
-    ActivationDensity,
-    ConfigFile,
-    Density,
-    EnergyModelName,
-    EnergyTableFile,
-    Formats,
-    Input,
-    Json,
-    Layers,
-    Pes,
-    QueueDepth,
-    Quiet,
-    Recorded,
-    Rows,
-    Seed,
-    Settings,
-    SpmatWidth,
-    Variation,
-    app,
-    check_targets,
-    machine,
-    picture_formats,
-    print_text,
-    synthesis,
-)
-from eiesim.cli.screen import Screen
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown, picture_formats
 from eiesim.errors import EieError
 
 
-@app.command()
+@command()
 def run(
     layers: Layers,
-    input: Input = None,
-    recorded: Recorded = False,
+    fed: Fed,
+    machine: Machine,
+    energy: EnergyFigures,
+    shown: Shown,
     labels: Annotated[
-        Path | None, typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised.")
+        Path | None,
+        typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised."),
+        Role.READS,
     ] = None,
-    pes: Pes = None,
-    queue_depth: QueueDepth = None,
-    spmat_width: SpmatWidth = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
     engine: Annotated[
         str, typer.Option(help="recurrence (fast), clocked (the machine itself) or event (SimPy).")
     ] = "recurrence",
-    json: Json = None,
     per_pe: Annotated[bool, typer.Option("--per-pe", help="Put the counters of every PE into the JSON.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32."), Role.WRITES
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Draw where the cycles went, and each PE's work over time."),
+        Role.FILLS,
     ] = None,
     formats: Formats = "png,svg",
-    energy_model: EnergyModelName = None,
-    energy_table: EnergyTableFile = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse layers that exceed a memory of the machine.")
     ] = False,
-    quiet: Quiet = False,
-    rows: Rows = None,
-    seed: Seed = 0,
-    density: Density = None,
-    activation_density: ActivationDensity = None,
-    variation: Variation = 0.0,
 ) -> None:
     """Run layers on the machine: outputs, cycles, time, energy, and where the cycles went.
 
@@ -80,24 +48,20 @@ def run(
     eiesim run traces/lenet-300-100               a network with its own inputs.npy and labels.npy
     eiesim run table3:Alex-7 --set multipliers=2  what if: two multipliers a PE (docs/variants.md)
     """
-    import numpy as np
+    import sys
+    from dataclasses import replace
 
-    from eiesim._io.atomic import Outputs
     from eiesim.energy.events import load_energy_table
     from eiesim.files import npz
-    from eiesim.inputs import open_model
+    from eiesim.outputs import Outputs
     from eiesim.simulation import simulate_each
     from eiesim.view.terminal import result_table
 
-    screen = Screen(quiet, json)
-    named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
-    check_targets(output, json, inputs=[*layers, input, labels, config, energy_table])
-    drawn_as = picture_formats(formats)
-    configured = machine(config, settings, named)
-    model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
-    feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
+    screen, drawn_as, configured = shown.screen(), picture_formats(formats), machine.chosen()
+    model = fed.model(layers)
+    feeds = model.feeds(fed.activations(), str(fed.input or ""), fed.recorded)
     model.check_codebooks(configured.weight_bits)
-    table = None if energy_table is None else load_energy_table(energy_table)
+    table = None if energy.energy_table is None else load_energy_table(energy.energy_table)
     inputs = feeds[-1].inputs
     own_labels = model.labels if feeds[0].fed == "chained" else None
     classes = npz.load_labels(labels) if labels is not None else own_labels
@@ -110,8 +74,9 @@ def run(
     with screen.progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
         result = simulate_each(
             [(feed.layers, feed.activations, feed.fed, feed.vectors) for feed in feeds],
-            configured, engine, energy=energy_model, energy_table=table, progress=advance,
+            configured, engine, energy=energy.energy_model, energy_table=table, progress=advance,
         )  # fmt: skip
+    result = replace(result, command=("eiesim", *sys.argv[1:]))
     exceeded = [f"{layer.name}: {line}" for layer in result.layers for line in layer.exceeded]
     if strict and exceeded:
         raise EieError(f"--strict: {'; '.join(exceeded)}")
@@ -119,12 +84,10 @@ def run(
     if classes is not None and result.outputs is not None:
         recognised = accuracy(result.outputs, classes)
     with Outputs() as files:
-        if output is not None and result.outputs is not None:
-            np.save(files.open(output), npz.as_file_values(result.outputs))
-        if json == "-":
-            print_text(result.to_json(recognised, per_pe))
-        elif json is not None:
-            files.open(json).write(f"{result.to_json(recognised, per_pe)}\n".encode())
+        if result.outputs is not None:
+            files.array(result.outputs, output)
+        if shown.json is not None:
+            files.text(result.to_json(recognised, per_pe), shown.json)
     if plot is not None:
         from eiesim.api import plot as draw
         from eiesim.tracing.heat_map import draw_heat_maps

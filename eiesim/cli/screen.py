@@ -193,3 +193,16 @@ def _width(cell: Any) -> int:
 
 def _longest_word(cell: Any) -> int:
     return max((len(word) for word in str(cell).split()), default=0)
+
+
+class StoppedError(Exception):
+    """Ctrl-C came, and the message says what is kept. Not a KeyboardInterrupt, which typer ends without a word."""
+
+
+@contextmanager
+def keeping(what: str) -> Iterator[None]:
+    """Where the block is interrupted (Ctrl-C), the last line says `what` is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError(what) from None

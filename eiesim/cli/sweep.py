@@ -8,24 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eiesim.cli.app import (
-    ActivationDensity,
-    ConfigFile,
-    Density,
-    Formats,
-    Quiet,
-    Recorded,
-    Rows,
-    Settings,
-    app,
-    check_targets,
-    keeping,
-    machine,
-    made_folder,
-    picture_formats,
-    print_text,
-)
-from eiesim.cli.screen import Screen
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, picture_formats
+from eiesim.cli.screen import Screen, keeping
 from eiesim.errors import EieError
 from eiesim.sweeps.values import parse_axis, parse_values, parse_whole
 
@@ -44,7 +29,7 @@ def _columns(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.command()
+@command()
 def sweep(
     layers: Annotated[
         list[str],
@@ -53,7 +38,11 @@ def sweep(
             help="Layer files (.npz), network or dump folders, table3:NAME, or table3:all (nine); each on its own.",
             show_default=False,
         ),
+        Role.READS,
     ],
+    base: Base,
+    opened: Opened,
+    own: OwnInputs,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -63,6 +52,7 @@ def sweep(
             help="The table, CSV; started again with it, only what is missing is run. - is standard output; "
             "without it the rows are shown in short.",
         ),
+        Role.WRITES,
     ] = None,
     pes: Annotated[str | None, typer.Option(metavar="VALUES", help="Processing elements, 1 to 4096.")] = None,
     queue_depth: Annotated[str | None, typer.Option(metavar="VALUES", help="Places of an activation queue.")] = None,
@@ -81,24 +71,21 @@ def sweep(
         str, typer.Option(metavar="VALUES", help="How uneven table3: layers are: 0 uniform, 0.15 as pruned layers are.")
     ] = "0",
     engine: Annotated[str, typer.Option(metavar="VALUES", help="recurrence, clocked, event.")] = "recurrence",
-    config: ConfigFile = None,
-    settings: Settings = None,
     input: Annotated[
         list[Path] | None,
         typer.Option("--input", "-i", help="Activations for layers that bring none; once, or once for each of them."),
+        Role.READS,
     ] = None,
-    recorded: Recorded = False,
-    rows: Rows = None,
-    density: Density = None,
-    activation_density: ActivationDensity = None,
-    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw what the table shows.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw what the table shows."), Role.FILLS] = None,
     formats: Formats = "png,svg",
     accuracy: Annotated[
         list[str] | None,
         typer.Option(metavar="ARITHMETIC=SHARE", help="Accuracies to draw beside energy, such as fixed16=0.983."),
     ] = None,
     parquet: Annotated[
-        Path | None, typer.Option(help="Write this sweep's rows as Parquet too, when done (extra: parquet).")
+        Path | None,
+        typer.Option(help="Write this sweep's rows as Parquet too, when done (extra: parquet)."),
+        Role.WRITES,
     ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Tasks at a time; one a core unless given.")
@@ -128,7 +115,9 @@ def sweep(
     eiesim sweep table3:all --pes 16:256:x2 --sweep multipliers=1,2,4,8 --sweep mapping=interleaved,blocked
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
+    from eiesim._io.atomic import check_target
     from eiesim.files import npz
+    from eiesim.outputs import made_folder, print_text
     from eiesim.sweeps.row import frame
     from eiesim.sweeps.run import collect_rows, plan
     from eiesim.sweeps.terminal import rows_table
@@ -141,9 +130,8 @@ def sweep(
             raise EieError(f"{key} is swept twice; give all its values at once")
         swept[key] = values
     accuracies, drawn_as = _accuracies(accuracy), picture_formats(formats)
-    check_targets(output, parquet, inputs=[*layers, *(input or []), config])
     if plot is not None:
-        check_targets(made_folder(plot) / "figure.png")
+        check_target(made_folder(plot) / "figure.png")
     if output is not None and output.suffix == ".parquet":
         raise EieError(f"{output}: rows are added to a CSV file; give -o NAME.csv and --parquet {output}")
     if parquet is not None and find_spec("pyarrow") is None:
@@ -151,15 +139,13 @@ def sweep(
     planned = plan(
         layers,
         swept,
-        config=machine(config, settings, {}),
+        config=base.chosen(),
         engines=[str(name) for name in parse_values(engine)],
         seeds=parse_whole(seeds),
         variations=[_number(value) for value in parse_values(variation)],
         inputs=[npz.load_inputs(path) for path in input or []],
-        density=density,
-        activation_density=activation_density,
-        rows=rows,
-        recorded=recorded,
+        **vars(opened),
+        **vars(own),
     )
     file = None if output is None or str(output) == "-" else output
     screen = Screen(quiet)
@@ -191,7 +177,7 @@ def sweep(
 
         label = "accuracy (given)"
         if not accuracies and "arithmetic" in swept:
-            accuracies, label = _recognised(layers, machine(config, settings, {}), screen), "accuracy (simulated)"
+            accuracies, label = _recognised(layers, base.chosen(), screen), "accuracy (simulated)"
         drawn = draw(frame(found), plot, accuracies, label, formats=drawn_as)
         for path in drawn:
             screen.note(f"drawn: {path}")

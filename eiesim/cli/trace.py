@@ -1,59 +1,42 @@
 """eiesim trace, critical-path."""
 
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eiesim.cli.app import (
-    ActivationDensity,
-    ConfigFile,
-    Density,
-    Input,
-    Json,
-    Layers,
-    Pes,
-    QueueDepth,
-    Quiet,
-    Recorded,
-    Rows,
-    Seed,
-    Settings,
-    SpmatWidth,
-    Variation,
-    app,
-    check_targets,
-    machine,
-    synthesis,
-    write_text,
-)
-from eiesim.cli.screen import Screen
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import Fed, Layers, Machine, Quiet, Shown
 from eiesim.errors import EieError, unknown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from eiesim.config import MachineConfig
-    from eiesim.inputs import Model
     from eiesim.tracing.subject import Subject
 
-LayerName = Annotated[
-    str | None,
-    typer.Option("--layer", metavar="NAME", help="Which of several layers to look into. (default: the first)"),
-]
-Item = Annotated[
-    int | None, typer.Option(help="Which input of a batch to follow, from 0. (default: 0)", show_default=False)
-]
+
+@dataclass(frozen=True)
+class One:
+    """Which layer and which input are looked into."""
+
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which of several layers to look into. (default: the first)"),
+    ] = None
+    item: Annotated[
+        int | None, typer.Option(help="Which input of a batch to follow, from 0. (default: 0)", show_default=False)
+    ] = None
 
 
-@app.command()
+@command()
 def trace(
     layers: Layers,
-    input: Input = None,
-    recorded: Recorded = False,
-    layer: LayerName = None,
-    item: Item = None,
+    fed: Fed,
+    machine: Machine,
+    one: One,
     cycles: Annotated[
         str | None,
         typer.Option(
@@ -78,18 +61,9 @@ def trace(
             help="Where to; the suffix says what: .html a page to explore, .png .svg .pdf a picture, .vcd waveforms, "
             ".pftrace for Perfetto, .npz the arrays. Without it, a picture in the terminal.",
         ),
+        Role.WRITES,
     ] = None,
-    pes: Pes = None,
-    queue_depth: QueueDepth = None,
-    spmat_width: SpmatWidth = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
     quiet: Quiet = False,
-    rows: Rows = None,
-    seed: Seed = 0,
-    density: Density = None,
-    activation_density: ActivationDensity = None,
-    variation: Variation = 0.0,
 ) -> None:
     """Show what every PE does in every cycle, what waits in its queue, and who holds back the broadcasts.
 
@@ -99,7 +73,6 @@ def trace(
     eiesim trace table3:Alex-8 --cycles 3000:3200 -o alex8.vcd   every register and wire, for a waveform viewer
     eiesim trace net/ -i x.npy --layer fc2 --item 3              one layer, one input of a batch
     """  # fmt: skip
-    from eiesim.inputs import open_model
     from eiesim.sweeps.values import parse_whole
     from eiesim.tracing.recording import record
     from eiesim.tracing.saving import check_suffix, save
@@ -108,40 +81,25 @@ def trace(
 
     if output is not None:
         check_suffix(output)
-    check_targets(output)
     window = _window(cycles)
-    shown = None if show_pes is None else parse_whole(show_pes)
-    configured = machine(config, settings, {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width})
-    model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
-    traced = record(_subject(model, input, recorded, layer, item, configured), window)
-    chosen(traced, shown)
+    wanted = None if show_pes is None else parse_whole(show_pes)
+    traced = record(_subject(layers, fed, one, machine.chosen()), window)
+    chosen(traced, wanted)
     if output is not None:
-        save(traced, output, shown)
+        save(traced, output, wanted)
     elif not quiet:
         terminal = _terminal()
-        terminal.print(picture(traced, terminal.width, shown, terminal.encoding.startswith("utf")))
+        terminal.print(picture(traced, terminal.width, wanted, terminal.encoding.startswith("utf")))
 
 
-@app.command(name="critical-path")
+@command(name="critical-path")
 def critical_path(
     layers: Layers,
-    input: Input = None,
-    recorded: Recorded = False,
-    layer: LayerName = None,
-    item: Item = None,
-    json: Json = None,
+    fed: Fed,
+    machine: Machine,
+    one: One,
+    shown: Shown,
     top: Annotated[int, typer.Option(min=1, help="How many PEs and segments to list.")] = 10,
-    pes: Pes = None,
-    queue_depth: QueueDepth = None,
-    spmat_width: SpmatWidth = None,
-    config: ConfigFile = None,
-    settings: Settings = None,
-    quiet: Quiet = False,
-    rows: Rows = None,
-    seed: Seed = 0,
-    density: Density = None,
-    activation_density: ActivationDensity = None,
-    variation: Variation = 0.0,
 ) -> None:
     """Find the chain of events that sets a layer's cycles, and say what bounds it and what would help.
 
@@ -149,17 +107,15 @@ def critical_path(
     eiesim critical-path table3:Alex-8
     eiesim critical-path net/ -i x.npy --layer fc2 --json path.json
     """
-    from eiesim.inputs import open_model
+    from eiesim.outputs import Outputs
     from eiesim.tracing.terminal import path_tables
     from eiesim.tracing.verdict import verdict
 
-    check_targets(json)
-    configured = machine(config, settings, {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width})
-    model = open_model(layers, rows, synthesis(seed, density, activation_density, variation))
-    judged = verdict(_subject(model, input, recorded, layer, item, configured))
-    screen = Screen(quiet, json)
-    if json is not None:
-        write_text(judged.path.to_json(), json)
+    judged = verdict(_subject(layers, fed, one, machine.chosen()))
+    screen = shown.screen()
+    if shown.json is not None:
+        with Outputs() as files:
+            files.text(judged.path.to_json(), shown.json)
     screen.show(*path_tables(judged, top))
     screen.say(judged.sentence)
 
@@ -184,25 +140,17 @@ def _window(cycles: str | None) -> tuple[int, int] | None:
     return int(start), int(end)
 
 
-def _subject(
-    model: "Model",
-    input: Path | None,
-    recorded: bool,
-    layer: str | None,
-    item: int | None,
-    config: "MachineConfig",
-) -> "Subject":
+def _subject(layers: list[str], fed: Fed, one: One, config: "MachineConfig") -> "Subject":
     """The layer and the input that the command line names; the layers before it are run to get its input."""
-    from eiesim.files import npz
     from eiesim.tracing.subject import subjects
 
-    feeds = model.feeds(None if input is None else npz.load_inputs(input), str(input or ""), recorded)
+    model = fed.model(layers)
+    feeds = model.feeds(fed.activations(), str(fed.input or ""), fed.recorded)
     model.check_codebooks(config.weight_bits)
     known = [(feed, place) for feed in feeds for place in range(len(feed.layers))]
     names = [feed.layers[place].name for feed, place in known]
-    if layer is not None and layer not in names:
-        raise unknown("no layer", layer, names)
-    feed, place = known[0 if layer is None else names.index(layer)]
-    if item is None and feed.activations.ndim == 2:
-        item = 0
+    if one.layer is not None and one.layer not in names:
+        raise unknown("no layer", one.layer, names)
+    feed, place = known[0 if one.layer is None else names.index(one.layer)]
+    item = 0 if one.item is None and feed.activations.ndim == 2 else one.item
     return next(islice(subjects(feed.layers, feed.activations, config, item), place, None))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eiesim.cli.app import Json, Quiet, app, check_targets, write_text
-from eiesim.cli.screen import Progress, Screen
+from eiesim.cli.app import Role, command
+from eiesim.cli.options import Shown
+from eiesim.cli.screen import Progress
 from eiesim.errors import EieError
 
 if TYPE_CHECKING:
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from eiesim.training.losses import Penalty
 
 
-@app.command()
+@command()
 def train(
-    inputs: Annotated[Path, typer.Argument(metavar="X.npy", help="Examples, (n, features) or more dimensions.")],
-    labels: Annotated[Path, typer.Argument(metavar="Y.npy", help="Their classes, whole numbers from 0.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The network folder to write.")],
+    inputs: Annotated[
+        Path, typer.Argument(metavar="X.npy", help="Examples, (n, features) or more dimensions."), Role.READS
+    ],
+    labels: Annotated[Path, typer.Argument(metavar="Y.npy", help="Their classes, whole numbers from 0."), Role.READS],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The network folder to write."), Role.MAKES
+    ],
+    shown: Shown,
     hidden: Annotated[str, typer.Option(metavar="N,N,...", help="Units of each hidden layer.")] = "300,100",
     method: Annotated[
         str | None,
@@ -45,13 +51,15 @@ def train(
     ] = None,
     pes: Annotated[int, typer.Option(help="Processing elements that --method balanced is for.")] = 64,
     mask: Annotated[
-        Path | None, typer.Option(help="Your own masks instead of a method: .npz of arrays fc1, fc2, ...")
+        Path | None, typer.Option(help="Your own masks instead of a method: .npz of arrays fc1, fc2, ..."), Role.READS
     ] = None,
     penalty: Annotated[
         str | None, typer.Option(metavar="l1|l2[=STRENGTH]", help="Penalty on the weights while training.")
     ] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Learn from this network, too: a folder, .onnx, .safetensors or .npz.")
+        Path | None,
+        typer.Option(help="Learn from this network, too: a folder, .onnx, .safetensors or .npz."),
+        Role.READS,
     ] = None,
     temperature: Annotated[float, typer.Option(help="Softens the teacher's scores.")] = 4.0,
     teacher_share: Annotated[float, typer.Option(help="The teacher's part of the loss, 0 to 1.")] = 0.7,
@@ -61,8 +69,6 @@ def train(
     ] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a network folder that is there.")] = False,
-    json: Json = None,
-    quiet: Quiet = False,
 ) -> None:
     """Train a classifier for EIE: prune it by a method of the literature, share its weights, write its folder.
 
@@ -75,6 +81,7 @@ def train(
     eiesim run net
     """
     from eiesim.files.network import check_network_folder
+    from eiesim.outputs import Outputs
     from eiesim.training import folder
     from eiesim.training.loop import Settings
     from eiesim.training.losses import Distillation
@@ -82,8 +89,7 @@ def train(
     from eiesim.training.run import train as train_network
     from eiesim.training.terminal import trained_tables
 
-    check_targets(json)
-    screen = Screen(quiet, json)
+    screen = shown.screen()
     if teacher is None and (temperature, teacher_share) != (4.0, 0.7):
         raise EieError("--temperature and --teacher-share need a --teacher")
     again = max(1, round(0.4 * epochs))
@@ -112,10 +118,8 @@ def train(
         progress = now.follow(advance, recipe.plan)
         trained = train_network(values, classes, hidden=widths, teacher=learned_from, recipe=recipe, progress=progress)
     folder.save_trained(trained, output, force=force)
-    if json is not None:
-        from json import dumps
-
-        write_text(dumps(folder.to_dict(trained), indent=1, allow_nan=False), json)
+    with Outputs() as files:
+        files.json(folder.to_dict(trained), shown.json)
     screen.show(*trained_tables(trained))
 
 

@@ -18,7 +18,7 @@ from eiesim.dense import from_codes, to_codes
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 
-VALUE_BITS = 32
+CODEBOOK_VALUE_BITS = 32
 LENGTH_BITS = 8
 
 
@@ -40,7 +40,7 @@ class BlockCoded:
         """Size: coded blocks in whole bytes, 32 bits a shared value, 8 a codeword length of either code."""
         tables = len(self.first_code.lengths) + (len(self.difference_code.lengths) if self.blocks > 1 else 0)
         coded = 8 * (len(self.first) + len(self.differences))
-        return coded + VALUE_BITS * (len(self.codebook) - 1) + LENGTH_BITS * tables
+        return coded + CODEBOOK_VALUE_BITS * (len(self.codebook) - 1) + LENGTH_BITS * tables
 
 
 def encode_blocks(layer: CompressedLayer, blocks: int) -> BlockCoded:

@@ -117,7 +117,9 @@ def array_energies(array: str, config: MachineConfig, table: EnergyTable) -> tup
 
 
 def load_energy_table(path: str | Path) -> EnergyTable:
-    """A user's table: a TOML file that replaces some or all of the published figures.
+    """Read a user's energy table: a TOML file that replaces some or all of the published figures.
+
+    The keys:
 
         name = "our 28 nm"          # shown with every figure; the file's name without it
         device_type = "itrs-lop"    # CACTI's, for arrays not given below
@@ -126,7 +128,28 @@ def load_energy_table(path: str | Path) -> EnergyTable:
         [sram.spmat]                # spmat, pointer (one bank), activation: read_pj, write_pj, leakage_mw
         read_pj = 9.5
 
-    Raises EieError, naming the file and the key, for anything unknown, negative or beyond a joule.
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The TOML file.
+
+    Returns
+    -------
+    EnergyTable
+        The published figures, with the file's in their places; for `simulate(..., energy_table=...)`.
+
+    Raises
+    ------
+    EieError
+        Naming the file and the key, for anything unknown, negative or beyond a joule.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, eiesim
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "ours.toml"
+    >>> _ = path.write_text("pj.multiply_fixed16 = 0.3")
+    >>> eiesim.load_energy_table(path).pj.multiply_fixed16
+    0.3
     """
     path = Path(path)
     given = read_toml(path, "no such energy table")

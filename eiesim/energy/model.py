@@ -18,9 +18,9 @@ from eiesim.energy.record import Energy, EnergyModel, with_dram
 from eiesim.energy.structure import (
     ARRAYS,
     CYCLE,
+    OPERAND_BITS,
     POINTER_BANKS,
     ROW,
-    VALUE_BITS,
     clocked_bits,
     lnzd_nodes,
     queue_word_bits,
@@ -134,7 +134,7 @@ class Activity:
     def _dynamic_pj(self, metrics: Metrics, rows: int, cols: int) -> dict[tuple[str, str], float]:
         """Picojoules of all runs, by (module, component)."""
         config, counters, pj = self.config, metrics.counters, self.table.pj
-        value_bits = VALUE_BITS[config.arithmetic]
+        value_bits = OPERAND_BITS[config.arithmetic]
         value, queue_word = value_bits * pj.register_bit, queue_word_bits(config) * pj.register_bit
         multiply_add = getattr(pj, f"multiply_{config.arithmetic}") + getattr(pj, f"add_{config.arithmetic}")
         spmat, pointer, activation = (array_energies(array, config, self.table) for array in ARRAYS)

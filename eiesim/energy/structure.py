@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from eiesim.arithmetic import FIXED_BITS
 from eiesim.capacity import POINTER_BITS, REGISTER_FILE_ACTIVATIONS
 from eiesim.config import MachineConfig
 from eiesim.energy.sram import Sram, sram
 from eiesim.errors import EieError
 
-VALUE_BITS = {"float32": 32, "fixed32": 32, "fixed16": 16, "fixed8": 8}
+OPERAND_BITS = {"float32": 32, **FIXED_BITS}
 """Bits of an activation, a codebook value and an accumulator."""
 
 ADDRESS_BITS = POINTER_BITS
@@ -31,7 +32,7 @@ def memory(array: str, config: MachineConfig, device_type: str) -> Sram:
     capacity_bytes, width_bits = {
         "spmat": (config.spmat_bytes, config.spmat_width),
         "pointer": (ceil(config.pointer_bytes / POINTER_BANKS), POINTER_BITS),
-        "activation": (config.activation_bytes, VALUE_BITS[config.arithmetic]),
+        "activation": (config.activation_bytes, OPERAND_BITS[config.arithmetic]),
     }[array]
     try:
         return sram(capacity_bytes, width_bits, device_type)
@@ -41,7 +42,7 @@ def memory(array: str, config: MachineConfig, device_type: str) -> Sram:
 
 def queue_word_bits(config: MachineConfig) -> int:
     """Bits of a place of the activation queue: a_j and j."""
-    return VALUE_BITS[config.arithmetic] + ADDRESS_BITS
+    return OPERAND_BITS[config.arithmetic] + ADDRESS_BITS
 
 
 STEADY_CYCLES = 8
@@ -66,15 +67,15 @@ class Registers:
 
 
 def registers(config: MachineConfig) -> tuple[Registers, ...]:
-    """The register bits of a PE, split as yosys splits those of the RTL: behind an enable, and clocked in every cycle.
+    """The register bits of a PE, split as yosys splits those of the RTL: behind an enable, or clocked in every cycle.
 
-    Several multipliers have an ArithmeticUnit's registers each, and an accumulator's address; a group of entries clocks
-    what PointerRead and SpmatRead hold once, and each entry its own lane.
-    A test holds this, for one multiplier, against yosys. The model's counters are not hardware. Two groups are free
-    though nothing needs it: yosys copies the queue's head into the read port of its memory, and finds no enable for the
-    column's end.
+    A test compares them, for one multiplier, with what yosys counts. The simulator's counters are not hardware and are
+    left out. Two groups are clocked in every cycle though an enable would do: the copy of the queue's head that yosys
+    makes for the read port of the queue's memory, and the column's end, for which it finds no enable.
+    With several multipliers each lane has registers of its own in ArithmeticUnit, and an accumulator address of its
+    own; an entry clocks those of its lane. A group of entries clocks the registers of PointerRead and SpmatRead once.
     """
-    value, depth, words = VALUE_BITS[config.arithmetic], config.queue_depth, REGISTER_FILE_ACTIVATIONS
+    value, depth, words = OPERAND_BITS[config.arithmetic], config.queue_depth, REGISTER_FILE_ACTIVATIONS
     head, count = max(1, (depth - 1).bit_length()), depth.bit_length()
     place = (config.entries_per_row - 1).bit_length()
     row, scan = (words - 1).bit_length(), (words + 3).bit_length()

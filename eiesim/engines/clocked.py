@@ -10,12 +10,12 @@ from eiesim.job import Job
 from eiesim.machine import clock
 
 
-def run(job: Job, rows: npt.NDArray[Any], hook: clock.Hook | None = None) -> Run:
+def run(job: Job, activation_rows: npt.NDArray[Any], hook: clock.Hook | None = None) -> Run:
     """One input through one layer.
 
-    rows: [activation rows, pes], of the codebook's dtype. hook: see `clock.Hook`; none costs nothing.
+    activation_rows: [activation rows, pes], of the codebook's dtype. hook: see `clock.Hook`; none costs nothing.
     """
-    machine = clock.build(job, rows)
+    machine = clock.build(job, activation_rows)
     cycles, scan_last = clock.run(machine, hook)
     scanner, pe = machine.scanner[0], machine.registers
     queue, pointer, spmat = pe.activation_queue, pe.pointer_read, pe.spmat_read

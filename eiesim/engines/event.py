@@ -51,14 +51,14 @@ STATES = ("busy_real", "busy_padding", "busy_empty")
 Process = Generator[simpy.Event, Any, None]
 
 
-def run(job: Job, rows: npt.NDArray[Any]) -> Run:
-    """One input through one layer. rows: the activations as the LNZD meets them, [activation rows, pes]."""
+def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
+    """One input through one layer. activation_rows: the activations as the LNZD meets them, [activation rows, pes]."""
     env = simpy.Environment(initial_time=1)
     pes = [_Pe(env, job, p) for p in range(job.layer.pes)]
     for pe in pes:
         env.process(pe.pointer_read())
     scan = _Scan()
-    env.process(_scanner(env, scan, pes, [_plain(row) for row in rows]))
+    env.process(_scanner(env, scan, pes, [_plain(row) for row in activation_rows]))
     with np.errstate(over="ignore", invalid="ignore"):
         env.run()  # until the scan has ended and all PEs are drained: then nothing more can happen
     cycles = max([scan.last, *(pe.finished for pe in pes)])
@@ -91,10 +91,10 @@ class _Scan:
     stalls: int = 0
 
 
-def _scanner(env: simpy.Environment, scan: _Scan, pes: list["_Pe"], rows: list[list[Any]]) -> Process:
+def _scanner(env: simpy.Environment, scan: _Scan, pes: list["_Pe"], activation_rows: list[list[Any]]) -> Process:
     """LNZD and CCU: one activation row after the other, one look a cycle."""
     cycle = 1
-    for r, row in enumerate(rows):
+    for r, row in enumerate(activation_rows):
         for place, activation in enumerate(row):
             if activation == 0:  # -0.0 too
                 continue
@@ -148,7 +148,7 @@ class _Pe:
         self.code, self.z = layer.code[mine].tolist(), layer.z[mine].tolist()
         self.pointers = layer.pointers[:, p].tolist()
         self.codebook = _plain(self.job.codebook)
-        self.rows = layer.owned_rows[p]
+        self.rows = layer.rows_of_pe[p]
         self.accumulators = _plain(self.job.accumulators()[list(self.rows)])
         depth = self.job.queue_depth
         self.queue = simpy.Store(self.env)

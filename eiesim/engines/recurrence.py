@@ -18,14 +18,15 @@ from eiesim.lanes import shared_rows
 from eiesim.machine.latency import QUEUE, WRITTEN
 
 FEW = 8
+"""Up to so many occupancies are tried one after the other for all PEs; see `_note_waiting`."""
 
 
-def run(job: Job, rows: npt.NDArray[Any]) -> Run:
-    """One input through one layer. rows: [activation rows, pes], of the codebook's dtype."""
+def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
+    """One input through one layer. activation_rows: [activation rows, pes], of the codebook's dtype."""
     layer = job.layer
     depth = min(job.queue_depth, layer.columns)
     lanes = _lanes(job)
-    columns, gaps = scan(rows)
+    columns, gaps = scan(activation_rows)
     broadcasts, bubbles = len(columns), int(gaps.sum())
     counters = np.zeros((7, layer.pes), np.int32)
     ring_rows = 1 << depth.bit_length()  # a power of two, more than `depth`
@@ -64,17 +65,20 @@ def run(job: Job, rows: npt.NDArray[Any]) -> Run:
     )
     sums = None
     if job.outputs:
-        one = rows.reshape(-1)[layer.columns - 1]
-        inputs = rows.reshape(-1)[: layer.layer.cols]
+        one = activation_rows.reshape(-1)[layer.columns - 1]
+        inputs = activation_rows.reshape(-1)[: layer.layer.cols]
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw)
     cycles, scan_last = int(cycles), int(scan_last)
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 
 
 class _Lanes(NamedTuple):
-    """What several multipliers need besides: see `InterleavedLayer` and `lanes.Groups`.
+    """What `_walk` needs in addition where a PE has several multipliers.
 
-    counted: int32[3, pes], where entries, groups of padding only and bypasses are counted.
+    walks: int32[columns + 1, pes], `lanes.Groups.pointers`: column j takes PE p walks[j + 1, p] - walks[j, p] cycles.
+    base, code, z: as in `InterleavedLayer`.
+    padding_groups: int32[columns, pes], `lanes.Groups.padding`: groups of padding only.
+    counted: int32[3, pes], counters: entries, groups of padding only, bypasses.
     """
 
     multipliers: int
@@ -94,10 +98,14 @@ def _lanes(job: Job) -> _Lanes | None:
     return _Lanes(job.multipliers, groups.pointers, layer.base, layer.code, layer.z, groups.padding, counted)
 
 
-def scan(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """What the LNZD sends: columns int[broadcasts], and the bubbles before each and at the end, int[broadcasts + 1]."""
-    columns, gaps = np.empty(rows.size, np.int64), np.empty(rows.size + 1, np.int32)
-    broadcasts = _scan(rows != 0, columns, gaps)
+def scan(activation_rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """What the LNZD sends, from activation_rows, [activation rows, pes].
+
+    Returns columns, int64[broadcasts]: the column of each broadcast, and gaps, int32[broadcasts + 1]: scan bubbles
+    before each broadcast, and in gaps[-1] those after the last.
+    """
+    columns, gaps = np.empty(activation_rows.size, np.int64), np.empty(activation_rows.size + 1, np.int32)
+    broadcasts = _scan(activation_rows != 0, columns, gaps)
     return columns[:broadcasts], gaps[: broadcasts + 1]
 
 
@@ -124,12 +132,64 @@ def _walk(
     ring: Any, latest_first: Any, last: Any, last_real: Any, held: Any, row_before: Any,
     empty: Any, busy_empty: Any, entries: Any, padded: Any, bypasses: Any, row_reads: Any, occupancy: Any,
 ) -> Any:  # fmt: skip
-    """Walk the broadcasts in order. Returns (cycles, scan_last).
+    """Walk the broadcasts in order and fill the counters (docs/machine.md, "Timing, exactly").
 
-    columns, gaps: see `scan`. lanes: see `_Lanes`; None for one multiplier, whose compiled code then knows no other.
-    A ring of rows keeps the cycles in which the last broadcasts' columns begin, `first`; its size is a power
-    of two, so that a mask wraps its places. What follows it is of each PE: the state of its last column, and counters.
-    All arrays come from outside, as in `encoding`.
+    All arrays are allocated by the caller: what numpy does within compiled code has to be compiled too.
+
+    Parameters
+    ----------
+    columns : int64[broadcasts]
+        The column of each broadcast, see `scan`.
+    gaps : int32[broadcasts + 1]
+        Scan bubbles before each broadcast, and after the last; see `scan`.
+    depth : int
+        Usable places of a queue, at most the layer's columns.
+    per_row : float
+        1 / entries in an SRAM row.
+    has_padding : bool
+        Whether `padding` holds anything but 0.
+    pointers : int32[columns + 1, pes]
+        Column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
+    first_row : int16 or int32[columns, pes]
+        The PE's row of a column's first entry, NO_FIRST_ROW for padding or an empty column.
+    last_row : int16 or int32[columns, pes]
+        The PE's row of a column's last entry, NO_LAST_ROW for an empty column.
+    padding : int32[columns, pes]
+        Padding entries of each column.
+    lanes : _Lanes or None
+        None for one multiplier; the code compiled for it then leaves the rest out.
+    ring : int32[ring rows, pes], all 0
+        Work space. Row k modulo `ring rows` holds the cycle in which each PE begins the column of broadcast k, for the
+        latest broadcasts. `ring rows` is a power of two, more than `depth`, so that a bit mask takes the modulo.
+    latest_first : int32[ring rows], all 0
+        Work space: the largest value of each row of `ring`.
+    last : int32[pes], all 0
+        Work space: the last cycle of the PE's latest column.
+    last_real : int32[pes], all 0
+        Work space: the last cycle of the PE's latest column that has entries; 0 if there was none.
+    held : int32[pes], all -1
+        Work space: the SRAM row that the PE holds.
+    row_before : like last_row, [pes], all NO_LAST_ROW
+        Work space: the PE's row of the last entry of its latest column.
+    empty : int32[pes], all 0
+        Counter: empty columns, until the machine is drained.
+    busy_empty : int32[pes], all 0
+        Counter: cycles with an empty column in PointerRead, up to `cycles`.
+    entries : int32[pes], all 0
+        Counter: groups of entries; with one multiplier these are the entries.
+    padded : int32[pes], all 0
+        Counter: padding entries.
+    bypasses : int32[pes], all 0
+        Counter: bypasses with one multiplier; with several, see `_Lanes.counted`.
+    row_reads : int32[pes], all 0
+        Counter: SRAM rows read.
+    occupancy : int32[pes], all 0
+        Counter: most columns that waited in the queue at the start of a cycle.
+
+    Returns
+    -------
+    cycles, scan_last : int
+        As in `counters.Run`.
     """
     broadcasts = len(columns)
     pes = pointers.shape[1]
@@ -197,7 +257,8 @@ def _walk(
 def _count_lanes(before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any) -> None:
     """Count a column's entries, groups of padding only, and bypasses, by PE.
 
-    before: the column sent before it, -1 for none. last: the cycle in which each PE has walked that.
+    before: the column broadcast before column j, -1 for none. last: int32[pes], the cycle in which each PE is through
+    with it. earliest: the first cycle in which column j can be in PointerRead.
     """
     for p in range(len(last)):
         n = pointers[j + 1, p] - pointers[j, p]
@@ -219,12 +280,14 @@ def _least(occupancy: Any) -> Any:
 
 @uncounted
 def _note_waiting(k: int, b: int, fullest: int, lowest: int, ring: Any, latest_first: Any, occupancy: Any) -> int:
-    """Note how many columns wait in each queue when broadcast k, of cycle b, has just come in.
+    """Note each queue's occupancy in cycle b + 1, after broadcast k in cycle b, if it is the queue's largest so far.
 
-    At least n columns wait if the n-th latest has not begun by cycle b + 1. Returns how many wait in the fullest queue:
-    at most one more than `fullest`, those of the broadcast before. No occupancy noted so far is below `lowest`, so only
-    the n above it have to be tried. Where these are many, each PE tries only the one above its own, since an occupancy
-    grows by one at most.
+    Queue p holds at least n columns if its n-th latest starts after b + 1, that is ring[(k - n + 1) & wrap, p] > b + 1.
+    fullest: columns in the fullest queue after broadcast k - 1; after broadcast k it holds at most one more.
+    lowest: no value of `occupancy` is below it, so that only larger n have to be tried.
+    Up to `FEW` values of n are tried for all PEs. If there are more, each PE tries only its own occupancy plus one,
+    since a broadcast adds one column at most.
+    Returns the columns in the fullest queue after broadcast k.
     """
     wrap = len(ring) - 1
     now = np.int32(b + QUEUE - 1)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from eiesim._io.folder import making_folder
 from eiesim._io.reading import read_bytes
-from eiesim.encoding import Memory, bias_column, decode_memories, interleave, layer_from_triplets
+from eiesim.encoding import PeMemory, bias_column, decode_memories, interleave, layer_from_triplets
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer, as_float32, printable
 
@@ -128,7 +128,7 @@ def _count(folder: Path, kind: str) -> int:
     return count
 
 
-def _memory(folder: Path, p: int, columns: int) -> Memory:
+def _memory(folder: Path, p: int, columns: int) -> PeMemory:
     ptr_path, spm_path = folder / "ptr" / f"ptr{p}.dat", folder / "spm" / f"spm{p}.dat"
     pointers, pairs = _numbers(ptr_path, INT), _numbers(spm_path, INT)
     if len(pointers) != columns + 1:
@@ -151,7 +151,7 @@ def _memory(folder: Path, p: int, columns: int) -> Memory:
     return code, z, pointers
 
 
-def _without_trailing_padding(code: npt.NDArray[Any], z: npt.NDArray[Any], pointers: npt.NDArray[Any]) -> Memory:
+def _without_trailing_padding(code: npt.NDArray[Any], z: npt.NDArray[Any], pointers: npt.NDArray[Any]) -> PeMemory:
     if code.all():  # No padding at all.
         return code, z, pointers
     real = np.concatenate([[0], np.cumsum(code != 0)])

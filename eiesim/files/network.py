@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from eiesim._io.atomic import writing
 from eiesim._io.folder import making_folder
+from eiesim._io.kept import check_not_read
 from eiesim._io.reading import read_bytes, sha256_of
 from eiesim._io.toml import read_toml
 from eiesim._shown import Brief
@@ -107,8 +108,11 @@ def write_network(
         file.write(("\n".join(lines) + "\n").encode())
 
 
-def check_network_folder(folder: str | Path, force: bool = False) -> None:
-    """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace."""
+def check_network_folder(folder: str | Path, force: bool = False, keep: str | Path | None = None) -> None:
+    """Raise EieError where `writing_network_folder` could not begin: something is there that it may not replace.
+
+    Nor is a file that is being read replaced, but for `keep`, which stays.
+    """
     folder = Path(folder)
     parent = Path(os.path.realpath(folder)).parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -123,6 +127,9 @@ def check_network_folder(folder: str | Path, force: bool = False) -> None:
         raise FolderExistsError(folder)
     if not is_network(folder) or "eiesim" not in read_toml(folder / FILE):
         raise EieError(f"{folder}: is there already and was not made by eiesim; only a network that was is replaced")
+    for name in _written(folder):
+        if keep is None or os.path.realpath(folder / name) != os.path.realpath(keep):
+            check_not_read(folder / name)
 
 
 @contextmanager
@@ -133,7 +140,7 @@ def writing_network_folder(folder: str | Path, force: bool = False, keep: Path |
     in the folder. keep: one file in it to keep all the same. Raises EieError where something may not be replaced.
     """
     folder = Path(folder)
-    check_network_folder(folder, force)
+    check_network_folder(folder, force, keep)
     kept = None if keep is None else os.path.realpath(keep)
 
     def owned(there: Path) -> set[str]:

@@ -62,10 +62,10 @@ Hook = Callable[[int, Machine], None]
 """Called in every cycle, between propagate and update, with the cycle's number (from 1)."""
 
 
-def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
+def build(job: Job, activation_rows: npt.NDArray[Any]) -> Machine:
     """A machine as it stands before cycle 1: activation row 0 in the LNZD, nothing else held.
 
-    rows: the input, [activation rows, pes], of the codebook's dtype.
+    activation_rows: the input as the LNZD meets it, [activation rows, pes], of the codebook's dtype.
     """
     layer, value = job.layer, job.codebook.dtype
     pes = layer.pes
@@ -78,8 +78,8 @@ def build(job: Job, rows: npt.NDArray[Any]) -> Machine:
         wires=records(pes, wires),
         scanner=records(1, lnzd.registers(value)),
         candidate=records(1, lnzd.wires(value)),
-        held=rows[0].copy(),
-        source=np.concatenate([rows, np.zeros((ZERO_ROWS, pes), value)]),
+        held=activation_rows[0].copy(),
+        source=np.concatenate([activation_rows, np.zeros((ZERO_ROWS, pes), value)]),
         accumulators=_accumulators(job),
         queues=records((pes, depth), activation_queue.places(value)),
         pointers=layer.pointers,
@@ -101,7 +101,7 @@ def _accumulators(job: Job) -> npt.NDArray[Any]:
     """The accumulators by PE, [pes, rows a PE]; rows past a PE's last are 0."""
     start, layer = job.accumulators(), job.layer
     rows = np.zeros((layer.pes, layer.rows_per_pe), start.dtype)
-    for p, owned in enumerate(layer.owned_rows):
+    for p, owned in enumerate(layer.rows_of_pe):
         rows[p, : len(owned)] = start[owned.start : owned.stop : owned.step]
     return rows
 
@@ -109,7 +109,7 @@ def _accumulators(job: Job) -> npt.NDArray[Any]:
 def sums(machine: Machine, job: Job) -> npt.NDArray[Any]:
     """The layer's sums, [rows], from the accumulators of all PEs."""
     every = np.empty(job.layer.layer.rows, machine.accumulators.dtype)
-    for p, owned in enumerate(job.layer.owned_rows):
+    for p, owned in enumerate(job.layer.rows_of_pe):
         every[owned.start : owned.stop : owned.step] = machine.accumulators[p, : len(owned)]
     return every
 
@@ -117,7 +117,7 @@ def sums(machine: Machine, job: Job) -> npt.NDArray[Any]:
 def _draw(job: Job) -> arithmetic_unit.RowDraw | None:
     if job.draw is None:
         return None
-    owned = job.layer.owned_rows
+    owned = job.layer.rows_of_pe
     first = np.array([rows.start for rows in owned], np.int64)
     return arithmetic_unit.RowDraw(job.draw.salt, job.draw.numbers, first, owned[0].step)
 
@@ -168,8 +168,8 @@ def propagate_arithmetic_unit(m: Any, p: int) -> None:
 
 @jit
 def update_lnzd(m: Any, fires: bool, row_taken: bool) -> None:
-    rows = len(m.source) - ZERO_ROWS
-    lnzd.update(m.scanner[0], m.candidate[0], m.held, rows, m.wires, fires, row_taken)
+    row_count = len(m.source) - ZERO_ROWS
+    lnzd.update(m.scanner[0], m.candidate[0], m.held, row_count, m.wires, fires, row_taken)
 
 
 @jit

@@ -48,10 +48,10 @@ def takes_row(candidate: Any, fires: bool, pes: int) -> bool:
 
 
 @jit
-def update(own: Any, out: Any, held: Any, rows: int, wires: Any, fires: bool, row_taken: bool) -> None:
+def update(own: Any, out: Any, held: Any, row_count: int, wires: Any, fires: bool, row_taken: bool) -> None:
     """Step past what was broadcast, or take the next activation row.
 
-    rows: activation rows in all. wires: the PEs', whose ActivationRWs present a row.
+    row_count: activation rows in all. wires: the PEs', whose ActivationRWs present a row.
     """
     if own.done:
         return
@@ -61,7 +61,7 @@ def update(own: Any, out: Any, held: Any, rows: int, wires: Any, fires: bool, ro
     if row_taken:
         own.row += 1
         own.next_place = 0
-        own.done = own.row == rows
+        own.done = own.row == row_count
         for p in range(len(held)):
             held[p] = wires[p].activation_rw.activation
     elif fires:

@@ -96,7 +96,7 @@ Key = Time | BarKey | AgreementKey | AccuracyKey
 class ItemRow:
     """One figure. quantity: with its unit. at: where on the figure's axis; empty in a table.
 
-    key: what the row is, for those that look it up; texts are for readers only.
+    key: what the row is, for code that looks rows up; `quantity` and `at` are words for people and may change.
     published: as printed; a text for what is no number, None for what was never published. published_basis:
     published, derived (from other published figures), or empty. ours: by series. our_basis: simulated, estimated
     (energy and area), derived (from published figures), or input (the paper's own figure, taken over).

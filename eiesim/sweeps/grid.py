@@ -5,7 +5,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from eiesim.config import MachineConfig
+from eiesim.config import MachineConfig, todays_keys
 from eiesim.errors import EieError, unknown
 from eiesim.sweeps.values import parse_values
 
@@ -34,7 +34,8 @@ class Grid(Sequence[MachineConfig]):
 
     def __init__(self, config: MachineConfig | None, axes: Mapping[str, Sequence[Any] | str]) -> None:
         self._config = config or MachineConfig()
-        values = {key: parse_values(held) if isinstance(held, str) else list(held) for key, held in axes.items()}
+        named = todays_keys(axes)
+        values = {key: parse_values(held) if isinstance(held, str) else list(held) for key, held in named.items()}
         known = MachineConfig.model_fields
         for key, held in values.items():
             if key not in known:

@@ -6,9 +6,10 @@ leaves at most one line without its end, which the next `Journal` on the file cu
 touched. While a journal is open, no other can be opened on the same file (flock; it goes with the process, however
 that ends). Without flock there is no lock.
 
-Each line's last cell, `check`, is a check over the others: a value that was changed afterwards, by hand or by a bad
-disk, is named and refused, or with `repair` its line is dropped and the row run anew. Files of before had no checks;
-they are gone on with as they are.
+The last cell of each line, `check`, is 16 hex digits of the SHA-256 over the line's other cells. A line that no longer
+gives its check was changed after it was written, by hand or by a bad disk: the file is refused, naming the line, or
+with `repair` the line is dropped and its row is run again. Tables of earlier versions have no such column; rows are
+added to them without it.
 """
 
 import csv
@@ -24,6 +25,7 @@ from eiesim._io.atomic import recover, writing
 from eiesim._io.reading import check_regular
 from eiesim._io.temporary import sync_folder
 from eiesim._version import __version__
+from eiesim.config import FORMER_KEYS
 from eiesim.errors import EieError, shown
 from eiesim.sweeps.row import Row, check_of, columns, csv_line
 
@@ -36,7 +38,17 @@ CHECK = "check"
 """The last column: `row.check_of` the rest of the line."""
 
 HEADER = csv_line((*columns(), CHECK)).encode()
-UNCHECKED_HEADER = csv_line(columns()).encode()
+
+
+def _headers() -> Iterator[tuple[bytes, bool]]:
+    """The first lines that a table may have, each with whether its lines end in a check: today's one first."""
+    former = {name: old for old, name in FORMER_KEYS.items()}
+    for names in (columns(), [former.get(name, name) for name in columns()]):
+        yield csv_line((*names, CHECK)).encode(), True
+        yield csv_line(names).encode(), False
+
+
+HEADERS = dict(_headers())
 
 _ANOTHER = "name another file"
 
@@ -94,8 +106,8 @@ class Journal:
         """Read the rows, and cut off a line without its end. True where damaged lines were dropped from the file."""
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
-        self._checked = not content.startswith(UNCHECKED_HEADER)
-        header = HEADER if self._checked else UNCHECKED_HEADER
+        header = next((one for one in HEADERS if content.startswith(one)), HEADER)
+        self._checked = HEADERS[header]
         if not header.startswith(content[: len(header)]) or 0 < whole < len(header):
             self._refuse_columns(content)
         good = []
@@ -180,7 +192,7 @@ class Journal:
             if written < len(lines):
                 # A full disk took a part: put the file back to whole lines.
                 os.ftruncate(self._file, size)
-                raise OSError(28, "no room for the next rows")
+                raise OSError(28, "no space left for the next rows")
             os.fsync(self._file)
         except OSError as error:
             raise EieError(f"{self.path}: cannot be written: {error.strerror}") from None

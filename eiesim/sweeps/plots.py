@@ -11,6 +11,7 @@ from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eiesim.config import FORMER_KEYS
 from eiesim.errors import EieError
 from eiesim.sweeps import curves, maps
 from eiesim.sweeps.canvas import swept_keys
@@ -51,6 +52,7 @@ def drawings(
     table: "pd.DataFrame", accuracies: Mapping[str, float], accuracy_label: str = "accuracy (given)"
 ) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
     """(file name, function that draws it) of each picture of what varies in the table."""
+    table = table.rename(columns=FORMER_KEYS)
     keys = swept_keys(table)
     if "pes" in keys:
         yield "fig11_speedup", partial(curves.speedup, table)

@@ -8,16 +8,16 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import numpy as np
 
 from eiesim._version import __version__
-from eiesim.config import MachineConfig
+from eiesim.config import FORMER_KEYS, MachineConfig
 from eiesim.errors import EieError, shown
 from eiesim.inputs import Workload
 from eiesim.paper.source import COMPONENTS
@@ -70,7 +70,7 @@ class Row:
     pointer_bytes: Annotated[int, _key("pointer_bytes")]
     activation_bytes: Annotated[int, _key("activation_bytes")]
     weights: Annotated[str, _key("weights")]
-    dram_gbps: Annotated[float, _key("dram_gbps")]
+    dram_gbytes_per_s: Annotated[float, _key("dram_gbytes_per_s")]
     dram_pj_per_bit: Annotated[float, _key("dram_pj_per_bit")]
     variation: Annotated[
         float | None, "coefficient of variation of a synthetic layer's densities; empty for one from a file"
@@ -212,9 +212,12 @@ def meanings() -> Mapping[str, str]:
 def row_hash(content_hash: str, config: MachineConfig, engine: str) -> str:
     """32 hex digits of the SHA-256 over what makes a row. content_hash: of the `Workload`.
 
-    Keys of `LATER_KEYS` count only where they are not the default, so that rows of before they were there keep theirs.
+    Keys of `LATER_KEYS` count only where they are not the default, and renamed keys count under their first names, so
+    that rows of before keep their hashes.
     """
     keys = config.model_dump()
+    for former, name in FORMER_KEYS.items():
+        keys[former] = keys.pop(name)
     for name in LATER_KEYS:
         if keys[name] == MachineConfig.model_fields[name].default:
             del keys[name]
@@ -266,9 +269,13 @@ def _whole(text: str) -> int:
 
 def _finite(text: str) -> float:
     value = float(text)
-    if not isfinite(value):
+    if not math.isfinite(value):
         raise ValueError
     return value
+
+
+def _bandwidth(text: str) -> float:
+    return math.inf if text == "inf" else _finite(text)
 
 
 def _number(text: str) -> Number:
@@ -289,7 +296,7 @@ def _readers() -> Mapping[str, Callable[[str], Any]]:
         int | None: _optional(_whole),
         float | None: _optional(_finite),
     }
-    return {name: of[kind] for name, kind in _types().items()}
+    return {**{name: of[kind] for name, kind in _types().items()}, "dram_gbytes_per_s": _bandwidth}
 
 
 def _type_name(name: str) -> str:

@@ -199,7 +199,7 @@ def layer_table(layer: InterleavedLayer, needs: Sequence[Need], streamed: Mappin
 
 
 def _streaming_table(streamed: Mapping[str, Any]) -> Table:
-    title = f"Streamed, {streamed['dram_gbps']} GB/s, {streamed['dram_pj_per_bit']:g} pJ a bit"
+    title = f"Streamed, {streamed['dram_gbytes_per_s']} GB/s, {streamed['dram_pj_per_bit']:g} pJ a bit"
     table = Table(title=title, title_justify="left", title_style="", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")

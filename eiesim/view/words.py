@@ -44,7 +44,7 @@ COLUMNS: Mapping[str, Words] = {
     "pointer_bytes": Words("pointer SRAM of a PE", "bytes"),
     "activation_bytes": Words("activation SRAM of a PE", "bytes"),
     "weights": Words("weights"),
-    "dram_gbps": Words("DRAM bandwidth", "GB/s"),
+    "dram_gbytes_per_s": Words("DRAM bandwidth", "GB/s"),
     "dram_pj_per_bit": Words("DRAM energy", "pJ a bit"),
     "variation": Words("variation of densities"),
     "engine": Words("engine"),

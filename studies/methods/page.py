@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from eiesim._io.atomic import writing
-from studies.methods.cells import DENSITIES, PES
+from eiesim._io.csv_file import write_csv
+from studies.methods.cells import BY_LABEL, DENSITIES, PES, digits, pattern_file, pictured
 from studies.methods.means import LABELS, read_means
 from studies.methods.plots import draw
 from studies.methods.words import text
@@ -17,12 +18,37 @@ HEAD = (
 )  # fmt: skip
 
 
+ACTIVITY = ("label", "active")
+"""Columns of patterns.csv."""
+
+
 def write_page(results: Path, patterns: Path, docs: Path) -> None:
     """The page and its pictures, of a table that is there."""
     means = read_means(results)
     draw(means, patterns, docs / "methods")
+    active = kept_activity(patterns)
+    write_csv(
+        [{"label": name, "active": share} for name, share in active.items()],
+        ACTIVITY,
+        docs / "methods" / "patterns.csv",
+    )
     with writing(docs / "methods.md") as file:
-        file.write(text(means, tables(means)).encode())
+        file.write(text(means, active, tables(means)).encode())
+
+
+def read_activity(path: Path) -> dict[str, float]:
+    """patterns.csv: what `kept_activity` gave."""
+    return dict(pd.read_csv(path).set_index("label")["active"])
+
+
+def kept_activity(patterns: Path) -> dict[str, float]:
+    """By label: in what share of the training digits the pixel of a kept first-layer weight is not 0, on average."""
+    found = {}
+    for cell in pictured():
+        of = digits(BY_LABEL[cell.label].shuffled).training.inputs
+        with np.load(pattern_file(cell, patterns)) as kept:
+            found[cell.label] = float(np.average((of != 0).mean(axis=0), weights=kept["pixels"]))
+    return found
 
 
 def tables(means: pd.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """eiesim train: as a user calls it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,10 +44,13 @@ def test_trains_then_runs_and_compares(call, tmp_path):
     status, out, _ = call("accuracy", "net")
     assert status == 0
     assert "dense" in out
-    # Taught by the first, replacing it, the report on standard output.
+    # Taught by the first, which is read and so not replaced; by a copy of it: the report on standard output.
     status, out, err = call(*arguments, "--method", "2:4", "--density", "0.3")
     assert (status, "2:4 is a density by itself" in err) == (2, True)
-    status, out, err = call(*arguments, "--method", "snip", "--teacher", "net", "--force", "--json", "-")
+    status, out, err = call(*arguments, "--method", "snip", "--teacher", "net", "--force")
+    assert (status, "is read and would be written over" in err) == (2, True)
+    shutil.copytree("net", "teacher")
+    status, out, err = call(*arguments, "--method", "snip", "--teacher", "teacher", "--force", "--json", "-")
     report = json.loads(out)
     assert report["recipe"]["method"] == "snip"
     assert report["format"] == "eiesim-train/1"

@@ -65,7 +65,7 @@ def streamed(case, batch, one, with_bias):
         memories = encode(matrix, None, config.pes, config.index_bits, config.mapping)
         size = sum(ceil(Fraction(len(held) * entry_bits, 8)) + 2 * len(pointers) for held, pointers in memories)
         loaded += size
-        loads.append(ceil(size * config.clock_mhz / (config.dram_gbps * 1000)))
+        loads.append(ceil(size * config.clock_mhz / (config.dram_gbytes_per_s * 1000)))
         compute = 0
         for k, inputs in enumerate(batch):
             seen = [inputs[j] for j in inside]

@@ -107,6 +107,23 @@ def test_old_files_without_checks_are_gone_on_with(tmp_path):
     assert path.read_text() == OLD_HEADER + row(0).line() + row(1).line()
 
 
+@pytest.mark.parametrize("checked", [True, False])
+def test_tables_with_a_columns_former_name_are_gone_on_with(tmp_path, checked):
+    """dram_gbps, as a version before called it: the file keeps its first line, and nothing is run again."""
+    path = tmp_path / "t.csv"
+    header = (HEADER if checked else OLD_HEADER).replace("dram_gbytes_per_s", "dram_gbps")
+    assert header not in (HEADER, OLD_HEADER)
+    lines = [line(k) if checked else row(k).line() for k in range(2)]
+    path.write_text(header + lines[0])
+    with Journal(path) as journal:
+        assert journal.row("h0") == row(0)
+        journal.append([row(0), row(1)])
+    assert path.read_text() == header + lines[0] + lines[1]
+    path.write_text(header + lines[0] + "damaged\n")
+    with Journal(path, repair=True):
+        assert path.read_text() == header + lines[0]
+
+
 DAMAGES = {
     "a bare CR": lambda text: text.replace("recurrence", "recur\rrence"),
     "200 KB": lambda text: text.replace("recurrence", "r" * 200_000),

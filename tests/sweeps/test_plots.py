@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eiesim import EieError, sweep
+from eiesim import EieError, MachineConfig, sweep
 from eiesim.sweeps.canvas import fixed
 from eiesim.sweeps.maps import front
 from eiesim.sweeps.plots import draw, drawings
@@ -102,3 +102,9 @@ def test_files(table, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EieError, match="cannot be made"):
         draw(table, tmp_path / "file")
+
+
+def test_a_table_with_a_columns_former_name_is_drawn_alike():
+    table = sweep(["table3:NT-We"], {"dram_gbytes_per_s": [1.0, 2.0]}, config=MachineConfig(weights="streamed"))
+    former = table.rename(columns={"dram_gbytes_per_s": "dram_gbps"})
+    assert list(figures(former, {})) == list(figures(table, {})) != []

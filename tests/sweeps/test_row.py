@@ -1,6 +1,8 @@
 """Rows of a sweep: each equal to a run of its own, each once."""
 
 import csv
+import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +36,8 @@ def test_every_cell_is_that_of_a_single_run():
         config = MachineConfig(pes=row["pes"], queue_depth=row["queue_depth"], arithmetic=row["arithmetic"])
         expected = simulate(layer, activations, config, row["engine"]).to_dict()["layers"][0]
         for key, value in {**expected, **expected["counters"]}.items():
-            if key in row and key not in ("warnings", "inputs"):  # `inputs` counts them here, and `fed` says what
+            # `inputs` counts them here, and `fed` says what.
+            if key in row and key not in ("warnings", "inputs", "seed", "variation"):
                 assert row["fed"] == expected["inputs"]
                 assert row[key] == value, key
         bits = row["fraction_bits_weight"]
@@ -73,7 +76,8 @@ def test_energy_becomes_columns():
 
 def test_a_line_reads_back_as_the_same_row():
     layer, activations = small_layer(name='a,"b"')
-    for config in (MachineConfig(pes=3), MachineConfig(pes=3, arithmetic="float32", spmat_bytes=7)):
+    endless = MachineConfig(pes=3, dram_gbytes_per_s=float("inf"))
+    for config in (MachineConfig(pes=3), MachineConfig(pes=3, arithmetic="float32", spmat_bytes=7), endless):
         row = table.Row.of(Workload(layer, activations, 3, 0.1), simulate(layer, activations, config).layers[0], "h")
         assert table.Row.parse(next(csv.reader([row.line()]))) == row
 
@@ -234,3 +238,24 @@ def test_network_layers_are_fed_by_the_layer_before(tmp_path):
     rows = sweep([str(tmp_path)], inputs=[activations], config=config)
     expected = simulate([first, second], activations, config)
     assert rows["cycles"].tolist() == [layer.cycles for layer in expected.layers]
+
+
+def test_the_hash_of_a_row_is_that_of_before_its_keys_were_renamed():
+    """Worked out from what version 0.1.0 hashed when it came out, so that its tables resume."""
+    keys = {
+        "pes": 16, "queue_depth": 8, "index_bits": 4, "weight_bits": 4, "spmat_width": 64, "clock_mhz": 800.0,
+        "arithmetic": "fixed16", "activation_frac": "auto", "weight_frac": "auto", "output_frac": "auto",
+        "spmat_bytes": 131072, "pointer_bytes": 32768, "activation_bytes": 2048, "weights": "streamed",
+        "dram_gbps": 3.5, "dram_pj_per_bit": 20.0,
+    }  # fmt: skip
+    made_of = json.dumps(["content", keys, "event", eiesim.__version__], sort_keys=True)
+    config = MachineConfig(pes=16, weights="streamed", dram_gbytes_per_s=3.5)
+    assert table.row_hash("content", config, "event") == hashlib.sha256(made_of.encode()).hexdigest()[:32]
+
+
+def test_an_axis_by_its_former_name_is_read_with_a_warning():
+    layer, activations = small_layer()
+    with pytest.warns(FutureWarning, match="dram_gbps is called dram_gbytes_per_s now"):
+        rows = sweep([(layer, activations)], {"dram_gbps": [1.0, 2.0]})
+    assert rows["dram_gbytes_per_s"].tolist() == [1.0, 2.0]
+    assert "dram_gbps" not in rows

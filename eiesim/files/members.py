@@ -1,0 +1,52 @@
+"""Which files a name stands for: the one that it names, and all that belong to it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eiesim._io.reading import read_bytes
+from eiesim._io.toml import read_toml
+from eiesim.errors import EieError
+from eiesim.files import network
+from eiesim.files.examples import place
+
+LAYERS = (".npz", ".huff")
+
+
+def members(name: str | Path) -> list[Path]:
+    """The files that are read where a LAYER, a network or another file is named; none where there is nothing.
+
+    Of a network folder all that it names or that eiesim wrote into it, and the model that it was made of; of a layer
+    file its recorded inputs too; of a dump its parts. Nothing is raised: whoever reads them says what is wrong.
+    """
+    try:
+        path = place(str(name))
+        if path.is_file():
+            own = [path.parent / network.RECORDED / f"{path.stem}.npy"] if path.suffix in LAYERS else []
+            return [path, *own]
+        if network.is_network(path):
+            return [path / one for one in _of_network(path)]
+        if path.is_dir():
+            return [*path.glob("*.dat"), *path.glob("ptr/*.dat"), *path.glob("spm/*.dat")]
+    except (EieError, OSError, ValueError, TypeError, KeyError, AttributeError):
+        pass
+    return []
+
+
+def _of_network(folder: Path) -> Iterator[str]:
+    yield from (network.FILE, network.INPUTS, network.LABELS, network.WRITTEN, "report.json")
+    about = _quietly(read_toml, folder / network.FILE)
+    for entry in about.get("layers", []):
+        yield entry["file"]
+        yield f"{network.RECORDED}/{Path(entry['file']).stem}.npy"
+    if isinstance(about.get("model"), str):
+        yield about["model"]
+    yield from _quietly(lambda path: json.loads(read_bytes(path)), folder / network.WRITTEN)
+
+
+def _quietly(read: Any, path: Path) -> dict[str, Any]:
+    try:
+        return dict(read(path))
+    except (EieError, ValueError, TypeError, RecursionError):
+        return {}

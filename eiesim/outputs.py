@@ -1,0 +1,87 @@
+"""What commands write: texts, arrays and folders, whole or not at all, and never over what they read."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from eiesim._io import atomic
+from eiesim._io.kept import kept
+from eiesim._version import __version__
+from eiesim.errors import EieError
+from eiesim.files.members import members
+
+STANDARD_OUTPUT = "standard output"
+
+
+@contextmanager
+def guarding(reads: Iterable[str | Path], writes: Iterable[str | Path] = ()) -> Iterator[None]:
+    """While the block runs, no writer replaces a file that `reads` name or that belongs to one, by whatever name.
+
+    Raises EieError at once where one of the files `writes` is such a file, is another of them, or cannot be written.
+    """
+    with kept(file for name in reads for file in members(name)):
+        atomic.check_targets(writes)
+        yield
+
+
+def print_text(text: str) -> None:
+    """Print data on standard output. An OSError names it."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        error.filename = STANDARD_OUTPUT
+        raise
+
+
+class Outputs(atomic.Outputs):
+    """Files that appear together when the block ends well; a text for `-` goes to standard output before they do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: list[str] = []
+
+    def text(self, text: str, target: str | Path | None) -> None:
+        """Write a text with a line's end. None writes nothing."""
+        if str(target) == "-":
+            self._texts.append(text)
+        elif target is not None:
+            self.open(target).write(f"{text}\n".encode())
+
+    def json(self, report: Any, target: str | Path | None, kind: str | None = None) -> None:
+        """Write a report as JSON. kind: its format's name and version, where it does not say that itself."""
+        from json import dumps
+
+        head = {} if kind is None else {"format": kind, "eiesim": __version__}
+        self.text(dumps({**head, **report}, indent=1, allow_nan=False), target)
+
+    def array(self, values: npt.NDArray[Any], target: str | Path | None) -> None:
+        """Write an array as .npy, float32. Raises EieError where a value is beyond that."""
+        if target is not None:
+            import numpy as np
+
+            from eiesim.files.npz import as_file_values
+
+            np.save(self.open(target), as_file_values(values))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                for text in self._texts:
+                    print_text(text)
+        except BaseException as failed:
+            super().__exit__(type(failed), failed, None)
+            raise
+        super().__exit__(kind, error, trace)
+
+
+def made_folder(folder: str | Path) -> Path:
+    """The folder, made where it is not there."""
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EieError(f"{path}: cannot be made: {error.strerror}") from None
+    return path

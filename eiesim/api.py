@@ -23,6 +23,8 @@ from eiesim.energy.events import EnergyTable
 from eiesim.errors import EieError
 from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, matching
 from eiesim.files import examples, network
+from eiesim.files.held import check as check_held
+from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
 from eiesim.inputs import ALL_NINE, TABLE_III, Model, Synthesis, Workload, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
@@ -75,6 +77,9 @@ def compress(
     name: str | None = None,
     huffman: bool = False,
     force: bool = False,
+    take: str | Sequence[str] = (),
+    leave: str | Sequence[str] = (),
+    check: bool = True,
     progress: Progress | None = None,
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
@@ -90,6 +95,9 @@ def compress(
     calibration: inputs of the model, on which each layer's error is measured: float[batch, ...] or an .npy file; of a
         model with several inputs a mapping of their names to arrays, or an .npz file.
     positions: of a convolution, keep the inputs of so many positions of an image; None is all.
+    take, leave: tensors that are to be layers whatever they are called, and tensors or layers that are not to be read:
+        names, or patterns as `fnmatch` has them, on whole names. `model.ledger` says what each tensor was taken for.
+    check: whether a module or an ONNX graph is run and each layer held against what that gives (docs/reading.md).
     name: of a network that is no file. progress: called with 1 after each layer.
 
     Returns a `Compressed`: `layers` (what `simulate` takes; so is the whole), `reports` (errors and sizes by layer),
@@ -102,16 +110,24 @@ def compress(
     everywhere = None if isinstance(density, Mapping) else density
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     path = Path(model) if isinstance(model, str | Path) else None
-    found, taps = pipeline.load_model(path) if path else (model_in_memory(model, name), ())
-    known = None
+    choice = Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
+    values: Any = None
     if calibration is not None:
-        values: Any
         if isinstance(calibration, str | Path):
             values = pipeline.load_calibration(calibration)
         elif isinstance(calibration, Mapping):
             values = {str(key): np.asarray(held) for key, held in calibration.items()}
         else:
             values = as_float32("calibration", calibration)
+    found, taps = (
+        pipeline.load_model(path, choice)
+        if path
+        else (model_in_memory(model, name, choice, check, None if isinstance(values, Mapping) else values), ())
+    )
+    if check:
+        check_held(found.held)
+    known = None
+    if values is not None:
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
     compressed = pipeline.compress(found, options, known, progress)
     if output is not None:

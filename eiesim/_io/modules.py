@@ -199,19 +199,21 @@ def matrix_alone(module: Any) -> Matrix | str:
         return matrix_of(module)
     with untouched(module):
         found = matrix_of(module)
-        if isinstance(found, Matrix) and not found.is_seen:
-            return "its outputs are not its weight times its inputs, and a bias"
-        return found
+    if isinstance(found, Matrix) and not found.is_seen:
+        return "its outputs are not its weight times its inputs, and a bias"
+    if isinstance(found, str) and found.startswith("a "):
+        return f"its weight has {len(module.weight.shape)} dimensions, {found}"
+    return found
 
 
-def _convolution(module: Any, weights: npt.NDArray[np.float32], transposed: bool) -> npt.NDArray[np.float32] | str:
+def _convolution(module: Any, weights: npt.NDArray[Any], transposed: bool) -> npt.NDArray[np.float32] | str:
     """A 1x1 convolution as one matrix of all channels, 0 where a row's group does not reach; or why it is none."""
-    kernel: tuple[int, ...] = tuple(weights.shape)[2:]
+    kernel = [int(one) for one in weights.shape[2:]]
     groups = int(getattr(module, "groups", 1))
     size = "x".join(map(str, kernel))
     if any(one != 1 for one in kernel):
         return f"a {size} {'transposed ' * transposed}convolution; EIE runs matrices, of convolutions only 1x1"
-    flat = weights.reshape(weights.shape[:2])
+    flat: npt.NDArray[Any] = weights.reshape(weights.shape[:2])
     if groups == 1:
         return flat.T if transposed else flat
     if flat.shape[1] == 1:

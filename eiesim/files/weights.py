@@ -10,8 +10,9 @@ but the last. Otherwise each layer runs by itself, without an activation.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from eiesim.errors import EieError
 from eiesim.files.assembly import Assembly
 from eiesim.files.held import AGAINST_NOTHING, Held
 from eiesim.files.joined import NEEDS_THE_MODULE
-from eiesim.files.ledger import NO_CHOICE, Choice, Entry, first_reason
+from eiesim.files.ledger import LEFT_BY_NAME, NO_CHOICE, Choice, Entry, first_reason
 from eiesim.files.order import followed
 from eiesim.files.tensors import Tensor, of_npz, of_safetensors
 
@@ -124,6 +125,37 @@ def network_of_tensors(
         vectors=tuple(found.vectors),
         ledger=ledger,
     )
+
+
+def without(network: DenseNetwork, choice: Choice) -> tuple[DenseNetwork, tuple[int, ...]]:
+    """A network without the layers that are to be left by name, their weight's or their own; and which are kept."""
+    gone = {
+        layer.name
+        for layer, source in zip(network.layers, network.sources, strict=True)
+        if choice.leaves(layer.name) or choice.leaves(source) or choice.leaves(source.rpartition(" ")[2])
+    }
+    kept = tuple(k for k, layer in enumerate(network.layers) if layer.name not in gone)
+    if not gone:
+        return network, kept
+    ledger = tuple(
+        replace(one, role="left out", layer="", reason=LEFT_BY_NAME) if one.layer in gone else one
+        for one in network.ledger
+    )
+
+    def chosen(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(values[k] for k in kept) if values else ()
+
+    found = replace(
+        network,
+        layers=chosen(network.layers),
+        sources=chosen(network.sources),
+        left_out=(*network.left_out, *(LeftOut(name, LEFT_BY_NAME, macs=None) for name in sorted(gone))),
+        chain=False,
+        parameters=chosen(network.parameters),
+        vectors=chosen(network.vectors),
+        ledger=ledger,
+    )
+    return found, kept
 
 
 def _work(entry: Entry) -> int | None:

@@ -5,6 +5,7 @@ from .api import balance as balance
 from .api import compare as compare
 from .api import compress as compress
 from .api import open as open
+from .api import open_each as open_each
 from .api import plot as plot
 from .balancing.study import Balance as Balance
 from .comparison.rows import Comparison as Comparison
@@ -26,9 +27,9 @@ from .files.network import load_network as load_network
 from .files.npz import load as load
 from .files.npz import load_inputs as load_inputs
 from .files.npz import save as save
-from .inputs import Model as Model
-from .inputs import Workload as Workload
 from .layer import CompressedLayer as CompressedLayer
+from .model import Model as Model
+from .model import Workload as Workload
 from .result import LayerResult as LayerResult
 from .result import Result as Result
 from .simulation import simulate as simulate

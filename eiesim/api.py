@@ -6,7 +6,7 @@ that returns. The public names stand in `__init__.pyi`.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from eiesim.comparison import rows as comparison
 from eiesim.comparison.rows import Comparison
 from eiesim.compression import pipeline
 from eiesim.compression.pipeline import Compressed
-from eiesim.config import MachineConfig
+from eiesim.config import MachineConfig, as_config
 from eiesim.energy.events import EnergyTable
 from eiesim.errors import EieError
 from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, matching
@@ -26,10 +26,12 @@ from eiesim.files import examples, network
 from eiesim.files.held import check as check_held
 from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
-from eiesim.inputs import ALL_NINE, TABLE_III, Model, Synthesis, Workload, open_model, open_workloads
+from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
+from eiesim.model import Model, Workload
+from eiesim.prepared import Config, feeds, prepare_layer, several
 from eiesim.result import LayerResult, Result
-from eiesim.simulation import Layered
+from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 
 if TYPE_CHECKING:
@@ -59,7 +61,61 @@ def open(
 
     `eiesim.simulate(eiesim.open("table3:Alex-7"))`
     """
-    return open_model([str(name) for name in names], rows, Synthesis(seed, density, activation_density, variation))
+    return open_model(list(names), rows, Synthesis(seed, density, activation_density, variation))
+
+
+def open_each(
+    source: Source,
+    inputs: Any = (),
+    *,
+    recorded: bool = False,
+    rows: int | None = None,
+    seed: int = 0,
+    density: float | None = None,
+    activation_density: float | None = None,
+    variation: float = 0.0,
+) -> list[Workload]:
+    """Open layers to be looked at each by itself, each with its own input.
+
+    Where a network's layers follow one another, the later ones' inputs are the float32 outputs of the layer before.
+
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`; `table3:all` is all nine of Table III.
+    inputs : float[cols] or [batch, cols], a path, or several of these, default ()
+        For what brings none: one for all, or one for each in order. A single source takes it in place of its own.
+    recorded : bool, default False
+        Feed each layer its recorded inputs, even where the network has its own.
+    rows : int, default None
+        Outputs of a dumped layer, which its files leave open.
+    seed : int, default 0
+        Of `table3:` layers.
+    density : float, default None
+        Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
+    activation_density : float, default None
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+    variation : float, default 0.0
+        Coefficient of variation of the densities of `table3:` layers; see `workload`.
+
+    Returns
+    -------
+    list of Workload
+        A layer with its input each: a source for every verb.
+
+    Raises
+    ------
+    EieError
+        For what is unknown or malformed, and where inputs are missing or too many.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> [one.layer.name for one in eiesim.open_each("example:lenet-300-100")]
+    ['ip1', 'ip2', 'ip3']
+    """
+    made = open_workloads(source, several(inputs), [seed], [variation], density, activation_density, rows, recorded)
+    return [make() for make in made]
 
 
 def compress(
@@ -136,7 +192,7 @@ def compress(
 
 
 def accuracy(
-    model: str | Path | Layered | Sequence[CompressedLayer],
+    model: Source,
     activations: Any = None,
     labels: Any = None,
     config: MachineConfig | None = None,
@@ -196,15 +252,17 @@ def _dense_of(model: Any, layers: Sequence[CompressedLayer]) -> Any:
 
 
 def compare(
-    layers: Sequence[str | Path | Workload | tuple[CompressedLayer, Any]] = (ALL_NINE,),
-    config: MachineConfig | None = None,
+    source: Source = ALL_NINE,
+    config: Config = None,
     *,
-    inputs: Sequence[Any] = (),
+    inputs: Any = (),
     seed: int = 0,
+    seeds: Sequence[int] | None = None,
     variation: float = 0.0,
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
+    recorded: bool = False,
     energy: str | None = None,
     energy_table: EnergyTable | None = None,
     published: bool = True,
@@ -212,38 +270,70 @@ def compare(
 ) -> Comparison:
     """Set simulated layers beside CPUs and GPUs: time, energy, area (EIE Figs. 6 and 7, Tables II, IV and V).
 
-    layers: names, each compared by itself: those of Table III ("Alex-7", "table3:Alex-7"; all nine unless given), or
-        what `open` takes; or (layer, activations). inputs: for the names that bring none, float[cols]: one for all,
-        or one for each.
-    config: the machine; None is the published design. seed, variation, density, activation_density, rows: see `open`.
-    energy, energy_table: see `simulate`.
-    published: beside what the paper printed, for the layers of Table III.
-    measured: beside this machine's CPU and GPU: a `Measured`, or the file where measurements are kept; what it has not
-        yet is measured, about a minute a layer.
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`, each layer compared by itself; default all nine of Table III, whose bare names ("Alex-7") do
+        here.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine; None is the published design.
+    inputs : float[cols] or [batch, cols], a path, or several of these, default ()
+        Activations for the layers that bring none: one for all, or one for each.
+    seed : int, default 0
+        Of `table3:` layers.
+    seeds : sequence of int, default None
+        Several seeds in place of one: ratios are means over them, with bars of their spread.
+    variation : float, default 0.0
+        Coefficient of variation of the densities of `table3:` layers; see `workload`.
+    density : float, default None
+        Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
+    activation_density : float, default None
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+    rows : int, default None
+        Outputs of a dumped layer, which its files leave open.
+    recorded : bool, default False
+        Feed layers of a network their recorded inputs, even where the network has its own.
+    energy : str, default None
+        The energy model; see `simulate`.
+    energy_table : EnergyTable, default None
+        Figures for the activity model in place of the published ones.
+    published : bool, default True
+        Beside what the paper printed, for the layers of Table III.
+    measured : Measured or path, default None
+        Beside this machine's CPU and GPU: measurements, or the file where they are kept; what it has not yet is
+        measured, about a minute a layer.
 
-    Returns a `Comparison`: `layers` (results), `speedup` and `efficiency` (ratios over the published CPU; each says
-    whether it is published, simulated, measured or estimated), `eie`, `modules`, `waterfall`, `areas`, `platforms`.
-    `plot` draws it.
-    Raises EieError for a name that occurs twice, and where the energy model does not cover the machine.
+    Returns
+    -------
+    Comparison
+        `layers` (results), `speedup` and `efficiency` (ratios over the published CPU; each says whether it is
+        published, simulated, measured or estimated), `eie`, `modules`, `waterfall`, `areas`, `platforms`. `plot` draws
+        it.
+
+    Raises
+    ------
+    EieError
+        As `simulate` does; for a name that occurs twice, and where the energy model does not cover the machine.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> [layer.name for layer in eiesim.compare("NT-We").layers]
+    ['NT-We']
     """
-    config = config or MachineConfig()
+    machine = as_config(config)
     synthesis = Synthesis(seed, density, activation_density, variation)
-    names = [_prefixed(str(one)) for one in layers if isinstance(one, str | Path)]
-    fed = [as_float32("inputs", one) for one in inputs]
-    made = open_workloads(names, fed, [seed], [variation], density, activation_density, rows)
+    every = [seed] if seeds is None else seeds
+    made = open_workloads(
+        _prefixed(source), several(inputs), every, [variation], density, activation_density, rows, recorded
+    )
     workloads = [make() for make in made]
-    for one in layers:
-        if isinstance(one, Workload):
-            workloads.append(one)
-        elif not isinstance(one, str | Path):
-            workloads.append(Workload(one[0], as_float32("activations", one[1])))
-    if not workloads:
-        raise EieError("there is no layer to compare")
     if isinstance(measured, str | Path):
-        measured = measure(workloads, measured)
+        first_of_each = {one.layer.name: one for one in reversed(workloads)}
+        measured = measure(list(first_of_each.values())[::-1], measured)
     return comparison.compare(
         workloads,
-        config,
+        machine,
         energy=energy,
         energy_table=energy_table,
         with_published=published,
@@ -252,36 +342,66 @@ def compare(
     )
 
 
-def _prefixed(name: str) -> str:
-    return f"{TABLE_III}{name}" if name in TABLE_III_LAYERS else name
+def _prefixed(source: Any) -> Any:
+    """A source whose bare names of Table III are spelled as everywhere else."""
+    if isinstance(source, str):
+        return f"{TABLE_III}{source}" if source in TABLE_III_LAYERS else source
+    return [_prefixed(one) for one in source] if isinstance(source, list | tuple) and not is_pair(source) else source
 
 
 def balance(
-    layer: CompressedLayer | Layered,
+    source: Source,
     activations: Any = None,
-    config: MachineConfig | None = None,
-    engine: str = "recurrence",
+    config: Config = None,
+    engine: str = DEFAULT_ENGINE,
+    *,
+    recorded: bool = False,
+    **opening: Unpack[Opening],
 ) -> Balance:
     """Say where a layer's cycles go, cause by cause, and what other orders of its rows would give.
 
-    layer: one layer, or what has just one, such as `eiesim.open("table3:Alex-8", variation=0.15)`.
-    activations: float[cols] or [batch, cols]; None is the layer's own. config: None is the published design.
-    engine: see `simulate`.
+    Parameters
+    ----------
+    source : name, path or layer, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`, with one layer; `open_each` takes a network apart.
+    activations : float[cols] or [batch, cols], or a path, default None
+        None is what the source brings.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine, with resident weights; None is the published design.
+    engine : str, default "recurrence"
+        See `simulate`.
+    recorded : bool, default False
+        Feed the layer its recorded inputs, even where its network has its own.
+    **opening
+        How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
-    Returns a `Balance` of three assignments of rows to PEs: as stored, balanced by the weights alone (greedily, Graham
-    1969), and knowing the input. Each has its `result`, its `order` (int64[rows]) and `losses` in PE-cycles, whole
-    numbers that add up to PEs x cycles (x multipliers): work, padding, lanes (where there are several multipliers),
-    static imbalance, empty columns, scan bubbles, start and drain, finite queues. Balanced outputs, put back in order,
-    are checked to be the stored ones bit for bit, unless rounding is stochastic.
-    Raises EieError for several layers, and where the input is missing or does not fit.
+    Returns
+    -------
+    Balance
+        Three assignments of rows to PEs: as stored, balanced by the weights alone (greedily, Graham 1969), and knowing
+        the input. Each has its `result`, its `order` (int64[rows]) and `losses` in PE-cycles, whole numbers that add
+        up to PEs x cycles (x multipliers): work, padding, lanes (where there are several multipliers), static
+        imbalance, empty columns, scan bubbles, start and drain, finite queues. Balanced outputs, put back in order,
+        are checked to be the stored ones bit for bit, unless rounding is stochastic.
+
+    Raises
+    ------
+    EieError
+        As `simulate` does, and for several layers.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> stored, by_weights, for_input = eiesim.balance("table3:NT-We").assignments
+    >>> by_weights.cycles <= stored.cycles
+    True
     """
-    held = [layer] if isinstance(layer, CompressedLayer) else list(layer.layers)
-    if len(held) != 1 or not isinstance(held[0], CompressedLayer):
-        raise EieError(f"{len(held)} layers are given; balance takes one at a time")
-    values = getattr(layer, "activations", None) if activations is None else activations
-    if values is None:
-        raise EieError(f"layer '{held[0].name}' brings no activations; give some")
-    return balancing.balance(held[0], as_float32("activations", values), config, engine)
+    machine = as_config(config)
+    fed = feeds(source, activations, recorded, **opening)
+    count = sum(len(feed.layers) for feed in fed)
+    if count != 1:
+        raise EieError(f"{count} layers are given; balance takes one at a time, and eiesim.open_each gives them apart")
+    return balancing.balance(prepare_layer(fed[0].layers[0], fed[0].activations, machine), engine)
 
 
 def plot(
@@ -307,9 +427,9 @@ def plot(
     from eiesim.view.saving import save_all
 
     folder = Path(output)
-    style, dpi, trim, drawings = pictures(what, accuracies or {})
+    drawn = pictures(what, accuracies or {})
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    return save_all(drawings, folder, style, dpi=dpi, trim=trim, formats=formats)
+    return save_all(drawn, folder, formats=formats)

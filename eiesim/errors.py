@@ -28,6 +28,10 @@ class FolderExistsError(EieError):
         super().__init__(f"{folder}: is there already")
 
 
+class ExceededError(EieError):
+    """Layers exceed memories of the machine, and the caller asked that none does."""
+
+
 def shown(value: object) -> str:
     """A value as a message shows it, shortened."""
     try:

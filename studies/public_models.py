@@ -132,7 +132,6 @@ def row_of(title, path, shapes):
     from eiesim.files.onnx.running import activations
     from eiesim.files.onnx.taps import Tap, columns, last_axis, pixels
     from eiesim.files.onnx.walk import load_found
-    from eiesim.simulation import simulate_each
 
     begin = time.perf_counter()
     feed = inputs_of(path, shapes)
@@ -151,9 +150,11 @@ def row_of(title, path, shapes):
     exact, _, _ = activations(path, after, feed, POSITIONS)
     machine = eiesim.MachineConfig(arithmetic="float32", weight_bits=8, spmat_width=96)
     reached = [k for k, given in enumerate(calibration.inputs) if given is not None]
-    result = simulate_each(
-        [(compressed.layers[k], calibration.inputs[k], "recorded", calibration.vectors[k]) for k in reached], machine
-    )
+    workloads = [
+        eiesim.Workload(compressed.layers[k], calibration.inputs[k], fed="recorded", vectors=calibration.vectors[k])
+        for k in reached
+    ]
+    result = eiesim.simulate(workloads, config=machine)
     exactly, shared = [], []
     for k, ran in zip(reached, result.layers, strict=True):
         if exact[k] is None:

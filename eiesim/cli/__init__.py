@@ -16,7 +16,7 @@ import typer
 
 from eiesim.cli.app import app
 from eiesim.cli.screen import StoppedError
-from eiesim.errors import EieError, FolderExistsError, NoInputError
+from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError
 from eiesim.view.text import one_line
 
 COMMANDS = (
@@ -44,6 +44,8 @@ def main() -> None:
             sys.stdout.flush()
     except (EieError, UsageError) as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if isinstance(error, ExceededError):
+            message = f"--strict: {message}"
         if isinstance(error, NoInputError):
             message += " with --input FILE.npy"
         if isinstance(error, FolderExistsError):

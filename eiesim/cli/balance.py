@@ -39,6 +39,7 @@ def balance(
     from eiesim.balancing.terminal import balance_table
     from eiesim.files import npz
     from eiesim.outputs import Outputs, made_folder
+    from eiesim.prepared import prepare_layer
 
     screen, configured = shown.screen(), machine.chosen()
     makers = fed.workloads(layers)
@@ -52,7 +53,7 @@ def balance(
     found = []
     for make in makers:
         workload = make()
-        found.append(study.balance(workload.layer, workload.activations, configured))
+        found.append(study.balance(prepare_layer(workload.layer, workload.activations, configured)))
         screen.show(balance_table(found[-1]))
     report = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
     with Outputs() as files:

@@ -14,7 +14,7 @@ from eiesim.errors import EieError, unknown
 if TYPE_CHECKING:
     from eiesim.baselines.measurements import Measured
     from eiesim.comparison.rows import Comparison
-    from eiesim.inputs import Workload
+    from eiesim.model import Workload
 
 BASELINES = ("published", "measured")
 

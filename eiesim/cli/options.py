@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from eiesim.config import MachineConfig
-    from eiesim.inputs import Maker, Model, Synthesis
+    from eiesim.inputs import Synthesis
+    from eiesim.model import Maker, Model
 
 LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
 Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False), Role.READS]

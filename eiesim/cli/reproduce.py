@@ -50,7 +50,7 @@ def _reproduce(out: Path, quick: bool, dump: Path | None, jobs: int | None, scre
     from eiesim.reproduction import simulations
     from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
     from eiesim.reproduction.page import report
-    from eiesim.reproduction.plots import drawings, write_figures
+    from eiesim.reproduction.plots import pictures, write_figures
     from eiesim.reproduction.terminal import claims_table, times_markdown, times_table
 
     extent = simulations.QUICK if quick else simulations.FULL
@@ -62,17 +62,18 @@ def _reproduce(out: Path, quick: bool, dump: Path | None, jobs: int | None, scre
     with keeping(kept), screen.progress("runs", sum(one.runs for one in planned)) as advance:
         runs = simulations.run(planned, extent, out, jobs=jobs, observer=advance)
     found = conclude(runs, lenet_accuracies())
-    pictures: dict[str, Any] = {name: None for name, _, _ in drawings(found)}  # in their order, however they come
+    made = pictures(found)
+    shown: dict[str, Any] = {name: None for name, _ in made}  # in their order, however they come
     with Outputs() as files:  # tables, figures and report of the same runs, or none of them
         tables = write_tables(found, out / "tables", files)
         files.open(out / "tables" / "table_4.md").write(f"{times_markdown(found.item('table_4'))}\n".encode())
-        with screen.progress("pictures", len(pictures)) as advance:
-            for name, picture in write_figures(found, out / "figures", files, drawn):
-                pictures[name] = picture
+        with screen.progress("pictures", len(made)) as advance:
+            for name, picture in write_figures(made, out / "figures", files, drawn):
+                shown[name] = picture
                 advance(1)
-        files.open(out / "report.html").write(report(found, pictures).encode())
+        files.open(out / "report.html").write(report(found, shown).encode())
     screen.show(times_table(found.item("table_4")), claims_table(found.claims))
     for line in found.text:
         screen.say(line)
-    counts = f"{len(runs.table):,} runs, {len(tables)} tables, {len(pictures)} pictures"
+    counts = f"{len(runs.table):,} runs, {len(tables)} tables, {len(made)} pictures"
     screen.note(f"{counts}; read {out / 'report.html'}")

@@ -122,7 +122,8 @@ def synth(
 
 
 def _runs(layers: list[str], fed: Fed, machine: Machine) -> "list[RtlRun]":
-    from eiesim.rtl.runs import of_layer
+    from eiesim.prepared import prepare_layer
+    from eiesim.rtl.runs import of_prepared
 
     configured, workloads = machine.chosen(), [make() for make in fed.workloads(layers)]
-    return [of_layer(one.layer, one.activations.reshape(-1, one.layer.cols), configured) for one in workloads]
+    return [of_prepared(prepare_layer(one.layer, one.activations, configured)) for one in workloads]

@@ -195,7 +195,7 @@ def _recognised(layers: list[str], config: "MachineConfig", screen: Screen) -> d
     from eiesim.inputs import open_model
 
     model = open_model(layers) if len(layers) == 1 else None
-    if model is None or not model.follows or model.activations is None or model.labels is None:
+    if model is None or not model.chain or model.activations is None or model.labels is None:
         return {}
     with screen.progress("arithmetics", len(ARITHMETICS)) as advance:
         return accuracy(model, config=config, progress=advance)["shared"]

@@ -1,7 +1,6 @@
 """eiesim trace, critical-path."""
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import Fed, Layers, Machine, Quiet, Shown
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -142,15 +141,8 @@ def _window(cycles: str | None) -> tuple[int, int] | None:
 
 def _subject(layers: list[str], fed: Fed, one: One, config: "MachineConfig") -> "Subject":
     """The layer and the input that the command line names; the layers before it are run to get its input."""
-    from eiesim.tracing.subject import subjects
+    from eiesim.tracing.subject import Subject
 
     model = fed.model(layers)
-    feeds = model.feeds(fed.activations(), str(fed.input or ""), fed.recorded)
     model.check_codebooks(config.weight_bits)
-    known = [(feed, place) for feed in feeds for place in range(len(feed.layers))]
-    names = [feed.layers[place].name for feed, place in known]
-    if one.layer is not None and one.layer not in names:
-        raise unknown("no layer", one.layer, names)
-    feed, place = known[0 if one.layer is None else names.index(one.layer)]
-    item = 0 if one.item is None and feed.activations.ndim == 2 else one.item
-    return next(islice(subjects(feed.layers, feed.activations, config, item), place, None))
+    return Subject.of(model, fed.input, config, one.item or 0, layer=one.layer or 0, recorded=fed.recorded)

@@ -91,10 +91,10 @@ def verdict(subject: Subject) -> Verdict:
     events = timeline(subject)
     path = path_of(subject, events)
     job, layer = subject.job, subject.layer
-    deeper = recurrence.run(replace(job, queue_depth=job.queue_depth + 1, outputs=False), subject.rows)
+    deeper = recurrence.run(replace(job, queue_depth=job.queue_depth + 1, outputs=False), subject.activation_rows)
     rows = permute_rows(layer.layer, balanced_order(layer.layer, layer.pes, mapping=layer.mapping))
     balanced = replace(job, layer=interleave(rows, layer.pes, layer.index_bits, layer.mapping), outputs=False)
-    better = recurrence.run(balanced, subject.rows)
+    better = recurrence.run(balanced, subject.activation_rows)
     return Verdict(path, bound_of(path), deeper.cycles, better.cycles, events.stall_caused)
 
 

@@ -13,11 +13,6 @@ def one_line(text: str) -> str:
     return plain(" ".join(str(text).split()))
 
 
-def without_mathtext(text: str) -> str:
-    """`plain` text that matplotlib draws letter by letter: a dollar sign begins no formula."""
-    return plain(text).replace(r"\$", "$").replace("$", r"\$")
-
-
 def _visible(letter: str) -> str:
     return letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
 

@@ -9,7 +9,7 @@ import eiesim
 from eiesim import EieError
 from eiesim.baselines.measurements import Host, Measured, Measurement
 from eiesim.comparison.rows import compare
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 from eiesim.paper.speedups import GEOMEAN
 from tests.cases import cli
 
@@ -153,36 +153,6 @@ def test_measured_tables_and_plots_are_written(tmp_path, comparison):
     assert all(path.read_bytes() == before for path, before in again.items())
     text = (tmp_path / "measured_energy_efficiency.svg").read_text()
     assert "estimated" in text
-
-
-def test_a_machine_with_many_kernels_is_drawn():
-    from eiesim.comparison.plots import ratio_plot
-    from eiesim.comparison.records import Ratio
-
-    rows = [Ratio("a", "CPU", f"kernel {k}", "measured", 1.0 + k) for k in range(12)]
-    rows.append(Ratio("a", "EIE", "EIE", "simulated", 50.0))
-    figure = ratio_plot(rows, "speed-up", "Speed-up")
-    drawn = [bar.get_height() + 1 for bar in figure.axes[0].patches]  # type: ignore[attr-defined]
-    assert drawn == pytest.approx([*range(2, 13), 50])
-
-
-def test_whiskers_are_drawn_where_the_mean_has_none():
-    """By hand: 48 to 53 around 50 reach 3 of 50, 6 %."""
-    from matplotlib.collections import LineCollection
-
-    from eiesim.comparison.plots import ratio_plot
-    from eiesim.comparison.records import Ratio
-
-    rows = [
-        Ratio("a", "EIE", "EIE simulated", "simulated", 50.0, low=48.0, high=53.0),
-        Ratio("geomean", "EIE", "EIE simulated", "simulated", 50.0),
-    ]
-    figure = ratio_plot(rows, "speed-up", "Speed-up", "a caption")
-    found = [one for one in figure.axes[0].collections if isinstance(one, LineCollection)]
-    (segments,) = [one.get_segments() for one in found]
-    assert segments[0][:, 1] == pytest.approx([48, 53])
-    assert figure.get_suptitle() == "Speed-up"
-    assert figure.get_supxlabel() == "a caption; whiskers: least to most, at most 6.0% from the bar's end"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_the_event_model_tells_the_same_story(monkeypatch, number):
             pes.append(self)
 
     monkeypatch.setattr(event, "_Pe", Kept)
-    event.run(subject.job, subject.rows)
+    event.run(subject.job, subject.activation_rows)
     trace = recording.record(subject)
     names = {"busy_real": recording.REAL, "busy_padding": recording.PADDING, "busy_empty": recording.EMPTY}
     for p, pe in enumerate(pes):
@@ -73,7 +73,7 @@ def test_the_event_model_tells_the_same_story(monkeypatch, number):
 @given(one=strategies.cases(fractions=st.just("auto")))
 def test_a_trace_adds_up_to_the_runs_counters(one):
     subject = Subject.of(one.layer, one.batch, one.config, 0)
-    run, trace = recurrence.run(subject.job, subject.rows), of(one)
+    run, trace = recurrence.run(subject.job, subject.activation_rows), of(one)
     assert (trace.total_cycles, trace.scan_last) == (run.cycles, run.scan_last)
     counted = [(trace.state == state).sum(axis=1).tolist() for state in range(4)]
     pe = run.per_pe
@@ -142,13 +142,16 @@ def test_an_opened_layer_brings_its_input():
 
 
 def test_the_heat_map_shows_the_share_of_working_cycles():
-    from matplotlib.patches import Rectangle
-
     from eiesim.tracing.heat_map import heat_map
 
     trace = of(BUSY)
-    left, right, _ = heat_map(trace).axes
+    left, right = heat_map(trace).panels
     walking = np.isin(trace.state, (recording.REAL, recording.PADDING))
-    assert np.allclose(np.asarray(right.images[0].get_array()), walking)
-    widths = np.array([bar.get_width() for bar in left.patches if isinstance(bar, Rectangle)]).reshape(2, trace.pes)
-    assert widths.sum(axis=0).tolist() == walking.sum(axis=1).tolist()
+    assert np.allclose(right.cells.values, walking)
+    assert right.cells.x == (trace.first_cycle - 0.5, trace.end - 0.5)
+    assert right.cells.y == (-0.5, trace.pes - 0.5)
+    real, padding = left.series
+    assert [one.name for one in left.series] == ["real entry", "padding entry"]
+    assert real.y == padding.y == tuple(range(trace.pes))
+    assert real.x == padding.base == tuple((trace.state == recording.REAL).sum(axis=1))
+    assert padding.x == tuple(walking.sum(axis=1))

@@ -58,6 +58,15 @@ def kind(module: Any) -> str:
     return str(getattr(module, "original_name", type(module).__name__))
 
 
+INSIDE = ("parametrizations", "_packed_params")
+"""Parts of a module that hold its weights and are no modules of the network."""
+
+
+def is_leaf(module: Any) -> bool:
+    """Whether a module has no others inside it, but for what holds its weights."""
+    return not any(child is not None and key not in INSIDE for key, child in module._modules.items())
+
+
 def runs_as_torch_does(module: Any) -> bool:
     """Whether a module's `forward` is PyTorch's own, or that of a scripted module, which cannot be told."""
     known = ("torch.", "transformers.pytorch_utils")
@@ -68,7 +77,7 @@ def parts(module: Any, at: str = "") -> Iterator[tuple[str, Any]]:
     """A module and all inside it by path, those that stand twice twice; not what parametrises a weight."""
     yield at, module
     for key, child in module._modules.items():
-        if child is not None and key != "parametrizations":
+        if child is not None and key not in INSIDE:
             yield from parts(child, f"{at}.{key}" if at else key)
 
 

@@ -120,6 +120,8 @@ class Assembly:
         for name, one in vectors.items():
             if name not in used:
                 self._enter(one, "left out", reason=NO_BIAS)
+        if any(names.is_adapter(name) for name in self.tensors):
+            self.notes.append("layers are taken without the adapter (LoRA) that lies beside them")
         if squares:
             self.notes.append(f"square, taken as (outputs, inputs): {_some(squares)}")
         check_patterns("leave", self.choice.leave, [*self.tensors, *seen])

@@ -16,8 +16,8 @@ from eiesim.files.weights import DenseNetwork
 CHANGES_NOTHING = {"Identity", "Flatten", "Unflatten", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"}
 """Modules that do nothing to a vector when a trained network runs."""
 
-TOLERANCE_8_BITS = 1.6e-2
-"""Two steps of the 8 bits in which PyTorch's quantised modules hold their inputs."""
+TOLERANCE_8_BITS = 3.2e-2
+"""Two steps of the 7 bits in which PyTorch's quantised modules hold their inputs, over the largest magnitude."""
 
 
 def held_against_run(
@@ -38,18 +38,31 @@ def held_against_run(
         for layer, part, own in zip(network.layers, parts, calls, strict=True)
     ]
     together = None
-    first, last = (calls[0], calls[-1]) if calls else ((), ())
-    if network.chain and recorded is not None and first and last and recorded.inputs is not None:
-        start, end = first[0], last[-1]
-        outputs = end.outputs if whole is None or whole.outputs is None else whole.outputs
-        if recorded.inputs.size == start.inputs.size and outputs.size == end.outputs.size:
-            given = recorded.inputs.reshape(start.inputs.shape)
-            together = Seen(
-                vectors(start.module, given, start.outputs)[0],
-                vectors(end.module, end.inputs, outputs.reshape(end.outputs.shape))[1],
-                max(_tolerance(part.module) for part in parts) * (len(parts) if _is_coarse(parts) else 1),
-            )
+    if network.chain and recorded is not None and recorded.inputs is not None:
+        start, end = calls[0][:1], calls[-1][-1:]
+        found = None
+        if start and end:
+            found = _whole(start[0], end[0], recorded, None if whole is None else whole.outputs, seen[-1])
+        elif whole is not None and whole.outputs is not None and recorded.inputs.ndim == whole.outputs.ndim == 2:
+            found = recorded.inputs, whole.outputs
+        if found is not None:
+            tolerance = max(_tolerance(part.module) for part in parts)
+            together = Seen(*found, tolerance * (len(parts) if tolerance > TOLERANCE else 1))
     return hold("torch", network.layers, seen, together)
+
+
+def _whole(
+    start: Call, end: Call, recorded: Run, outputs: npt.NDArray[np.float32] | None, last: Seen | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | None:
+    """The network's inputs and outputs as vectors; its outputs are the last layer's where something follows that."""
+    if recorded.inputs is None or recorded.inputs.size != start.inputs.size:
+        return None
+    inputs = vectors(start.module, recorded.inputs.reshape(start.inputs.shape), start.outputs)[0]
+    if outputs is None:
+        return None if last is None else (inputs, last.outputs)
+    if outputs.size != end.outputs.size:
+        return inputs, outputs.reshape(len(outputs), -1)
+    return inputs, vectors(end.module, end.inputs, outputs.reshape(end.outputs.shape))[1]
 
 
 def held_against_arrays(network: DenseNetwork, inputs: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> Held:
@@ -106,7 +119,3 @@ def _tolerance(module: Any) -> float:
         return TOLERANCE_8_BITS
     kinds = {str(one.dtype) for one in module.parameters()}
     return TOLERANCE_16_BITS if kinds & {"torch.float16", "torch.bfloat16"} else TOLERANCE
-
-
-def _is_coarse(parts: Sequence[Part]) -> bool:
-    return any(_tolerance(part.module) > TOLERANCE for part in parts)

@@ -78,8 +78,7 @@ def _matrices(path: str, part: Any, choice: Choice) -> Iterator[tuple[str, Matri
         modules.compute(part)
         for tensor in ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"):
             if getattr(part, tensor, None) is not None:
-                bias = "in_proj_bias" if tensor == "in_proj_weight" else ""
-                yield tensor, _plain(part, tensor, bias), False
+                yield tensor, _plain(part, tensor, "in_proj_bias", "qkv".find(tensor[0])), False
     elif getattr(part, "weight", None) is None:
         return
     elif kinds & EMBEDDINGS:
@@ -95,11 +94,14 @@ def _names_of(part: Any) -> list[str]:
     return list(flat) if flat else [one for one in ("weight_ih", "weight_hh") if getattr(part, one, None) is not None]
 
 
-def _plain(part: Any, tensor: str, bias: str) -> Matrix | str:
+def _plain(part: Any, tensor: str, bias: str, third: int = -1) -> Matrix | str:
+    """A part's tensor as it is, with its bias, or with a third of that."""
     weights = modules.numbers(getattr(part, tensor))
     if weights is None or weights.dtype.kind != "f" or weights.ndim != 2:
         return f"{type(part).__name__}: its {tensor} is no matrix of floating point"
     offsets = modules.numbers(getattr(part, bias, None)) if bias else None
+    if offsets is not None and third >= 0:
+        offsets = offsets.reshape(3, -1)[third]
     return Matrix(weights.astype("float32"), None if offsets is None else offsets.astype("float32"))
 
 
@@ -126,17 +128,28 @@ def ledger(module: Any, every: Sequence[tuple[str, Any]], found: Parts, choice: 
         elif as_bias is not None:
             own = "bias" if role == "weight" else role
             entries.append(Entry(key, shape, dtype, own, as_bias.layer))
+        elif (beside := layers.get((path, "weight"))) is not None and (role := _beside(rest, shape, beside)):
+            entries.append(Entry(key, shape, dtype, role, beside.layer))
         else:
             entries.append(Entry(key, shape, dtype, *_left(key, paths.get(path), path, found)))
     return tuple(entries)
 
 
 def _is_bias(part: Part, tensor: str) -> bool:
-    return part.matrix.bias is not None and tensor in names.biases(part.tensor)
+    return part.matrix.bias is not None and tensor in (*names.biases(part.tensor), "in_proj_bias")
+
+
+def _beside(rest: str, shape: tuple[int, ...], part: Part) -> str:
+    """The role of a tensor beside a layer's weight, where it has one."""
+    if names.is_mask(rest) and shape == part.matrix.weights.shape:
+        return "mask"
+    return names.known_for(rest)[0].replace("left out", "")
 
 
 def _spelling(rest: str) -> tuple[str, str]:
     """What a tensor is part of, and its role there."""
+    if rest.startswith("_packed_params."):
+        return "weight", "weight" if rest.count("_packed_params") > 1 else "left out"
     if parametrised := SPELLED.fullmatch(rest):
         stem, own = parametrised.groups()
         roles = {"original": "weight", "original0": "scale", "original1": "weight"}

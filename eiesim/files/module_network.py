@@ -1,6 +1,6 @@
 """A torch module as a network: its layers in the order in which they run, and what follows each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from eiesim._io import modules
-from eiesim.dense import DenseLayer
+from eiesim.dense import DenseLayer, chains, forward
+from eiesim.files.held import TOLERANCE
 from eiesim.files.ledger import Choice
 from eiesim.files.module_held import CHANGES_NOTHING, held_against_arrays, held_against_run
 from eiesim.files.module_layers import EMBEDDED, Part, Parts, ledger, read_parts
@@ -25,6 +26,9 @@ WRAPPERS = {
 }
 IN_SEQUENCE = "activations are those of the nn.Sequential"
 AS_SEEN = "activations are those seen in a run of the module"
+AS_GUESSED = "activations are those with which the layers give the module's outputs"
+APART = "these layers do not follow one another"
+INNER = "what it computes between its matrices runs outside EIE; these are layers of their own"
 NOT_RUN = "the module was not run: which layer follows which is not known, nor what stands between"
 NOT_RUNNABLE = "no inputs were found that the module takes; each layer is held by itself (calibration inputs run it)"
 NOT_CHECKED = "held against nothing: --no-check"
@@ -59,10 +63,12 @@ def network_of_module(module: Any, name: str, choice: Choice, check: bool, given
 
     check: whether to run it. given: on these inputs; None is random ones of a shape that it takes.
     """
-    while (inner := WRAPPERS.get(type(module).__name__)) is not None:
-        module = getattr(module, inner)
+    while (wrapped := WRAPPERS.get(type(module).__name__)) is not None:
+        module = getattr(module, wrapped)
     every = list(modules.parts(module))
-    leaves = [(path, part) for path, part in every if is_leaf(part) or getattr(part, "weight", None) is not None]
+    leaves = [
+        (path, part) for path, part in every if modules.is_leaf(part) or getattr(part, "weight", None) is not None
+    ]
     with modules.untouched(module):
         sequence = _sequence(module)
         recorded = run(module, leaves, given) if check else None
@@ -70,15 +76,19 @@ def network_of_module(module: Any, name: str, choice: Choice, check: bool, given
         if not found.layers and not found.left_out:
             return _of_raw_parameters(module, name, choice, check, recorded)
         by_path = {one.path: one for one in found.layers if one.is_whole}
+        inner = {one.path for one in found.layers if not one.is_whole}
         if sequence is not None:
-            order = _followed(_with_calls([Step(path, leaf, by_path.get(path)) for path, leaf in sequence], recorded))
+            steps = [Step(path, leaf, by_path.get(path)) for path, leaf in sequence]
+            order = _followed(_with_calls(steps, recorded), inner)
         elif recorded is not None:
-            order = _followed(
-                [Step(one.path, one.module, by_path.get(one.path), one) for one in recorded.calls], recorded
-            )
+            steps = [Step(one.path, one.module, by_path.get(one.path), one) for one in recorded.calls]
+            order = _followed(steps, inner, recorded)
         else:
             order = Order([], [], [], [], [])
+        guessed = recorded is not None and sequence is None and not recorded.calls and _guess(found, recorded, order)
         network, calls = _network(name, found, order, sequence is not None, recorded, given is not None)
+        if guessed:
+            network = replace(network, notes=(AS_GUESSED,))
         entries = ledger(module, every, found, choice)
         tensors = [
             LeftOut(one.tensor, one.reason, macs=_work(one.shape, one.reason)) for one in entries if not one.layer
@@ -95,11 +105,6 @@ def network_of_module(module: Any, name: str, choice: Choice, check: bool, given
         return replace(network, held=held)
 
 
-def is_leaf(part: Any) -> bool:
-    """Whether a module has no others inside it, but for what parametrises its weights."""
-    return not any(child is not None and key != "parametrizations" for key, child in part._modules.items())
-
-
 def _network(
     name: str, found: Parts, order: Order, is_sequence: bool, recorded: Run | None, is_given: bool
 ) -> tuple[DenseNetwork, list[tuple[Part, list[Call]]]]:
@@ -110,7 +115,7 @@ def _network(
     chain = chain and all(before.matrix.weights.shape[0] == after.matrix.weights.shape[1]
                           for before, after in pairwise(parts))  # fmt: skip
     if not chain:
-        known = {part.path: one for part, one in zip(parts, activations, strict=True)} if is_sequence else {}
+        known = {part.path: one for part, one in zip(parts, activations, strict=True)}
         of_path: dict[str, list[Call]] = {}
         for part, own in zip(parts, calls, strict=True):
             of_path.setdefault(part.path, []).extend(own)
@@ -125,9 +130,11 @@ def _network(
         follows = part.matrix.activation if part.matrix.activation != "none" else activation
         layers.append(DenseLayer(called, part.matrix.weights, part.matrix.bias, follows))
     left_out = [one for one in (*order.between, *order.after) if one.name not in found.left_out]
-    notes = [IN_SEQUENCE if is_sequence else AS_SEEN] if len(layers) > 1 else []
-    if not is_sequence and not chain:
-        notes = [NOT_RUN] if recorded is None else ["these layers do not follow one another; none has an activation"]
+    notes = [IN_SEQUENCE if is_sequence else AS_SEEN] if len(parts) > 1 else []
+    if is_sequence and not order.parts:
+        notes = [APART] * (len(parts) > 1)
+    elif not is_sequence and not chain:
+        notes = [NOT_RUN] if recorded is None else [APART, *notes]
         left_out.append(LeftOut("forward", "what the module's own code computes besides is not known", macs=None))
     sizes = [(part.matrix.parameters or part.matrix.weights.size,
               0 if part.matrix.bias is None else part.matrix.bias.size) for part in parts]  # fmt: skip
@@ -149,7 +156,7 @@ def _sequence(module: Any) -> list[tuple[str, Any]] | None:
     leaves: list[tuple[str, Any]] = []
 
     def walk(part: Any, at: str) -> bool:
-        if is_leaf(part):
+        if modules.is_leaf(part):
             leaves.append((at, part))
             return True
         if "Sequential" not in modules.kinds(part) or not modules.runs_as_torch_does(part):
@@ -157,6 +164,30 @@ def _sequence(module: Any) -> list[tuple[str, Any]] | None:
         return all(walk(child, f"{at}.{key}" if at else key) for key, child in part._modules.items())
 
     return leaves if walk(module, "") else None
+
+
+def _guess(found: Parts, recorded: Run, order: Order) -> bool:
+    """Whether layers in the order of their names, each with ReLU but the last, are what a scripted module computes.
+
+    Nothing can be recorded inside such a module. If so they are written into `order`.
+    """
+    layers = [
+        DenseLayer(one.layer, one.matrix.weights, one.matrix.bias, "relu" if k + 1 < len(found.layers) else "none")
+        for k, one in enumerate(found.layers)
+        if one.is_whole
+    ]
+    inputs, outputs = recorded.inputs, recorded.outputs
+    if not layers or inputs is None or outputs is None or len(layers) < len(found.layers) or not chains(layers):
+        return False
+    flat = inputs.reshape(len(inputs), -1)
+    if flat.shape[1] != layers[0].cols or outputs.shape != (len(flat), layers[-1].rows):
+        return False
+    if np.abs(forward(layers, flat) - outputs).max() > TOLERANCE * np.abs(outputs).max():
+        return False
+    order.parts.extend(found.layers)
+    order.calls.extend([None] * len(layers))
+    order.activations.extend(layer.activation for layer in layers)
+    return True
 
 
 def _with_calls(steps: Sequence[Step], recorded: Run | None) -> list[Step]:
@@ -171,9 +202,10 @@ def _with_calls(steps: Sequence[Step], recorded: Run | None) -> list[Step]:
     return found
 
 
-def _followed(steps: Sequence[Step], seen: Run | None = None) -> Order:
+def _followed(steps: Sequence[Step], inner: Collection[str], seen: Run | None = None) -> Order:
     """Layers in the order of their steps, what follows each, and what stands between.
 
+    inner: paths of parts whose matrices are layers of their own, inside them.
     seen: a run of code of the module's own, in which anything may lie between two steps: each layer's inputs are to be
     the outputs of the one before, or their positive part.
     """
@@ -202,6 +234,8 @@ def _followed(steps: Sequence[Step], seen: Run | None = None) -> Order:
             order.activations[-1] = "none" if strange else "relu"
             if step.call is not None and values is not None and alike(values, step.call.inputs):
                 values = step.call.outputs
+        elif step.path in inner:
+            strange.append(LeftOut(step.path or kind, f"{kind}: {INNER}", macs=None))
         elif kind not in CHANGES_NOTHING:
             strange.append(LeftOut(step.path, f"{kind} {where}; EIE has ReLU, nothing else"))
     order.after.extend(strange)

@@ -124,6 +124,9 @@ def _shapes(parts: Sequence[tuple[str, Any]]) -> Iterator[tuple[int, ...]]:
             axes = next((k for k in (1, 2, 3) if {f"Conv{k}d", f"ConvTranspose{k}d"} & named), 2)
             for side in SIDES:
                 yield (int(part.in_channels), *(side,) * axes)
+        elif hasattr(part, "in_features"):
+            yield (int(part.in_features),)
+            yield (STEPS, int(part.in_features))
         elif hasattr(part, "num_features"):
             size = int(part.num_features)
             axes = next((k for k in (1, 2, 3) if f"BatchNorm{k}d" in named), 1)

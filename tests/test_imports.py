@@ -11,6 +11,7 @@ ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
     ("errors", "_version", "_cache", "_shown"),
+    ("_numba",),
     ("_jit",),
     ("_io",),
     ("paper",),
@@ -28,7 +29,7 @@ LEVELS = (
     ("inputs",),
     ("prepared",),
     ("simulation",),
-    ("compression",),
+    ("compression", "stepping"),
     ("training",),
     ("evaluation", "outputs"),
     ("view",),

@@ -62,7 +62,7 @@ class Balance(Brief):
     ----------
     config : MachineConfig
         The machine.
-    inputs : int
+    batch_size : int
         Inputs in the batch; cycles and losses are sums over them.
     assignments : tuple of Assignment
         The rows as stored, balanced by the weights alone, and balanced for this very input. Each has its `name`, its
@@ -92,7 +92,7 @@ class Balance(Brief):
 
     @property
     def _subject(self) -> str:
-        several = f", sum of {self.inputs:,} inputs" if self.inputs > 1 else ""
+        several = f", sum of {self.batch_size:,} inputs" if self.batch_size > 1 else ""
         return f"{self.assignments[0].layer.name} on {self.config.pes} PEs{self.config.variant}{several}"
 
     def _gain(self, one: Assignment) -> str:

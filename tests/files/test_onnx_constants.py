@@ -28,7 +28,7 @@ node = helper.make_node
 def drawn(seed):
     """A function from a shape to float32 numbers."""
     rng = np.random.default_rng(seed)
-    return lambda *shape: rng.standard_normal(shape).astype(np.float32)
+    return lambda *shape: np.asarray(rng.standard_normal(shape), np.float32)
 
 
 def sparse(indices, shape=W.shape, values=W[W != 0]):

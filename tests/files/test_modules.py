@@ -2,6 +2,7 @@
 
 import copy
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -334,7 +335,7 @@ def same_state(one, other):
     return one == other
 
 
-def numpy_state():
+def numpy_state() -> Any:
     return np.random.get_state(legacy=False)["state"]["key"]
 
 
@@ -370,12 +371,12 @@ def test_a_run_leaves_the_module_and_random_numbers_as_they_were(training):
             child.training = not training  # a mode of its own
         net(X).sum().backward()  # gradients, statistics and what the old hooks compute
         before = state_of(net)
-        rng = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+        rng = torch.get_rng_state(), numpy_state().copy(), random.getstate()
         eiesim.compress(net)
         eiesim.CompressedLayer.from_torch(next(one for one in net.modules() if hasattr(one, "in_features")))
         assert same_state(before, state_of(net)), net
         assert torch.equal(rng[0], torch.get_rng_state())
-        assert np.array_equal(rng[1], np.random.get_state()[1])
+        assert np.array_equal(rng[1], numpy_state())
         assert rng[2] == random.getstate()
 
 

@@ -35,7 +35,7 @@ class Machine:
         One input, rounded to float32. None is the layer's own, as `eiesim.open("table3:Alex-7")` brings it.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         The machine; None is the published design.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Raises

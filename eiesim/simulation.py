@@ -1,4 +1,4 @@
-"""simulate: the one door to the engines."""
+"""simulate: runs a source on a machine, by one of the engines."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -267,7 +267,7 @@ def _run(
         fraction_bits=operands.fraction_bits,
         exceeded=exceeded,
         memory=memory,
-        inputs=prepared.fed,
+        fed=prepared.fed,
         vectors=prepared.vectors,
         energy_model=energy[0],
         no_energy=energy[1],

@@ -24,6 +24,8 @@ from eiesim.energy.events import EnergyTable
 from eiesim.errors import EieError
 from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, matching
 from eiesim.files import examples, network
+from eiesim.files.held import check as check_held
+from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
@@ -153,6 +155,9 @@ def compress(
     name: str | None = None,
     huffman: bool = False,
     force: bool = False,
+    take: str | Sequence[str] = (),
+    leave: str | Sequence[str] = (),
+    check: bool = True,
     progress: Progress | None = None,
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
@@ -190,6 +195,14 @@ def compress(
         Write Huffman-coded layer files too.
     force : bool, default False
         Replace a network folder that eiesim wrote; files of others in it stay.
+    take : str or sequence of str, default ()
+        Tensors that are layers whatever they are called: names, or patterns as `fnmatch` has them, on whole names.
+        `model.ledger` says what each tensor was taken for.
+    leave : str or sequence of str, default ()
+        Tensors or layers that are not to be read, in the same way.
+    check : bool, default True
+        Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
+        they are.
     progress : callable(int) or None, default None
         Called with 1 after each layer.
 
@@ -202,7 +215,8 @@ def compress(
     Raises
     ------
     EieError
-        Where there is no layer that EIE can run, and for whatever does not fit.
+        Where there is no layer that EIE can run, where a layer as read does not give the source's outputs, and for
+        whatever does not fit.
 
     Examples
     --------
@@ -216,16 +230,25 @@ def compress(
     everywhere = None if isinstance(density, Mapping) else density
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     path = Path(model) if isinstance(model, str | Path) else None
-    found, taps = pipeline.load_model(path) if path else (model_in_memory(model, name), ())
-    known = None
+    choice = Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
+    values: Any = None
     if calibration is not None:
-        values: Any
         if isinstance(calibration, str | Path):
             values = pipeline.load_calibration(calibration)
         elif isinstance(calibration, Mapping):
             values = {str(key): np.asarray(held) for key, held in calibration.items()}
         else:
             values = as_float32("calibration", calibration)
+    found, taps = (
+        pipeline.load_model(path, choice)
+        if path
+        else (model_in_memory(model, name, choice, check, None if isinstance(values, Mapping) else values), ())
+    )
+    if check:
+        check_held(found.held)
+        found = pipeline.hold(path, found, values) if path else found
+    known = None
+    if values is not None:
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
     compressed = pipeline.compress(found, options, known, progress)
     if output is not None:

@@ -1,4 +1,4 @@
-"""simulate: the one door to the engines."""
+"""simulate: runs a source on a machine, by one of the engines."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence

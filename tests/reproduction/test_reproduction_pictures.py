@@ -32,7 +32,7 @@ SWEPT = {
     "fig_12": ("pes", (1, 64, 256), ("real_work",)),
     "fig_13": ("pes", (1, 64, 256), ("load_balance",)),
 }
-PUBLISHED = {"queue_depth": 8, "spmat_width": 64, "pes": 64, "arithmetic": "fixed16"}
+PUBLISHED: dict[str, object] = {"queue_depth": 8, "spmat_width": 64, "pes": 64, "arithmetic": "fixed16"}
 COLUMNS = ("load_balance", "real_work", "spmat_row_reads", "energy_spmat_read_uj", "energy_total_uj", "time_us",
            "energy_arithm_unit_uj")  # fmt: skip
 rng = np.random.default_rng(4)
@@ -48,7 +48,10 @@ def value():
 
 
 def rows_of_runs():
-    changes = [{}, *({key: one} for key, every, _ in SWEPT.values() for one in every if one != PUBLISHED[key])]
+    changes: list[dict[str, object]] = [
+        {},
+        *({key: one} for key, every, _ in SWEPT.values() for one in every if one != PUBLISHED[key]),
+    ]
     changes += [{"arithmetic": name} for name in ("float32", "fixed32", "fixed8")]
     distinct = {tuple(sorted(change.items())): change for change in changes}
     return pd.DataFrame(

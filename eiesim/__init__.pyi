@@ -33,6 +33,7 @@ from .model import Workload as Workload
 from .result import LayerResult as LayerResult
 from .result import Result as Result
 from .simulation import simulate as simulate
+from .stepping import Machine as Machine
 from .sweeps.run import sweep as sweep
 from .tracing.path import CriticalPath as CriticalPath
 from .tracing.path import critical_path as critical_path

@@ -46,18 +46,39 @@ def open(
     activation_density: float | None = None,
     variation: float = 0.0,
 ) -> Model:
-    """Open what the command line takes as LAYER: layers in a row with their input, ready for `simulate`.
+    """Open what the command line takes as LAYER: layers in a row with what they bring, ready for every verb.
 
-    names: layer files (.npz, .huff), network folders, folders of the authors' dump, `table3:NAME`, `example:NAME`;
-        several stand in a row.
-    rows: outputs of a dumped layer, which its files leave open.
-    seed, density, activation_density, variation: how `table3:` layers are made; see `workload`.
+    Parameters
+    ----------
+    *names : str or pathlib.Path
+        Layer files (.npz, .huff), network folders, folders of the authors' dump, `table3:NAME`, `table3:all`,
+        `example:NAME`; several stand in a row.
+    rows : int or None, default None
+        Outputs of a dumped layer, which its files leave open; None is as many as its highest row needs.
+    seed : int, default 0
+        Of `table3:` layers.
+    density : float or None, default None
+        Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
+    activation_density : float or None, default None
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+    variation : float, default 0.0
+        Coefficient of variation of the densities of `table3:` layers; see `workload`.
 
-    Returns a `Model`: `layers`, `activations` (float32[cols] or [batch, cols]; None where the files bring none),
-    `labels` (int64[batch] or None). Raises EieError for what is unknown or malformed, and unless each layer takes
-    what the one before gives.
+    Returns
+    -------
+    Model
+        The layers in order, with their activations and labels where the files bring any.
 
-    `eiesim.simulate(eiesim.open("table3:Alex-7"))`
+    Raises
+    ------
+    EieError
+        For what is unknown or malformed, and for layers that neither follow one another nor have inputs of their own.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.open("example:lenet-300-100").activations.shape
+    (500, 784)
     """
     return open_model(list(names), rows, Synthesis(seed, density, activation_density, variation))
 
@@ -135,24 +156,60 @@ def compress(
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
-    model: a file (.onnx, .safetensors, .npz), a `torch.nn.Module`, a `state_dict` or another mapping of names to
-        arrays, a matrix (float[rows, cols], also a SciPy sparse one), or `DenseLayer`s in order.
-    output: the network folder to write; None writes nothing. huffman: Huffman-coded files too. force: replace one.
-    density: share of each layer's weights to keep, 0 to 1, or shares by layer name. global_density: share of all
-        layers' weights, by one threshold. threshold: keep what is above so many standard deviations of its layer.
-        At most one of them; with none, only the zeros that are there are pruned.
-    bits: of a weight code, 1 to 8. initialisation: where k-means starts, linear (Deep Compression Sec. 3.2), density,
-        random or optimal. seed: of random.
-    calibration: inputs of the model, on which each layer's error is measured: float[batch, ...] or an .npy file; of a
-        model with several inputs a mapping of their names to arrays, or an .npz file.
-    positions: of a convolution, keep the inputs of so many positions of an image; None is all.
-    name: of a network that is no file. progress: called with 1 after each layer.
+    At most one of `density`, `global_density` and `threshold` is given; with none, only the zeros that are there are
+    pruned.
 
-    Returns a `Compressed`: `layers` (what `simulate` takes; so is the whole), `reports` (errors and sizes by layer),
-    `total`, `network_error`; `model.notes` and `model.left_out` say what was assumed and what EIE cannot run.
-    Raises EieError where there is no layer that EIE can run, and for whatever does not fit.
+    Parameters
+    ----------
+    model : path, torch.nn.Module, mapping of names to arrays, float[rows, cols], or sequence of DenseLayer
+        A file (.onnx, .safetensors, .npz), a module, a `state_dict` or another mapping, a matrix (also a SciPy sparse
+        one), or layers in order.
+    output : str or pathlib.Path or None, default None
+        The network folder to write; None writes nothing.
+    density : float or mapping of str to float, or None, default None
+        Share of each layer's weights to keep, 0 to 1, or shares by layer name.
+    global_density : float or None, default None
+        Share of all layers' weights together to keep, 0 to 1, by one threshold.
+    threshold : float or None, default None
+        Keep what is above so many standard deviations of its layer.
+    bits : int, default 4
+        Of a weight code, 1 to 8.
+    initialisation : str, default "linear"
+        Where k-means starts: "linear" (Deep Compression Sec. 3.2), "density", "random" or "optimal".
+    seed : int, default 0
+        Of a random start, and of the positions that are kept.
+    calibration : float[batch, ...], a path, or mapping of str to arrays, or None, default None
+        Inputs of the model, on which each layer's error is measured: an array or an .npy file; of a model with several
+        inputs a mapping of their names to arrays, or an .npz file.
+    positions : int or None, default None
+        Of a convolution, keep the inputs of so many positions of an image; None is all.
+    name : str or None, default None
+        Of a network that is no file.
+    huffman : bool, default False
+        Write Huffman-coded layer files too.
+    force : bool, default False
+        Replace a network folder that eiesim wrote; files of others in it stay.
+    progress : callable(int) or None, default None
+        Called with 1 after each layer.
 
-    `eiesim.simulate(eiesim.compress(torch_module, density=0.1), inputs)`
+    Returns
+    -------
+    Compressed
+        The layers, a source for every verb, with errors and sizes layer by layer; `model.notes` and `model.left_out`
+        say what was assumed and what EIE cannot run.
+
+    Raises
+    ------
+    EieError
+        Where there is no layer that EIE can run, and for whatever does not fit.
+
+    Examples
+    --------
+    >>> import eiesim, numpy
+    >>> weights = numpy.random.default_rng(0).normal(size=(30, 20))
+    >>> network = eiesim.compress(weights, density=0.1)
+    >>> network.layers[0].nnz
+    60
     """
     by_layer = dict(density) if isinstance(density, Mapping) else {}
     everywhere = None if isinstance(density, Mapping) else density
@@ -256,9 +313,9 @@ def compare(
 
     Parameters
     ----------
-    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
-        As in `simulate`, each layer compared by itself; default all nine of Table III, whose bare names ("Alex-7") do
-        here.
+    source : name, path, layer or layers, or what `open`, `compress`, `train` gives, default "table3:all"
+        As in `simulate`, each layer compared by itself; the default is all nine of Table III, whose bare names
+        ("Alex-7") do here.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         The machine; None is the published design.
     inputs : float[cols] or [batch, cols], a path, or several of these, default ()
@@ -356,7 +413,7 @@ def balance(
         See `simulate`.
     recorded : bool, default False
         Feed the layer its recorded inputs, even where its network has its own.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns
@@ -395,17 +452,32 @@ def plot(
     accuracies: Mapping[str, float] | None = None,
     formats: Sequence[str] = ("png", "svg"),
 ) -> list[Path]:
-    """Draw a sweep's table, a comparison, a result or a balance into a folder; returns the files.
-
-    what: the table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
-        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
-        and how evenly the PEs are loaded), or what `balance` gives (PE-cycles by cause, by assignment).
-    output: the folder, made if need be; files have the pictures' names and appear together.
-    formats: whatever matplotlib writes, such as pdf; text stays text.
-    accuracies: for a sweep's table, shares of 1 by arithmetic, drawn beside its energy (Fig. 10).
+    """Draw a sweep's table, a comparison, a result or a balance into a folder.
 
     Each picture says what is simulated, estimated, measured and published. The same data give the same file.
-    Raises EieError where there is nothing to draw, and for a folder that cannot be made.
+
+    Parameters
+    ----------
+    what : pandas.DataFrame, Comparison, Result, LayerResult or Balance
+        The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
+        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
+        and how evenly the PEs are loaded), or what `balance` gives (PE-cycles by cause, by assignment).
+    output : str or pathlib.Path
+        The folder, made if need be; files have the pictures' names and appear together.
+    accuracies : mapping of str to float, or None, default None
+        For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
+    formats : sequence of str, default ("png", "svg")
+        Whatever matplotlib writes, such as "pdf"; text stays text.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files, a picture in each format.
+
+    Raises
+    ------
+    EieError
+        Where there is nothing to draw, and for a folder that cannot be made.
     """
     from eiesim.drawing import pictures
     from eiesim.view.saving import save_all

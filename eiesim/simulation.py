@@ -86,7 +86,7 @@ def simulate(
         How many inputs run at once; None is one a core. The result does not depend on it.
     progress : callable(int), default None
         Called with the number of inputs that have passed a layer since the last call.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns
@@ -119,13 +119,27 @@ def simulate(
     for feed in fed:
         with _side_by_side(threads, feed.batch_size) as each:
             results += _in_a_row(feed, machine, engine, run, outputs, each, progress)
-    results = [replace(one, energy_model=spends, no_energy=no_energy) for one in results]
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
         raise ExceededError("; ".join(exceeded))
-    last = results[-1].outputs
+    results = [replace(one, energy_model=spends, no_energy=no_energy) for one in results]
+    return _of_layers(results, machine, engine, classes)
+
+
+def of_clocked_run(model: Model, feed: Feed, config: MachineConfig, run: Run) -> Result:
+    """What `simulate` gives for one layer and one input, where the clocked engine has made the run already."""
+    spends, no_energy = _energy_for(config, None, None)
+    classes = _labels_for(None, model, [feed])
+    (one,) = _in_a_row(feed, config, "clocked", lambda job, rows: run, True, map, None)
+    return _of_layers([replace(one, energy_model=spends, no_energy=no_energy)], config, "clocked", classes)
+
+
+def _of_layers(
+    layers: Sequence[LayerResult], config: MachineConfig, engine: str, classes: npt.NDArray[np.int64] | None
+) -> Result:
+    last = layers[-1].outputs
     accuracy = None if classes is None or last is None else recognised(last, classes)
-    return Result(tuple(results), machine, engine, accuracy)
+    return Result(tuple(layers), config, engine, accuracy)
 
 
 def _in_a_row(

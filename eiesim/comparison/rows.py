@@ -47,11 +47,34 @@ from eiesim.workloads import workload
 class Comparison(Brief):
     """What was compared, and every table of it, made once.
 
-    layers: the runs, under the energy model asked for. speedup, efficiency: over the published CPU, for the layers of
-    Table III. measured_speedup, measured_efficiency: over the CPU measured here, empty without `measured`.
-    eie: each layer beside Table IV. modules: power by module. checks: the activity model against Table II.
-    waterfall: energy of fetching the weights, step by step. areas: by module. platforms: Table V and the simulated
-    machines, empty without its layer.
+    Attributes
+    ----------
+    config : MachineConfig
+        The machine.
+    layers : tuple of LayerResult
+        The runs, under the energy model asked for.
+    speedup : tuple of Ratio
+        Over the published CPU, for the layers of Table III; each says whether it is published, simulated or measured.
+    efficiency : tuple of Ratio
+        The same for energy; estimated, where it is not published.
+    measured : Measured or None
+        What was measured on this machine.
+    measured_speedup : tuple of Ratio
+        Over the CPU measured here; empty without `measured`.
+    measured_efficiency : tuple of Ratio
+        The same for energy.
+    eie : tuple of EieRow
+        Each layer beside Table IV.
+    modules : tuple of ModuleRow
+        Power of a PE by module.
+    checks : tuple of Check
+        The activity energy model against Table II.
+    waterfall : tuple of WaterfallRow
+        Energy of fetching the weights, step by step.
+    areas : tuple of AreaRow
+        Area by module.
+    platforms : tuple of Platform
+        Table V and the simulated machines; empty without its layer.
     """
 
     config: MachineConfig

@@ -136,7 +136,7 @@ def critical_path(
         Which input of a batch to follow, from 0.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns

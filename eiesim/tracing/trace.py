@@ -71,7 +71,7 @@ def trace(
         (a, b) keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief
+from eiesim._shown import Brief, html_table
 from eiesim.coding.block_differences import encode_blocks
 from eiesim.compression.statistics import Statistics, statistics
 from eiesim.dense import DenseLayer, expand, forward
@@ -24,7 +24,21 @@ from eiesim.training.recipe import Networks, Outcome, Recipe
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trained(Brief):
-    """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples."""
+    """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How it was made.
+    parts : Parts
+        The examples: training, validation and held out.
+    networks : Networks
+        The first weights (`initial`) and the dense network (`dense`).
+    outcome : Outcome
+        The pruned and retrained layers, and their masks.
+    shared : tuple of CompressedLayer
+        The layers with shared, fine-tuned values.
+    """
 
     recipe: Recipe
     parts: Parts
@@ -32,8 +46,35 @@ class Trained(Brief):
     outcome: Outcome
     shared: tuple[CompressedLayer, ...]
 
+    def __repr__(self) -> str:
+        accuracies = ", ".join(f"{stage} {share:.1%}" for stage, share in self.accuracy.items())
+        return (
+            f"<Trained by {self.recipe.method or 'masks'}: {self._layers}, density {self.density:.1%}, accuracy "
+            f"{accuracies}, {self.dense_bytes / self.coded_bytes:.1f} times smaller>"
+        )
+
+    def _repr_html_(self) -> str:
+        rate = self.dense_bytes / self.coded_bytes
+        sizes = {"dense": f"{self.dense_bytes:,}", "shared": f"{self.coded_bytes:,.0f} ({rate:.1f} times smaller)"}
+        rows = [(stage, f"{share:.2%}", sizes.get(stage, "")) for stage, share in self.accuracy.items()]
+        caption = (
+            f"{self.recipe.method or 'masks'}, {self._layers}, density {self.density:.1%}; accuracy on "
+            f"{len(self.parts.held_out.labels):,} examples held out"
+        )
+        return html_table(caption, ("network", "accuracy", "bytes"), rows)
+
+    @property
+    def _layers(self) -> str:
+        return "-".join(str(layer.cols) for layer in self.networks.dense) + f"-{self.networks.dense[-1].rows}"
+
     def opened(self) -> Model:
-        """The shared network as a source, with the held-out examples and their labels."""
+        """The shared network as a source, with the held-out examples and their labels.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         held_out = self.parts.held_out
         return Model(self.shared, held_out.inputs, held_out.labels)
 
@@ -87,13 +128,43 @@ def train(
 ) -> Trained:
     """Train a classifier, prune it by a method of the literature, share its weights.
 
-    inputs: float[n, ...], flattened to [n, features]. labels: whole numbers [n], classes from 0. A tenth of the
-    examples is held out and another tenth chooses the best epoch, class by class. method, density, options: those of
-    `Recipe`, or a whole `recipe`. hidden: units of each hidden layer. teacher: layers in a row that give the same
-    classes, to learn from (`Recipe.distillation`). progress: called after each epoch with the stage, the epoch, the
-    validation loss and accuracy.
+    A tenth of the examples is held out and another tenth chooses the best epoch, class by class. Needs the extra
+    `train` (PyTorch).
 
-    Needs extra [train]. Raises EieError for examples, a teacher or a recipe that make no sense.
+    Parameters
+    ----------
+    inputs : float[n, ...]
+        The examples, flattened to [n, features]; rounded to float32, best scaled to about 0 to 1.
+    labels : int[n]
+        Each example's class, from 0.
+    method : str or None, default None
+        See `Recipe`.
+    density : float or None, default None
+        See `Recipe`.
+    hidden : sequence of int, default (300, 100)
+        Units of each hidden layer.
+    teacher : sequence of DenseLayer or CompressedLayer, or None, default None
+        Layers in a row that give the same classes, to learn from (`Recipe.distillation`).
+    recipe : Recipe or None, default None
+        A whole recipe, instead of method, density and options.
+    progress : callable or None, default None
+        Called after each epoch with the stage, the epoch, the validation loss and accuracy.
+    **options : Any
+        Other parameters of `Recipe`.
+
+    Returns
+    -------
+    Trained
+        The network at each stage; `save_trained` writes it.
+
+    Raises
+    ------
+    EieError
+        For examples, a teacher or a recipe that make no sense, and where PyTorch is missing.
+
+    See Also
+    --------
+    save_trained : Write what `train` gives as a network folder.
     """
     if recipe is None:
         recipe = Recipe(method=method, density=density, **options)

@@ -27,7 +27,7 @@ Product = Callable[[int, npt.NDArray[Any]], npt.NDArray[Any]]
 
 def replaceable(found: Sequence[Found]) -> tuple[int, ...]:
     """Places of the layers that can be computed elsewhere: not a recurrent node's, and in no body."""
-    return tuple(k for k, one in enumerate(found) if one.tap is not None and one.value and not one.tap.within)
+    return tuple(k for k, one in enumerate(found) if one.tap is not None and not one.recurrent and not one.tap.within)
 
 
 def outputs_with(

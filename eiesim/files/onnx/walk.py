@@ -29,6 +29,17 @@ SILENT = {"Shape", "Size", "Range", "ConstantOfShape", "Constant"}
 ROUNDED = "the source rounds activations; the layers here take and give them as they are"
 
 
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network and the graph that it was read from, in plain operators. changed: whether the file's are others."""
+
+    model: DenseNetwork
+    found: tuple[Found, ...]
+    proto: Any
+    changed: bool
+    shapes: Shapes
+
+
 @dataclass
 class _Reader:
     shapes: Shapes
@@ -69,6 +80,12 @@ def load_found(
     path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> tuple[DenseNetwork, tuple[Found, ...]]:
     """A network, and its layers with their places in the graph (in plain operators, as `read_plain` gives it)."""
+    loaded = load(path, shapes)
+    return loaded.model, loaded.found
+
+
+def load(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Loaded:
+    """A network, its layers' places, and the graph that these are of."""
     proto = read(path)
     try:
         return _walk(proto, path, shapes)
@@ -88,9 +105,7 @@ def read_plain(path: Path) -> Any:
     return proto
 
 
-def _walk(
-    proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None
-) -> tuple[DenseNetwork, tuple[Found, ...]]:
+def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -> Loaded:
     accounts = Accounts.of(proto.graph)
     shapes = shapes_of(proto, given)
     made = plain(proto, shapes)
@@ -115,7 +130,7 @@ def _walk(
         vectors=tuple(vectors_of(one.tap, shapes) for one in found),
         ledger=accounts.ledger(reader.left_out),
     )
-    return model, tuple(found)
+    return Loaded(model, tuple(found), proto, made.changed, shapes)
 
 
 def _scope(reader: _Reader, graph: Any, came_from: dict[str, Origin], within: Place = (), prefix: str = "") -> Scope:
@@ -225,11 +240,12 @@ def _add_layer(reader: _Reader, scope: Scope, node: Any, name: str, matrix: Matr
     layer = DenseLayer(reader.name(name), matrix.weights, matrix.bias, one.activation)
     reader.accounts.take(scope.constants, dict(reversed(matrix.constants)), layer.name)
     reader.rounded |= bool(one.quantisers)
+    rank = 0 if matrix.vectors in (last_axis, columns) else matrix.behind + 2
     reader.found.append(
         Found(
             layer,
             f"{node.op_type} {reader.accounts.source(scope.constants, matrix.held)}",
-            Tap((matrix.activations,), matrix.vectors, scope.within),
+            Tap((matrix.activations,), matrix.vectors, scope.within, rank),
             _follows(reader, scope, matrix, layer),
             matrix.parameters + (0 if matrix.bias is None else matrix.bias.size),
             one.value,

@@ -2,6 +2,7 @@
 
 from statistics import fmean
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,12 +49,12 @@ def value():
 
 
 def rows_of_runs():
-    changes: list[dict[str, object]] = [
+    changes: list[Any] = [
         {},
         *({key: one} for key, every, _ in SWEPT.values() for one in every if one != PUBLISHED[key]),
     ]
     changes += [{"arithmetic": name} for name in ("float32", "fixed32", "fixed8")]
-    distinct = {tuple(sorted(change.items())): change for change in changes}
+    distinct = {tuple((PUBLISHED | change).items()): change for change in changes}
     return pd.DataFrame(
         {**PUBLISHED, **change, "layer": layer, "seed": seed, "variation": variation, "engine": "recurrence",
          "eiesim": "1.2.3", **{column: float(rng.uniform(0.1, 1)) for column in COLUMNS}}

@@ -7,7 +7,7 @@ from math import nan
 import numpy as np
 import pytest
 
-from eiesim.view.live import data, legend, shown
+from eiesim.view.page import legend, plot_data, shown
 from eiesim.view.panels import Cells, Panel, Scale, Series, names
 from eiesim.view.words import Words
 
@@ -17,7 +17,7 @@ PANEL = Panel(names(Words(""), ["a", "b"]), Scale(Words("time\nspent", "µs"), 0
 
 
 def test_values_are_the_panel_s():
-    (panel,) = data([PANEL])
+    (panel,) = plot_data([PANEL])
     assert panel["title"] == "title"
     bars, points = panel["series"]
     assert (bars["x"], bars["y"], bars["bottom"]) == ([0, 1], [3, 0.5], [1, 1])
@@ -26,12 +26,12 @@ def test_values_are_the_panel_s():
     assert (points["x"], points["y"], points["low"]) == ([0, 1], [0.25, 9], [None, None])
     assert (points["marker"], points["colours"]) == ("star", ["#222222", "#333333"])
     stacked = replace(BARS, base=(1, 2))
-    assert data([replace(PANEL, series=(stacked,))])[0]["series"][0]["bottom"] == [1, 2]
+    assert plot_data([replace(PANEL, series=(stacked,))])[0]["series"][0]["bottom"] == [1, 2]
     json.dumps(panel, allow_nan=False)
 
 
 def test_axes_are_the_panel_s():
-    (panel,) = data([PANEL])
+    (panel,) = plot_data([PANEL])
     assert panel["x"] == {
         "label": "", "start": -0.6, "end": 1.6, "log": False, "percent": False, "named": True,
         "ticks": [[0, "a"], [1, "b"]],
@@ -40,14 +40,14 @@ def test_axes_are_the_panel_s():
         "label": "time spent (µs)", "start": 0.1, "end": 10, "log": True, "percent": False, "named": False, "ticks": [],
     }  # fmt: skip
     share = replace(PANEL, y=Scale(Words("share"), form=".0%", ticks=((0.5, "half"), (70, "outside"))))
-    (other,) = data([share])
+    (other,) = plot_data([share])
     assert other["y"]["percent"]
     assert other["y"]["ticks"] == [[0.5, "half"]]
     assert (other["y"]["start"], other["y"]["end"]) == pytest.approx((-0.1875, 9.4375))
 
 
 def test_pointing_at_a_mark_says_its_place_value_and_whiskers():
-    bars, points = data([PANEL])[0]["series"]
+    bars, points = plot_data([PANEL])[0]["series"]
     assert bars["across"] == ["a", "b"]
     assert bars["up"] == ["time spent (µs): 3", "time spent (µs): 0.5"]
     assert bars["ends"] == ["least 2, most 4", ""]
@@ -64,6 +64,6 @@ def test_the_legend_has_each_name_once_in_order():
 
 def test_what_the_script_cannot_draw_is_refused():
     with pytest.raises(ValueError, match="no step"):
-        data([replace(PANEL, series=(replace(POINTS, kind="step"),))])
+        plot_data([replace(PANEL, series=(replace(POINTS, kind="step"),))])
     with pytest.raises(ValueError, match="no cells"):
-        data([replace(PANEL, cells=Cells(np.zeros((1, 1)), (0, 1), (0, 1)))])
+        plot_data([replace(PANEL, cells=Cells(np.zeros((1, 1)), (0, 1), (0, 1)))])

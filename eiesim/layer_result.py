@@ -92,7 +92,7 @@ class LayerResult(ByContent):
         One line for each memory of the machine that the layer exceeds, beginning with the memory's name.
     memory : WeightTraffic
         Where the weights were, resident or streamed in tiles, and what moving them cost.
-    inputs : str, default "given"
+    fed : str, default "given"
         What the layer was fed: "given" (what came with the call, or with the layer), "chained" (the outputs of the
         layer before, or the network's own input) or "recorded" (its own inputs, kept when its network was compressed).
     vectors : float, default 1
@@ -118,7 +118,7 @@ class LayerResult(ByContent):
     fraction_bits: dict[str, int]
     exceeded: tuple[str, ...]
     memory: WeightTraffic
-    inputs: str = "given"
+    fed: str = "given"
     vectors: float = 1
     energy_model: EnergyModel | None = None
     no_energy: str = ""
@@ -237,7 +237,7 @@ class LayerResult(ByContent):
             "cols": self.cols,
             "nnz": self.nnz,
             "weight_density": self.nnz / (self.rows * self.cols),
-            "fed": self.inputs,
+            "fed": self.fed,
             "vectors": self.vectors,
             **derived,
             **counters,
@@ -302,7 +302,7 @@ class LayerResult(ByContent):
             **self.metrics.to_dict(),
             **_energy_dict(self.energy),
             "memory": self.memory.to_dict(),
-            "inputs": self.inputs,
+            "inputs": self.fed,
             "vectors": self.vectors,
             **tail,
             "version": __version__,

@@ -54,6 +54,13 @@ class Feed(Brief):
         return len(self.activations) if self.activations.ndim == 2 else 1
 
 
+_DEFAULTS = {
+    "recorded_inputs": None, "input_origin": RECORDED, "vectors": 1, "seeds": None, "variations": None,
+    "interleaved": None,
+}  # fmt: skip
+"""What each layer of a `Model` has unless something else is said."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Model(Brief):
     """Layers in order, and what came with them: what `eiesim.open` gives.
@@ -100,19 +107,11 @@ class Model(Brief):
     interleaved: tuple[InterleavedLayer | None, ...] = ()
 
     def __post_init__(self) -> None:
-        count = len(self.layers)
-        defaults: dict[str, tuple[Any, ...]] = {
-            "origins": tuple(map(_named, self.layers)),
-            "recorded_inputs": (None,) * count,
-            "input_origin": (RECORDED,) * count,
-            "vectors": (1,) * count,
-            "seeds": (None,) * count,
-            "variations": (None,) * count,
-            "interleaved": (None,) * count,
-        }
-        for name, values in defaults.items():
+        for name, default in _DEFAULTS.items():
             if not getattr(self, name):
-                object.__setattr__(self, name, values)
+                object.__setattr__(self, name, (default,) * len(self.layers))
+        if not self.origins:
+            object.__setattr__(self, "origins", tuple(map(_named, self.layers)))
 
     @classmethod
     def of(cls, layer: Layer) -> "Model":

@@ -98,7 +98,7 @@ class Result(ByContent):
     @property
     def in_a_row(self) -> bool:
         """Whether all layers had the same inputs, one after the other."""
-        return all(layer.inputs == "chained" for layer in self.layers[1:])
+        return all(layer.fed == "chained" for layer in self.layers[1:])
 
     @property
     def cycles(self) -> float:

@@ -59,7 +59,7 @@ class Balance(Brief):
     """A layer in three orders: as stored, balanced by its weights alone, and balanced for this very input."""
 
     config: MachineConfig
-    inputs: int
+    batch_size: int
     assignments: tuple[Assignment, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Balance(Brief):
         return {
             "layer": self.assignments[0].layer.name,
             "pes": self.config.pes,
-            "inputs": self.inputs,
+            "inputs": self.batch_size,
             "assignments": [one.to_dict() for one in self.assignments],
         }
 

@@ -22,7 +22,7 @@ def test_each_order_has_its_own_column():
         assignment("by weights", 80, 70, work=160, scan_bubbles=80, start_and_drain=80),
         assignment("for this input", 50, 30, work=150, finite_queues=50),
     )
-    table = balance_table(SimpleNamespace(config=MachineConfig(pes=4), inputs=2, assignments=tried))
+    table = balance_table(SimpleNamespace(config=MachineConfig(pes=4), batch_size=2, assignments=tried))
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     found = {name: tuple(" ".join(cell.split()) for cell in cells) for name, *cells in rows}
     assert found == {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from eiesim._checks import several as several_of
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
@@ -23,6 +24,8 @@ from eiesim.energy.events import EnergyTable
 from eiesim.errors import EieError
 from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, matching
 from eiesim.files import examples, network
+from eiesim.files.held import check as check_held
+from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
@@ -151,6 +154,9 @@ def compress(
     name: str | None = None,
     huffman: bool = False,
     force: bool = False,
+    take: str | Sequence[str] = (),
+    leave: str | Sequence[str] = (),
+    check: bool = True,
     progress: Progress | None = None,
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
@@ -188,6 +194,14 @@ def compress(
         Write Huffman-coded layer files too.
     force : bool, default False
         Replace a network folder that eiesim wrote; files of others in it stay.
+    take : str or sequence of str, default ()
+        Tensors that are layers whatever they are called: names, or patterns as `fnmatch` has them, on whole names.
+        `model.ledger` says what each tensor was taken for.
+    leave : str or sequence of str, default ()
+        Tensors or layers that are not to be read, in the same way.
+    check : bool, default True
+        Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
+        they are.
     progress : callable(int) or None, default None
         Called with 1 after each layer.
 
@@ -200,7 +214,8 @@ def compress(
     Raises
     ------
     EieError
-        Where there is no layer that EIE can run, and for whatever does not fit.
+        Where there is no layer that EIE can run, where a layer as read does not give the source's outputs, and for
+        whatever does not fit.
 
     Examples
     --------
@@ -214,16 +229,25 @@ def compress(
     everywhere = None if isinstance(density, Mapping) else density
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     path = Path(model) if isinstance(model, str | Path) else None
-    found, taps = pipeline.load_model(path) if path else (model_in_memory(model, name), ())
-    known = None
+    choice = Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
+    values: Any = None
     if calibration is not None:
-        values: Any
         if isinstance(calibration, str | Path):
             values = pipeline.load_calibration(calibration)
         elif isinstance(calibration, Mapping):
             values = {str(key): np.asarray(held) for key, held in calibration.items()}
         else:
             values = as_float32("calibration", calibration)
+    found, taps = (
+        pipeline.load_model(path, choice)
+        if path
+        else (model_in_memory(model, name, choice, check, None if isinstance(values, Mapping) else values), ())
+    )
+    if check:
+        check_held(found.held)
+        found = pipeline.hold(path, found, values) if path else found
+    known = None
+    if values is not None:
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
     compressed = pipeline.compress(found, options, known, progress)
     if output is not None:
@@ -363,7 +387,9 @@ def compare(
     """
     machine = as_config(config)
     synthesis = Synthesis(seed, density, activation_density, variation)
-    every = [seed] if seeds is None else seeds
+    every = [seed] if seeds is None else several_of("seeds", seeds)
+    if not isinstance(measured, str | Path | Measured | None):
+        raise EieError(f"measured: {type(measured).__name__} is none; give measurements or the file that holds them")
     made = open_workloads(
         _prefixed(source), several(inputs), every, [variation], density, activation_density, rows, recorded
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io import modules
 from eiesim._io.tensors import is_sparse, on_the_host
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share_weights
@@ -268,9 +269,14 @@ class CompressedLayer:
         if is_sparse(weights):
             if len(weights.shape) != 2:
                 raise EieError(f"weights: has {len(weights.shape)} dimensions, needs 2")
-            held = weights.tocsc()
-            matrix = sparse.csc_array((_finite_array("weights", held.data, 1), held.indices, held.indptr), held.shape)
-            matrix.sum_duplicates()
+            # In a format of its own: what sums and sorts in place then changes nothing of the caller's.
+            held = weights.tocoo()
+            places = (np.array(held.row), np.array(held.col))
+            whole = sparse.coo_array((np.array(held.data), places), held.shape).tocsc()
+            whole.sum_duplicates()
+            matrix = sparse.csc_array(
+                (_finite_array("weights", whole.data, 1), whole.indices, whole.indptr), whole.shape
+            )
         else:
             matrix = sparse.csc_array(_finite_array("weights", weights, 2))
         offsets = None if bias is None else _finite_array("bias", bias, 1)
@@ -317,8 +323,9 @@ class CompressedLayer:
         Parameters
         ----------
         module : torch.nn.Linear
-            Or whatever has a `weight`, float[rows, cols], and maybe a `bias`, float[rows]; a 1x1 convolution's
-            [rows, cols, 1, 1] will do too. On any device, in any floating-point type.
+            Or whatever has a `weight`, which is taken as the module computes it (pruned, normalised), and maybe a
+            `bias`: a 1x1 convolution, transposed or in groups too, GPT-2's Conv1D, or a module that multiplies by its
+            weight in code of its own. On any device, in any floating-point type. It is not changed.
         bits : int, default 4
             Of a code, 1 to 8.
         codebook : float[up to 2**bits] or None, default None
@@ -339,18 +346,12 @@ class CompressedLayer:
             For a module without such a weight, and for what `from_dense` refuses.
         """
         kind = type(module).__name__
-        weight = getattr(module, "weight", None)
-        if weight is None:
+        if getattr(module, "weight", None) is None:
             raise EieError(f"{kind}: has no weight; give an nn.Linear, or a whole network to eiesim.compress")
-        weights = as_float32(f"{kind}.weight", weight)
-        if weights.ndim == 4 and weights.shape[2:] == (1, 1):
-            weights = weights[:, :, 0, 0]
-        if weights.ndim != 2:
-            raise EieError(
-                f"{kind}: its weight has {weights.ndim} dimensions; EIE runs matrices, of convolutions only 1x1"
-            )
-        bias = getattr(module, "bias", None)
-        return cls.from_dense(weights, codebook, bits, bias=bias, activation=activation, name=name or kind)
+        found = modules.matrix_alone(module)
+        if isinstance(found, str):
+            raise EieError(found if found.startswith(f"{kind}:") else f"{kind}: {found}")
+        return cls.from_dense(found.weights, codebook, bits, bias=found.bias, activation=activation, name=name or kind)
 
 
 def printable(name: str) -> str:

@@ -7,8 +7,8 @@ Over a batch, plain metrics are means over the inputs, ratios are formed from su
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from functools import cached_property
+from dataclasses import astuple, dataclass, field, fields
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -128,6 +128,10 @@ class LayerResult(ByContent):
     def provenance(self) -> Provenance:
         """What the result was made from."""
         return self.made_from()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickle says what the result was made from; it does not carry the layer, which is many times as large.
+        return {**vars(self), "made_from": partial(Provenance, *astuple(self.provenance))}
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -183,7 +183,7 @@ def test_the_busiest_pe_of_a_network_counts_a_layer_as_often_as_it_runs(result):
     """The layer with fewer entries has so many input vectors that its PE does more."""
     name, _ = result.busiest_pe
     other = next(layer for layer in result if layer.name != name)
-    each = [layer if layer.name == name else replace(layer, vectors=1000, inputs="recorded") for layer in result]
+    each = [layer if layer.name == name else replace(layer, vectors=1000, fed="recorded") for layer in result]
     assert replace(result, layers=tuple(each)).busiest_pe == (other.name, other.busiest_pe)
 
 

@@ -15,10 +15,12 @@ def compress(
     model: Annotated[
         Path, typer.Argument(help="A trained network: .onnx, .safetensors, or .npz of arrays."), Role.READS
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The network folder to write."), Role.MAKES
-    ],
     shown: Shown,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The network folder to write.", show_default=False),
+        Role.MAKES,
+    ] = None,
     density: Annotated[
         list[str] | None,
         typer.Option(metavar="SHARE|LAYER=SHARE", help="Share of each layer's weights to keep, or of one layer's."),
@@ -46,26 +48,50 @@ def compress(
     ] = 100,
     huffman: Annotated[bool, typer.Option("--huffman", help="Also write Huffman-coded layer files, .huff.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a network folder that is there.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print what each tensor is taken for, and write nothing.")
+    ] = False,
+    take: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A tensor that is a layer whatever it is called; * and ? match any text."),
+    ] = None,
+    leave: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A tensor or layer that is not to be read.")
+    ] = None,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Do not run the model to hold what was read against it.")
+    ] = False,
 ) -> None:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
     \b
     eiesim compress model.onnx -o net --density 0.1 --calibration inputs.npy
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
+    eiesim compress model.safetensors --explain
     """
     from eiesim.compression import pipeline
-    from eiesim.compression.terminal import summary
+    from eiesim.compression.terminal import ledger_table, summary
+    from eiesim.files.ledger import Choice
     from eiesim.files.network import check_network_folder
     from eiesim.outputs import Outputs
 
+    choice = Choice(tuple(take or ()), tuple(leave or ()))
+    if explain:
+        shown.screen().show(ledger_table(pipeline.read_model(model, choice)[0]))
+        return
+    if output is None:
+        raise EieError("Missing option '--output' / '-o': the network folder to write (--explain writes none)")
     check_network_folder(output, force, model)
     screen = shown.screen()
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
-    found, taps = pipeline.load_model(model)
-    known = None
+    found, taps = pipeline.load_model(model, choice)
+    known = given = None
     if calibration is not None:
         given = pipeline.load_calibration(calibration)
+    if not no_check:
+        found = pipeline.hold(model, found, given)
+    if given is not None:
         known = pipeline.calibrate(model, found, taps, given, positions or None, seed)
     with screen.progress("layers", len(found.layers)) as advance:
         compressed = pipeline.compress(found, options, known, advance)

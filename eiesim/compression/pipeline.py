@@ -22,10 +22,13 @@ from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand, to_codes
 from eiesim.errors import EieError
 from eiesim.files import npz
+from eiesim.files.assembly import check_patterns
+from eiesim.files.held import check as check_held
 from eiesim.files.huffman import SUFFIX, save_huffman
+from eiesim.files.ledger import NO_CHOICE, Choice
 from eiesim.files.network import FILE, write_network, writing_network_folder
-from eiesim.files.onnx import Tap, activations, load_onnx
-from eiesim.files.weights import DenseNetwork, LeftOut, load_npz_model, load_safetensors
+from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
+from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer
 from eiesim.model import Model as SourceModel
 
@@ -187,23 +190,34 @@ def _share(error: float | None) -> str:
     return "-" if error is None else f"{error:.2%}"
 
 
-def load_model(path: str | Path) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+    """As `read_model`, where there is a layer and nothing that only the module itself can tell; else EieError."""
+    model, taps = read_model(path, choice)
+    check_layers(model, path)
+    return model, taps
+
+
+def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
 
-    Raises EieError for another kind of file, anything malformed, NaN or infinity, and a model without any layer.
+    choice: tensors to take or leave by name. The network may be without any layer; its ledger says why.
+    Raises EieError for another kind of file, anything malformed, NaN or infinity.
     """
     path = Path(path)
     if path.suffix == ".onnx":
-        model, taps = load_onnx(path)
+        whole, taps = load_onnx(path)
+        if choice.take:
+            raise EieError("take: an ONNX graph's operators say what is a layer; a file of tensors has names to take")
+        names = [one.name for one in whole.layers] + [one.tensor for one in whole.ledger]
+        check_patterns("leave", choice.leave, names)
+        model, kept = without(whole, choice)
+        taps = tuple(taps[k] for k in kept)
     elif path.suffix == ".safetensors":
-        model, taps = load_safetensors(path), ()
+        model, taps = load_safetensors(path, choice), ()
     elif path.suffix == ".npz":
-        model, taps = load_npz_model(path), ()
+        model, taps = load_npz_model(path, choice), ()
     else:
         raise EieError(f"{path}: a model is .onnx, .safetensors or .npz, not '{path.suffix}'")
-    if not model.layers:
-        reasons = "; ".join(f"{part.name}: {part.reason}" for part in model.left_out)
-        raise EieError(f"{path}: has no layer that EIE can run" + (f" ({reasons})" if reasons else ""))
     return model, taps
 
 
@@ -241,6 +255,24 @@ def _calibration(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.size == 0 or not np.isfinite(values).all():
         raise EieError(f"{where}: calibration inputs: are empty, or hold NaN or infinity")
     return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def hold(path: Path, model: DenseNetwork, inputs: Inputs | None = None) -> DenseNetwork:
+    """The network with what its layers were held against: of an ONNX graph, onnxruntime on at most 8 inputs.
+
+    inputs: the calibration inputs; None are random ones. Raises EieError, naming the layer, where a layer as read gives
+    other outputs. Files of tensors cannot run: they stay as they are.
+    """
+    if path.suffix != ".onnx":
+        return model
+    held = hold_onnx(path, inputs)
+    names = {layer.name for layer in model.layers}
+    whole = len(held.layers) == len(names)
+    held = replace(
+        held, layers=tuple(one for one in held.layers if one.name in names), network=held.network if whole else None
+    )
+    check_held(held)
+    return replace(model, held=held)
 
 
 def calibrate(
@@ -497,6 +529,8 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
         ],
         "total": compressed.total.to_dict(),
         "network_output_relative_error": compressed.network_error,
+        "ledger": [entry.to_dict() for entry in compressed.model.ledger],
+        "held": compressed.model.held.to_dict(),
         "left_out": [
             {"name": part.name, "reason": part.reason, "macs": part.macs} for part in compressed.model.left_out
         ],

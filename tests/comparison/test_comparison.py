@@ -71,6 +71,7 @@ def test_measured_bars_stand_apart_and_say_what_is_estimated(comparison):
     eie = bar(comparison.measured_speedup, "Alex-7", "EIE simulated")
     assert eie.value == pytest.approx(2000 / comparison.layers[0].time_us)
     assert not any("measured" in row.basis for row in comparison.speedup)
+    assert f"; {eie.value:,.0f} times as fast as the CPU measured here" in repr(comparison)
 
 
 def test_means_are_geometric_over_the_layers_compared():

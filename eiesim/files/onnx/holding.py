@@ -28,7 +28,7 @@ POSITIONS = 16
 """Positions of an image that a convolution is held at."""
 
 MEMORY = 2**28
-"""Numbers that a run may keep; of larger graphs fewer inputs run at once."""
+"""Numbers that are kept at once; a graph that makes more of 8 inputs is held on fewer."""
 
 LOST_TO_ROUNDING = 2e-2
 """Largest error of a quantised operator against the same one in plain operators: ties that round the other way."""
@@ -39,11 +39,12 @@ HALVES = (10, 16)
 
 @dataclass
 class _Layer:
-    """What the graph gave at a layer, run by run: inputs, outputs, and where these may be compared."""
+    """What the graph gave at a layer, run by run: inputs, outputs, where they may be compared; outputs as they are."""
 
     inputs: list[npt.NDArray[Any]] = field(default_factory=list)
     outputs: list[npt.NDArray[Any]] = field(default_factory=list)
     kept: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    whole: list[npt.NDArray[Any]] = field(default_factory=list)
 
 
 def hold_onnx(path: Path, inputs: npt.NDArray[Any] | Arrays | None = None, loaded: Loaded | None = None) -> Held:
@@ -58,7 +59,10 @@ def hold_onnx(path: Path, inputs: npt.NDArray[Any] | Arrays | None = None, loade
     ends = [value.name for value in proto.graph.output if value.type.WhichOneof("value") == "tensor_type"]
     types = element_types(proto)
     places = [_exposed(proto, one, types, made) for one in loaded.found]
-    wanted = list(dict.fromkeys([*ends, *(name for one in places if one for name in one.values())]))
+    same = [] if loaded.model.notes else [value for value in loaded.unchanged if value in made]
+    for value in same:
+        expose(proto, value, (), types.get(value, 1))
+    wanted = list(dict.fromkeys([*ends, *same, *(name for one in places if one for name in one.values())]))
     if not wanted:
         return AGAINST_NOTHING
     try:
@@ -66,13 +70,13 @@ def hold_onnx(path: Path, inputs: npt.NDArray[Any] | Arrays | None = None, loade
     except EieError:
         return AGAINST_NOTHING
     seen = [_Layer() for _ in loaded.found]
-    results: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ends}
+    results: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in [*ends, *same]}
     feeds = []
     try:
         for feed in _feeds(session, path, inputs, loaded):
             values = dict(zip(wanted, call(session, wanted, feed, path), strict=True))
             feeds.append(feed)
-            for name in ends:
+            for name in results:
                 results[name].append(values[name])
             for one, layer, names in zip(loaded.found, seen, places, strict=True):
                 if names is not None:
@@ -86,8 +90,11 @@ def hold_onnx(path: Path, inputs: npt.NDArray[Any] | Arrays | None = None, loade
         for one, layer in zip(loaded.found, seen, strict=True)
     )
     network = _chained(loaded, seen, types, path, feeds) if loaded.model.chain else None
+    for value in same:
+        if network is None or network.fits:
+            network = _unchanged(loaded.found[loaded.unchanged[value]], results[value], seen, loaded, types) or network
     if loaded.changed and feeds and (network is None or network.fits):
-        file = _as_in_the_file(loaded, path, feeds, results, types)
+        file = _as_in_the_file(loaded, path, feeds, {name: results[name] for name in ends}, types)
         network = file if file is not None and (network is None or not file.fits) else network
     return Held("onnxruntime", each, network)
 
@@ -97,21 +104,28 @@ def _exposed(proto: Any, one: Found, types: Mapping[str, int], made: set[str]) -
     if one.tap is None:
         return None
     names = [*one.tap.tensors, one.value, *(quantiser.value for quantiser in one.quantisers)]
-    if one.recurrent and one.value in made and not one.tap.within:
-        stored = _stored(proto)
+    if one.recurrent:
+        if any(attribute not in ("then_branch", "else_branch") for _, attribute in one.tap.within):
+            return None
+        stored = _stored(proto.graph)
         given = [value for k, value in enumerate(_node(proto, one).input) if value and k not in (1, 2, 3)]
         names = [*(value for value in given if value not in stored), one.value]
     if one.tap.within:
         outermost = one.tap.within[0][0]
-        if outermost not in made or one.recurrent:
+        if outermost not in made:
             return None
     elif not made.issuperset(names):
         return None
     return {name: expose(proto, name, one.tap.within, types.get(name, 1)) for name in dict.fromkeys(names)}
 
 
-def _stored(proto: Any) -> dict[str, Any]:
-    return {tensor.name: tensor for tensor in proto.graph.initializer}
+def _stored(graph: Any) -> dict[str, Any]:
+    """The initialisers of a graph and its bodies."""
+    found = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        for _, body in bodies(node):
+            found.update(_stored(body))
+    return found
 
 
 def _node(proto: Any, one: Found) -> Any:
@@ -126,28 +140,28 @@ def _node(proto: Any, one: Found) -> Any:
 
 
 def _feeds(session: Any, path: Path, inputs: npt.NDArray[Any] | Arrays | None, loaded: Loaded) -> Iterator[Arrays]:
-    """At most 8 inputs, in runs that memory has room for."""
-    given = samples(session, loaded, path) if inputs is None else batches(session, inputs, str(path))
+    """At most 8 inputs, and of a large graph as many as memory has room for at once, but one."""
     numbers = sum(int(np.prod(shape, dtype=object)) for shape in loaded.shapes.values())
-    at_once = max(1, MEMORY // max(numbers, 1))
-    rows = 0
+    left = min(RUNS, max(1, MEMORY // max(numbers, 1)))
+    if inputs is None:
+        yield from samples(session, loaded, path, left)
+        return
     open_batch = all(not isinstance(entry.shape[0], int) for entry in session.get_inputs() if entry.shape)
-    for feed in given:
+    for feed in batches(session, inputs, str(path)):
         sizes = {len(values) for values in feed.values() if values.ndim}
-        if open_batch and len(sizes) == 1 and max(sizes) > 1:
-            for first in range(0, min(max(sizes), RUNS), at_once):
-                last = min(first + at_once, RUNS)
-                yield {name: values[first:last] if values.ndim else values for name, values in feed.items()}
-            return
+        if open_batch and len(sizes) == 1:
+            feed = {name: values[:left] if values.ndim else values for name, values in feed.items()}
         yield feed
-        rows += max(sizes, default=1)
-        if rows >= RUNS:
+        left -= max(sizes, default=1)
+        if left <= 0:
             return
 
 
 def _record(one: Found, layer: _Layer, values: Mapping[str, npt.NDArray[Any]]) -> None:
     assert one.tap is not None
     if one.recurrent:
+        if values[one.value].size == 0:
+            return
         layer.inputs.append(values)  # type: ignore[arg-type]
         return
     if any(values[name].size == 0 for name in one.tap.tensors) or values[one.value].size == 0:
@@ -162,6 +176,7 @@ def _record(one: Found, layer: _Layer, values: Mapping[str, npt.NDArray[Any]]) -
     layer.inputs.append(np.asarray(vectors, np.float32))
     layer.outputs.append(right)
     layer.kept.append(kept)
+    layer.whole.append(values[one.value])
 
 
 def by_vector(one: Found, values: npt.NDArray[Any], positions: int | None = POSITIONS) -> npt.NDArray[np.float64]:
@@ -235,6 +250,21 @@ def _chained(
     return HeldLayer("network", error, tolerance)
 
 
+def _unchanged(
+    one: Found, given: Sequence[npt.NDArray[Any]], seen: Sequence[_Layer], loaded: Loaded, types: Mapping[str, int]
+) -> HeldLayer | None:
+    """What a layer gives held against a value that is said to be just that; None where it is so, or was not run."""
+    before = seen[loaded.found.index(one)]
+    tolerance = _tolerance(one, types)
+    for values, right in zip(given, before.whole):
+        if values.size != right.size:
+            return HeldLayer("network", float("inf"), tolerance)
+        error = _relative(values.reshape(-1).astype(np.float64), right.reshape(-1).astype(np.float64))
+        if error > tolerance:
+            return HeldLayer("network", error, tolerance)
+    return None
+
+
 def _as_in_the_file(
     loaded: Loaded,
     path: Path,
@@ -280,7 +310,7 @@ def _recurrent(loaded: Loaded, one: Found, layer: _Layer, path: Path) -> HeldLay
     again = type(node)()
     again.CopyFrom(node)
     tensors = [numpy_helper.from_array(values, node.input[k]) for k, values in parts.items()]
-    stored = _stored(loaded.proto)
+    stored = _stored(loaded.proto.graph)
     tensors += [stored[value] for k, value in enumerate(node.input) if k not in parts and value in stored]
     entries = [name for name in layer.inputs[0] if name != one.value]
     states = []

@@ -6,8 +6,9 @@ import numpy as np
 
 from eiesim.files.onnx.constants import QONNX
 from eiesim.files.onnx.found import QUANTISE, limits
-from eiesim.files.onnx.plain import MICROSOFT, free
+from eiesim.files.onnx.plain import free
 from eiesim.files.onnx.reading import IS_ONNX, bodies, tensor
+from eiesim.files.onnx.rules import MICROSOFT
 
 RUNNABLE = (*IS_ONNX, "ai.onnx.ml", MICROSOFT)
 """Domains whose operators onnxruntime has."""

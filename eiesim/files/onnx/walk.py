@@ -31,13 +31,18 @@ ROUNDED = "the source rounds activations; the layers here take and give them as 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A network and the graph that it was read from, in plain operators. changed: whether the file's are others."""
+    """A network and the graph that it was read from, in plain operators.
+
+    changed: whether the file's operators are others. unchanged: for values that a later layer takes, or that are
+    outputs of the graph, the place of the layer whose outputs they are said to be.
+    """
 
     model: DenseNetwork
     found: tuple[Found, ...]
     proto: Any
     changed: bool
     shapes: Shapes
+    unchanged: Mapping[str, int]
 
 
 @dataclass
@@ -114,10 +119,11 @@ def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -
     reader = _Reader(shapes, accounts, made.constants)
     graph = proto.graph
     entries = [value.name for value in graph.input if value.name not in made.constants[()]]
-    _walk_graph(reader, graph, _scope(reader, graph, dict.fromkeys(entries, Origin(-1))))
+    scope = _scope(reader, graph, dict.fromkeys(entries, Origin(-1)))
+    _walk_graph(reader, graph, scope)
     found = reader.found
     chain = bool(found) and all(one.follows for one in found)
-    taken = sum(one.parameters for one in found)
+    parameters = sum(one.parameters for one in found)
     model = DenseNetwork(
         name=path.stem,
         layers=tuple(one.layer for one in found),
@@ -126,11 +132,17 @@ def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -
         chain=chain,
         notes=(ROUNDED,) if reader.rounded else (),
         parameters=tuple(one.parameters for one in found),
-        all_parameters=taken + accounts.parameters_left,
+        all_parameters=parameters + accounts.parameters_left,
         vectors=tuple(vectors_of(one.tap, shapes) for one in found),
         ledger=accounts.ledger(reader.left_out),
     )
-    return Loaded(model, tuple(found), proto, made.changed, shapes)
+    taken = {one.tap.tensor for one in found if one.tap is not None} | scope.outputs
+    unchanged = {
+        value: origin.layer
+        for value, origin in scope.came_from.items()
+        if value in taken and origin.layer >= 0 and origin.codes is None and found[origin.layer].value != value
+    }
+    return Loaded(model, tuple(found), proto, made.changed, shapes, unchanged)
 
 
 def _scope(reader: _Reader, graph: Any, came_from: dict[str, Origin], within: Place = (), prefix: str = "") -> Scope:
@@ -159,7 +171,8 @@ def _visit(reader: _Reader, scope: Scope, node: Any, name: str) -> None:
     if (known and node.op_type in PASSES) or (node.op_type in ROUNDS and node.domain in QUANTISE):
         _pass(reader, scope, node, name, data)
     elif known and node.op_type == "Clip" and _is_of_codes(scope, node):
-        scope.came_from[node.output[0]] = scope.came_from[node.input[0]]
+        if node.input[0] in scope.came_from:
+            scope.came_from[node.output[0]] = scope.came_from[node.input[0]]
         reader.accounts.take(constants, dict.fromkeys(node.input[1:], "scale"), "")
     elif known and node.op_type in SILENT:
         reader.accounts.take(constants, dict.fromkeys(node.input, "shape"), "")
@@ -176,8 +189,9 @@ def _visit(reader: _Reader, scope: Scope, node: Any, name: str) -> None:
 
 
 def _is_of_codes(scope: Scope, node: Any) -> bool:
-    origin = scope.came_from.get(node.input[0])
-    return origin is not None and origin.codes is not None
+    """Whether a Clip is of whole numbers, between QuantizeLinear and DequantizeLinear."""
+    bounds = [scope.constants.get(value) for value in list(node.input)[1:3] if value]
+    return bool(bounds) and all(one is not None and one.dtype.kind in "iu" for one in bounds)
 
 
 def _pass(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) -> None:

@@ -11,6 +11,8 @@ from eiesim.files.onnx import hold_onnx, load_onnx
 onnx = pytest.importorskip("onnx", reason="needs extra [onnx]")
 pytest.importorskip("onnxruntime", reason="needs extra [onnx]")
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the exporters
+
 BY_DYNAMO = [True, False]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from eiesim import EieError
 from eiesim.files.held import check
-from eiesim.files.onnx import constants, found, hold_onnx, matrices, plain, rules, walk
+from eiesim.files.onnx import constants, found, hold_onnx, integers, matrices, plain, rules, walk
 from eiesim.files.onnx.found import Origin
 from tests.cases import cli
 
@@ -165,7 +165,13 @@ def of_matrix(**what):
 
 def changed_rule(name, change):
     """A helper of the rules for fused and quantised operators replaced."""
-    return lambda monkeypatch: monkeypatch.setattr(rules, name, change(getattr(rules, name)))
+
+    def mutate(monkeypatch):
+        for module in (rules, integers):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, change(getattr(module, name)))
+
+    return mutate
 
 
 def dynamic(tmp_path):
@@ -226,13 +232,13 @@ FAULTS: dict[str, tuple[Any, Any]] = {
     "scale taken, of whole numbers": (
         static("QOperator"),
         changed_rule(
-            "_dequantised", lambda was: lambda here, codes, scale, zero, *rest: was(here, codes, "", zero, *rest)
+            "dequantised", lambda was: lambda here, codes, scale, zero, *rest: was(here, codes, "", zero, *rest)
         ),
     ),
     "zero point dropped, of whole numbers": (
         dynamic,
         changed_rule(
-            "_dequantised", lambda was: lambda here, codes, scale, zero, *rest: was(here, codes, scale, "", *rest)
+            "dequantised", lambda was: lambda here, codes, scale, zero, *rest: was(here, codes, scale, "", *rest)
         ),
     ),
     "nibbles the other way round": (

@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx", reason="needs extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs extra [onnx]")
 
 from onnx import TensorProto, helper  # noqa: E402
-from onnx_models import constant, graph, run_plainly  # type: ignore[import-not-found]  # noqa: E402
+from onnx_models import constant, graph, recurrent, run_plainly  # type: ignore[import-not-found]  # noqa: E402
 
 RNG = np.random.default_rng(0)
 node = helper.make_node
@@ -290,6 +290,45 @@ def test_matmulinteger(tmp_path, by_column, dynamic):
     np.testing.assert_array_equal(found.layers[0].bias, tensors["b"])
     assert found.layers[0].activation == "relu"
     assert not found.left_out
+    check(hold_onnx(path))
+
+
+@pytest.mark.parametrize("of_images", [False, True])
+def test_a_bias_of_whole_numbers_before_the_scale(tmp_path, of_images):
+    """As onnxruntime 1.2 quantised: floor(bias / (both scales)) is added to the whole-number sums."""
+    codes = RNG.integers(-127, 128, (6, 3, 2, 2) if of_images else (10, 6)).astype(np.int8)
+    shape = np.array([1, -1, 1, 1] if of_images else [1, -1])
+    kind = "ConvInteger" if of_images else "MatMulInteger"
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), node("Mul", ["s", "bs"], ["both"]),
+        node("Div", ["b", "both"], ["bias/scale"]), node("Floor", ["bias/scale"], ["floor"]),
+        node("Cast", ["floor"], ["whole"], to=TensorProto.INT32), node("Reshape", ["whole", "shape"], ["bias"]),
+        node(kind, ["q", "B", "z"], ["i"], "fc"), node("Add", ["i", "bias"], ["j"]),
+        node("Cast", ["j"], ["c"], to=TensorProto.FLOAT), node("Mul", ["s", "bs"], ["again"]),
+        node("Mul", ["c", "again"], ["m"]), node("Relu", ["m"], ["y"]),
+    ]  # fmt: skip
+    tensors = {"B": codes, "bs": np.float32(0.02), "b": f(6), "shape": shape}
+    inputs = ("N", 3, 5, 5) if of_images else ("N", 10)
+    path = _saved(graph(nodes, [constant(*pair) for pair in tensors.items()], inputs), tmp_path)
+    found, _ = load_onnx(path)
+    exact = codes.reshape(6, -1) if of_images else codes.T
+    np.testing.assert_allclose(found.layers[0].weights, exact * np.float32(0.02), rtol=1e-6)
+    np.testing.assert_array_equal(found.layers[0].bias, tensors["b"])
+    assert not found.left_out
+    check(hold_onnx(path))
+
+
+@pytest.mark.parametrize("by_column", [False, True])
+def test_a_dynamically_quantised_lstm(tmp_path, by_column):
+    plain, _ = load_onnx(_saved(recurrent(), tmp_path, "before"))
+    path = quantised(recurrent(), None, tmp_path, "dynamic", per_channel=by_column)
+    assert "DynamicQuantizeLSTM" in {one.op_type for one in onnx.load(str(path)).graph.node}
+    found, _ = load_onnx(path)
+    assert [layer.name.partition(".")[2] for layer in found.layers[:2]] == ["W", "R"]
+    for before, after in zip(plain.layers, found.layers, strict=True):
+        assert np.abs(after.weights - before.weights).max() <= 1.01 * np.abs(before.weights).max() / 127
+        if before.bias is not None:
+            np.testing.assert_array_equal(after.bias, before.bias)
     check(hold_onnx(path))
 
 

@@ -1,4 +1,5 @@
 # The public names, and the modules that they come from.
+from ._progress import Progress as Progress
 from ._version import __version__ as __version__
 from .api import accuracy as accuracy
 from .api import balance as balance
@@ -29,6 +30,8 @@ from .files.npz import save as save
 from .inputs import Model as Model
 from .inputs import Workload as Workload
 from .layer import CompressedLayer as CompressedLayer
+from .reproduction.conclusion import Reproduction as Reproduction
+from .reproduction.run import reproduce as reproduce
 from .result import LayerResult as LayerResult
 from .result import Result as Result
 from .simulation import simulate as simulate
@@ -39,6 +42,7 @@ from .tracing.trace import Trace as Trace
 from .tracing.trace import trace as trace
 from .training.folder import save_trained as save_trained
 from .training.recipe import Recipe as Recipe
-from .training.run import Trained as Trained
 from .training.run import train as train
+from .training.trained import Trained as Trained
+from .view.bar import progress as progress
 from .workloads import workload as workload

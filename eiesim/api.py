@@ -4,12 +4,13 @@ Each parses what may be given in several ways, calls one function of the package
 that returns. The public names stand in `__init__.pyi`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
@@ -18,11 +19,19 @@ from eiesim.comparison import rows as comparison
 from eiesim.comparison.rows import Comparison
 from eiesim.compression import pipeline
 from eiesim.compression.pipeline import Compressed
-from eiesim.config import MachineConfig
+from eiesim.config import ARITHMETICS, MachineConfig
 from eiesim.energy.events import EnergyTable
 from eiesim.errors import EieError
-from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, matching
-from eiesim.files import examples, network
+from eiesim.evaluation import (
+    Accuracies,
+    accuracies,
+    check_labels,
+    generations,
+    graph_accuracies,
+    matching,
+    model_of_folder,
+)
+from eiesim.files import examples, network, npz
 from eiesim.files.modules import model_in_memory
 from eiesim.inputs import ALL_NINE, TABLE_III, Model, Synthesis, Workload, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
@@ -32,8 +41,6 @@ from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Progress = Callable[[int], object]
 
 
 def open(
@@ -105,13 +112,7 @@ def compress(
     found, taps = pipeline.load_model(path) if path else (model_in_memory(model, name), ())
     known = None
     if calibration is not None:
-        values: Any
-        if isinstance(calibration, str | Path):
-            values = pipeline.load_calibration(calibration)
-        elif isinstance(calibration, Mapping):
-            values = {str(key): np.asarray(held) for key, held in calibration.items()}
-        else:
-            values = as_float32("calibration", calibration)
+        values = _calibration_inputs(calibration)
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
     compressed = pipeline.compress(found, options, known, progress)
     if output is not None:
@@ -120,7 +121,7 @@ def compress(
 
 
 def accuracy(
-    model: str | Path | Layered | Sequence[CompressedLayer],
+    source: str | Path | Layered | Sequence[CompressedLayer],
     activations: Any = None,
     labels: Any = None,
     config: MachineConfig | None = None,
@@ -128,54 +129,123 @@ def accuracy(
     dense: Any = None,
     pruned: Any = None,
     progress: Progress | None = None,
-) -> dict[str, dict[str, float]]:
+) -> Accuracies:
     """The share of inputs that a network recognises, before and after compression, in each arithmetic.
 
-    model: a network folder (or any other name that `open` takes), or what has layers in order.
-    activations: float[batch, cols]; labels: int[batch], each input's class, the place of its largest output.
-        None takes what the model brings (`inputs.npy`, `labels.npy`).
-    config: the machine, but for its arithmetic; None is the published design.
-    dense: the network before pruning, a file or whatever `compress` takes; None is the one that it was compressed
-        from, where that is known and unchanged.
-    pruned: the pruned network; None is the dense one with the kept weights.
-    progress: called with 1 after each network and arithmetic.
+    Layers that do not follow one another are those of an ONNX graph: they are computed in each arithmetic, and
+    onnxruntime runs the rest of the graph in float32.
 
-    Returns {network: {arithmetic: share}}: networks "dense", "pruned" or "pruned, not retrained" (both only where the
-    dense one is known), "shared"; arithmetics float32, fixed32, fixed16, fixed8. Raises EieError where inputs or
-    labels are missing, or do not fit.
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        The network: its layers in order, or its folder.
+    activations : float[batch, cols], or a path, default None
+        None is what the network brings (`inputs.npy`). Of an ONNX graph the model's own inputs, of any shape, or a
+        mapping of arrays by input name.
+    labels : int[batch], or a path, default None
+        Each input's class, the place of its largest output; None is what the network brings (`labels.npy`).
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine, but for its arithmetic; None is the published design.
+    dense : path, or what `compress` takes, default None
+        The network before pruning; None is the one that it was compressed from, where that is known and unchanged.
+    pruned : path, or what `compress` takes, default None
+        The pruned network; None is the dense one with the kept weights.
+    progress : callable, default None
+        Told each network and arithmetic as `progress(done, total, doing)`; see `Progress`.
 
-    `eiesim.accuracy("example:lenet-300-100")["shared"]["fixed16"]`
+    Returns
+    -------
+    Accuracies
+        {network: {arithmetic: share}}: networks "dense", "pruned" or "pruned, not retrained" (both only where the dense
+        one is known), "shared"; arithmetics float32, fixed32, fixed16, fixed8.
+
+    Raises
+    ------
+    EieError
+        Where inputs or labels are missing, or do not fit, and where a graph's model is not at hand.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.accuracy("example:lenet-300-100")["shared"]["fixed16"]
+    0.972
     """
-    opened: Any = open(model) if isinstance(model, str | Path) else model
+    folder = examples.place(str(source)) if isinstance(source, str | Path) else None
+    if folder is not None and network.is_network(folder):
+        found = network.load_network(folder)
+        dense = model_of_folder(folder, found) if dense is None else dense
+        if not found.chain:
+            return _through_the_graph(folder, found, activations, labels, config, dense, pruned, progress)
+    opened: Any = open(source) if isinstance(source, str | Path) else source
+    if dense is None and isinstance(opened, Compressed):
+        dense = opened.model.layers
     layers = tuple(getattr(opened, "layers", opened))
     if activations is not None and labels is None:
         raise EieError("activations come without labels; give the inputs' classes")
-    values = getattr(opened, "activations", None) if activations is None else as_float32("activations", activations)
-    classes = getattr(opened, "labels", None) if labels is None else labels
+    values = getattr(opened, "activations", None) if activations is None else _array(activations)
+    classes = getattr(opened, "labels", None) if labels is None else _labels(labels)
     if values is None or classes is None:
         raise EieError("the network brings no inputs or no labels; give activations and labels")
-    values, classes = np.atleast_2d(values), np.atleast_1d(np.asarray(as_float32("labels", classes), np.int64))
+    values = np.atleast_2d(values)
     check_labels(classes, len(values), layers[-1].rows)
-    original = _dense_of(dense, layers)
-    if dense is None and isinstance(opened, Compressed):
-        original = opened.model.layers
-    elif dense is None and isinstance(model, str | Path):
-        original = _dense_beside(str(model))
-    return accuracies(
-        generations(layers, original, _dense_of(pruned, layers)), values, classes, config, progress=progress
-    )
+    rows = generations(layers, _dense_of(dense, layers), _dense_of(pruned, layers))
+    steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
+    return Accuracies(accuracies(rows, values, classes, config, steps), len(values), len(layers))
 
 
-def _dense_beside(name: str) -> Any:
-    folder = examples.place(name)
-    return dense_of_folder(folder, network.load_network(folder)) if network.is_network(folder) else None
+def _through_the_graph(
+    folder: Path,
+    found: network.Network,
+    activations: Any,
+    labels: Any,
+    config: MachineConfig | None,
+    dense: Any,
+    pruned: Any,
+    progress: Progress | None,
+) -> Accuracies:
+    if not isinstance(dense, str | Path) or Path(dense).suffix != ".onnx":
+        raise EieError(
+            f"{folder}: its layers do not follow one another, so its accuracy needs the ONNX model they are from; "
+            f"name it with --dense MODEL.onnx"
+        )
+    inputs = _calibration_inputs(_brought(folder / network.INPUTS) if activations is None else activations)
+    classes = _labels(_brought(folder / network.LABELS) if labels is None else labels)
+    rows = generations(found.layers, _dense_of(dense, found.layers), _dense_of(pruned, found.layers))
+    steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
+    shares, computed = graph_accuracies(Path(dense), rows, inputs, classes, config, steps)
+    return Accuracies(shares, len(classes), len(found.layers), computed)
+
+
+def _brought(path: Path) -> Path:
+    if not path.is_file():
+        raise EieError(f"{path.parent}: brings no {path.name}; give inputs and labels")
+    return path
+
+
+def _array(values: Any) -> Any:
+    return npz.load_inputs(values) if isinstance(values, str | Path) else as_float32("activations", values)
+
+
+def _labels(values: Any) -> Any:
+    if isinstance(values, str | Path):
+        return npz.load_labels(values)
+    return np.atleast_1d(np.asarray(as_float32("labels", values), np.int64))
+
+
+def _calibration_inputs(values: Any) -> Any:
+    """A model's own inputs: of one, or by name."""
+    if isinstance(values, str | Path):
+        return pipeline.load_calibration(values)
+    if isinstance(values, Mapping):
+        return {str(key): np.asarray(held) for key, held in values.items()}
+    return as_float32("calibration", values)
 
 
 def _dense_of(model: Any, layers: Sequence[CompressedLayer]) -> Any:
     if model is None:
         return None
     if isinstance(model, str | Path):
-        return matching(pipeline.load_model(model)[0], layers)
+        return matching(pipeline.load_model(model)[0], layers, model)
     return matching(model_in_memory(model), layers)
 
 

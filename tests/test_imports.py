@@ -10,7 +10,7 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
-    ("errors", "_version", "_cache", "_shown"),
+    ("errors", "_version", "_cache", "_shown", "_progress"),
     ("_jit",),
     ("_io",),
     ("paper",),

@@ -1,5 +1,6 @@
 """Options that several commands take: records of them, and single ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -189,6 +190,14 @@ class Shown:
     def screen(self) -> Screen:
         """Where the command prints."""
         return Screen(self.quiet, self.json)
+
+    def write(self, to_json: Callable[[], str]) -> None:
+        """Write a result's JSON where --json says."""
+        if self.json is not None:
+            from eiesim.outputs import Outputs
+
+            with Outputs() as files:
+                files.text(to_json(), self.json)
 
 
 def picture_formats(text: str) -> tuple[str, ...]:

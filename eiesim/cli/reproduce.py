@@ -1,16 +1,14 @@
 """eiesim reproduce."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import Quiet
 from eiesim.cli.screen import Screen, keeping
-
-if TYPE_CHECKING:
-    from eiesim.view.helper import Drawn
 
 
 @command()
@@ -38,41 +36,14 @@ def reproduce(
     eiesim reproduce --quick
     eiesim reproduce -o reproduction --dump AlexNet-FC8
     """
-    from eiesim.view.helper import helper
+    from eiesim.reproduction.terminal import claims_table, times_table
 
-    with helper("eiesim.reproduction.plots", jobs) as drawn:
-        _reproduce(out, quick, dump, jobs, Screen(quiet), drawn)
-
-
-def _reproduce(out: Path, quick: bool, dump: Path | None, jobs: int | None, screen: Screen, drawn: "Drawn") -> None:
-    from eiesim._io.atomic import Outputs, check_target
-    from eiesim.outputs import made_folder
-    from eiesim.reproduction import simulations
-    from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
-    from eiesim.reproduction.page import report
-    from eiesim.reproduction.plots import drawings, write_figures
-    from eiesim.reproduction.terminal import claims_table, times_markdown, times_table
-
-    extent = simulations.QUICK if quick else simulations.FULL
-    planned = simulations.plans(extent, dump)
-    for folder in (out, out / "tables", out / "figures"):
-        made_folder(folder)
-    check_target(out / "report.html")
-    kept = f"the runs that are done are in {out / simulations.RUNS}; the same command goes on from there"
-    with keeping(kept), screen.progress("runs", sum(one.runs for one in planned)) as advance:
-        runs = simulations.run(planned, extent, out, jobs=jobs, observer=advance)
-    found = conclude(runs, lenet_accuracies())
-    pictures: dict[str, Any] = {name: None for name, _, _ in drawings(found)}  # in their order, however they come
-    with Outputs() as files:  # tables, figures and report of the same runs, or none of them
-        tables = write_tables(found, out / "tables", files)
-        files.open(out / "tables" / "table_4.md").write(f"{times_markdown(found.item('table_4'))}\n".encode())
-        with screen.progress("pictures", len(pictures)) as advance:
-            for name, picture in write_figures(found, out / "figures", files, drawn):
-                pictures[name] = picture
-                advance(1)
-        files.open(out / "report.html").write(report(found, pictures).encode())
+    screen = Screen(quiet)
+    kept = f"the runs that are done are in {out / 'runs.csv'}; the same command goes on from there"
+    with keeping(kept), screen.progress() as progress:
+        found = eiesim.reproduce(out, quick=quick, dump=dump, jobs=jobs, progress=progress)
     screen.show(times_table(found.item("table_4")), claims_table(found.claims))
     for line in found.text:
         screen.say(line)
-    counts = f"{len(runs.table):,} runs, {len(tables)} tables, {len(pictures)} pictures"
+    counts = f"{len(found.runs.table):,} runs, {found.tables} tables, {found.pictures} pictures"
     screen.note(f"{counts}; read {out / 'report.html'}")

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from eiesim.view.text import plain
+import eiesim
+from eiesim import Progress
+from eiesim.errors import plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.progress import ProgressColumn
     from rich.table import Column, Table
 
 WIDE = 100_000
@@ -30,13 +31,6 @@ BORDER = 3
 
 
 COMPILING = "compiling what this command runs, once for this machine: it takes a few seconds and is kept"
-
-
-class Progress(Protocol):
-    """Told how many steps were done since its last call, and how many fell away."""
-
-    def __call__(self, done: int, fell_away: int = 0) -> object:
-        """Steps since the last call."""
 
 
 class Screen:
@@ -78,35 +72,13 @@ class Screen:
             _console(stderr).print(plain(line), style=style, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
-    def progress(self, unit: str, total: int, *extra: "ProgressColumn") -> "Iterator[Progress]":
-        """A progress bar on standard error, where that is a terminal, for work of more than one step; gone when done.
-
-        Gives a function of (steps done, steps that fell away) since its last call. extra: columns between bar and time.
-        """
-        console = _console(stderr=True)
-        if self._quiet or total == 1 or not console.is_terminal:
-            yield _unseen
+    def progress(self) -> Iterator[Progress | None]:
+        """A progress bar on standard error, where that is a terminal; gone when the block ends."""
+        if self._quiet:
+            yield None
             return
-        from rich import progress
-
-        columns = (
-            progress.TextColumn(unit),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            *extra,
-            progress.TimeRemainingColumn(),
-            progress.TextColumn("left"),
-        )
-        left = total
-        with progress.Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(unit, total=total)
-
-            def advance(done: int, fell_away: int = 0) -> None:
-                nonlocal left
-                left -= fell_away
-                bar.update(task, total=left, advance=done)
-
-            yield advance
+        with eiesim.progress() as bar:
+            yield bar
 
 
 class _Once(logging.Handler):
@@ -121,10 +93,6 @@ class _Once(logging.Handler):
         if self._line:
             self._screen.note(self._line)
             self._line = ""
-
-
-def _unseen(done: int, fell_away: int = 0) -> None:
-    pass
 
 
 def _console(stderr: bool) -> "Console":

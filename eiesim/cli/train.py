@@ -1,20 +1,14 @@
 """eiesim train."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import Shown
-from eiesim.cli.screen import Progress
 from eiesim.errors import EieError
-
-if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
-
-    from eiesim.training.losses import Penalty
 
 
 @command()
@@ -80,96 +74,37 @@ def train(
     eiesim train x.npy y.npy --method 2:4 -o net
     eiesim run net
     """
-    from eiesim.files.network import check_network_folder
-    from eiesim.outputs import Outputs
-    from eiesim.training import folder
-    from eiesim.training.loop import Settings
-    from eiesim.training.losses import Distillation
-    from eiesim.training.recipe import Recipe
-    from eiesim.training.run import train as train_network
     from eiesim.training.terminal import trained_tables
 
-    screen = shown.screen()
     if teacher is None and (temperature, teacher_share) != (4.0, 0.7):
         raise EieError("--temperature and --teacher-share need a --teacher")
-    again = max(1, round(0.4 * epochs))
-    recipe = Recipe(
-        method=method,
-        density=density,
-        together=together,
-        rounds=rounds,
-        reinitialise=reinitialise,
-        rank=rank,
-        pes=pes,
-        masks=None if mask is None else folder.load_masks(mask),
-        penalty=_penalty(penalty),
-        distillation=Distillation(temperature, teacher_share),
-        bits=bits,
-        seed=seed,
-        dense=Settings(epochs=epochs, patience=8),
-        retraining=Settings(epochs=again, patience=4),
-    )
-    check_network_folder(output, force)
-    values, classes = folder.load_examples(inputs, labels)
-    learned_from = None if teacher is None else folder.load_teacher(teacher)
-    widths = _widths(hidden)
-    now = _Now()
-    with screen.progress("epochs", sum(recipe.plan), now.column()) as advance:
-        progress = now.follow(advance, recipe.plan)
-        trained = train_network(values, classes, hidden=widths, teacher=learned_from, recipe=recipe, progress=progress)
-    folder.save_trained(trained, output, force=force)
-    with Outputs() as files:
-        files.json(folder.to_dict(trained), shown.json)
+    screen = shown.screen()
+    with screen.progress() as progress:
+        trained = eiesim.train(
+            inputs,
+            labels,
+            method,
+            density,
+            output,
+            hidden=_widths(hidden),
+            teacher=teacher,
+            force=force,
+            progress=progress,
+            together=together,
+            rounds=rounds,
+            reinitialise=reinitialise,
+            rank=rank,
+            pes=pes,
+            masks=mask,
+            penalty=penalty,
+            temperature=temperature,
+            teacher_share=teacher_share,
+            bits=bits,
+            epochs=epochs,
+            seed=seed,
+        )
+    shown.write(trained)
     screen.show(*trained_tables(trained))
-
-
-class _Now:
-    """What training is at: the stage, the loss and the accuracy, for a column of the progress bar."""
-
-    def __init__(self) -> None:
-        self._text = ""
-
-    def column(self) -> "ProgressColumn":
-        from rich.progress import ProgressColumn
-        from rich.text import Text
-
-        now = self
-
-        class Column(ProgressColumn):
-            def render(self, task: object) -> Text:
-                return Text(now._text)
-
-        return Column()
-
-    def follow(self, advance: Progress, plan: tuple[int, ...]) -> "Callable[[str, int, float, float], None]":
-        """A callback for training. plan: the most epochs of each stage; what a stage does not need falls away."""
-        stages = iter(plan)
-        left, before = 0, ""
-
-        def each(stage: str, epoch: int, loss: float, accuracy: float) -> None:
-            nonlocal left, before
-            fell_away = 0
-            if stage != before:
-                fell_away, left, before = left, next(stages), stage
-            left -= 1
-            self._text = f"{stage}: validation loss {loss:.4f}, accuracy {accuracy:.1%}"
-            advance(1, fell_away)
-
-        return each
-
-
-def _penalty(given: str | None) -> "Penalty | None":
-    from eiesim.training.losses import Penalty
-
-    if given is None:
-        return None
-    kind, equals, strength = given.partition("=")
-    try:
-        return Penalty(kind, float(strength) if equals else None)
-    except ValueError as error:
-        if isinstance(error, EieError):
-            raise
-        raise EieError(f"--penalty {given}: needs l1, l2, or l1=STRENGTH such as l1=1e-4") from None
 
 
 def _widths(given: str) -> tuple[int, ...]:

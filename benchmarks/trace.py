@@ -24,7 +24,7 @@ def main() -> None:
     whole = eiesim.trace(interleaved, activations)
     medians = measure.medians_ms(
         {
-            "timing run (recurrence engine)": lambda: recurrence.run(subject.job, subject.rows),
+            "timing run (recurrence engine)": lambda: recurrence.run(subject.job, subject.activation_rows),
             "trace of all cycles": lambda: recording.record(subject),
             "critical path": lambda: path.path_of(subject),
             "simulate(), timing only": lambda: eiesim.simulate(interleaved, activations, outputs=False),

@@ -6,20 +6,22 @@ that returns. The public names stand in `__init__.pyi`.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from eiesim._io.atomic import Outputs
 from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison import rows as comparison
+from eiesim.comparison.files import write_tables
 from eiesim.comparison.rows import Comparison
 from eiesim.compression import pipeline
 from eiesim.compression.pipeline import Compressed
-from eiesim.config import ARITHMETICS, MachineConfig
+from eiesim.config import ARITHMETICS, as_config
 from eiesim.energy.events import EnergyTable
 from eiesim.errors import EieError
 from eiesim.evaluation import (
@@ -33,10 +35,14 @@ from eiesim.evaluation import (
 )
 from eiesim.files import examples, network, npz
 from eiesim.files.modules import model_in_memory
-from eiesim.inputs import ALL_NINE, TABLE_III, Model, Synthesis, Workload, open_model, open_workloads
+from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
+from eiesim.model import Model, Workload
+from eiesim.outputs import made_folder
+from eiesim.prepared import Config, feeds, given, opened, prepare_layer, several
 from eiesim.result import LayerResult, Result
-from eiesim.simulation import Layered
+from eiesim.simulation import DEFAULT_ENGINE
+from eiesim.sweeps.values import parse_whole
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 
 if TYPE_CHECKING:
@@ -64,14 +70,68 @@ def open(
 
     `eiesim.simulate(eiesim.open("table3:Alex-7"))`
     """
-    return open_model([str(name) for name in names], rows, Synthesis(seed, density, activation_density, variation))
+    return open_model(list(names), rows, Synthesis(seed, density, activation_density, variation))
+
+
+def open_each(
+    source: Source,
+    inputs: Any = (),
+    *,
+    recorded: bool = False,
+    rows: int | None = None,
+    seed: int = 0,
+    density: float | None = None,
+    activation_density: float | None = None,
+    variation: float = 0.0,
+) -> list[Workload]:
+    """Open layers to be looked at each by itself, each with its own input.
+
+    Where a network's layers follow one another, the later ones' inputs are the float32 outputs of the layer before.
+
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`; `table3:all` is all nine of Table III.
+    inputs : float[cols] or [batch, cols], a path, or several of these, default ()
+        For what brings none: one for all, or one for each in order. A single source takes it in place of its own.
+    recorded : bool, default False
+        Feed each layer its recorded inputs, even where the network has its own.
+    rows : int, default None
+        Outputs of a dumped layer, which its files leave open.
+    seed : int, default 0
+        Of `table3:` layers.
+    density : float, default None
+        Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
+    activation_density : float, default None
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+    variation : float, default 0.0
+        Coefficient of variation of the densities of `table3:` layers; see `workload`.
+
+    Returns
+    -------
+    list of Workload
+        A layer with its input each: a source for every verb.
+
+    Raises
+    ------
+    EieError
+        For what is unknown or malformed, and where inputs are missing or too many.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> [one.layer.name for one in eiesim.open_each("example:lenet-300-100")]
+    ['ip1', 'ip2', 'ip3']
+    """
+    made = open_workloads(source, several(inputs), [seed], [variation], density, activation_density, rows, recorded)
+    return [make() for make in made]
 
 
 def compress(
     model: Any,
     output: str | Path | None = None,
     *,
-    density: float | Mapping[str, float] | None = None,
+    density: float | Mapping[str, float] | Mapping[str | None, float] | None = None,
     global_density: float | None = None,
     threshold: float | None = None,
     bits: int = 4,
@@ -86,45 +146,82 @@ def compress(
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
-    model: a file (.onnx, .safetensors, .npz), a `torch.nn.Module`, a `state_dict` or another mapping of names to
-        arrays, a matrix (float[rows, cols], also a SciPy sparse one), or `DenseLayer`s in order.
-    output: the network folder to write; None writes nothing. huffman: Huffman-coded files too. force: replace one.
-    density: share of each layer's weights to keep, 0 to 1, or shares by layer name. global_density: share of all
-        layers' weights, by one threshold. threshold: keep what is above so many standard deviations of its layer.
-        At most one of them; with none, only the zeros that are there are pruned.
-    bits: of a weight code, 1 to 8. initialisation: where k-means starts, linear (Deep Compression Sec. 3.2), density,
-        random or optimal. seed: of random.
-    calibration: inputs of the model, on which each layer's error is measured: float[batch, ...] or an .npy file; of a
-        model with several inputs a mapping of their names to arrays, or an .npz file.
-    positions: of a convolution, keep the inputs of so many positions of an image; None is all.
-    name: of a network that is no file. progress: called with 1 after each layer.
+    At most one of `density`, `global_density` and `threshold`; with none, only the zeros that are there are pruned.
 
-    Returns a `Compressed`: `layers` (what `simulate` takes; so is the whole), `reports` (errors and sizes by layer),
-    `total`, `network_error`; `model.notes` and `model.left_out` say what was assumed and what EIE cannot run.
-    Raises EieError where there is no layer that EIE can run, and for whatever does not fit.
+    Parameters
+    ----------
+    model : path, torch.nn.Module, mapping, matrix or layers
+        A file (.onnx, .safetensors, .npz), a module, a `state_dict` or another mapping of names to arrays, a matrix
+        (float[rows, cols], also a SciPy sparse one), or `DenseLayer`s in order.
+    output : path, default None
+        The network folder to write; None writes nothing.
+    density : float or mapping of str to float, default None
+        Share of each layer's weights to keep, 0 to 1, or shares by layer name, with None for the
+        others; without None, these keep all.
+    global_density : float, default None
+        Share of all layers' weights together, 0 to 1, by one threshold.
+    threshold : float, default None
+        Keep weights above so many standard deviations of their layer.
+    bits : int, default 4
+        Bits of a weight code, 1 to 8.
+    initialisation : str, default "linear"
+        Where k-means starts: linear (Deep Compression Sec. 3.2), density, random or optimal.
+    seed : int, default 0
+        Of what is random.
+    calibration : float[batch, ...], a mapping of arrays by input name, or a path, default None
+        Inputs of the model, on which each layer's error is measured; .npy, or .npz by input name.
+    positions : int, default None
+        Of a convolution, keep the inputs of so many positions of an image; None is all.
+    name : str, default None
+        Of a network that is no file.
+    huffman : bool, default False
+        Write Huffman-coded layer files, too.
+    force : bool, default False
+        Replace a network folder that is at `output`.
+    progress : callable, default None
+        Told as `progress(done, total, doing)`, a step a layer; see `Progress` and `progress`.
 
-    `eiesim.simulate(eiesim.compress(torch_module, density=0.1), inputs)`
+    Returns
+    -------
+    Compressed
+        `layers` (the whole is a source for every verb), `reports` (errors and sizes by layer), `total`,
+        `network_error`; `model.notes` and `model.left_out` say what was assumed and what EIE cannot run.
+
+    Raises
+    ------
+    EieError
+        Where there is no layer that EIE can run, for whatever does not fit, and where the folder may not be written.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.compress({"fc.weight": [[1.0, 0.0], [0.0, 2.0]]}).layers[0].nnz
+    2
     """
-    by_layer = dict(density) if isinstance(density, Mapping) else {}
-    everywhere = None if isinstance(density, Mapping) else density
-    options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
+    shares: dict[str | None, Any] = {**density} if isinstance(density, Mapping) else {None: density}
+    everywhere = shares.pop(None, None)
+    by_layer = {str(key): share for key, share in shares.items()}
     path = Path(model) if isinstance(model, str | Path) else None
+    if output is not None:
+        network.check_network_folder(output, force, path)
+    options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     found, taps = pipeline.load_model(path) if path else (model_in_memory(model, name), ())
     known = None
     if calibration is not None:
         values = _calibration_inputs(calibration)
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
-    compressed = pipeline.compress(found, options, known, progress)
+    steps = Steps(progress, len(found.layers), "layers")
+    compressed = pipeline.compress(found, options, known, steps)
     if output is not None:
         pipeline.write(compressed, output, path, huffman=huffman, force=force)
     return compressed
 
 
 def accuracy(
-    source: str | Path | Layered | Sequence[CompressedLayer],
+    source: Source,
     activations: Any = None,
     labels: Any = None,
-    config: MachineConfig | None = None,
+    config: Config = None,
     *,
     dense: Any = None,
     pruned: Any = None,
@@ -176,21 +273,21 @@ def accuracy(
         dense = model_of_folder(folder, found) if dense is None else dense
         if not found.chain:
             return _through_the_graph(folder, found, activations, labels, config, dense, pruned, progress)
-    opened: Any = open(source) if isinstance(source, str | Path) else source
-    if dense is None and isinstance(opened, Compressed):
-        dense = opened.model.layers
-    layers = tuple(getattr(opened, "layers", opened))
+    model = opened(source)
+    if dense is None and isinstance(source, Compressed):
+        dense = source.model.layers
+    layers = model.layers
     if activations is not None and labels is None:
         raise EieError("activations come without labels; give the inputs' classes")
-    values = getattr(opened, "activations", None) if activations is None else _array(activations)
-    classes = getattr(opened, "labels", None) if labels is None else _labels(labels)
+    values = model.activations if activations is None else given(activations)[0]
+    classes = model.labels if labels is None else _labels(labels)
     if values is None or classes is None:
         raise EieError("the network brings no inputs or no labels; give activations and labels")
     values = np.atleast_2d(values)
     check_labels(classes, len(values), layers[-1].rows)
     rows = generations(layers, _dense_of(dense, layers), _dense_of(pruned, layers))
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
-    return Accuracies(accuracies(rows, values, classes, config, steps), len(values), len(layers))
+    return Accuracies(accuracies(rows, values, classes, as_config(config), steps), len(values), len(layers))
 
 
 def _through_the_graph(
@@ -198,7 +295,7 @@ def _through_the_graph(
     found: network.Network,
     activations: Any,
     labels: Any,
-    config: MachineConfig | None,
+    config: Config,
     dense: Any,
     pruned: Any,
     progress: Progress | None,
@@ -212,7 +309,7 @@ def _through_the_graph(
     classes = _labels(_brought(folder / network.LABELS) if labels is None else labels)
     rows = generations(found.layers, _dense_of(dense, found.layers), _dense_of(pruned, found.layers))
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
-    shares, computed = graph_accuracies(Path(dense), rows, inputs, classes, config, steps)
+    shares, computed = graph_accuracies(Path(dense), rows, inputs, classes, as_config(config), steps)
     return Accuracies(shares, len(classes), len(found.layers), computed)
 
 
@@ -220,10 +317,6 @@ def _brought(path: Path) -> Path:
     if not path.is_file():
         raise EieError(f"{path.parent}: brings no {path.name}; give inputs and labels")
     return path
-
-
-def _array(values: Any) -> Any:
-    return npz.load_inputs(values) if isinstance(values, str | Path) else as_float32("activations", values)
 
 
 def _labels(values: Any) -> Any:
@@ -250,92 +343,203 @@ def _dense_of(model: Any, layers: Sequence[CompressedLayer]) -> Any:
 
 
 def compare(
-    layers: Sequence[str | Path | Workload | tuple[CompressedLayer, Any]] = (ALL_NINE,),
-    config: MachineConfig | None = None,
+    source: Source = ALL_NINE,
+    config: Config = None,
     *,
-    inputs: Sequence[Any] = (),
+    inputs: Any = (),
     seed: int = 0,
+    seeds: Sequence[int] | str | None = None,
     variation: float = 0.0,
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
+    recorded: bool = False,
     energy: str | None = None,
     energy_table: EnergyTable | None = None,
     published: bool = True,
     measured: Measured | str | Path | None = None,
+    again: bool = False,
+    cpu_tdp: float | None = None,
+    gpu_tdp: float | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Set simulated layers beside CPUs and GPUs: time, energy, area (EIE Figs. 6 and 7, Tables II, IV and V).
 
-    layers: names, each compared by itself: those of Table III ("Alex-7", "table3:Alex-7"; all nine unless given), or
-        what `open` takes; or (layer, activations). inputs: for the names that bring none, float[cols]: one for all,
-        or one for each.
-    config: the machine; None is the published design. seed, variation, density, activation_density, rows: see `open`.
-    energy, energy_table: see `simulate`.
-    published: beside what the paper printed, for the layers of Table III.
-    measured: beside this machine's CPU and GPU: a `Measured`, or the file where measurements are kept; what it has not
-        yet is measured, about a minute a layer.
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`, each layer compared by itself; default all nine of Table III, whose bare names ("Alex-7") do
+        here.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine; None is the published design.
+    inputs : float[cols] or [batch, cols], a path, or several of these, default ()
+        Activations for the layers that bring none: one for all, or one for each.
+    seed : int, default 0
+        Of `table3:` layers.
+    seeds : sequence of int or str, default None
+        Several seeds, also as "0:5", in place of one: ratios are means over them, with bars of their spread.
+    variation : float, default 0.0
+        Coefficient of variation of the densities of `table3:` layers; see `workload`.
+    density : float, default None
+        Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
+    activation_density : float, default None
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+    rows : int, default None
+        Outputs of a dumped layer, which its files leave open.
+    recorded : bool, default False
+        Feed layers of a network their recorded inputs, even where the network has its own.
+    energy : str, default None
+        The energy model; see `simulate`.
+    energy_table : EnergyTable, default None
+        Figures for the activity model in place of the published ones.
+    published : bool, default True
+        Beside what the paper printed, for the layers of Table III.
+    measured : Measured or path, default None
+        Beside this machine's CPU and GPU: measurements, or the file where they are kept; what it has not yet is
+        measured, about a minute a layer.
+    again : bool, default False
+        Measure anew what the file has already.
+    cpu_tdp, gpu_tdp : float, default None
+        Watts of this CPU and GPU, to estimate energy from where there is no counter to read; without the second, no
+        energy of a GPU is given.
+    progress : callable, default None
+        Told as `progress(done, total, doing)`, a step for each layer that is measured; see `Progress` and `progress`.
 
-    Returns a `Comparison`: `layers` (results), `speedup` and `efficiency` (ratios over the published CPU; each says
-    whether it is published, simulated, measured or estimated), `eie`, `modules`, `waterfall`, `areas`, `platforms`.
-    `plot` draws it.
-    Raises EieError for a name that occurs twice, and where the energy model does not cover the machine.
+    Returns
+    -------
+    Comparison
+        `layers` (results), `speedup` and `efficiency` (ratios over the published CPU; each says whether it is
+        published, simulated, measured or estimated), `eie`, `modules`, `waterfall`, `areas`, `platforms`. `plot` draws
+        it.
+
+    Raises
+    ------
+    EieError
+        As `simulate` does; for a name that occurs twice, and where the energy model does not cover the machine.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> [layer.name for layer in eiesim.compare("NT-We").layers]
+    ['NT-We']
     """
-    config = config or MachineConfig()
+    machine = as_config(config)
     synthesis = Synthesis(seed, density, activation_density, variation)
-    names = [_prefixed(str(one)) for one in layers if isinstance(one, str | Path)]
-    fed = [as_float32("inputs", one) for one in inputs]
-    made = open_workloads(names, fed, [seed], [variation], density, activation_density, rows)
-    workloads = [make() for make in made]
-    for one in layers:
-        if isinstance(one, Workload):
-            workloads.append(one)
-        elif not isinstance(one, str | Path):
-            workloads.append(Workload(one[0], as_float32("activations", one[1])))
-    if not workloads:
-        raise EieError("there is no layer to compare")
-    if isinstance(measured, str | Path):
-        measured = measure(workloads, measured)
-    return comparison.compare(
-        workloads,
-        config,
-        energy=energy,
-        energy_table=energy_table,
-        with_published=published,
-        measured=measured,
-        synthesis=synthesis,
+    every = [seed] if seeds is None else parse_whole(seeds) if isinstance(seeds, str) else seeds
+    made = open_workloads(
+        _prefixed(source), several(inputs), every, [variation], density, activation_density, rows, recorded
     )
+    workloads = [make() for make in made]
+    options: dict[str, Any] = {"energy": energy, "energy_table": energy_table, "synthesis": synthesis}
+    if isinstance(measured, str | Path):
+        # Before measuring for a minute, see that the rest can be done.
+        comparison.compare(workloads[:1], machine, with_published=False, **options)
+        firsts = list({one.layer.name: one for one in reversed(workloads)}.values())[::-1]
+        steps = Steps(progress, len(firsts), "layers measured")
+        measured = measure(firsts, measured, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=steps)
+    return comparison.compare(workloads, machine, with_published=published, measured=measured, **options)
 
 
-def _prefixed(name: str) -> str:
-    return f"{TABLE_III}{name}" if name in TABLE_III_LAYERS else name
+def save_comparison(
+    found: Comparison, folder: str | Path, *, plots: bool = True, formats: Sequence[str] = ("png", "svg")
+) -> list[Path]:
+    """Write a comparison's tables (CSV) and pictures into a folder; all of them appear, or none.
+
+    Parameters
+    ----------
+    found : Comparison
+        What `compare` gives.
+    folder : path
+        The folder, made if need be.
+    plots : bool, default True
+        Draw the pictures, too.
+    formats : sequence of str, default ("png", "svg")
+        Whatever matplotlib writes.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    EieError
+        Where the folder or a file cannot be written.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> files = eiesim.save_comparison(eiesim.compare("NT-We"), "out")  # doctest: +SKIP
+    """
+    with Outputs() as files:
+        written = write_tables(found, made_folder(folder), files)
+        if plots:
+            from eiesim.comparison.plots import write_plots
+
+            written += write_plots(found, Path(folder), files, formats)
+    return written
+
+
+def _prefixed(source: Any) -> Any:
+    """A source whose bare names of Table III are spelled as everywhere else."""
+    if isinstance(source, str):
+        return f"{TABLE_III}{source}" if source in TABLE_III_LAYERS else source
+    return [_prefixed(one) for one in source] if isinstance(source, list | tuple) and not is_pair(source) else source
 
 
 def balance(
-    layer: CompressedLayer | Layered,
+    source: Source,
     activations: Any = None,
-    config: MachineConfig | None = None,
-    engine: str = "recurrence",
+    config: Config = None,
+    engine: str = DEFAULT_ENGINE,
+    *,
+    recorded: bool = False,
+    **opening: Unpack[Opening],
 ) -> Balance:
     """Say where a layer's cycles go, cause by cause, and what other orders of its rows would give.
 
-    layer: one layer, or what has just one, such as `eiesim.open("table3:Alex-8", variation=0.15)`.
-    activations: float[cols] or [batch, cols]; None is the layer's own. config: None is the published design.
-    engine: see `simulate`.
+    Parameters
+    ----------
+    source : name, path or layer, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`, with one layer; `open_each` takes a network apart.
+    activations : float[cols] or [batch, cols], or a path, default None
+        None is what the source brings.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine, with resident weights; None is the published design.
+    engine : str, default "recurrence"
+        See `simulate`.
+    recorded : bool, default False
+        Feed the layer its recorded inputs, even where its network has its own.
+    **opening
+        How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
-    Returns a `Balance` of three assignments of rows to PEs: as stored, balanced by the weights alone (greedily, Graham
-    1969), and knowing the input. Each has its `result`, its `order` (int64[rows]) and `losses` in PE-cycles, whole
-    numbers that add up to PEs x cycles (x multipliers): work, padding, lanes (where there are several multipliers),
-    static imbalance, empty columns, scan bubbles, start and drain, finite queues. Balanced outputs, put back in order,
-    are checked to be the stored ones bit for bit, unless rounding is stochastic.
-    Raises EieError for several layers, and where the input is missing or does not fit.
+    Returns
+    -------
+    Balance
+        Three assignments of rows to PEs: as stored, balanced by the weights alone (greedily, Graham 1969), and knowing
+        the input. Each has its `result`, its `order` (int64[rows]) and `losses` in PE-cycles, whole numbers that add
+        up to PEs x cycles (x multipliers): work, padding, lanes (where there are several multipliers), static
+        imbalance, empty columns, scan bubbles, start and drain, finite queues. Balanced outputs, put back in order,
+        are checked to be the stored ones bit for bit, unless rounding is stochastic.
+
+    Raises
+    ------
+    EieError
+        As `simulate` does, and for several layers.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> stored, by_weights, for_input = eiesim.balance("table3:NT-We").assignments
+    >>> by_weights.cycles <= stored.cycles
+    True
     """
-    held = [layer] if isinstance(layer, CompressedLayer) else list(layer.layers)
-    if len(held) != 1 or not isinstance(held[0], CompressedLayer):
-        raise EieError(f"{len(held)} layers are given; balance takes one at a time")
-    values = getattr(layer, "activations", None) if activations is None else activations
-    if values is None:
-        raise EieError(f"layer '{held[0].name}' brings no activations; give some")
-    return balancing.balance(held[0], as_float32("activations", values), config, engine)
+    machine = as_config(config)
+    fed = feeds(source, activations, recorded, **opening)
+    count = sum(len(feed.layers) for feed in fed)
+    if count != 1:
+        raise EieError(f"{count} layers are given; balance takes one at a time, and eiesim.open_each gives them apart")
+    return balancing.balance(prepare_layer(fed[0].layers[0], fed[0].activations, machine), engine)
 
 
 def plot(
@@ -343,27 +547,51 @@ def plot(
     output: str | Path,
     *,
     accuracies: Mapping[str, float] | None = None,
+    basis: str = "given",
     formats: Sequence[str] = ("png", "svg"),
 ) -> list[Path]:
     """Draw a sweep's table, a comparison, a result or a balance into a folder; returns the files.
 
-    what: the table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
-        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
-        and how evenly the PEs are loaded), or what `balance` gives (PE-cycles by cause, by assignment).
-    output: the folder, made if need be; files have the pictures' names and appear together.
-    formats: whatever matplotlib writes, such as pdf; text stays text.
-    accuracies: for a sweep's table, shares of 1 by arithmetic, drawn beside its energy (Fig. 10).
-
     Each picture says what is simulated, estimated, measured and published. The same data give the same file.
-    Raises EieError where there is nothing to draw, and for a folder that cannot be made.
+
+    Parameters
+    ----------
+    what : DataFrame, Comparison, Result, LayerResult or Balance
+        The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
+        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
+        how evenly the PEs are loaded, and what each PE did over time; nothing is simulated again), or what `balance`
+        gives (PE-cycles by cause, by assignment).
+    output : path
+        The folder, made if need be; files have the pictures' names and appear together.
+    accuracies : mapping of str to float, default None
+        For a sweep's table, shares of 1 by arithmetic, drawn beside its energy (Fig. 10).
+    basis : str, default "given"
+        Where these come from, for their axis: "given", "simulated" or "measured".
+    formats : sequence of str, default ("png", "svg")
+        Whatever matplotlib writes, such as pdf; text stays text.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    EieError
+        Where there is nothing to draw, and for a folder that cannot be made.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> files = eiesim.plot(eiesim.simulate("table3:NT-We"), "pictures")  # doctest: +SKIP
     """
     from eiesim.drawing import pictures
+    from eiesim.tracing.heat_map import draw_heat_maps
     from eiesim.view.saving import save_all
 
-    folder = Path(output)
-    style, dpi, trim, drawings = pictures(what, accuracies or {})
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    return save_all(drawings, folder, style, dpi=dpi, trim=trim, formats=formats)
+    style, dpi, trim, drawings = pictures(what, accuracies or {}, f"accuracy ({basis})")
+    folder = made_folder(output)
+    layers = what.layers if isinstance(what, Result) else [what] if isinstance(what, LayerResult) else []
+    with Outputs() as files:
+        written = save_all(drawings, folder, style, dpi=dpi, trim=trim, formats=formats, files=files)
+        return written + draw_heat_maps(layers, folder, formats, files)

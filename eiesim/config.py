@@ -3,7 +3,7 @@
 import math
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -159,8 +159,43 @@ def preset(name: str) -> MachineConfig:
     return MachineConfig(**PRESETS[name])
 
 
-def load_config(source: str | Path) -> MachineConfig:
-    """A machine from a preset's name or a TOML file."""
+def load_config(source: str | Path | None = None, settings: Sequence[str] = (), **keys: Any) -> MachineConfig:
+    """A machine from a preset's name or a TOML file, with some keys changed.
+
+    Parameters
+    ----------
+    source : str or path, default None
+        A preset's name (isca16, isca16-simulator) or a TOML file; None is the published design.
+    settings : sequence of str, default ()
+        Keys with their values as the command line's --set takes them, such as "rounding=floor"; they win over `keys`.
+    **keys
+        Keys of the configuration with their values; None changes nothing.
+
+    Returns
+    -------
+    MachineConfig
+        The machine.
+
+    Raises
+    ------
+    EieError
+        For a file that is missing or malformed, an unknown key, and a value that is no machine's.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.load_config("isca16-simulator", ["multipliers=2"], pes=16).queue_depth
+    7
+    """
+    chosen = _named_config(source)
+    changes = {key: value for key, value in keys.items() if value is not None}
+    changes.update(parse_setting(setting) for setting in settings)
+    return chosen.replace(**changes) if changes else chosen
+
+
+def _named_config(source: str | Path | None) -> MachineConfig:
+    if source is None:
+        return MachineConfig()
     if str(source) in PRESETS:
         return preset(str(source))
     path = Path(source)
@@ -169,6 +204,25 @@ def load_config(source: str | Path) -> MachineConfig:
         return MachineConfig(**values)
     except EieError as error:
         raise EieError(f"{path}: {error}") from None
+
+
+def as_config(config: "MachineConfig | str | Path | Mapping[str, Any] | None") -> MachineConfig:
+    """The machine that a verb is given: a configuration, a preset's name or a TOML file, keys with values, or None.
+
+    None is the published design. Raises EieError for anything else, and for what these hold that is no machine.
+    """
+    if config is None:
+        return MachineConfig()
+    if isinstance(config, MachineConfig):
+        return config
+    if isinstance(config, str | Path):
+        return load_config(config)
+    if isinstance(config, Mapping):
+        return MachineConfig(**{str(key): value for key, value in config.items()})
+    raise EieError(
+        f"config: {type(config).__name__} is no machine; give a MachineConfig, a preset's name ({', '.join(PRESETS)}), "
+        "a mapping of keys such as {'pes': 16}, or None"
+    )
 
 
 def in_arithmetic(config: MachineConfig, arithmetic: Arithmetic) -> MachineConfig:

@@ -8,7 +8,7 @@ from eiesim.balancing.study import Balance
 from eiesim.balancing.terminal import causes_of
 from eiesim.comparison import plots as comparison_plots
 from eiesim.comparison.rows import Comparison
-from eiesim.errors import EieError
+from eiesim.errors import EieError, NothingToDrawError
 from eiesim.result import LayerResult, Result
 from eiesim.sweeps import plots as sweep_plots
 from eiesim.view import cycles, style
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 SCREEN_DPI = 150
 
 
-def pictures(what: Any, accuracies: Mapping[str, float]) -> "tuple[Mapping[str, Any], int, bool, Drawings]":
+def pictures(
+    what: Any, accuracies: Mapping[str, float], accuracy_label: str
+) -> "tuple[Mapping[str, Any], int, bool, Drawings]":
     """Style, dots per inch, whether white margins are cut, and (name, function that draws it) of each picture.
 
     what, accuracies: see `eiesim.plot`. Raises EieError where there is nothing to draw.
@@ -41,9 +43,9 @@ def pictures(what: Any, accuracies: Mapping[str, float]) -> "tuple[Mapping[str, 
     if {"layer", "cycles", "time_us", "eiesim"} <= set(getattr(what, "columns", ())):
         if not len(what):
             raise EieError("the table has no rows to draw")
-        drawings = list(sweep_plots.drawings(what, accuracies))
+        drawings = list(sweep_plots.drawings(what, accuracies, accuracy_label))
         if not drawings:
-            raise EieError("nothing to draw: pes, queue_depth, spmat_width, arithmetic or two keys should vary")
+            raise NothingToDrawError
         return style.LINES, SCREEN_DPI, True, drawings
     raise EieError(
         f"{type(what).__name__}: is nothing that plot draws; give a sweep's table, a comparison, a result or a balance"

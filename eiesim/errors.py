@@ -21,11 +21,25 @@ class NoInputError(EieError):
         self.name = name
 
 
+class NothingToDrawError(EieError):
+    """A sweep's table varies in nothing that there is a picture of."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing to draw: sweep pes, queue_depth, multipliers, spmat_width, or two keys that change the load "
+            "balance"
+        )
+
+
 class FolderExistsError(EieError):
     """A folder stands where one was to be written, and nobody said that it may be replaced."""
 
     def __init__(self, folder: object) -> None:
         super().__init__(f"{folder}: is there already")
+
+
+class ExceededError(EieError):
+    """Layers exceed memories of the machine, and the caller asked that none does."""
 
 
 def shown(value: object) -> str:

@@ -1,33 +1,54 @@
-"""Opens what a LAYER may be, for every command: files, folders, the authors' dump, Table III names and examples.
+"""Opens what a source may be, for every verb: names, files, folders, the authors' dump, and what is at hand in Python.
 
 `open_model` opens layers that run in a row. `open_workloads` opens layers that run each by itself, with their inputs.
 """
 
-import hashlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief
 from eiesim.arithmetic import Operands, golden_product
-from eiesim.errors import EieError, NoInputError, likeliest
+from eiesim.encoding import InterleavedLayer
+from eiesim.errors import EieError, likeliest
 from eiesim.files import dump, examples, huffman, network, npz
 from eiesim.layer import CompressedLayer, as_float32
+from eiesim.model import CHAINED, GIVEN, RECORDED, Layer, Maker, Model, Openable, Workload, plain
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import benchmark_named, workload
 
 TABLE_III = "table3:"
 ALL_NINE = f"{TABLE_III}all"
 
-GIVEN, CHAINED, RECORDED = "given", "chained", "recorded"
-"""What a layer is fed; see `Feed`."""
+One = str | Path | CompressedLayer | InterleavedLayer | Openable | tuple[Layer, Any]
+Source = One | Sequence[One]
+"""What every verb takes: a name as the command line takes it, a path, a layer, an interleaved layer, what has been
+opened (`Model`, `Network`, `Workload`), what `compress` and `train` give, (layer, activations), or several of these.
+"""
+
+WHAT_WOULD_DO = (
+    "give a name such as 'table3:Alex-7', a path, a CompressedLayer or InterleavedLayer, what eiesim.open, compress or "
+    "train gives, (layer, activations), or several of these"
+)
+
+
+class Opening(TypedDict, total=False):
+    """How names are opened; every verb takes these as keywords.
+
+    rows: outputs of a dumped layer, which its files leave open. seed, density, activation_density, variation: how
+    `table3:` layers are made, see `workload`.
+    """
+
+    rows: int | None
+    seed: int
+    density: float | None
+    activation_density: float | None
+    variation: float
 
 
 @dataclass(frozen=True)
@@ -40,170 +61,46 @@ class Synthesis:
     variation: float = 0.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Feed(Brief):
-    """Layers that run in a row, and what the first one is fed.
+def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synthesis()) -> Model:
+    """The layers that a source stands for, in order, with what they bring.
 
-    fed: "given" (by the user, or by what brings its own: a dump, Table III), "chained" (the network's own input, and
-    what the layers before make of it) or "recorded" (a layer's own inputs). vectors: a layer's input vectors in one
-    input of the whole network.
-    """
-
-    layers: tuple[CompressedLayer, ...]
-    activations: npt.NDArray[np.float32]
-    fed: str = GIVEN
-    vectors: float = 1
-
-    @property
-    def inputs(self) -> int:
-        """How many inputs there are."""
-        return len(self.activations) if self.activations.ndim == 2 else 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Model(Brief):
-    """Layers in order, and what came with them.
-
-    activations: float32[cols] or [batch, cols], the first layer's where the layers follow one another, or None.
-    labels: int64[batch], the class of each of these, or None. origins: the name that each layer was opened by.
-    follows: whether the layers follow one another; if not, each runs by itself. own: each layer's own input, or None.
-    owned: what these are, GIVEN or RECORDED. vectors: see `Feed`, by layer.
-    """
-
-    layers: tuple[CompressedLayer, ...]
-    activations: npt.NDArray[np.float32] | None
-    labels: npt.NDArray[np.int64] | None = None
-    origins: tuple[str, ...] = ()
-    follows: bool = True
-    own: tuple[npt.NDArray[np.float32] | None, ...] = ()
-    owned: tuple[str, ...] = ()
-    vectors: tuple[float, ...] = ()
-
-    def feeds(
-        self, given: npt.NDArray[np.float32] | None = None, given_from: str = "", recorded: bool = False
-    ) -> tuple[Feed, ...]:
-        """What to run: all layers in a row, or each by itself.
-
-        In this order: the given input; the network's own where the layers follow one another; each layer's own.
-        given_from: the file it came from, for errors. recorded: prefer each layer's own input.
-        Raises EieError where layers that do not follow one another are given one input, and where one has none.
-        """
-        if given is not None:
-            if not self.follows:
-                names = ", ".join(layer.name for layer in self.layers[:4]) + (", ..." if len(self.layers) > 4 else "")
-                raise EieError(
-                    f"{' '.join(dict.fromkeys(self.origins))}: these layers do not follow one another ({names}), so "
-                    f"{given_from or 'one input'} does not reach them all; name a single layer"
-                )
-            self._check_columns(self.layers[0], given, given_from, self.origins[0])
-            return (Feed(self.layers, given),)
-        if self.follows and self.activations is not None and not recorded:
-            self._check_columns(self.layers[0], self.activations, self.origins[0], self.origins[0])
-            return (Feed(self.layers, self.activations, CHAINED if self.owned[0] == RECORDED else GIVEN),)
-        feeds = []
-        parts = zip(self.layers, self.own, self.owned, self.vectors, self.origins, strict=True)
-        for layer, own, owned, vectors, origin in parts:
-            if own is None:
-                raise NoInputError(origin if self.follows and not recorded else f"layer '{layer.name}' of {origin}")
-            self._check_columns(layer, own, origin, origin)
-            feeds.append(Feed((layer,), own, owned, vectors))
-        return tuple(feeds)
-
-    def check_codebooks(self, weight_bits: int) -> None:
-        """What `simulate` would refuse too, but naming the files: codebooks too long for the machine."""
-        for layer, origin in zip(self.layers, self.origins, strict=True):
-            if len(layer.codebook) > 2**weight_bits:
-                raise EieError(
-                    f"{origin}: codebook: that of '{layer.name}' has {len(layer.codebook)} entries, "
-                    f"weight_bits = {weight_bits} reach {2**weight_bits}"
-                )
-
-    @staticmethod
-    def _check_columns(
-        layer: CompressedLayer, activations: npt.NDArray[np.float32], activations_from: str, origin: str
-    ) -> None:
-        if activations.shape[-1] != layer.cols:
-            raise EieError(
-                f"{activations_from}: activations: {activations.shape[-1]} an input, "
-                f"but '{layer.name}' ({origin}) has {layer.cols} columns"
-            )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Workload(Brief):
-    """A layer with its input. seed, variation: how a synthetic layer was made; None for one that came from a file.
-
-    activations: float32[cols] or [batch, cols]. fed, vectors: as in `Feed`.
-    """
-
-    layer: CompressedLayer
-    activations: npt.NDArray[np.float32]
-    seed: int | None = None
-    variation: float | None = None
-    fed: str = GIVEN
-    vectors: float = 1
-
-    @property
-    def layers(self) -> tuple[CompressedLayer]:
-        """The layer, as `simulate` takes it."""
-        return (self.layer,)
-
-    @cached_property
-    def content_hash(self) -> str:
-        """SHA-256 (hex) of the layer's and the input's content; names do not enter."""
-        digest = hashlib.sha256(self.layer.content_hash.encode())
-        digest.update(repr(self.activations.shape).encode() + self.activations.tobytes())
-        return digest.hexdigest()
-
-    def __sizeof__(self) -> int:
-        # Dask sends large arguments once a worker instead of once a task, and goes by this to tell which are large.
-        layer = self.layer
-        held = (layer.indptr, layer.indices, layer.codes, layer.codebook, layer.bias_codes, self.activations)
-        return object.__sizeof__(self) + sum(sys.getsizeof(array) for array in held if array is not None)
-
-
-Maker = Callable[[], Workload]
-"""Makes or returns a workload. Synthetic layers are made anew at each call, so that not all are held at once."""
-
-
-def open_model(names: Sequence[str], rows: int | None = None, synthesis: Synthesis = Synthesis()) -> Model:
-    """The layers that the names stand for, in order, with what they bring.
-
-    names: layer files (.npz, .huff), network folders, dump folders, `table3:NAME`, `table3:all`, `example:NAME`.
-    rows: outputs of a dumped layer.
-    Layers follow one another where each takes what the one before gives and no folder says otherwise;
+    source: see `Source`. Names are layer files (.npz, .huff), network folders, dump folders, `table3:NAME`,
+    `table3:all`, `example:NAME`. rows: outputs of a dumped layer.
+    Layers follow one another where each takes what the one before gives and nothing says otherwise;
     several layers of Table III never do: each has its own input.
     Raises EieError for anything unknown or malformed, for rows without a dump, and where layers follow neither one
     another nor have inputs of their own.
     """
-    _check_rows(names, rows)
-    spelled = _spelled(names)
-    opened = [_open(name, rows, synthesis) for name in spelled]
-    layers = tuple(layer for model in opened for layer in model.layers)
-    own = tuple(values for model in opened for values in model.own)
-    synthetic = any(name.startswith(TABLE_III) for name in spelled)
-    follows = all(model.follows for model in opened) and not (synthetic and len(layers) > 1)
-    if follows:
+    items = _items(source, rows)
+    opened = [_open(one, rows, synthesis) if isinstance(one, str) else one for one in items]
+    if len(opened) == 1:
+        return opened[0]
+    synthetic = any(isinstance(one, str) and one.startswith(TABLE_III) for one in items)
+    layers = [layer for model in opened for layer in model.layers]
+    chain = all(model.chain for model in opened) and not synthetic
+    if chain:
         try:
-            network.check_chain(list(layers), "these layers do not follow one another")
+            network.check_chain(layers, "these layers do not follow one another")
         except EieError:
-            if None in [None if values is None else 0 for values in own]:
+            if any(values is None for model in opened for values in model.recorded_inputs):
                 raise
-            follows = False
+            chain = False
+
+    def of_all(name: str) -> Any:
+        return tuple(value for model in opened for value in getattr(model, name))
+
     return Model(
-        layers,
+        tuple(layers),
         opened[0].activations,
         opened[0].labels,
-        tuple(name for name, model in zip(spelled, opened, strict=True) for _ in model.layers),
-        follows,
-        own,
-        tuple(owned for model in opened for owned in model.owned),
-        tuple(vectors for model in opened for vectors in model.vectors),
-    )
+        chain=chain,
+        **{name: of_all(name) for name in
+           ("origins", "recorded_inputs", "input_origin", "vectors", "seeds", "variations", "interleaved")},
+    )  # fmt: skip
 
 
 def open_workloads(
-    names: Sequence[str],
+    source: Any,
     inputs: Sequence[npt.NDArray[np.float32]] = (),
     seeds: Sequence[int] = (0,),
     variations: Sequence[float] = (0.0,),
@@ -212,38 +109,37 @@ def open_workloads(
     rows: int | None = None,
     recorded: bool = False,
 ) -> list[Maker]:
-    """A maker for each layer the names stand for; `table3:all` is all nine of Table III.
+    """A maker for each layer that a source stands for; `table3:all` is all nine of Table III.
 
-    Every seed and variation makes its own layers of each `table3:` name, seeds outside names; files have neither, and
-    stand where they are named in the first round.
-    inputs: for the names that bring none (layer files, network folders): one for all, or one for each in order; a
-    single name takes it in place of what it brings.
+    Every seed and variation makes its own layers of each `table3:` name, seeds outside names; all others have neither,
+    and stand where they are named in the first round.
+    inputs: for what brings none (layers, layer files, network folders): one for all, or one for each in order; a
+    single source takes it in place of what it brings.
     Where a network's layers follow one another, the later ones' inputs are the float32 outputs of the layer before;
     else, and with `recorded`, each layer's own are used.
     Raises EieError for unknown or malformed names, and where inputs are missing or too many.
     """
-    _check_rows(names, rows)
-    spelled = _spelled(names)
-    stored = [name for name in spelled if not name.startswith(TABLE_III)]
-    for name in spelled:
-        if name.startswith(TABLE_III):
-            benchmark_named(name.removeprefix(TABLE_III))
-    opened = iter(_open_stored(stored, inputs, rows, recorded))
+    items = _items(source, rows)
+    alone = len(items) == 1 and len(inputs) == 1
+    if alone and len(seeds) == len(variations) == 1 and isinstance(items[0], str):
+        items = [_open(items[0], rows, Synthesis(seeds[0], density, activation_density, variations[0]))]
+    for one in items:
+        if isinstance(one, str) and one.startswith(TABLE_III):
+            benchmark_named(one.removeprefix(TABLE_III))
+    stored = [one if isinstance(one, Model) else _open(one, rows, Synthesis()) for one in items if _is_stored(one)]
+    opened = iter(_with_inputs(stored, inputs, recorded, alone))
     made: list[Maker] = []
     for number, (seed, variation) in enumerate(product(seeds, variations)):
         synthesis = Synthesis(seed, density, activation_density, variation)
-        for name in _once(spelled):
-            if name.startswith(TABLE_III):
-                made.append(partial(_synthesise, name.removeprefix(TABLE_III), synthesis))
-            elif number == 0:
-                made.extend(next(opened))
+        named = set[str]()
+        for one in items:
+            if _is_stored(one):
+                if number == 0:
+                    made.extend(next(opened))
+            elif one not in named:  # A file that is named twice stands twice, a synthetic layer once.
+                named.add(one)
+                made.append(partial(_synthesise, one.removeprefix(TABLE_III), synthesis))
     return made
-
-
-def given(layer: CompressedLayer, activations: Any) -> Maker:
-    """A maker of a layer and an input that are at hand."""
-    held = Workload(layer, as_float32("activations", activations))
-    return lambda: held
 
 
 def float_outputs(layer: CompressedLayer, activations: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -255,24 +151,50 @@ def float_outputs(layer: CompressedLayer, activations: npt.NDArray[np.float32]) 
     return outputs if activations.ndim == 2 else outputs[0]
 
 
-def _spelled(names: Sequence[str]) -> list[str]:
-    """The names, `table3:all` spelled out."""
-    every = [f"{TABLE_III}{name}" for name in TABLE_III_LAYERS]
-    return [each for name in names for each in (every if name == ALL_NINE else [name])]
+def _is_stored(item: str | Model) -> TypeGuard[Model]:
+    """Whether an item is made once, and not anew for each seed. (A stored name is opened before it is asked for.)"""
+    return isinstance(item, Model) or not item.startswith(TABLE_III)
 
 
-def _once(spelled: Sequence[str]) -> Iterator[str]:
-    """The names, each synthetic one once. A file that is named twice stands twice."""
-    seen: set[str] = set()
-    for name in spelled:
-        if name not in seen or not name.startswith(TABLE_III):
-            yield name
-        seen.add(name)
-
-
-def _check_rows(names: Sequence[str], rows: int | None) -> None:
+def _items(source: Any, rows: int | None) -> list[Any]:
+    """A source's parts: names as text, `table3:all` spelled out, and what is at hand as models."""
+    items = list(_parts(source))
+    if not items:
+        raise EieError(f"source: holds no layer; {WHAT_WOULD_DO}")
+    names = [one for one in items if isinstance(one, str)]
     if rows is not None and not any(dump.is_dump(Path(name)) for name in names):
-        raise EieError(f"rows = {rows}: only a dump leaves its rows open, and {', '.join(names)} is none")
+        raise EieError(f"rows = {rows}: only a dump leaves its rows open, and {', '.join(names) or 'this'} is none")
+    return items
+
+
+def _parts(source: Any) -> Iterable[str | Model]:
+    if isinstance(source, str | Path):
+        yield from map(f"{TABLE_III}{{}}".format, TABLE_III_LAYERS) if source == ALL_NINE else [str(source)]
+    elif isinstance(source, CompressedLayer | InterleavedLayer):
+        yield Model.of(source)
+    elif is_pair(source):
+        values = np.atleast_1d(as_float32("activations", source[1]))
+        yield replace(Model.of(source[0]), recorded_inputs=(values,), input_origin=(GIVEN,))
+    elif isinstance(source, Openable):
+        yield source.opened()
+    elif isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
+        for one in source:
+            if isinstance(one, Sequence) and not isinstance(one, str) and not is_pair(one):
+                raise EieError(f"source: a {type(one).__name__} among several holds no single layer; {WHAT_WOULD_DO}")
+            yield from _parts(one)
+    else:
+        raise EieError(f"source: {type(source).__name__} is neither a layer nor layers; {WHAT_WOULD_DO}")
+
+
+def is_pair(source: Any) -> bool:
+    """Whether a source is (layer, activations), and not two layers."""
+    return (
+        isinstance(source, tuple)
+        and len(source) == 2
+        and isinstance(source[0], CompressedLayer | InterleavedLayer)
+        and not isinstance(source[1], str | Path | CompressedLayer | InterleavedLayer | Openable)
+        and not is_pair(source[1])
+    )
 
 
 def _synthesise(name: str, synthesis: Synthesis) -> Workload:
@@ -286,12 +208,12 @@ def _synthesise(name: str, synthesis: Synthesis) -> Workload:
     return Workload(layer, activations, synthesis.seed, synthesis.variation)
 
 
-def _open_stored(
-    names: Sequence[str], inputs: Sequence[npt.NDArray[np.float32]], rows: int | None, recorded: bool
+def _with_inputs(
+    models: Sequence[Model], inputs: Sequence[npt.NDArray[np.float32]], recorded: bool, alone: bool
 ) -> list[list[Maker]]:
-    models = [_open(name, rows, Synthesis()) for name in names]
-    takes = [len(names) == 1 or not _brings(model, recorded) for model in models]
-    if len(inputs) > 1 and len(inputs) != sum(takes):
+    """Makers of each model's layers. alone: a single source takes the input in place of what it brings."""
+    takes = [alone or not _brings(model, recorded) for model in models]
+    if inputs and len(inputs) != 1 and len(inputs) != sum(takes):
         raise EieError(f"{len(inputs)} inputs for {sum(takes)} layers that bring none; give one, or one for each")
     waiting = list(inputs) * sum(takes) if len(inputs) == 1 else list(inputs)
     made: list[list[Maker]] = []
@@ -299,29 +221,34 @@ def _open_stored(
         makers: list[Maker] = []
         for feed in model.feeds(waiting.pop(0) if hungry and waiting else None, recorded=recorded):
             values, fed = feed.activations, feed.fed
-            for layer in feed.layers:
-                makers.append(partial(Workload, layer, values, fed=fed, vectors=feed.vectors))
-                if layer is not feed.layers[-1]:
-                    values, fed = float_outputs(layer, values), CHAINED
+            for place, layer in enumerate(feed.layers, 1):
+                came = layer if isinstance(layer, InterleavedLayer) else None
+                makers.append(
+                    partial(Workload, plain(layer), values, feed.seed, feed.variation, fed, feed.vectors, came)
+                )
+                if place < len(feed.layers):
+                    values, fed = float_outputs(plain(layer), values), CHAINED
         made.append(makers)
     return made
 
 
 def _brings(model: Model, recorded: bool) -> bool:
     """Whether a model has all the inputs that it needs."""
-    chained = model.follows and model.activations is not None and not recorded
-    return chained or all(values is not None for values in model.own)
+    chained = model.chain and model.activations is not None and not recorded
+    return chained or all(values is not None for values in model.recorded_inputs)
 
 
-def _alone(layer: CompressedLayer, name: str, own: npt.NDArray[np.float32] | None, owned: str) -> Model:
-    """A model of one layer."""
-    return Model((layer,), own, None, (name,), True, (own,), (owned,), (1,))
+def _alone(layer: CompressedLayer, name: str, own: npt.NDArray[np.float32] | None, origin: str) -> Model:
+    """A model of one layer. own: its input, of which a given one is the model's too."""
+    activations = own if origin == GIVEN else None
+    return Model((layer,), activations, origins=(name,), recorded_inputs=(own,), input_origin=(origin,))
 
 
 def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
     if name.startswith(TABLE_III):
         made = _synthesise(name.removeprefix(TABLE_III), synthesis)
-        return _alone(made.layer, name, made.activations, GIVEN)
+        alone = _alone(made.layer, name, made.activations, GIVEN)
+        return replace(alone, seeds=(made.seed,), variations=(made.variation,))
     if name.startswith(examples.PREFIX):
         return _open_network(examples.folder(name.removeprefix(examples.PREFIX)))
     path = Path(name)
@@ -329,8 +256,7 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
         raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
     if not path.is_dir():
         layer = huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path)
-        recorded = network.recorded_inputs(path)
-        return replace(_alone(layer, name, recorded, RECORDED), activations=None)
+        return _alone(layer, name, network.recorded_inputs(path), RECORDED)
     if network.is_network(path):
         return _open_network(path)
     if dump.is_dump(path):
@@ -345,14 +271,10 @@ def _open_network(folder: Path) -> Model:
     found = network.load_network(folder)
     inputs, labels = folder / network.INPUTS, folder / network.LABELS
     chained = found.chain and inputs.is_file()
-    count = len(found.layers)
-    return Model(
-        found.layers,
-        npz.load_inputs(inputs) if chained else None,
-        npz.load_labels(labels) if chained and labels.is_file() else None,
-        (str(folder),) * count,
-        found.chain or count == 1,
-        tuple(network.recorded_inputs(folder / file) for file in found.files),
-        (RECORDED,) * count,
-        found.vectors,
+    return replace(
+        found.opened(),
+        activations=npz.load_inputs(inputs) if chained else None,
+        labels=npz.load_labels(labels) if chained and labels.is_file() else None,
+        origins=(str(folder),) * len(found.layers),
+        recorded_inputs=tuple(network.recorded_inputs(folder / file) for file in found.files),
     )

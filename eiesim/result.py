@@ -74,7 +74,8 @@ class LayerResult(ByContent):
     vectors: how many input vectors the layer takes for one input of the whole network: 1 for a fully connected layer,
     one a position for a convolution. The result's totals count the layer that many times.
     energy_model: what `energy` comes from; None where no model covers the machine, and `no_energy` says why.
-    provenance: what the result was made from.
+    made_from: gives `provenance`, which takes the layer's hash and so is not found out before it is asked for.
+    prepare: prepares the layer and its input anew, as they were run (`eiesim.prepared`); None where that is not known.
     """
 
     name: str
@@ -93,7 +94,13 @@ class LayerResult(ByContent):
     vectors: float = 1
     energy_model: EnergyModel | None = None
     no_energy: str = ""
-    provenance: Provenance = field(default=Provenance(), compare=False)
+    made_from: Callable[[], Provenance] = field(default=Provenance, compare=False)
+    prepare: Callable[[], Any] | None = field(default=None, compare=False)
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """What the result was made from."""
+        return self.made_from()
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -264,15 +271,17 @@ class Result(ByContent):
     Results are equal where all their parts are: configuration, engine, and each layer's runs and outputs to the bit.
     What they were made from (`provenance`, `command`) does not count.
 
-    Where layers ran each by itself (`simulate_each`), totals are of one input of the whole network: each layer's mean
+    Where layers ran each by itself, totals are of one input of the whole network: each layer's mean
     counts as often as the layer has input vectors in it.
 
+    accuracy: the share of inputs recognised, where their labels are known.
     command: the words of the command line that made it; None for a call from Python.
     """
 
     layers: tuple[LayerResult, ...]
     config: MachineConfig
     engine: str
+    accuracy: float | None = None
     command: tuple[str, ...] | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
@@ -435,12 +444,12 @@ class Result(ByContent):
             "layers": [layer.to_dict(per_pe) for layer in self.layers],
             "total": total,
             "provenance": self.provenance,
+            **({} if self.accuracy is None else {"accuracy": self.accuracy}),
         }
 
-    def to_json(self, accuracy: float | None = None, per_pe: bool = False) -> str:
-        """The result JSON as text. accuracy: the share of inputs recognised, where labels were given."""
-        extra = {} if accuracy is None else {"accuracy": accuracy}
-        return json.dumps({**self.to_dict(per_pe), **extra}, indent=1, allow_nan=False)
+    def to_json(self, per_pe: bool = False) -> str:
+        """The result JSON as text. per_pe: with the counters of every PE."""
+        return json.dumps(self.to_dict(per_pe), indent=1, allow_nan=False)
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row a layer and input.

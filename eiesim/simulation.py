@@ -1,146 +1,182 @@
 """simulate: the one door to the engines."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim import capacity, streaming
-from eiesim.arithmetic import Each, prepare
-from eiesim.config import MachineConfig
+from eiesim._progress import Progress, Steps
+from eiesim.arithmetic import Each
+from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Run
-from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, ExceededError, unknown
+from eiesim.files import npz
+from eiesim.inputs import Opening, Source
 from eiesim.job import Job
-from eiesim.layer import CompressedLayer, as_float32
-from eiesim.result import LayerResult, Result
+from eiesim.layer import as_float32
+from eiesim.model import CHAINED, Feed, Model, check_labels, plain, recognised
+from eiesim.prepared import Config, Prepared, given, opened, prepare_layer
+from eiesim.result import LayerResult, Provenance, Result
 
 ENGINES = ("clocked", "recurrence", "event")
 DEFAULT_ENGINE = "recurrence"
 
 TASKS_A_THREAD = 4
 
-Layer = CompressedLayer | InterleavedLayer
-
-
-class Layered(Protocol):
-    """What has layers in a row: an opened `Model`, a `Network`, what `compress` gives. `activations` are its input."""
-
-    @property
-    def layers(self) -> Sequence[Layer]:
-        """The layers in order."""
-
-
-Progress = Callable[[int], object]
+Passed = Callable[[int], object]
 """Called with the number of inputs that have passed a layer since the last call."""
 
 
 def simulate(
-    model: Layer | Sequence[Layer] | Layered,
+    source: Source,
     activations: Any = None,
-    config: MachineConfig | None = None,
+    config: Config = None,
     engine: str = DEFAULT_ENGINE,
     outputs: bool = True,
     *,
+    labels: Any = None,
+    recorded: bool = False,
+    strict: bool = False,
     energy: str | None = None,
     energy_table: EnergyTable | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    **opening: Unpack[Opening],
 ) -> Result:
     """Run a layer, or several in a row, each one's outputs the next one's activations.
 
-    model: a layer or layers, compressed or already interleaved for `config`; or what has `layers`, such as what
-        `eiesim.open`, `load_network` and `compress` give.
-    activations: float[cols] or [batch, cols], rounded to float32: an array, a torch tensor, a SciPy sparse matrix.
-        None is the model's own, as `eiesim.open("table3:Alex-7")` brings them. Opened layers that do not follow one
-        another run each by itself, with its own input.
-    config: the machine; None is the published design.
-    engine: "recurrence" (fast), "clocked" (the machine itself) or "event" (SimPy); all give the same result.
-    outputs: False leaves out the last layer's outputs and computes only the timing.
-    energy: the energy model, "activity", "published" or "calibrated"; None is activity where it covers the machine.
-    energy_table: figures for the activity model in place of the published ones (`eiesim.load_energy_table`).
-    threads: how many inputs run at once; None is one a core. The result does not depend on it.
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        What to run: a name as the command line takes it (`"table3:Alex-7"`, `"example:lenet-300-100"`, a file, a
+        folder), a `CompressedLayer`, an `InterleavedLayer` for this machine, (layer, activations), or several of
+        these. Layers that do not follow one another run each by itself, with its own input.
+    activations : float[cols] or [batch, cols], or a path, default None
+        Rounded to float32: an array, a torch tensor, a SciPy sparse matrix, or an `.npy` or `.npz` file. None is what
+        the source brings.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine; None is the published design.
+    engine : str, default "recurrence"
+        "recurrence" (fast), "clocked" (the machine itself) or "event" (SimPy); all give the same result.
+    outputs : bool, default True
+        False leaves out the last layer's outputs and computes only the timing.
+    labels : int[batch] or a path, default None
+        Each input's class, from which `Result.accuracy` follows. None is what the source brings.
+    recorded : bool, default False
+        Feed each layer its recorded inputs, even where the network has its own.
+    strict : bool, default False
+        Refuse layers that exceed a memory of the machine.
+    energy : str, default None
+        The energy model, "activity", "published" or "calibrated"; None is activity where it covers the machine.
+    energy_table : EnergyTable, default None
+        Figures for the activity model in place of the published ones (`eiesim.load_energy_table`).
+    threads : int, default None
+        How many inputs run at once; None is one a core. The result does not depend on it.
+    progress : callable, default None
+        Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `Progress`.
+    **opening
+        How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
-    Raises EieError when shapes do not fit, values are not finite, an interleaved layer is for another machine, or
-    the energy model asked for does not cover it.
+    Returns
+    -------
+    Result
+        Outputs, cycles, counters, time in microseconds, energy in microjoules, layer by layer and in all.
+
+    Raises
+    ------
+    EieError
+        Where the source is none or brings no input, shapes do not fit, values are not finite, an interleaved layer is
+        for another machine, or the energy model asked for does not cover it.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.simulate("table3:NT-We", config={"pes": 16}).load_balance > 0.8
+    True
     """
-    config = config or MachineConfig()
-    if hasattr(model, "feeds"):  # an opened `Model` knows whether its layers follow one another
-        given = None if activations is None else as_float32("activations", activations)
-        options: dict[str, Any] = {"energy": energy, "energy_table": energy_table, "threads": threads}
-        feeds = [(one.layers, one.activations, one.fed, one.vectors) for one in model.feeds(given, "given")]
-        return simulate_each(feeds, config, engine, outputs, progress=progress, **options)
-    layers = _layers_of(model)
-    if activations is None:
-        activations = getattr(model, "activations", None)
-        if activations is None:
-            raise EieError(f"layer '{_plain(layers[0]).name}' brings no activations; give some")
+    machine = as_config(config)
+    run = _engine(engine)
     if threads is not None and threads < 1:
         raise EieError(f"threads = {threads}: must be 1 or more, or None for one a core")
-    run = _engine(engine)
-    spends, no_energy = _energy_for(config, energy, energy_table)
-    values = as_float32("activations", activations)
-    batched = values.ndim == 2
-    values = np.atleast_2d(values)
-    results = []
-    with _side_by_side(threads, len(values)) as each:
-        for k, layer in enumerate(layers):
-            _check_activations(values, _plain(layer))
-            wanted = outputs or k + 1 < len(layers)
-            result = _simulate_layer(layer, values, batched, config, engine, run, wanted, each, progress)
-            fed = "chained" if k > 0 else "given"
-            results.append(replace(result, energy_model=spends, no_energy=no_energy, inputs=fed))
-            if wanted:
-                values = np.atleast_2d(results[-1].outputs)  # type: ignore[arg-type]
-    return Result(tuple(results), config, engine)
+    spends, no_energy = _energy_for(machine, energy, energy_table)
+    model = opened(source, **opening)
+    fed = model.feeds(*given(activations), recorded)
+    model.check_codebooks(machine.weight_bits)
+    classes = _labels_for(labels, model, fed)
+    steps = Steps(progress, sum(feed.batch_size * len(feed.layers) for feed in fed), "inputs")
+    results: list[LayerResult] = []
+    for feed in fed:
+        with _side_by_side(threads, feed.batch_size) as each:
+            results += _in_a_row(feed, machine, engine, run, outputs, each, steps)
+    results = [replace(one, energy_model=spends, no_energy=no_energy) for one in results]
+    exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
+    if strict and exceeded:
+        raise ExceededError("; ".join(exceeded))
+    last = results[-1].outputs
+    accuracy = None if classes is None or last is None else recognised(last, classes)
+    return Result(tuple(results), machine, engine, accuracy)
 
 
-def simulate_each(
-    feeds: Sequence[tuple[Layer | Sequence[Layer], npt.ArrayLike, str, float]],
-    config: MachineConfig | None = None,
-    engine: str = DEFAULT_ENGINE,
-    outputs: bool = True,
-    **options: Any,
-) -> Result:
-    """Run several layers, or layers in a row, each with an input of its own; the totals are sums.
-
-    feeds: what `simulate` takes, and for each what its input is ("given", "chained" or "recorded") and how many input
-    vectors the layer has in one input of the whole network. options: those of `simulate`.
-    """
-    parts: list[LayerResult] = []
-    for model, activations, fed, vectors in feeds:
-        first, *others = simulate(model, activations, config, engine, outputs, **options).layers
-        parts += [replace(first, inputs=fed, vectors=vectors), *(replace(one, vectors=vectors) for one in others)]
-    return Result(tuple(parts), config or MachineConfig(), engine)
-
-
-def _layers_of(model: Any) -> list[Layer]:
-    if isinstance(model, CompressedLayer | InterleavedLayer):
-        return [model]
-    held = getattr(model, "layers", model)
-    if not isinstance(held, Iterable):
-        raise EieError(f"model: {type(model).__name__} is neither a layer nor layers, nor has any")
-    layers = list(held)
-    if not layers:
-        raise EieError("there is no layer to simulate")
-    for layer in layers:
-        if not isinstance(layer, CompressedLayer | InterleavedLayer):
-            raise EieError(f"model: {type(layer).__name__} is no compressed layer; see eiesim.compress and eiesim.open")
-    return layers
+def _in_a_row(
+    feed: Feed,
+    config: MachineConfig,
+    engine: str,
+    run: Callable[[Job, npt.NDArray[Any]], Run],
+    outputs: bool,
+    each: Each,
+    progress: Passed | None,
+) -> Iterator[LayerResult]:
+    values: npt.NDArray[Any] = feed.activations
+    fed = feed.fed
+    for place, layer in enumerate(feed.layers, 1):
+        wanted = outputs or place < len(feed.layers)
+        one = prepare_layer(layer, values, config, wanted, each, fed=fed, vectors=feed.vectors)
+        own_input = feed.activations if place == 1 else None
+        made_from = partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation)
+        again = partial(prepare_layer, layer, values, config, False, fed=fed, vectors=feed.vectors)
+        result = replace(_run(one, engine, run, each, progress), made_from=made_from, prepare=again)
+        yield result
+        if place < len(feed.layers):
+            assert result.outputs is not None
+            values, fed = result.outputs, CHAINED
 
 
-def _plain(layer: Layer) -> CompressedLayer:
-    return layer.layer if isinstance(layer, InterleavedLayer) else layer
+def simulate_prepared(prepared: Prepared, engine: str = DEFAULT_ENGINE, threads: int | None = None) -> LayerResult:
+    """Run one layer that is prepared already, with the default energy model."""
+    spends, no_energy = _energy_for(prepared.config, None, None)
+    with _side_by_side(threads, len(prepared.activations)) as each:
+        result = _run(prepared, engine, _engine(engine), each, None)
+    return replace(result, energy_model=spends, no_energy=no_energy)
+
+
+def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[np.int64] | None:
+    """The class of each input, checked; None where there are none."""
+    if labels is None:
+        if model.labels is None or fed[0].activations is not model.activations:
+            return None
+        classes = model.labels
+    elif isinstance(labels, str | Path):
+        classes = npz.load_labels(labels)
+    else:
+        classes = np.atleast_1d(np.asarray(as_float32("labels", labels), np.int64))
+    if len(fed) > 1:
+        named = labels if isinstance(labels, str | Path) else "labels"
+        raise EieError(f"{named}: layers that run each by itself recognise nothing; labels go with a network's input")
+    check_labels(classes, fed[0].batch_size, plain(fed[0].layers[-1]).rows)
+    return classes
 
 
 def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:
@@ -189,52 +225,16 @@ def _side_by_side(threads: int | None, inputs: int) -> Iterator[Each]:
         pool.shutdown(cancel_futures=True)
 
 
-def _check_activations(values: npt.NDArray[Any], layer: CompressedLayer) -> None:
-    if values.ndim != 2 or len(values) == 0:
-        raise EieError(f"activations: shape {values.shape}, needs (cols,) or (batch, cols) with a batch of 1 or more")
-    if values.shape[1] != layer.cols:
-        raise EieError(f"activations: {values.shape[1]} an input, but layer '{layer.name}' has {layer.cols} columns")
-    if not np.isfinite(values).all():
-        raise EieError(f"activations: NaN or infinity among the inputs of layer '{layer.name}'")
-
-
-def _interleaved_for(layer: Layer, config: MachineConfig) -> InterleavedLayer:
-    if isinstance(layer, CompressedLayer):
-        return interleave(layer, config.pes, config.index_bits, config.mapping)
-    if (layer.pes, layer.index_bits) != (config.pes, config.index_bits):
-        raise EieError(
-            f"layer '{layer.layer.name}' is interleaved for pes={layer.pes}, index_bits={layer.index_bits}; "
-            f"the configuration has pes={config.pes}, index_bits={config.index_bits}"
-        )
-    if layer.mapping != config.mapping:
-        raise EieError(
-            f"layer '{layer.layer.name}' is interleaved for mapping={layer.mapping}; "
-            f"the configuration has mapping={config.mapping}"
-        )
-    return layer
-
-
-def _simulate_layer(
-    layer: Layer,
-    values: npt.NDArray[Any],
-    batched: bool,
-    config: MachineConfig,
+def _run(
+    prepared: Prepared,
     engine: str,
     run: Callable[[Job, npt.NDArray[Any]], Run],
-    outputs: bool,
     each: Each,
-    progress: Progress | None,
+    progress: Passed | None,
 ) -> LayerResult:
-    interleaved = _interleaved_for(layer, config)
-    layer = interleaved.layer
-    if len(layer.codebook) > 2**config.weight_bits:
-        raise EieError(
-            f"layer '{layer.name}': its codebook has {len(layer.codebook)} entries, "
-            f"weight_bits = {config.weight_bits} reach {2**config.weight_bits}"
-        )
-    operands = prepare(layer, values, config, outputs, each)
+    config, layer, operands, outputs = prepared.config, prepared.plain, prepared.operands, prepared.outputs
     if config.weights == "resident":
-        job = Job.of(interleaved, operands, config, outputs)
+        job = prepared.job
 
         def one(rows: npt.NDArray[Any]) -> Run:
             result = run(job, rows)
@@ -242,18 +242,12 @@ def _simulate_layer(
                 progress(1)
             return result
 
-        runs = tuple(each(one, job.in_rows(operands)))
-        memory = streaming.resident(interleaved, config, sum(int(done.cycles) for done in runs))
-        exceeded = capacity.exceeded(interleaved, config)
+        runs = tuple(each(one, prepared.activation_rows))
+        memory = streaming.resident(prepared.layer, config, sum(int(done.cycles) for done in runs))
+        exceeded = capacity.exceeded(prepared.layer, config)
     else:
-        runs, memory, exceeded = streaming.run_tiles(run, interleaved, operands, config, outputs, each, progress)
+        runs, memory, exceeded = streaming.run_tiles(run, prepared.layer, operands, config, outputs, each, progress)
     runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
-    real = None
-    if outputs:
-        real = operands.to_real(np.stack([run.sums for run in runs]))
-        if layer.activation == "relu":
-            real = np.maximum(real, 0)
-        real = real if batched else real[0]
     return LayerResult(
         name=layer.name,
         rows=layer.rows,
@@ -262,9 +256,11 @@ def _simulate_layer(
         config=config,
         engine=engine,
         runs=runs,
-        batched=batched,
-        outputs=real,
+        batched=prepared.batched,
+        outputs=prepared.real(np.stack([run.sums for run in runs])) if outputs else None,
         fraction_bits=operands.fraction_bits,
         exceeded=exceeded,
         memory=memory,
+        inputs=prepared.fed,
+        vectors=prepared.vectors,
     )

@@ -130,9 +130,8 @@ def row_of(title, path, shapes):
     import eiesim
     from eiesim.compression import pipeline
     from eiesim.files.onnx.running import activations
-    from eiesim.files.onnx.taps import Tap, last_axis, pixels
+    from eiesim.files.onnx.taps import Tap, columns, last_axis, pixels
     from eiesim.files.onnx.walk import load_found
-    from eiesim.simulation import simulate_each
 
     begin = time.perf_counter()
     feed = inputs_of(path, shapes)
@@ -143,15 +142,19 @@ def row_of(title, path, shapes):
     calibration = pipeline.calibrate(path, model, taps, feed, POSITIONS)
     compressed = pipeline.compress(model, pipeline.Options(bits=8), calibration)
     after = tuple(
-        Tap((one.value,), pixels if one.channel_axis else last_axis, one.tap.within) if one.value else None
+        Tap((one.value,), {0: last_axis, 1: columns}.get(one.behind, pixels), one.tap.within)
+        if not one.recurrent
+        else None
         for one in found
     )
     exact, _, _ = activations(path, after, feed, POSITIONS)
     machine = eiesim.MachineConfig(arithmetic="float32", weight_bits=8, spmat_width=96)
     reached = [k for k, given in enumerate(calibration.inputs) if given is not None]
-    result = simulate_each(
-        [(compressed.layers[k], calibration.inputs[k], "recorded", calibration.vectors[k]) for k in reached], machine
-    )
+    workloads = [
+        eiesim.Workload(compressed.layers[k], calibration.inputs[k], fed="recorded", vectors=calibration.vectors[k])
+        for k in reached
+    ]
+    result = eiesim.simulate(workloads, config=machine)
     exactly, shared = [], []
     for k, ran in zip(reached, result.layers, strict=True):
         if exact[k] is None:

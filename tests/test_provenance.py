@@ -23,7 +23,9 @@ def made(*provenances, names=None):
     layers = [random_layer(k, 9, 9) for k in range(len(provenances))]
     result = eiesim.simulate(layers, inputs(9), CONFIG)
     parts = zip(result, provenances, names or [layer.name for layer in layers], strict=True)
-    return replace(result, layers=tuple(replace(one, provenance=how, name=name) for one, how, name in parts))
+    return replace(
+        result, layers=tuple(replace(one, made_from=lambda how=how: how, name=name) for one, how, name in parts)
+    )
 
 
 def test_of_a_layer_and_its_input():

@@ -100,7 +100,7 @@ def test_every_public_name_is_documented(name):
         text = inspect.getdoc(held) or ""
         for parameter in inspect.signature(held).parameters:
             assert f"{parameter}" in text, f"{name} does not explain {parameter}"
-        assert "Raises EieError" in text
+        assert "EieError" in text
         assert "eturns" in text
 
 
@@ -132,7 +132,7 @@ def test_open_takes_files_in_a_row(tmp_path):
         eiesim.open(tmp_path / "b.npz", tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize("model", [3, None, "table3:NT-We", [1, 2], [], object()])
+@pytest.mark.parametrize("model", [3, None, [1, 2], [], object(), np.ones((2, 1))])
 def test_what_is_no_layer_is_refused_in_one_line(model):
     with pytest.raises(eiesim.EieError, match=r"^[^\n]*layer[^\n]*$"):
         eiesim.simulate(model, [1.0])

@@ -220,11 +220,12 @@ def test_outputs_can_be_left_out(layers: list[eiesim.CompressedLayer]) -> None:
         (random_layer(1), np.ones((1, 1, 7)), {}, "shape"),
         (random_layer(1), np.full(7, np.nan), {}, "NaN"),
         (random_layer(1), np.full(7, 1e300), {}, "infinity"),
-        (random_layer(1), "seven", {}, "not an array of numbers"),
+        (random_layer(1), [["seven"]], {}, "not an array of numbers"),
+        (random_layer(1), "seven", {}, "seven: no such file"),
         (random_layer(1), np.ones(7), {"engine": "magic"}, "no engine is called 'magic'"),
         (random_layer(1), np.ones(7), {"threads": 0}, "threads = 0"),
         (random_layer(1, codes=17), np.ones(7), {}, "17 entries, weight_bits = 4 reach 16"),
-        ([random_layer(1), random_layer(1)], np.ones(7), {}, "9 an input, but layer 'random 1' has 7"),
+        ([random_layer(1), random_layer(1)], np.ones(7), {}, "'random 1' has 9 outputs, but 'random 1' takes 7 inputs"),
     ],
 )
 def test_simulate_refuses(

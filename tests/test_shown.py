@@ -10,7 +10,8 @@ import pytest
 
 import eiesim
 from eiesim._shown import brief, same
-from eiesim.inputs import Workload, open_model
+from eiesim.inputs import open_model
+from eiesim.model import Workload
 from eiesim.sweeps.row import Row, columns
 
 from .cases import random_layer

@@ -23,19 +23,16 @@ Everything is counted in PE-cycles x multipliers (cycles x N x m), which are who
 are PE-cycles, and `lanes` is 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import prepare
-from eiesim.config import MachineConfig
-from eiesim.encoding import InterleavedLayer
-from eiesim.job import Job
+from eiesim.counters import Run
 from eiesim.machine.latency import QUEUE, WRITTEN
-from eiesim.result import Result
+from eiesim.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -61,18 +58,15 @@ class Losses:
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
 
-def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Result) -> tuple[Losses, int]:
-    """The PE-cycles of a simulated layer by cause, and the groups of its busiest PE (added up over the inputs).
+def attribute(prepared: Prepared, runs: Sequence[Run]) -> tuple[Losses, int]:
+    """The PE-cycles of a layer by cause, and the groups of its busiest PE (added up over the inputs).
 
-    layer, activations: what `result` was simulated from; it must be a result of this one layer.
+    runs: an engine's of what is prepared, one an input.
     """
-    config = result.config
-    runs = result.layers[0].runs
     parts = np.zeros(len(fields(Losses)), np.int64)
     busiest = 0
-    job, every = _job(layer, activations, config)
-    walks, multipliers = job.walk_pointers, config.multipliers
-    for rows, run in zip(every, runs, strict=True):
+    layer, walks, multipliers = prepared.layer, prepared.job.walk_pointers, prepared.config.multipliers
+    for rows, run in zip(prepared.activation_rows, runs, strict=True):
         columns = np.flatnonzero(rows)
         # One bubble after each activation row whose place N-1 holds no non-zero.
         bubbles = np.concatenate([[0], np.cumsum(rows[:, -1] == 0)])
@@ -88,13 +82,6 @@ def attribute(layer: InterleavedLayer, activations: npt.NDArray[Any], result: Re
         parts += np.diff(np.concatenate([own, layer.pes * multipliers * machines]))
         busiest += most
     return Losses(*parts.tolist()), busiest
-
-
-def _job(layer: InterleavedLayer, activations: npt.NDArray[Any], config: MachineConfig) -> tuple[Job, npt.NDArray[Any]]:
-    """The layer's job, and the activations as the LNZD meets them: [batch, activation rows, pes]."""
-    operands = prepare(layer.layer, np.atleast_2d(np.asarray(activations, np.float32)), config, outputs=False)
-    job = Job.of(layer, operands, config, outputs=False)
-    return job, job.in_rows(operands)
 
 
 @jit

@@ -7,18 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.arithmetic import prepare
-from eiesim.config import MachineConfig
 from eiesim.encoding import rows_of_pe
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
-
-
-def sent(layer: CompressedLayer, activations: npt.NDArray[Any], config: MachineConfig) -> npt.NDArray[np.int64]:
-    """How often each input's column is broadcast over a batch: int64[cols], as the arithmetic holds the inputs."""
-    operands = prepare(layer, np.atleast_2d(np.asarray(activations, np.float32)), config, outputs=False)
-    times: npt.NDArray[np.int64] = np.count_nonzero(operands.activations, axis=0)
-    return times
 
 
 def balanced_order(
@@ -33,7 +24,7 @@ def balanced_order(
     The rule is longest processing time first (Graham 1969): the row with most kept weights goes to the PE that has
     least so far and a place left. A PE has as many places as the mapping gives it rows. Within a PE rows
     keep their order. Padding is not foreseen, because it depends on the neighbours.
-    times_sent: int[cols], how often each column counts (see `sent`). None counts every column once and needs no input.
+    times_sent: int[cols], how often each column counts. None counts every column once and needs no input.
     bias_sent: how often the bias counts, which is once an input.
     Raises EieError for times_sent of another shape.
     """

@@ -1,6 +1,6 @@
 """A layer as stored and with its rows balanced over the PEs: what each order costs, and what it loses to each cause."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from eiesim._shown import Brief
 from eiesim.balancing.causes import Losses, attribute
-from eiesim.balancing.order import balanced_order, permute_rows, sent, unpermute
+from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MachineConfig
-from eiesim.encoding import interleave
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
+from eiesim.prepared import Prepared, interleaved_for
 from eiesim.result import LayerResult
-from eiesim.simulation import simulate
+from eiesim.simulation import DEFAULT_ENGINE, simulate_prepared
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,28 +72,24 @@ class Balance(Brief):
         }
 
 
-def balance(
-    layer: CompressedLayer,
-    activations: npt.NDArray[Any],
-    config: MachineConfig | None = None,
-    engine: str = "recurrence",
-) -> Balance:
+def balance(prepared: Prepared, engine: str = DEFAULT_ENGINE) -> Balance:
     """Attribute a layer's cycles to causes, as stored and with its rows balanced over the PEs.
 
-    activations: float[cols] or [batch, cols]. Each order of rows is simulated with its outputs. Put back in the
-    original order, the outputs must equal the original's bit for bit; this is checked, with a
-    RuntimeError if they do not. Stochastic rounding draws by a row's number, so there they may differ.
+    Each order of rows is simulated with its outputs. Put back in the original order, the outputs must equal the
+    original's bit for bit; this is checked, with a RuntimeError if they do not. Stochastic rounding draws by a row's
+    number, so there they may differ.
     """
-    config = config or MachineConfig()
+    config, layer = prepared.config, prepared.plain
     if config.weights != "resident":
         raise EieError(f"weights = '{config.weights}': balance tells where the cycles of resident weights go")
-    inputs = len(np.atleast_2d(activations))
+    inputs = len(prepared.activations)
+    times_sent: npt.NDArray[np.int64] = np.count_nonzero(prepared.operands.activations, axis=0)
     kinds = {
         "as stored": None,
         "by weights": balanced_order(layer, config.pes, mapping=config.mapping),
-        "for this input": balanced_order(layer, config.pes, sent(layer, activations, config), inputs, config.mapping),
+        "for this input": balanced_order(layer, config.pes, times_sent, inputs, config.mapping),
     }
-    tried = [_try(name, layer, order, activations, config, engine) for name, order in kinds.items()]
+    tried = [_try(name, prepared, order, engine) for name, order in kinds.items()]
     for one in tried[1:] if config.rounding != "stochastic" else []:
         assert one.order is not None
         assert one.result.outputs is not None
@@ -103,16 +99,11 @@ def balance(
     return Balance(config, inputs, tuple(tried))
 
 
-def _try(
-    name: str,
-    layer: CompressedLayer,
-    order: npt.NDArray[np.int64] | None,
-    activations: npt.NDArray[Any],
-    config: MachineConfig,
-    engine: str,
-) -> Assignment:
-    placed = layer if order is None else permute_rows(layer, order)
-    interleaved = interleave(placed, config.pes, config.index_bits, config.mapping)
-    result = simulate(interleaved, activations, config, engine)
-    losses, busiest = attribute(interleaved, activations, result)
-    return Assignment(name, placed, order, result.layers[0], busiest, losses)
+def _try(name: str, prepared: Prepared, order: npt.NDArray[np.int64] | None, engine: str) -> Assignment:
+    if order is not None:
+        # A row's place changes no operand: codebook, activations and formats are the whole layer's.
+        placed = permute_rows(prepared.plain, order)
+        prepared = replace(prepared, layer=interleaved_for(placed, prepared.config))
+    result = simulate_prepared(prepared, engine)
+    losses, busiest = attribute(prepared, result.runs)
+    return Assignment(name, prepared.plain, order, result, busiest, losses)

@@ -17,8 +17,8 @@ from typing import Any
 from eiesim.baselines.measurements import Host, Measured, Measurement, load_measured, save_measured
 from eiesim.errors import EieError
 from eiesim.files import npz
-from eiesim.inputs import Workload
 from eiesim.layer import CompressedLayer
+from eiesim.model import Workload
 from eiesim.paper.source import constant
 
 HIDDEN_FROM_WORKER = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")

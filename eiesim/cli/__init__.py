@@ -16,7 +16,7 @@ import typer
 
 from eiesim.cli.app import app
 from eiesim.cli.screen import StoppedError
-from eiesim.errors import EieError, FolderExistsError, NoInputError, one_line
+from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError, one_line
 
 COMMANDS = (
     "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce", "rtl",
@@ -43,6 +43,8 @@ def main() -> None:
             sys.stdout.flush()
     except (EieError, UsageError) as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if isinstance(error, ExceededError):
+            message = f"--strict: {message}"
         if isinstance(error, NoInputError):
             message += " with --input FILE.npy"
         if isinstance(error, FolderExistsError):

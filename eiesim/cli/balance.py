@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import Fed, Layers, Machine, Shown
-from eiesim.errors import EieError
 
 
 @command()
@@ -31,38 +31,10 @@ def balance(
     eiesim balance table3:Alex-8 --variation 0.15
     eiesim balance fc.npz -i x.npy --pes 256 --save balanced     writes balanced/NAME.npz and NAME-order.npy
     """
-    import numpy as np
-
-    from eiesim._io.atomic import check_targets
-    from eiesim._io.names import file_stems
-    from eiesim.balancing import study
     from eiesim.balancing.terminal import balance_table
-    from eiesim.files import npz
-    from eiesim.outputs import Outputs, made_folder
 
     screen, configured = shown.screen(), machine.chosen()
-    makers = fed.workloads(layers)
-    stems = file_stems([make().layer.name for make in makers]) if save is not None else []
-    saved = [made_folder(save) / f"{stem}{end}" for stem in stems for end in (".npz", "-order.npy")] if save else []
-    for path in saved:
-        # Pairs that an earlier call wrote may be replaced, and nothing else.
-        if path.exists() and not path.with_name(_partner(path.name)).exists():
-            raise EieError(f"{path}: is there already and is not balance's; name another folder")
-    check_targets(saved)
-    found = []
-    for make in makers:
-        workload = make()
-        found.append(study.balance(workload.layer, workload.activations, configured))
-        screen.show(balance_table(found[-1]))
-    report = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
-    with Outputs() as files:
-        if save is not None:
-            for stem, one in zip(stems, found, strict=True):
-                npz.save_to(files.open(save / f"{stem}.npz"), one.assignments[1].layer)
-                np.save(files.open(save / f"{stem}-order.npy"), np.asarray(one.assignments[1].order))
-        files.json(report, shown.json, "eiesim-balance/1")
-
-
-def _partner(name: str) -> str:
-    """The other file of a pair: NAME.npz and NAME-order.npy."""
-    return name.replace("-order.npy", ".npz") if name.endswith("-order.npy") else name.replace(".npz", "-order.npy")
+    with screen.progress() as progress:
+        found = eiesim.balance_each(layers, fed.input or (), configured, output=save, progress=progress, **fed.how())
+    screen.show(*map(balance_table, found))
+    shown.write_report("eiesim-balance/1", {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]})

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import Shown
 from eiesim.errors import EieError
@@ -53,34 +54,32 @@ def compress(
     eiesim compress model.onnx -o net --density 0.1 --calibration inputs.npy
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
     """
-    from eiesim.compression import pipeline
     from eiesim.compression.terminal import summary
-    from eiesim.files.network import check_network_folder
-    from eiesim.outputs import Outputs
 
-    check_network_folder(output, force, model)
     screen = shown.screen()
-    everywhere, by_layer = _densities(density or [])
-    options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
-    found, taps = pipeline.load_model(model)
-    known = None
-    if calibration is not None:
-        given = pipeline.load_calibration(calibration)
-        known = pipeline.calibrate(model, found, taps, given, positions or None, seed)
-    with screen.progress("layers", len(found.layers)) as advance:
-        compressed = pipeline.compress(found, options, known, advance)
-    with Outputs() as files:  # last, once the folder is there
-        files.json(pipeline.to_dict(compressed), shown.json)
-        pipeline.write(compressed, output, model, huffman=huffman, force=force)
-    for part in summary(compressed, output):
-        if isinstance(part, str):
-            screen.say(part)
-        else:
-            screen.show(part)
+    with screen.progress() as progress:
+        compressed = eiesim.compress(
+            model,
+            output,
+            density=_densities(density or []),
+            global_density=global_density,
+            threshold=threshold,
+            bits=bits,
+            initialisation=init,
+            seed=seed,
+            calibration=calibration,
+            positions=positions or None,
+            huffman=huffman,
+            force=force,
+            progress=progress,
+        )
+    shown.write(compressed.to_json)
+    screen.add(*summary(compressed, output))
 
 
-def _densities(given: list[str]) -> tuple[float | None, dict[str, float]]:
-    everywhere, by_layer = None, {}
+def _densities(given: list[str]) -> dict[str | None, float] | None:
+    """Shares by layer name; None is the others'."""
+    shares: dict[str | None, float] = {}
     for text in given:
         name, equals, value = text.rpartition("=")
         try:
@@ -89,8 +88,5 @@ def _densities(given: list[str]) -> tuple[float | None, dict[str, float]]:
             raise EieError(f"--density {text}: is neither a share, such as 0.1, nor LAYER=SHARE") from None
         if not 0 <= share <= 1:
             raise EieError(f"--density {text}: must be 0 to 1, the share of weights to keep")
-        if equals:
-            by_layer[name] = share
-        else:
-            everywhere = share
-    return everywhere, by_layer
+        shares[name if equals else None] = share
+    return shares or None

@@ -1,7 +1,6 @@
 """eiesim inspect, layers."""
 
-from typing import Any
-
+import eiesim
 from eiesim.cli.app import command
 from eiesim.cli.options import Layers, Machine, Making, Shown
 
@@ -14,32 +13,19 @@ def inspect(layers: Layers, making: Making, machine: Machine, shown: Shown) -> N
     eiesim inspect table3:VGG-6            what does not fit 64 PEs
     eiesim inspect net/ --pes 256 --json -
     """
-    from eiesim import capacity, streaming
-    from eiesim.encoding import interleave
-    from eiesim.outputs import Outputs
-    from eiesim.view.terminal import layer_dict, layer_table
+    from eiesim.view.terminal import layer_table
 
     configured, screen = machine.chosen(), shown.screen()
-    found: list[dict[str, Any]] = []
-    for layer in making.model(layers).layers:
-        interleaved = interleave(layer, configured.pes, configured.index_bits, configured.mapping)
-        needs = capacity.needs(interleaved, configured)
-        streamed = streaming.estimate(interleaved, configured)
-        found.append({**layer_dict(interleaved, needs), "streamed": streamed})
-        screen.show(*layer_table(interleaved, needs, streamed))
-    with Outputs() as files:
-        files.json({"config": configured.to_dict(), "layers": found}, shown.json, "eiesim-inspect/1")
+    found = eiesim.inspect(layers, configured, **vars(making))
+    for one in found:
+        screen.show(*layer_table(one))
+    shown.write_report("eiesim-inspect/1", {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]})
 
 
 @command(name="layers")
 def list_layers(shown: Shown) -> None:
     """List the nine benchmark layers of EIE Table III; run one as table3:NAME, all of them as table3:all."""
-    from dataclasses import asdict
+    from eiesim.view.terminal import workloads_dict, workloads_table
 
-    from eiesim.outputs import Outputs
-    from eiesim.view.terminal import workloads_table
-    from eiesim.workloads import TABLE_III
-
-    shown.screen().show(workloads_table(list(TABLE_III.values())))
-    with Outputs() as files:
-        files.json({"layers": [asdict(one) for one in TABLE_III.values()]}, shown.json, "eiesim-layers/1")
+    shown.screen().show(workloads_table())
+    shown.write_report("eiesim-layers/1", workloads_dict())

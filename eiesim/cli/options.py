@@ -2,21 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from eiesim.config import MachineConfig
-    from eiesim.inputs import Maker, Model, Synthesis
 
 LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
 Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False), Role.READS]
@@ -44,16 +39,10 @@ class Base:
         ),
     ] = None
 
-    def chosen(self) -> "MachineConfig":
+    def chosen(self) -> "eiesim.MachineConfig":
         """The machine that --config, the options named after keys and --set make, the later ones winning."""
-        from eiesim.config import MachineConfig, load_config, parse_setting
-
-        given = dict(vars(self))
-        config, settings = given.pop("config"), given.pop("settings")
-        chosen = load_config(config) if config is not None else MachineConfig()
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        changes.update(parse_setting(setting) for setting in settings or [])
-        return chosen.replace(**changes)
+        keys = {key: value for key, value in vars(self).items() if key not in ("config", "settings")}
+        return eiesim.load_config(self.config, self.settings or (), **keys)
 
 
 @dataclass(frozen=True)
@@ -97,12 +86,6 @@ class Given:
         Role.READS,
     ] = None
 
-    def activations(self) -> "npt.NDArray[np.float32] | None":
-        """What --input brings."""
-        from eiesim.files import npz
-
-        return None if self.input is None else npz.load_inputs(self.input)
-
 
 @dataclass(frozen=True)
 class OwnInputs:
@@ -126,34 +109,14 @@ class Making(Opened):
         float, typer.Option(help="How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
     ] = 0.0
 
-    def model(self, layers: list[str]) -> "Model":
-        """What LAYER... stand for, opened."""
-        from eiesim.inputs import open_model
-
-        return open_model(layers, self.rows, self.synthesis)
-
-    @property
-    def synthesis(self) -> "Synthesis":
-        """How table3: layers are made."""
-        from eiesim.inputs import Synthesis
-
-        return Synthesis(self.seed, self.density, vars(self).get("activation_density"), self.variation)
-
 
 @dataclass(frozen=True)
 class Fed(OwnInputs, Making, Given):
     """The same, and what they are fed."""
 
-    def workloads(self, layers: list[str], seeds: list[int] | None = None) -> "list[Maker]":
-        """Each layer by itself, with what it is fed. seeds: instead of --seed."""
-        from eiesim.inputs import open_workloads
-
-        given = self.activations()
-        inputs = [] if given is None else [given]
-        return open_workloads(
-            layers, inputs, seeds or [self.seed], [self.variation], self.density, self.activation_density, self.rows,
-            self.recorded,
-        )  # fmt: skip
+    def how(self) -> dict[str, Any]:
+        """How layers are opened, as the functions take it."""
+        return {key: value for key, value in vars(self).items() if key != "input"}
 
 
 @dataclass(frozen=True)
@@ -174,6 +137,11 @@ class EnergyFigures:
         typer.Option(metavar="FILE.toml", help="Your own picojoules for the activity model."),
         Role.READS,
     ] = None
+
+    def chosen(self) -> dict[str, Any]:
+        """What the functions take of it."""
+        table = self.energy_table and eiesim.load_energy_table(self.energy_table)
+        return {"energy": self.energy_model, "energy_table": table}
 
 
 @dataclass(frozen=True)
@@ -198,6 +166,11 @@ class Shown:
 
             with Outputs() as files:
                 files.text(to_json(), self.json)
+
+    def write_report(self, kind: str, report: dict[str, Any]) -> None:
+        """The same of a report that does not say its format's name and version, `kind`."""
+        head = {"format": kind, "eiesim": eiesim.__version__}
+        self.write(lambda: dumps({**head, **report}, indent=1, allow_nan=False))
 
 
 def picture_formats(text: str) -> tuple[str, ...]:

@@ -1,16 +1,14 @@
 """eiesim rtl: the SystemVerilog twin, exported, checked and synthesised."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, app, command
 from eiesim.cli.options import Fed, Machine
 from eiesim.cli.screen import Screen
-
-if TYPE_CHECKING:
-    from eiesim.rtl.runs import RtlRun
 
 rtl = typer.Typer(
     help="The RTL twin in SystemVerilog: export it, check it against the clocked machine, synthesise it.",
@@ -34,14 +32,11 @@ def export(
     \b
     eiesim rtl export table3:NT-We --pes 4 -o twin/ && make -C twin
     """
-    from eiesim.rtl.export import export as write
-
-    (run,) = _runs([layer], fed, machine)
-    written = write(run, out)
     screen = Screen()
-    for sentence in run.hardware.grown(machine.chosen()):
+    made = eiesim.export_rtl(layer, out, fed.input or (), machine.chosen(), **fed.how())
+    for sentence in made.grown:
         screen.note(f"larger than configured, for this layer: {sentence}")
-    screen.note(f"{written} files in {out}; run make there")
+    screen.note(f"{made.files} files in {out}; run make there")
 
 
 @command(to=rtl)
@@ -65,31 +60,17 @@ def check(
     eiesim rtl check --cases 100 --seed 1
     eiesim rtl check table3:NT-We --pes 16 --simulator icarus
     """
-    import time
+    from eiesim.rtl.terminal import checked_lines
 
-    from eiesim.rtl import lockstep, simulators
-    from eiesim.rtl.cases import random_run
-
-    simulators.need(simulator)
     screen = Screen()
-    runs = _runs(layers, fed, machine) if layers else None
-    total = cases if runs is None else len(runs)
-    cycles, outputs, begin = 0, 0, time.perf_counter()
-    with screen.progress("runs in lock-step", total) as advance:
-        for number in range(total):
-            run = random_run(fed.seed, number) if runs is None else runs[number]
-            program = simulators.build(run.hardware, simulator, report=screen.note)
-            try:
-                agreed = lockstep.check(run, program)
-            except lockstep.LockstepError as difference:
-                screen.say(f"{run.name}: {difference}")
-                raise typer.Exit(1) from None
-            cycles, outputs = cycles + agreed.compared, outputs + agreed.outputs
-            if runs is not None:
-                screen.say(f"{run.name}: {agreed.cycles:,} cycles, checksum {agreed.checksum:08x}")
-            advance(1)
-    seconds = time.perf_counter() - begin
-    screen.say(f"{total:,} runs agree: {cycles:,} cycles compared, {outputs:,} outputs, {seconds:.0f} s, {simulator}")
+    with screen.progress() as progress:
+        checked = eiesim.check_rtl(
+            layers or None, fed.input or (), machine.chosen(), cases=cases, simulator=simulator, progress=progress,
+            report=screen.note, **fed.how(),
+        )  # fmt: skip
+    screen.add(*checked_lines(checked))
+    if checked.difference:
+        raise typer.Exit(1)
 
 
 @command(to=rtl)
@@ -106,23 +87,9 @@ def synth(
     \b
     eiesim rtl synth --liberty gscl45nm.lib
     """
-    from eiesim.rtl.hardware import Hardware
-    from eiesim.rtl.synthesis import MODULES, synthesise
-    from eiesim.rtl.table import synthesis_table
+    from eiesim.rtl.terminal import synthesis_table
 
-    configured = machine.chosen()
-    hardware = Hardware.of(configured)
-    made = []
     screen = Screen()
-    with screen.progress("modules synthesised", len(MODULES)) as advance:
-        for module in MODULES:
-            made.append(synthesise(module, hardware, liberty))
-            advance(1)
-    screen.show(synthesis_table(made, configured, liberty))
-
-
-def _runs(layers: list[str], fed: Fed, machine: Machine) -> "list[RtlRun]":
-    from eiesim.rtl.runs import of_layer
-
-    configured, workloads = machine.chosen(), [make() for make in fed.workloads(layers)]
-    return [of_layer(one.layer, one.activations.reshape(-1, one.layer.cols), configured) for one in workloads]
+    with screen.progress() as progress:
+        made = eiesim.synthesise_rtl(machine.chosen(), liberty, progress=progress)
+    screen.show(synthesis_table(made))

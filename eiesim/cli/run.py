@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown, picture_formats
-from eiesim.errors import EieError
 
 
 @command()
@@ -51,52 +51,26 @@ def run(
     import sys
     from dataclasses import replace
 
-    from eiesim.energy.events import load_energy_table
-    from eiesim.files import npz
     from eiesim.outputs import Outputs
-    from eiesim.simulation import simulate_each
     from eiesim.view.terminal import result_table
 
-    screen, drawn_as, configured = shown.screen(), picture_formats(formats), machine.chosen()
-    model = fed.model(layers)
-    feeds = model.feeds(fed.activations(), str(fed.input or ""), fed.recorded)
-    model.check_codebooks(configured.weight_bits)
-    table = None if energy.energy_table is None else load_energy_table(energy.energy_table)
-    inputs = feeds[-1].inputs
-    own_labels = model.labels if feeds[0].fed == "chained" else None
-    classes = npz.load_labels(labels) if labels is not None else own_labels
-    if classes is not None and len(feeds) > 1:
-        raise EieError(f"{labels}: layers that run each by itself recognise nothing; labels go with a network's input")
-    if classes is not None:
-        from eiesim.evaluation import accuracy, check_labels
-
-        check_labels(classes, inputs, model.layers[-1].rows)
-    with screen.progress("inputs", sum(feed.inputs * len(feed.layers) for feed in feeds)) as advance:
-        result = simulate_each(
-            [(feed.layers, feed.activations, feed.fed, feed.vectors) for feed in feeds],
-            configured, engine, energy=energy.energy_model, energy_table=table, progress=advance,
+    screen, drawn_as = shown.screen(), picture_formats(formats)
+    with screen.progress() as progress:
+        result = eiesim.simulate(
+            layers, fed.input, machine.chosen(), engine, labels=labels, strict=strict, progress=progress,
+            **energy.chosen(), **fed.how(),
         )  # fmt: skip
     result = replace(result, command=("eiesim", *sys.argv[1:]))
-    exceeded = [f"{layer.name}: {line}" for layer in result.layers for line in layer.exceeded]
-    if strict and exceeded:
-        raise EieError(f"--strict: {'; '.join(exceeded)}")
-    recognised = None
-    if classes is not None and result.outputs is not None:
-        recognised = accuracy(result.outputs, classes)
     with Outputs() as files:
         if result.outputs is not None:
             files.array(result.outputs, output)
         if shown.json is not None:
-            files.text(result.to_json(recognised, per_pe), shown.json)
+            files.text(result.to_json(per_pe), shown.json)
     if plot is not None:
-        from eiesim.api import plot as draw
-        from eiesim.tracing.heat_map import draw_heat_maps
-
         screen.note(f"drawing into {plot}")
-        draw(result, plot, formats=drawn_as)
-        draw_heat_maps([(feed.layers, feed.activations) for feed in feeds], configured, plot, drawn_as)
+        eiesim.plot(result, plot, formats=drawn_as)
     screen.show(result_table(result))
-    if recognised is not None:
-        screen.say(f"accuracy: {recognised:.2%} of {inputs:,} inputs")
+    if result.accuracy is not None:
+        screen.say(f"accuracy: {result.accuracy:.2%} of {len(result.layers[-1].runs):,} inputs")
     for warning in result.warnings:
         screen.warn(warning)

@@ -59,6 +59,14 @@ class Screen:
         """Print a line of the result, beside the tables."""
         self._print(line, self._to_stderr)
 
+    def add(self, *parts: "Table | str") -> None:
+        """Show tables and say lines, in order."""
+        for part in parts:
+            if isinstance(part, str):
+                self.say(part)
+            else:
+                self.show(part)
+
     def note(self, line: str) -> None:
         """Print a line about the work on standard error."""
         self._print(line, stderr=True)

@@ -1,24 +1,16 @@
 """eiesim sweep."""
 
 from contextlib import nullcontext
-from importlib.util import find_spec
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, picture_formats
 from eiesim.cli.screen import Screen, keeping
-from eiesim.errors import EieError
-from eiesim.sweeps.values import parse_axis, parse_values, parse_whole
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.progress import ProgressColumn
-
-    from eiesim.config import MachineConfig
+from eiesim.errors import EieError, NothingToDrawError
 
 
 def _columns(wanted: bool) -> None:
@@ -115,112 +107,65 @@ def sweep(
     eiesim sweep table3:all --pes 16:256:x2 --sweep multipliers=1,2,4,8 --sweep mapping=interleaved,blocked
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
-    from eiesim._io.atomic import check_target
-    from eiesim.files import npz
     from eiesim.outputs import made_folder, print_text
-    from eiesim.sweeps.row import frame
-    from eiesim.sweeps.run import collect_rows, plan
     from eiesim.sweeps.terminal import rows_table
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
-    swept: dict[str, list[Any]] = {key: parse_values(text) for key, text in named.items() if text is not None}
-    for setting in axes or []:
-        key, values = parse_axis(setting)
-        if key in swept:
-            raise EieError(f"{key} is swept twice; give all its values at once")
-        swept[key] = values
+    swept = _swept({key: text for key, text in named.items() if text is not None}, axes or [])
     accuracies, drawn_as = _accuracies(accuracy), picture_formats(formats)
     if plot is not None:
-        check_target(made_folder(plot) / "figure.png")
-    if output is not None and output.suffix == ".parquet":
-        raise EieError(f"{output}: rows are added to a CSV file; give -o NAME.csv and --parquet {output}")
-    if parquet is not None and find_spec("pyarrow") is None:
-        raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'")
-    planned = plan(
-        layers,
-        swept,
-        config=base.chosen(),
-        engines=[str(name) for name in parse_values(engine)],
-        seeds=parse_whole(seeds),
-        variations=[_number(value) for value in parse_values(variation)],
-        inputs=[npz.load_inputs(path) for path in input or []],
-        **vars(opened),
-        **vars(own),
-    )
+        made_folder(plot)
     file = None if output is None or str(output) == "-" else output
-    screen = Screen(quiet)
-    new = known = 0
+    screen, configured = Screen(quiet), base.chosen()
     with (
         keeping(f"rows that are done are in {file}; the same command goes on from there") if file else nullcontext(),
-        screen.progress("rows", planned.runs, _rate()) as advance,
+        screen.progress() as progress,
     ):
-
-        def observe(done: int, there: int) -> None:
-            nonlocal new, known
-            new, known = new + done, known + there
-            advance(done, there)
-
-        found = collect_rows(
-            planned, file, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair
-        )
-    if parquet is not None:
-        _write_parquet(frame(found), parquet)
+        found = eiesim.sweep_rows(
+            layers, swept, config=configured, engines=engine, seeds=seeds, variations=variation, inputs=input or (),
+            output=file, parquet=parquet, jobs=jobs, backend=backend, scheduler=scheduler, repair=repair,
+            progress=progress, **vars(opened), **vars(own),
+        )  # fmt: skip
     if file is not None:
-        there = f", {new:,} new and {known:,} that were there" if known else ""
-        screen.note(f"{len(found):,} rows in {file}{there}")
+        there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
+        screen.note(f"{len(found.rows):,} rows in {file}{there}")
     elif output is not None:
-        print_text(frame(found).to_csv(index=False).removesuffix("\n"))
+        print_text(found.to_csv().removesuffix("\n"))
     else:
-        screen.show(rows_table(found))
+        screen.show(rows_table(found.rows))
     if plot is not None:
-        from eiesim.sweeps.plots import draw
-
-        label = "accuracy (given)"
+        basis = "given"
         if not accuracies and "arithmetic" in swept:
-            accuracies, label = _recognised(layers, base.chosen(), screen), "accuracy (simulated)"
-        drawn = draw(frame(found), plot, accuracies, label, formats=drawn_as)
+            accuracies, basis = _recognised(layers, configured, screen), "simulated"
+        try:
+            drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=drawn_as)
+        except NothingToDrawError as nothing:
+            screen.note(str(nothing))
+            return
         for path in drawn:
             screen.note(f"drawn: {path}")
-        if not drawn:
-            screen.note(
-                "nothing to draw: sweep pes, queue_depth, multipliers, spmat_width, or two keys that change the load "
-                "balance"
-            )
 
 
-def _recognised(layers: list[str], config: "MachineConfig", screen: Screen) -> dict[str, float]:
+def _swept(named: dict[str, str], axes: list[str]) -> dict[str, str]:
+    """Keys with their values' texts, those of --sweep too."""
+    swept = dict(named)
+    for setting in axes:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise EieError(f"'{setting}' is not key=values, for instance index_bits=2,4,8")
+        if key.strip() in swept:
+            raise EieError(f"{key.strip()} is swept twice; give all its values at once")
+        swept[key.strip()] = text
+    return swept
+
+
+def _recognised(layers: list[str], config: "eiesim.MachineConfig", screen: Screen) -> dict[str, float]:
     """Accuracy by arithmetic of a single network that brings inputs and labels; of anything else none is known."""
-    from eiesim.api import accuracy
-    from eiesim.config import ARITHMETICS
-    from eiesim.inputs import open_model
-
-    model = open_model(layers) if len(layers) == 1 else None
-    if model is None or not model.follows or model.activations is None or model.labels is None:
+    model = eiesim.open(layers[0]) if len(layers) == 1 else None
+    if model is None or not model.chain or model.activations is None or model.labels is None:
         return {}
-    with screen.progress("arithmetics", len(ARITHMETICS)) as advance:
-        return accuracy(model, config=config, progress=advance)["shared"]
-
-
-def _rate() -> "ProgressColumn":
-    """Rows a second, for the progress bar."""
-    from rich.progress import ProgressColumn, Task
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        """Rows a second."""
-
-        def render(self, task: Task) -> Text:
-            """The rate, once it is known."""
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} rows/s" if speed >= 10 else f"{speed:.2g} rows/s")
-
-    return Rate()
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise EieError(f"--variation {value}: is not a number")
-    return float(value)
+    with screen.progress() as progress:
+        return eiesim.accuracy(model, config=config, progress=progress)["shared"]
 
 
 def _accuracies(texts: list[str] | None) -> dict[str, float]:
@@ -234,10 +179,3 @@ def _accuracies(texts: list[str] | None) -> dict[str, float]:
         except ValueError:
             raise EieError(f"--accuracy {text}: is not ARITHMETIC=SHARE, for instance fixed16=0.983") from None
     return found
-
-
-def _write_parquet(rows: "pd.DataFrame", path: Path) -> None:
-    from eiesim._io.atomic import writing
-
-    with writing(path) as file:
-        rows.to_parquet(file, index=False, engine="pyarrow")

@@ -1,21 +1,18 @@
 """eiesim trace, critical-path."""
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import eiesim
 from eiesim.cli.app import Role, command
 from eiesim.cli.options import Fed, Layers, Machine, Quiet, Shown
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from eiesim.config import MachineConfig
-    from eiesim.tracing.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,10 @@ class One:
     item: Annotated[
         int | None, typer.Option(help="Which input of a batch to follow, from 0. (default: 0)", show_default=False)
     ] = None
+
+    def named(self) -> dict[str, Any]:
+        """The first of each, unless told."""
+        return {"layer": self.layer or 0, "item": self.item or 0}
 
 
 @command()
@@ -73,23 +74,15 @@ def trace(
     eiesim trace table3:Alex-8 --cycles 3000:3200 -o alex8.vcd   every register and wire, for a waveform viewer
     eiesim trace net/ -i x.npy --layer fc2 --item 3              one layer, one input of a batch
     """  # fmt: skip
-    from eiesim.sweeps.values import parse_whole
-    from eiesim.tracing.recording import record
-    from eiesim.tracing.saving import check_suffix, save
-    from eiesim.tracing.shares import chosen
     from eiesim.tracing.terminal import picture
 
-    if output is not None:
-        check_suffix(output)
-    window = _window(cycles)
-    wanted = None if show_pes is None else parse_whole(show_pes)
-    traced = record(_subject(layers, fed, one, machine.chosen()), window)
-    chosen(traced, wanted)
-    if output is not None:
-        save(traced, output, wanted)
-    elif not quiet:
+    traced = eiesim.trace(
+        layers, fed.input, machine.chosen(), cycles=_window(cycles), output=output, pes=show_pes, **one.named(),
+        **fed.how(),
+    )  # fmt: skip
+    if output is None and not quiet:
         terminal = _terminal()
-        terminal.print(picture(traced, terminal.width, wanted, terminal.encoding.startswith("utf")))
+        terminal.print(picture(traced, terminal.width, show_pes, terminal.encoding.startswith("utf")))
 
 
 @command(name="critical-path")
@@ -107,17 +100,11 @@ def critical_path(
     eiesim critical-path table3:Alex-8
     eiesim critical-path net/ -i x.npy --layer fc2 --json path.json
     """
-    from eiesim.outputs import Outputs
-    from eiesim.tracing.terminal import path_tables
-    from eiesim.tracing.verdict import verdict
+    from eiesim.tracing.terminal import path_report
 
-    judged = verdict(_subject(layers, fed, one, machine.chosen()))
-    screen = shown.screen()
-    if shown.json is not None:
-        with Outputs() as files:
-            files.text(judged.path.to_json(), shown.json)
-    screen.show(*path_tables(judged, top))
-    screen.say(judged.sentence)
+    path = eiesim.critical_path(layers, fed.input, machine.chosen(), **one.named(), **fed.how())
+    shown.write(path.to_json)
+    shown.screen().add(*path_report(path, top))
 
 
 def _terminal() -> "Console":
@@ -138,19 +125,3 @@ def _window(cycles: str | None) -> tuple[int, int] | None:
     if not (colon and start.strip().isdecimal() and end.strip().isdecimal()):
         raise EieError(f"--cycles {cycles}: is not A:B, for instance 3000:3200")
     return int(start), int(end)
-
-
-def _subject(layers: list[str], fed: Fed, one: One, config: "MachineConfig") -> "Subject":
-    """The layer and the input that the command line names; the layers before it are run to get its input."""
-    from eiesim.tracing.subject import subjects
-
-    model = fed.model(layers)
-    feeds = model.feeds(fed.activations(), str(fed.input or ""), fed.recorded)
-    model.check_codebooks(config.weight_bits)
-    known = [(feed, place) for feed in feeds for place in range(len(feed.layers))]
-    names = [feed.layers[place].name for feed, place in known]
-    if one.layer is not None and one.layer not in names:
-        raise unknown("no layer", one.layer, names)
-    feed, place = known[0 if one.layer is None else names.index(one.layer)]
-    item = 0 if one.item is None and feed.activations.ndim == 2 else one.item
-    return next(islice(subjects(feed.layers, feed.activations, config, item), place, None))

@@ -103,7 +103,7 @@ def train(
             epochs=epochs,
             seed=seed,
         )
-    shown.write(trained)
+    shown.write(trained.to_json)
     screen.show(*trained_tables(trained))
 
 

@@ -32,7 +32,8 @@ from eiesim.energy.check import Check, against_table2
 from eiesim.energy.events import EnergyTable
 from eiesim.energy.model import energy_model
 from eiesim.errors import EieError
-from eiesim.inputs import Synthesis, Workload
+from eiesim.inputs import Synthesis
+from eiesim.model import Workload
 from eiesim.paper import source
 from eiesim.paper import speedups as published
 from eiesim.paper.source import TABLE_V_LAYER, TABLE_V_PES
@@ -94,8 +95,7 @@ def compare(
 
     def run(one: Workload, machine: MachineConfig) -> Simulated:
         options: dict[str, Any] = {"energy": energy or "activity", "energy_table": energy_table}
-        layer = simulate(one.layer, one.activations, machine, outputs=False, **options).layers[0]
-        layer = replace(layer, inputs=one.fed, vectors=one.vectors)
+        layer = simulate(one, config=machine, outputs=False, **options).layers[0]
         assert layer.energy is not None  # The model was asked for by name.
         by_table2 = energy_model("published", machine).estimate(layer.metrics, layer.rows, layer.cols)
         return Simulated(layer, layer.energy, by_table2)

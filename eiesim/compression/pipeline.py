@@ -27,6 +27,7 @@ from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
 from eiesim.files.weights import DenseNetwork, LeftOut, load_npz_model, load_safetensors
 from eiesim.layer import STRETCH, CompressedLayer
+from eiesim.model import Model as SourceModel
 
 REPORT = "report.json"
 REPORT_FORMAT = "eiesim-compress/1"
@@ -91,6 +92,19 @@ class Compressed(Brief):
     inputs: tuple[Activations | None, ...]
     network_error: float | None
     vectors: tuple[float | None, ...] = ()
+
+    def opened(self) -> SourceModel:
+        """The network as a source: its layers, with their inputs on the calibration data."""
+        return SourceModel(
+            self.layers,
+            chain=self.model.chain or len(self.layers) == 1,
+            recorded_inputs=self.inputs,
+            vectors=tuple(1 if vectors is None else vectors for vectors in self.vectors),
+        )
+
+    def to_json(self) -> str:
+        """report.json."""
+        return json.dumps(to_dict(self), indent=1, allow_nan=False)
 
     @property
     def total(self) -> Statistics:

@@ -34,6 +34,7 @@ from eiesim._shown import Brief
 from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer, printable
+from eiesim.model import Model
 
 FORMAT = "eiesim-network/1"
 FILE = "network.toml"
@@ -57,6 +58,10 @@ class Network(Brief):
     files: tuple[str, ...] = ()
     chain: bool = True
     vectors: tuple[float, ...] = ()
+
+    def opened(self) -> Model:
+        """The network as a source: its layers, without inputs of their own."""
+        return Model(self.layers, chain=self.chain or len(self.layers) == 1, vectors=self.vectors)
 
 
 def is_network(path: str | Path) -> bool:

@@ -6,13 +6,14 @@ synthetic, at the densities of Table III, with several seeds. Nothing is fitted 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eiesim.config import ARITHMETICS, MachineConfig, preset
 from eiesim.files.dump import load_dump
-from eiesim.inputs import ALL_NINE, given, open_workloads
+from eiesim.inputs import ALL_NINE, open_workloads
+from eiesim.model import Workload
 from eiesim.reproduction.items import FC8, VARIATIONS, Spread
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.grid import Grid
@@ -113,7 +114,11 @@ def plans(extent: Extent, dump: str | Path | None = None) -> list[Plan]:
         simulators = preset("isca16-simulator")
         own = [*Grid(simulators, {"queue_depth": FC8_DEPTHS}), *Grid(simulators, {"spmat_width": FC8_WIDTHS})]
         found.append(
-            Plan((given(replace(layer, name=FC8), activations),), _distinct([*configs, *own]), (DEFAULT_ENGINE,))
+            Plan(
+                (partial(Workload, replace(layer, name=FC8), activations),),
+                _distinct([*configs, *own]),
+                (DEFAULT_ENGINE,),
+            )
         )
     return found
 

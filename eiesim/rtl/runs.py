@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.arithmetic import Operands, prepare
-from eiesim.config import MachineConfig
-from eiesim.encoding import interleave
+from eiesim.arithmetic import Operands
 from eiesim.errors import EieError
 from eiesim.job import Job
-from eiesim.layer import CompressedLayer
+from eiesim.prepared import Prepared
 from eiesim.rtl.hardware import Hardware
 
 SHIFTS = (-16, 62)
@@ -55,22 +52,11 @@ class RtlRun:
     inputs: npt.NDArray[np.int64]
 
 
-def of_layer(layer: CompressedLayer, activations: npt.NDArray[Any], config: MachineConfig) -> RtlRun:
-    """A run of one layer and a batch (float32[batch, cols]) on the hardware of a configuration.
-
-    Raises EieError for what the RTL does not cover.
-    """
-    interleaved = interleave(layer, config.pes, config.index_bits)
-    hardware = Hardware.of(config, [interleaved])
-    if len(layer.codebook) > 2**config.weight_bits:
-        raise EieError(
-            f"layer '{layer.name}': its codebook has {len(layer.codebook)} entries, "
-            f"weight_bits = {config.weight_bits} reach {2**config.weight_bits}"
-        )
-    operands = prepare(layer, activations, config)
-    job = Job.of(interleaved, operands, config, outputs=True)
-    stage = Stage(job, int(operands.one), layer.activation == "relu")
-    return RtlRun(layer.name, hardware, (stage,), operands.activations)
+def of_prepared(prepared: Prepared) -> RtlRun:
+    """A run of one layer and its batch on the hardware of its machine. Raises EieError for what the RTL lacks."""
+    hardware = Hardware.of(prepared.config, [prepared.layer])
+    stage = Stage(prepared.job, int(prepared.operands.one), prepared.plain.activation == "relu")
+    return RtlRun(prepared.plain.name, hardware, (stage,), prepared.operands.activations)
 
 
 def outputs_in_rows(outputs: npt.NDArray[np.int64], pes: int) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from eiesim._io.parent import end_with_parent
 from eiesim.errors import EieError, shown, unknown
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 
 BACKENDS = ("threads", "processes", "dask", "ray")
 

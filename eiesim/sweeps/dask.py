@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from eiesim.errors import EieError
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 
 ANSWER_WITHIN_S = 10.0
 """How long a scheduler may take to answer, in seconds."""

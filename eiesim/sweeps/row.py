@@ -19,7 +19,7 @@ import numpy as np
 from eiesim._version import __version__
 from eiesim.config import FORMER_KEYS, MachineConfig
 from eiesim.errors import EieError, shown
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 from eiesim.paper.source import COMPONENTS
 from eiesim.result import LayerResult
 

@@ -9,25 +9,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from eiesim._io.atomic import writing
+from eiesim._progress import Progress, Steps
 from eiesim._version import __version__
-from eiesim.config import MachineConfig
-from eiesim.encoding import interleave
+from eiesim.config import MachineConfig, as_config
+from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, unknown
-from eiesim.inputs import Maker, Workload, given, open_workloads
-from eiesim.layer import CompressedLayer
+from eiesim.inputs import Source, open_workloads
+from eiesim.model import Maker, Workload
+from eiesim.prepared import Config, interleaved_for, several
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate
 from eiesim.sweeps.backends import unpack, workers
 from eiesim.sweeps.grid import Grid, by_sharing
 from eiesim.sweeps.journal import Journal, Observer, Writer
 from eiesim.sweeps.row import Row, frame, row_hash
+from eiesim.sweeps.values import parse_numbers, parse_values, parse_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,82 +59,198 @@ class Plan:
 
 
 def plan(
-    layers: Sequence[str | tuple[CompressedLayer, npt.NDArray[Any]]],
+    source: Source,
     axes: Mapping[str, Sequence[Any] | str] | None = None,
     *,
-    config: MachineConfig | None = None,
-    engines: Sequence[str] = (DEFAULT_ENGINE,),
-    seeds: Sequence[int] = (0,),
-    variations: Sequence[float] = (0.0,),
-    inputs: Sequence[npt.NDArray[np.float32]] = (),
+    config: Config = None,
+    engines: Sequence[str] | str = DEFAULT_ENGINE,
+    seeds: Sequence[int] | str = (0,),
+    variations: Sequence[float] | str = (0.0,),
+    inputs: Any = (),
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
     recorded: bool = False,
 ) -> Plan:
     """What to sweep; see `sweep` for the arguments."""
+    engines = [str(name) for name in (parse_values(engines) if isinstance(engines, str) else engines)]
+    seeds = parse_whole(seeds) if isinstance(seeds, str) else seeds
+    variations = parse_numbers(variations) if isinstance(variations, str) else variations
     for engine in engines:
         if engine not in ENGINES:
             raise unknown("no engine", engine, ENGINES)
-    named = [layer for layer in layers if isinstance(layer, str)]
-    made = open_workloads(named, inputs, seeds, variations, density, activation_density, rows, recorded)
-    made += [given(*layer) for layer in layers if not isinstance(layer, str)]
+    grid = Grid(as_config(config), axes or {})
+    made = open_workloads(source, several(inputs), seeds, variations, density, activation_density, rows, recorded)
     if not made or not engines:
         raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
-    return Plan(tuple(made), Grid(config, axes or {}), tuple(dict.fromkeys(engines)))
+    for make in made:
+        came = make.args[-1] if isinstance(make, partial) else None
+        if isinstance(came, InterleavedLayer):  # For one machine only: better said before the first row is run.
+            for group in by_sharing(grid):
+                interleaved_for(came, next(group)[1])
+    return Plan(tuple(made), grid, tuple(dict.fromkeys(engines)))
+
+
+@dataclass(frozen=True, repr=False)
+class Swept:
+    """What a sweep gave: a `Row` a run, in the plan's order.
+
+    new, known: how many rows were run, and how many were there already or would repeat another.
+    """
+
+    rows: tuple[Row, ...]
+    new: int
+    known: int
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A table of the rows."""
+        return frame(self.rows)
+
+    def to_csv(self) -> str:
+        """The table as CSV."""
+        return str(self.to_frame().to_csv(index=False))
 
 
 def sweep(
-    layers: Sequence[str | tuple[CompressedLayer, npt.NDArray[Any]]],
+    source: Source,
     axes: Mapping[str, Sequence[Any] | str] | None = None,
     *,
-    config: MachineConfig | None = None,
-    engines: Sequence[str] = (DEFAULT_ENGINE,),
-    seeds: Sequence[int] = (0,),
-    variations: Sequence[float] = (0.0,),
-    inputs: Sequence[npt.NDArray[np.float32]] = (),
+    config: Config = None,
+    engines: Sequence[str] | str = DEFAULT_ENGINE,
+    seeds: Sequence[int] | str = (0,),
+    variations: Sequence[float] | str = (0.0,),
+    inputs: Any = (),
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
     recorded: bool = False,
     output: str | Path | None = None,
+    parquet: str | Path | None = None,
     jobs: int | None = None,
     backend: str = "threads",
     scheduler: str | None = None,
-    observer: Observer | None = None,
     repair: bool = False,
+    progress: Progress | None = None,
 ) -> "pd.DataFrame":
     """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
 
-    layers: names as on the command line (`table3:Alex-7`, `table3:all`, files, folders), or (layer, activations).
-    axes: what varies: configuration keys with their values, `{"pes": [16, 64], "queue_depth": "1:256:x2"}`.
-    config: what does not vary. engines: one or several.
-    seeds, variations, density, activation_density: how `table3:` layers are made (see `workloads.workload`).
-    inputs: activations for the layers that bring none. rows: outputs of a dumped layer.
-    recorded: feed layers of a network their recorded inputs, even where the network has its own.
-    output: a CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a
-    sweep that was killed goes on (see `journal`); it may hold other sweeps' rows too, which are left alone.
-    repair: drop damaged lines of `output` and run their rows anew, instead of refusing the file.
-    jobs, backend, scheduler: see `backends.workers`. The rows do not depend on them.
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`; several are swept each by itself, and a network layer by layer.
+    axes : mapping of configuration keys to values, default None
+        What varies, such as `{"pes": [16, 64], "queue_depth": "1:256:x2"}`; None is one machine.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        What does not vary; None is the published design.
+    engines : str or sequence of str, default "recurrence"
+        One or several engines; see `simulate`. These three may be texts as the command line takes them, too.
+    seeds : sequence of int or str, default (0,)
+        Each makes `table3:` layers of its own; "0:5" are five.
+    variations : sequence of float or str, default (0.0,)
+        Coefficients of variation of the densities of `table3:` layers; see `workload`.
+    inputs : float[cols] or [batch, cols], a path, or several of these, default ()
+        Activations for the layers that bring none: one for all, or one for each.
+    density : float, default None
+        Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
+    activation_density : float, default None
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+    rows : int, default None
+        Outputs of a dumped layer, which its files leave open.
+    recorded : bool, default False
+        Feed layers of a network their recorded inputs, even where the network has its own.
+    output : path, default None
+        A CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a sweep
+        that was killed goes on; it may hold other sweeps' rows too, which are left alone.
+    jobs : int, default None
+        Tasks at a time; None is one a core. The rows do not depend on it, nor on `backend` or `scheduler`.
+    backend : str, default "threads"
+        "threads", "processes", "dask" or "ray".
+    scheduler : str, default None
+        The address of a running cluster, for Dask and Ray.
+    progress : callable, default None
+        Told as `progress(done, total, doing)`, a step for each new row; see `Progress` and `progress`.
+    repair : bool, default False
+        Drop damaged lines of `output` and run their rows anew, instead of refusing the file.
 
-    `sweep(["table3:Alex-7"], {"pes": "1:256:x2"}).plot("pes", "cycles")`
+    Returns
+    -------
+    pandas.DataFrame
+        A row a run; `eiesim sweep --columns` explains the columns.
+
+    Raises
+    ------
+    EieError
+        As `simulate` does; for values that are no machine, a damaged table, and a layer that is interleaved for
+        another machine than those swept.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.sweep("table3:NT-We", {"pes": [16, 64]})["pes"].tolist()
+    [16, 64]
     """
-    planned = plan(
-        layers,
-        axes,
-        config=config,
-        engines=engines,
-        seeds=seeds,
-        variations=variations,
-        inputs=inputs,
-        density=density,
-        activation_density=activation_density,
-        rows=rows,
-        recorded=recorded,
+    given = locals()
+    return sweep_rows(**given).to_frame()
+
+
+def sweep_rows(
+    source: Source,
+    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    *,
+    output: str | Path | None = None,
+    parquet: str | Path | None = None,
+    jobs: int | None = None,
+    backend: str = "threads",
+    scheduler: str | None = None,
+    repair: bool = False,
+    progress: Progress | None = None,
+    **what: Any,
+) -> Swept:
+    """Sweep as `sweep` does, but without pandas, which takes half a second to import.
+
+    Parameters
+    ----------
+    source, axes, output, parquet, jobs, backend, scheduler, repair, progress
+        As in `sweep`.
+    **what
+        config, engines, seeds, variations, inputs, density, activation_density, rows, recorded: as in `sweep`.
+
+    Returns
+    -------
+    Swept
+        The rows, and how many are new.
+
+    Raises
+    ------
+    EieError
+        As `sweep` does.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> [row.cycles for row in eiesim.sweep_rows("table3:NT-We", {"pes": [16, 64]}).rows]
+    [18864, 5970]
+    """
+    if output is not None and Path(output).suffix == ".parquet":
+        raise EieError(f"{output}: rows are added to a CSV file; give one, and the Parquet file as parquet")
+    if parquet is not None and find_spec("pyarrow") is None:
+        raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'")
+    planned = plan(source, axes, **what)
+    steps = Steps(progress, planned.runs, "rows")
+    counts = [0, 0]
+
+    def observe(new: int, known: int) -> None:
+        counts[0] += new
+        counts[1] += known
+        steps(new, known)
+
+    found = collect_rows(
+        planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair
     )
-    return frame(
-        collect_rows(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer, repair=repair)
-    )
+    if parquet is not None:
+        with writing(parquet) as file:
+            frame(found).to_parquet(file, index=False, engine="pyarrow")
+    return Swept(tuple(found), *counts)
 
 
 def collect_rows(
@@ -217,7 +336,7 @@ def _run(shipped: Any, engine: str, group: Missing, version: str) -> list[Row]:
         raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
     workload = unpack(shipped)
     first = group[0][1]
-    interleaved = interleave(workload.layer, first.pes, first.index_bits, first.mapping)
+    interleaved = interleaved_for(workload.interleaved or workload.layer, first)
     rows = []
     for key, config in group:
         result = simulate(interleaved, workload.activations, config, engine, outputs=False, threads=1)

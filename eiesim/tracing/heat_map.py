@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from eiesim.config import MachineConfig
-from eiesim.layer import CompressedLayer
-from eiesim.tracing.recording import PADDING, REAL, Recording, record
+from eiesim._io.atomic import Outputs
+from eiesim.result import LayerResult
+from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, state_shares
-from eiesim.tracing.subject import Subject, subjects
+from eiesim.tracing.subject import Subject
 from eiesim.view import style
 from eiesim.view.saving import FORMATS, save_all
 from eiesim.view.text import without_mathtext
@@ -22,30 +21,32 @@ from eiesim.view.text import without_mathtext
 BLOCKS, ROWS = 200, 256
 """Cells of the map, at most."""
 
+CELL_BYTES = 9
+"""Of a recording, a PE and a cycle, at most."""
+
 
 def draw_heat_maps(
-    fed: Sequence[tuple[Sequence[CompressedLayer], npt.NDArray[np.float32]]],
-    config: MachineConfig,
+    layers: Sequence[LayerResult],
     folder: str | Path,
     formats: Sequence[str] = FORMATS,
+    files: Outputs | None = None,
 ) -> list[Path]:
     """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
 
-    fed: layers in a row, and what the first one is fed. Streamed weights are not traced: nothing is drawn of them.
+    Nothing is simulated again: a layer's input is what it was run on. Nothing is drawn of streamed weights, which are
+    not traced, nor of what is too long to be traced at once. files: the set that they appear with.
     """
-    if config.weights != "resident":
-        return []
     drawings: list[tuple[str, Callable[[], Figure]]] = []
-    for layers, activations in fed:
-        item = 0 if activations.ndim == 2 else None
-        for subject in subjects(layers, activations, config, item):
-            letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in subject.name)
-            drawings.append((f"heat_map_{len(drawings) + 1}_{letters}", partial(_recorded, subject)))
-    return save_all(drawings, folder, style.BARS, trim=False, formats=formats)
+    for number, layer in enumerate(layers, 1):
+        cells = layer.config.pes * layer.runs[0].cycles
+        if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:
+            letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in layer.name or "layer")
+            drawings.append((f"heat_map_{number}_{letters}", partial(_recorded, layer.prepare)))
+    return save_all(drawings, folder, style.BARS, trim=False, formats=formats, files=files)
 
 
-def _recorded(subject: Subject) -> Figure:
-    return heat_map(record(subject))
+def _recorded(prepare: Callable[[], Any]) -> Figure:
+    return heat_map(record(Subject.of_prepared(prepare(), 0)))
 
 
 def heat_map(trace: Recording) -> Figure:

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
 from eiesim._shown import Brief
-from eiesim.config import MachineConfig
+from eiesim.inputs import Opening, Source
 from eiesim.machine.latency import QUEUE, WRITTEN
-from eiesim.tracing.subject import Subject, Traceable
+from eiesim.prepared import Config
+from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, timeline
 
 FORMAT = "eiesim-critical-path/1"
@@ -107,18 +108,55 @@ class CriticalPath(Brief):
 
 
 def critical_path(
-    layer: Traceable,
+    source: Source,
     activations: Any = None,
-    config: MachineConfig | None = None,
+    config: Config = None,
     *,
+    layer: str | int | None = None,
     item: int | None = None,
+    recorded: bool = False,
+    **opening: Unpack[Opening],
 ) -> CriticalPath:
-    """The chain of events that sets the completion time of one input through one layer. Arguments as in `trace`.
+    """The chain of events that sets the completion time of one input through one layer.
 
     Among equals a PE's own queue comes before the scan, a scan without a wait before a full queue, and the lower PE
-    before the higher. Raises EieError as `simulate` does.
+    before the higher.
+
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `simulate`.
+    activations : float[cols] or [batch, cols], or a path, default None
+        None is what the source brings.
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine, with resident weights; None is the published design.
+    layer : str or int, default None
+        Which of several layers to look into, by its name or its number from 0. The layers before it are run.
+    item : int, default None
+        Which input of a batch to follow, from 0.
+    recorded : bool, default False
+        Feed each layer its recorded inputs, even where the network has its own.
+    **opening
+        How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
+
+    Returns
+    -------
+    CriticalPath
+        Segments that add up to the run's cycles.
+
+    Raises
+    ------
+    EieError
+        As `simulate` does, and for several layers or inputs of which none is named.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> path = eiesim.critical_path("table3:NT-We")
+    >>> sum(path.by_kind.values()) == path.cycles
+    True
     """
-    return path_of(Subject.of(layer, activations, config, item))
+    return path_of(Subject.of(source, activations, config, item, layer=layer, recorded=recorded, **opening))
 
 
 def path_of(subject: Subject, events: Timeline | None = None) -> CriticalPath:

@@ -1,123 +1,136 @@
 """Subject: one input on its way through one layer, prepared as `simulate` prepares it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._shown import Brief
-from eiesim.arithmetic import prepare
-from eiesim.config import MachineConfig
+from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
+from eiesim.inputs import Opening, Source
 from eiesim.job import Job
-from eiesim.layer import CompressedLayer, as_float32
-from eiesim.simulation import Layered, _check_activations, _interleaved_for, simulate
-
-Traceable = CompressedLayer | InterleavedLayer | Layered
+from eiesim.model import Feed, plain
+from eiesim.prepared import Config, Prepared, feeds, in_a_row, with_outputs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Subject(Brief):
-    """What is looked at.
+    """What is looked at: one input of a prepared layer.
 
-    job: the layer on its machine. rows: the input as the LNZD meets it, [activation rows, pes].
-    one_unit: the real value of 1 in `rows`, so that rows * one_unit are the activations (1.0 under float32).
-    given: what it was made of, (layer, activations, item).
+    item: which input of a batch; None where there is only one.
     """
 
-    config: MachineConfig
-    job: Job
-    rows: npt.NDArray[Any]
-    one_unit: float
-    given: tuple[CompressedLayer | InterleavedLayer, npt.NDArray[np.float32], int | None]
+    prepared: Prepared
+    item: int | None = None
+
+    @property
+    def config(self) -> MachineConfig:
+        """The machine."""
+        return self.prepared.config
+
+    @property
+    def job(self) -> Job:
+        """The layer on its machine."""
+        return self.prepared.job
 
     @property
     def layer(self) -> InterleavedLayer:
         """The layer as the PEs store it."""
-        return self.job.layer
+        return self.prepared.layer
 
     @property
     def name(self) -> str:
         """The layer's name."""
         return self.layer.layer.name or "layer"
 
+    @property
+    def activation_rows(self) -> npt.NDArray[Any]:
+        """The input as the LNZD meets it, [activation rows, pes]."""
+        rows: npt.NDArray[Any] = self.prepared.activation_rows[self.item or 0]
+        return rows
+
+    @property
+    def one_unit(self) -> float:
+        """The real value of 1 in `activation_rows`: these times it are the activations (1.0 under float32)."""
+        return float(np.ldexp(1.0, -self.prepared.operands.fraction_bits.get("activation", 0)))
+
     def activations(self, columns: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """The activations of some columns as the arithmetic holds them, in real values: float64, as `columns`."""
-        values: npt.NDArray[np.float64] = self.rows.reshape(-1)[columns].astype(np.float64) * self.one_unit
+        values: npt.NDArray[np.float64] = self.activation_rows.reshape(-1)[columns].astype(np.float64) * self.one_unit
         return values
 
     @classmethod
     def of(
         cls,
-        layer: Traceable,
+        source: Source,
         activations: Any = None,
-        config: MachineConfig | None = None,
+        config: Config = None,
         item: int | None = None,
         outputs: bool = False,
+        *,
+        layer: str | int | None = None,
+        recorded: bool = False,
+        **opening: Unpack[Opening],
     ) -> "Subject":
-        """Prepare one input.
+        """Prepare one input of one layer. source, activations, config, recorded, opening: as in `simulate`.
 
-        layer: a layer, compressed or interleaved for `config`, or what has just one (`eiesim.open`).
-        activations: float[cols], or [batch, cols] of which `item` is looked at; None is the layer's own.
-
-        In fixed point a batch shares its fraction bits, so an item of a batch is not the same as that input alone.
+        layer: which of several layers, by its name or its number from 0; the layers before it are run to get its
+        input. item: which input of a batch, from 0. In fixed point a batch shares its fraction bits, so an item of a
+        batch is not the same as that input alone.
         outputs: whether the accumulators' format is needed too (the clocked machine computes sums).
-        Raises EieError as `simulate` does, and for an item that is missing or not in the batch.
+        Raises EieError as `simulate` does, for a layer that is not there, and an item that is missing or not there.
         """
-        config = config or MachineConfig()
-        layer, activations = _one(layer, activations)
-        if config.weights != "resident":
-            raise EieError(f"weights = '{config.weights}': only a machine whose weights are resident is traced")
-        values = np.atleast_2d(as_float32("activations", activations))
-        plain = layer.layer if isinstance(layer, InterleavedLayer) else layer
-        _check_activations(values, plain)
-        if item is None and len(values) > 1:
-            raise EieError(f"activations: a batch of {len(values)} inputs; say which item, 0 to {len(values) - 1}")
-        if item is not None and not 0 <= item < len(values):
-            raise EieError(f"item = {item}: the batch has {len(values)} inputs, 0 to {len(values) - 1}")
-        if len(plain.codebook) > 2**config.weight_bits:
-            raise EieError(
-                f"layer '{plain.name}': its codebook has {len(plain.codebook)} entries, "
-                f"weight_bits = {config.weight_bits} reach {2**config.weight_bits}"
-            )
-        operands = prepare(plain, values, config, outputs)
-        job = Job.of(_interleaved_for(layer, config), operands, config, outputs)
-        one_unit = float(np.ldexp(1.0, -operands.fraction_bits.get("activation", 0)))
-        return cls(config, job, job.in_rows(operands)[item or 0], one_unit, (layer, values, item))
+        machine = as_config(config)
+        feed = _up_to(feeds(source, activations, recorded, **opening), layer)
+        *_, one = in_a_row(feed, _resident(machine), outputs)
+        return cls.of_prepared(one, item)
+
+    @classmethod
+    def of_prepared(cls, prepared: Prepared, item: int | None = None) -> "Subject":
+        """One input of what is prepared. Raises EieError for an item that is missing or not in the batch."""
+        batch_size = len(prepared.activations)
+        if item is None and batch_size > 1:
+            raise EieError(f"activations: a batch of {batch_size} inputs; say which item, 0 to {batch_size - 1}")
+        if item is not None and not 0 <= item < batch_size:
+            raise EieError(f"item = {item}: the batch has {batch_size} inputs, 0 to {batch_size - 1}")
+        return cls(prepared, item)
 
     def with_sums(self) -> "Subject":
         """The same with the accumulators' format, which timing alone does not need."""
-        layer, values, item = self.given
-        return self if self.job.outputs else Subject.of(layer, values, self.config, item, outputs=True)
+        return replace(self, prepared=with_outputs(self.prepared))
 
 
 def subjects(
-    layers: Sequence[CompressedLayer], activations: npt.ArrayLike, config: MachineConfig, item: int | None = None
+    feed: Feed, config: MachineConfig, item: int | None = None, known: Sequence[npt.NDArray[Any] | None] = ()
 ) -> Iterator[Subject]:
-    """One input on its way through layers in a row, layer by layer. Arguments as in `Subject.of`.
-
-    A layer is run when the one after it is asked for: its outputs are that one's input, a batch's all at once.
-    """
-    for place, layer in enumerate(layers):
-        if place > 0:
-            outputs = simulate(layers[place - 1], activations, config).outputs
-            assert outputs is not None
-            activations = outputs
-        yield Subject.of(layer, activations, config, item)
+    """One input on its way through layers in a row, layer by layer. known: outputs of layers that were run already."""
+    for one in in_a_row(feed, _resident(config), False, known):
+        yield Subject.of_prepared(one, item)
 
 
-def _one(layer: Any, activations: Any) -> tuple[CompressedLayer | InterleavedLayer, Any]:
-    """The layer that is meant, and its input."""
-    if not isinstance(layer, CompressedLayer | InterleavedLayer):
-        held = list(layer.layers)
-        if len(held) != 1:
-            raise EieError(f"{len(held)} layers are given; a trace follows one at a time")
-        activations = getattr(layer, "activations", None) if activations is None else activations
-        layer = held[0]
-    if activations is None:
-        plain = layer.layer if isinstance(layer, InterleavedLayer) else layer
-        raise EieError(f"layer '{plain.name}' brings no activations; give some")
-    return layer, activations
+def _resident(config: MachineConfig) -> MachineConfig:
+    if config.weights != "resident":
+        raise EieError(f"weights = '{config.weights}': only a machine whose weights are resident is traced")
+    return config
+
+
+def _up_to(fed: Sequence[Feed], layer: str | int | None) -> Feed:
+    """The feed that ends with the layer that is meant."""
+    known = [(feed, place) for feed in fed for place in range(len(feed.layers))]
+    names = [plain(feed.layers[place]).name for feed, place in known]
+    if layer is None and len(known) > 1:
+        raise EieError(f"{len(known)} layers are given; a trace follows one at a time, say which: {', '.join(names)}")
+    if isinstance(layer, str):
+        if layer not in names:
+            raise unknown("no layer", layer, names)
+        if names.count(layer) > 1:
+            raise EieError(f"{names.count(layer)} layers are called '{layer}'; say which by its number, from 0")
+        layer = names.index(layer)
+    if not 0 <= (layer or 0) < len(known):
+        raise EieError(f"layer = {layer}: there are {len(known)} layers, 0 to {len(known) - 1}")
+    feed, place = known[layer or 0]
+    return replace(feed, layers=feed.layers[: place + 1])

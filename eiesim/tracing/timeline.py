@@ -51,7 +51,7 @@ def charge(blocker: npt.NDArray[np.int32], stall: npt.NDArray[np.int32], pes: in
 
 def timeline(subject: Subject) -> Timeline:
     """All events of a subject. Cost and memory grow with broadcasts x PEs."""
-    columns, bubbles = scan(subject.rows)
+    columns, bubbles = scan(subject.activation_rows)
     depth = min(subject.job.queue_depth, len(columns) + 1)
     broadcast, blocker, first, last_real, cycles, scan_last = _follow(
         columns, bubbles, depth, subject.job.walk_pointers

@@ -52,7 +52,7 @@ def write_vcd(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = Non
     )  # fmt: skip
     watch = _Watch(writer, trace, numbers, period)
     with suppress(_Enough):
-        clock.run(clock.build(subject.job, subject.rows), watch)
+        clock.run(clock.build(subject.job, subject.activation_rows), watch)
     writer.close((trace.end - 1) * period)
     text.flush()
     text.detach()

@@ -14,6 +14,7 @@ from eiesim.coding.block_differences import encode_blocks
 from eiesim.compression.statistics import Statistics, statistics
 from eiesim.dense import DenseLayer, expand, forward
 from eiesim.layer import CompressedLayer
+from eiesim.model import Model
 from eiesim.training.examples import Examples, Parts
 from eiesim.training.recipe import Networks, Outcome, Recipe
 
@@ -29,6 +30,11 @@ class Trained(Brief):
     networks: Networks
     outcome: Outcome
     shared: tuple[CompressedLayer, ...]
+
+    def opened(self) -> Model:
+        """The shared network as a source, with the held-out examples and their labels."""
+        held_out = self.parts.held_out
+        return Model(self.shared, held_out.inputs, held_out.labels)
 
     @property
     def density(self) -> float:

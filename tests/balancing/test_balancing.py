@@ -11,6 +11,7 @@ from eiesim import CompressedLayer, EieError, MachineConfig, balance, interleave
 from eiesim.balancing.causes import attribute
 from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MAPPINGS
+from eiesim.prepared import prepare_layer
 from eiesim.workloads import TABLE_III, workload
 from tests.oracle.encode import rows_of
 from tests.oracle.timing import START, WRITE_SEEN
@@ -110,7 +111,7 @@ def test_causes_are_those_of_the_twin_and_add_up(seed):
     layer, activations, config = random_case(seed)
     interleaved = interleave(layer, config.pes, config.index_bits, config.mapping)
     result = simulate(interleaved, activations, config, outputs=False)
-    losses, _ = attribute(interleaved, activations, result)
+    losses, _ = attribute(prepare_layer(interleaved, activations, config, False), result.layers[0].runs)
     # The twin is given what fixed point leaves of the inputs.
     held = eiesim.arithmetic.prepare(layer, activations, config, outputs=False).activations
     assert list(losses.to_dict().values()) == losses_twin(interleaved, held, result)
@@ -126,7 +127,8 @@ def test_causes_add_up_on_table_iii(name, variation):
     for pes in (64, 256):
         interleaved = interleave(layer, pes)
         result = simulate(interleaved, activations, MachineConfig(pes=pes), outputs=False)
-        losses, busiest = attribute(interleaved, activations, result)
+        ready = prepare_layer(interleaved, activations, result.config, False)
+        losses, busiest = attribute(ready, result.layers[0].runs)
         counters = result.counters
         assert losses.total == result.cycles * pes
         assert (losses.work, losses.padding) == (counters.macs, counters.padding_entries)

@@ -11,7 +11,7 @@ from eiesim import EieError
 from eiesim.baselines import measured as baselines
 from eiesim.baselines.measurements import Host, load_measured, save_measured
 from eiesim.baselines.meters import EnergyMeter, rapl
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 
 MACHINE = Host(cpu="a CPU", cores=2, gpu="", system="Linux x86_64", versions={"numpy": "2"})
 

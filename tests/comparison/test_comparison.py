@@ -9,7 +9,7 @@ import eiesim
 from eiesim import EieError
 from eiesim.baselines.measurements import Host, Measured, Measurement
 from eiesim.comparison.rows import compare
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 from eiesim.paper.speedups import GEOMEAN
 from tests.cases import cli
 

@@ -10,7 +10,8 @@ import eiesim
 from eiesim.baselines.measurements import Host, Measured, Measurement
 from eiesim.comparison.plots import caption
 from eiesim.comparison.rows import compare
-from eiesim.inputs import Workload, open_workloads
+from eiesim.inputs import open_workloads
+from eiesim.model import Workload
 from tests.cases import cli, random_layer
 
 CONFIG = eiesim.MachineConfig(pes=4)

@@ -72,7 +72,7 @@ def test_a_register_changes_only_in_cycles_that_the_model_clocks(number):
         places.append(machine.queues["column"].copy())
         sums.append(machine.accumulators.copy())
 
-    machine = clock.build(subject.job, subject.rows)
+    machine = clock.build(subject.job, subject.activation_rows)
     clock.run(machine, note)
     events = counted(machine)
     for key, (values, meant) in seen.items():

@@ -135,7 +135,7 @@ def single(node, tensors, outputs=(), inputs=("N", 4)):
     ("proto", "reason"),
     [
         (single(helper.make_node("Sigmoid", ["x"], ["y"], "n"), []), "Sigmoid"),
-        (single(helper.make_node("Gemm", ["x", "w"], ["y"], "n", transA=1), [random_tensor("w", 4, 5)]), "constant"),
+        (single(helper.make_node("Gemm", ["x", "x"], ["y"], "n", transA=1), []), "constant matrix"),
         (single(helper.make_node("Gemm", ["x", "w", "c"], ["y"], "n"),
                 [random_tensor("w", 4, 5), random_tensor("c", 3, 5)]), "one number a row"),
         (single(helper.make_node("MatMul", ["x", "x"], ["y"], "n"), []), "constant matrix"),

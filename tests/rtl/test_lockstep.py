@@ -8,6 +8,7 @@ import pytest
 import eiesim
 from eiesim import MachineConfig
 from eiesim.machine import clock, lnzd
+from eiesim.prepared import prepare_layer
 from eiesim.rtl import lockstep, runs, simulators
 from eiesim.rtl.cases import SHAPES, random_run
 from eiesim.rtl.probes import HELD, LNZD_PROBES, PE_PROBES
@@ -85,6 +86,6 @@ def test_alexnet_fc8_on_64_pes(simulator, tmp_path, depth, cycles):
         archive.extractall(tmp_path)
     (acts,) = tmp_path.rglob("act.dat")
     layer, activations = eiesim.load_dump(acts.parent, rows=1000)
-    run = runs.of_layer(layer, np.atleast_2d(activations), MachineConfig(arithmetic="fixed16", queue_depth=depth))
+    run = runs.of_prepared(prepare_layer(layer, activations, MachineConfig(arithmetic="fixed16", queue_depth=depth)))
     agreed = lockstep.check(run, simulators.build(run.hardware, simulator))
     assert (agreed.cycles, agreed.outputs) == (cycles, 1000)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from eiesim import EieError, inputs, sweep
+from eiesim import EieError, sweep
+from eiesim.model import Workload
 from eiesim.sweeps import dask
 
 LAYERS = ["table3:NT-We", "table3:NT-LSTM"]
@@ -55,7 +56,7 @@ def test_a_dask_cluster_of_two_workers(by_threads, tmp_path, monkeypatch):
     assert rows.equals(frame)
     assert sorted_rows(tmp_path / "t.csv") == sorted_rows(path)
     # 28 tasks, but each of the four layers went out once.
-    assert scattered.count(inputs.Workload) == len(scattered) == 4
+    assert scattered.count(Workload) == len(scattered) == 4
 
 
 def test_a_local_dask_cluster_is_made_where_none_is_given(by_threads):

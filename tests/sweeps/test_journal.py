@@ -10,7 +10,7 @@ import pytest
 
 import eiesim
 from eiesim import EieError
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 from eiesim.sweeps import journal as journal_module
 from eiesim.sweeps.journal import Journal, Writer
 from eiesim.sweeps.row import Row, columns

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import eiesim
-from eiesim import EieError, MachineConfig, simulate, sweep, workload
+from eiesim import EieError, MachineConfig, encoding, prepared, simulate, sweep, workload
 from eiesim.counters import COUNTERS
-from eiesim.inputs import Workload
+from eiesim.model import Workload
 from eiesim.sweeps import row as table
 from eiesim.sweeps import run as module
 from tests.layers import random_layer
@@ -119,14 +119,14 @@ def test_a_sweep_goes_on_with_what_is_missing(tmp_path):
     calls = []
 
     def run(axes):
-        counts = [0, 0]
-        calls.append(counts)
-
-        def observer(new, known):
-            counts[0] += new
-            counts[1] += known
-
-        return sweep([pair], axes, output=tmp_path / "t.csv", observer=observer)
+        told = []
+        found = sweep([pair], axes, output=tmp_path / "t.csv", progress=lambda *now: told.append(now))
+        done, total, doing = told[-1]
+        assert done == total
+        assert doing == "rows"
+        assert [steps for steps, *_ in told] == sorted(steps for steps, *_ in told)
+        calls.append([done, len(found) - done])
+        return found
 
     run({"pes": [1, 2], "queue_depth": [1, 2]})
     wider = run({"pes": [1, 2, 3], "queue_depth": [2, 4]})
@@ -139,8 +139,8 @@ def test_a_sweep_goes_on_with_what_is_missing(tmp_path):
 
 def test_one_interleaving_serves_all_that_share_it(monkeypatch):
     made = []
-    real = module.interleave  # type: ignore[attr-defined]
-    monkeypatch.setattr(module, "interleave", lambda *args: made.append(args[1:]) or real(*args))
+    real = encoding.interleave
+    monkeypatch.setattr(prepared, "interleave", lambda *args: made.append(args[1:]) or real(*args))
     axes = {"queue_depth": [1, 2, 4], "pes": [2, 4], "spmat_width": [32, 64], "arithmetic": "float32,fixed16"}
     rows = sweep([small_layer()], {**axes, "index_bits": [3, 4], "mapping": "interleaved,blocked"}, jobs=1)
     assert len(rows) == 96

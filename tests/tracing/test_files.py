@@ -32,7 +32,7 @@ def registers(one):
             "activation_rw.accumulators.row_0": machine.accumulators[:, 0].copy(),
         }
 
-    clock.run(clock.build(subject.job, subject.rows), note)
+    clock.run(clock.build(subject.job, subject.activation_rows), note)
     return seen
 
 
@@ -74,7 +74,7 @@ def test_waveforms_hold_every_register_and_wire(tmp_path):
     file = reader.VCDVCD(str(tmp_path / "t.vcd"), only_sigs=True)
     names = {signal.split("[")[0] for signal in file.signals}
     subject = Subject.of(BUSY.layer, BUSY.batch, BUSY.config, 0, outputs=True)
-    machine = clock.build(subject.job, subject.rows)
+    machine = clock.build(subject.job, subject.activation_rows)
     for unit in machine.registers.dtype.names:
         for field in machine.registers.dtype[unit].names:
             assert f"pe0.{unit}.{field}" in names

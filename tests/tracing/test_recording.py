@@ -56,7 +56,7 @@ def test_the_event_model_tells_the_same_story(monkeypatch, number):
             pes.append(self)
 
     monkeypatch.setattr(event, "_Pe", Kept)
-    event.run(subject.job, subject.rows)
+    event.run(subject.job, subject.activation_rows)
     trace = recording.record(subject)
     names = {"busy_real": recording.REAL, "busy_padding": recording.PADDING, "busy_empty": recording.EMPTY}
     for p, pe in enumerate(pes):
@@ -73,7 +73,7 @@ def test_the_event_model_tells_the_same_story(monkeypatch, number):
 @given(one=strategies.cases(fractions=st.just("auto")))
 def test_a_trace_adds_up_to_the_runs_counters(one):
     subject = Subject.of(one.layer, one.batch, one.config, 0)
-    run, trace = recurrence.run(subject.job, subject.rows), of(one)
+    run, trace = recurrence.run(subject.job, subject.activation_rows), of(one)
     assert (trace.total_cycles, trace.scan_last) == (run.cycles, run.scan_last)
     counted = [(trace.state == state).sum(axis=1).tolist() for state in range(4)]
     pe = run.per_pe

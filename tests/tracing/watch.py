@@ -38,7 +38,7 @@ def watched(subject, *, window=None):
         seen["occupancy"].append(np.array(machine.registers.activation_queue["count"]))
         seen["column"].append(np.where(own.valid != 0, walked, -1))
 
-    cycles, scan_last = clock.run(clock.build(subject.job, subject.rows), note)
+    cycles, scan_last = clock.run(clock.build(subject.job, subject.activation_rows), note)
     kept = cycles if window is None else max(min(window[1], cycles + 1) - window[0], 0)
     found = {name: np.array(columns)[:kept].T for name, columns in seen.items()}
     waits = [[t for t in stalled if before < t < cycle] for before, cycle in _between(sent)]
@@ -74,7 +74,7 @@ def limits_of(case, item=0):
     pes = config.pes
     bias = None if layer.bias_codes is None else layer.bias_codes.tolist()
     memories = encode.encode(dense_codes(layer), bias, pes, config.index_bits, config.mapping)
-    columns, bubbles = scan(subject.rows.reshape(-1).tolist(), pes, len(subject.rows))
+    columns, bubbles = scan(subject.activation_rows.reshape(-1).tolist(), pes, len(subject.activation_rows))
     m = config.multipliers
     entries = [[len(groups(pointers[j], pointers[j + 1], m)) for j in columns] for _, pointers in memories]
     return subject, critical.limits(columns, bubbles, entries, case.config.queue_depth)

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
-from eiesim.files.onnx.reading import bodies, read
+from eiesim.files.onnx.found import Found
+from eiesim.files.onnx.plain import free
+from eiesim.files.onnx.reading import bodies
 from eiesim.files.onnx.reading import tensor as to_array
 from eiesim.files.onnx.running import batches, call, start
-from eiesim.files.onnx.taps import Windows, pixels
-from eiesim.files.onnx.walk import Found, load_found
+from eiesim.files.onnx.taps import Windows, columns, pixels
+from eiesim.files.onnx.walk import load_found, read_plain
 from eiesim.files.onnx.work import element_types
 
 Product = Callable[[int, npt.NDArray[Any]], npt.NDArray[Any]]
@@ -35,12 +37,12 @@ def outputs_with(
 
     Fixed batches of the model run one after the other. Raises EieError where onnxruntime refuses.
     """
-    proto = read(path)
+    proto = read_plain(path)
     _, found = load_found(path)
     wanted = proto.graph.output[0].name
     types_of = element_types(proto)
     answers = []
-    for feed in batches(start(proto, path), inputs, str(path)):
+    for feed in batches(start(proto, path, optimised=True), inputs, str(path)):
         known = dict(feed)
         for k in places:
             one = found[k]
@@ -57,13 +59,17 @@ def outputs_with(
 
 def _shaped(one: Found, computed: npt.NDArray[Any], source: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Outputs by vector, [vectors, rows], as the graph has them."""
-    rows = computed.shape[-1]
-    if not one.channel_axis:
-        return computed.reshape(*source.shape[:-1], rows)
-    windows = getattr(one.tap.vectors, "__self__", None) if one.tap is not None else None
-    spatial = windows.outputs(source.shape[2:]) if isinstance(windows, Windows) else source.shape[2:]
-    assert isinstance(windows, Windows) or one.tap is None or one.tap.vectors is pixels
-    return np.ascontiguousarray(np.moveaxis(computed.reshape(len(source), *spatial, rows), -1, 1))
+    assert one.tap is not None
+    windows = getattr(one.tap.vectors, "__self__", None)
+    ahead: tuple[int, ...] = source.shape[:-1]
+    if isinstance(windows, Windows):
+        ahead = (len(source), *windows.outputs(source.shape[2:]))
+    elif one.tap.vectors is pixels:
+        ahead = (len(source), *source.shape[2:])
+    elif one.tap.vectors is columns:
+        ahead = (*source.shape[:-2], *source.shape[-1:]) if source.ndim > 1 else ()
+    whole = computed.reshape(*ahead, computed.shape[-1])
+    return np.ascontiguousarray(np.moveaxis(whole, -1, max(-1 - one.behind, -whole.ndim)))
 
 
 def _value(
@@ -92,7 +98,7 @@ def _value(
         elif value in makers:
             node = makers[value]
             needed[id(node)] = node
-            waiting += [*node.input, *(inner for _, body in bodies(node) for inner in _free(body))]
+            waiting += [*node.input, *(inner for _, body in bodies(node) for inner in free(body))]
     part = ModelProto()
     part.CopyFrom(proto)
     part.graph.Clear()
@@ -111,14 +117,9 @@ def _value(
         next((value for value in graph.output if value.name == wanted), None)
         or helper.make_tensor_value_info(wanted, types_of.get(wanted, TensorProto.FLOAT), None)
     )
-    session = start(part, path)
+    session = start(part, path, optimised=True)
     feed = {entry.name: known[entry.name] for entry in session.get_inputs()}
     return call(session, [wanted], feed, path)[0]
-
-
-def _free(graph: Any) -> set[str]:
-    taken = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
-    return taken.union(*(_free(body) for node in graph.node for _, body in bodies(node)))
 
 
 def classes_of(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64], path: Path) -> npt.NDArray[Any]:

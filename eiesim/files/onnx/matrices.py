@@ -1,70 +1,104 @@
 """The operators that are a constant matrix times vectors: Gemm, MatMul, Conv; and what may be folded into them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim.files.onnx.reading import floats, settings
-from eiesim.files.onnx.taps import Vectors, Windows, last_axis, pixels
+from eiesim.files.onnx.taps import Vectors, Windows, columns, last_axis, pixels
 
 LARGEST = 2**27
 """Elements of a matrix that a convolution of several groups may become."""
 
-Constants = Mapping[str, npt.NDArray[Any]]
+WANTED = "EIE needs a constant matrix times a vector"
+
+Known = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
     """weights [rows, cols], bias [rows] or None; how its inputs become vectors; and its size before groups are spread.
 
-    channel_axis: whether outputs lie along axis 1 (a convolution's channels), else along the last.
+    activations, held: the values that are its inputs and its weights. behind: how many axes follow that of the
+    outputs: none of a Gemm's, the positions of a convolution's, one where the matrix stands on the left.
+    constants: the values that weights and bias are made of, each with its role.
     """
 
     weights: npt.NDArray[Any]
     bias: npt.NDArray[Any] | None
+    activations: str
+    held: str
     vectors: Vectors
     parameters: int
-    channel_axis: bool = False
+    behind: int = 0
+    constants: tuple[tuple[str, str], ...] = ()
 
 
-def gemm(node: Any, constant: Constants) -> Matrix | str:
+def gemm(node: Any, constant: Known) -> Matrix | str:
     """Gemm, or why it is no layer."""
     own = settings(node)
-    if node.input[1] not in constant or own.get("transA"):
-        return "EIE needs a constant matrix times a vector: B constant, A not transposed"
-    weights = floats(constant[node.input[1]])
+    trans_a, trans_b = bool(own.get("transA")), bool(own.get("transB"))
+    places = [k for k in (0, 1) if node.input[k] in constant]
+    if not places:
+        return f"both factors are activations; {WANTED}"
+    place = places[-1]
+    weights = floats(constant[node.input[place]])
+    if weights is None:
+        return f"its weights are {constant[node.input[place]].dtype}; {WANTED} of floating point"
+    # y = A B. A constant B has a column for each row of the layer; beside a constant A, the columns of B are vectors.
+    on_the_left = place == 0
+    as_rows = not trans_a if on_the_left else trans_b
+    turned = not trans_b if on_the_left else trans_a
     with np.errstate(all="ignore"):  # DenseLayer refuses what is not finite
-        weights = (weights if own.get("transB") else weights.T) * np.float32(own.get("alpha", 1.0))
+        weights = (weights if as_rows else weights.T) * np.float32(own.get("alpha", 1.0))
+    vectors = columns if turned else last_axis
+    matrix = Matrix(
+        weights, None, node.input[1 - place], node.input[place], vectors, weights.size, int(on_the_left),
+        ((node.input[place], "weight"),),
+    )  # fmt: skip
     if len(node.input) < 3 or not node.input[2]:
-        return Matrix(weights, None, last_axis, weights.size)
+        return matrix
     if node.input[2] not in constant:
         return "its bias is not constant"
-    bias = by_row(constant[node.input[2]], len(weights))
+    bias = by_row(constant[node.input[2]], matrix)
     if bias is None:
         return "its C is not one number a row"
-    return Matrix(weights, bias * np.float32(own.get("beta", 1.0)), last_axis, weights.size)
+    made_of = (*matrix.constants, (node.input[2], "bias"))
+    return replace(matrix, bias=bias * np.float32(own.get("beta", 1.0)), constants=made_of)
 
 
-def matmul(node: Any, constant: Constants) -> Matrix | str:
-    """MatMul, or why it is no layer."""
-    if node.input[1] not in constant:
-        both = "both factors are activations" if node.input[0] not in constant else "its constant is on the left"
-        return f"{both}; EIE needs activations times a constant matrix of two dimensions"
-    if constant[node.input[1]].ndim != 2:
-        return "EIE needs activations times a constant matrix of two dimensions"
-    weights = floats(constant[node.input[1]]).T
-    return Matrix(weights, None, last_axis, weights.size)
+def matmul(node: Any, constant: Known) -> Matrix | str:
+    """MatMul, with the constant on either side, or why it is no layer."""
+    places = [k for k in (0, 1) if node.input[k] in constant]
+    if not places:
+        return f"both factors are activations; {WANTED} of two dimensions"
+    place = places[-1]
+    held = constant[node.input[place]]
+    while held.ndim > 2 and held.shape[0] == 1:
+        held = held[0]
+    if held.ndim != 2:
+        return f"its constant has shape {list(constant[node.input[place]].shape)}; {WANTED} of two dimensions"
+    weights = floats(held)
+    if weights is None:
+        return f"its weights are {held.dtype}; {WANTED} of floating point"
+    weights, vectors = (weights, columns) if place == 0 else (weights.T, last_axis)
+    return Matrix(
+        weights, None, node.input[1 - place], node.input[place], vectors, weights.size, int(place == 0),
+        ((node.input[place], "weight"),),
+    )  # fmt: skip
 
 
-def conv(node: Any, constant: Constants) -> Matrix | str:
+def conv(node: Any, constant: Known) -> Matrix | str:
     """Conv as one matrix, or why it is no layer."""
     own = settings(node)
     if any(value not in constant for value in node.input[1:] if value):
         return "its weights are not constant"
     weights = floats(constant[node.input[1]])
+    if weights is None:
+        return f"its weights are {constant[node.input[1]].dtype}; {WANTED} of floating point"
     kernel, groups = weights.shape[2:], own.get("group", 1)
     if groups > 1 and weights.shape[1] == 1:
         return "depthwise: each channel has its own input and no column is shared, which is what EIE broadcasts"
@@ -82,7 +116,29 @@ def conv(node: Any, constant: Constants) -> Matrix | str:
     bias = floats(constant[node.input[2]]) if len(node.input) > 2 and node.input[2] else None
     # A function, not a method of a new object, so that layers with the same vectors are seen to follow one another.
     vectors = pixels if windows.is_pointwise and not windows.auto else windows.vectors
-    return Matrix(_spread(weights, groups), bias, vectors, weights.size, channel_axis=True)
+    return _of_images(node, _spread(weights, groups), bias, vectors, weights.size, axes)
+
+
+def conv_transpose(node: Any, constant: Known) -> Matrix | str:
+    """ConvTranspose whose every output position is one of its inputs', or why it is no layer."""
+    own = settings(node)
+    if any(value not in constant for value in node.input[1:] if value):
+        return "its weights are not constant"
+    weights = floats(constant[node.input[1]])
+    moves = any(one != 1 for one in own.get("strides", ())) or any(own.get("pads", ())) or "output_shape" in own
+    if weights is None or any(size != 1 for size in weights.shape[2:]) or moves or any(own.get("output_padding", ())):
+        return "every input reaches several output positions; EIE has no such accumulation"
+    bias = floats(constant[node.input[2]]) if len(node.input) > 2 and node.input[2] else None
+    groups = own.get("group", 1)
+    # [inputs, outputs of a group, 1, ...]: by group the other way round, then as a convolution's.
+    by_group = weights.reshape(groups, weights.shape[0] // groups, weights.shape[1]).swapaxes(1, 2)
+    matrix = _spread(np.ascontiguousarray(by_group).reshape(-1, weights.shape[0] // groups), groups)
+    return _of_images(node, matrix, bias, pixels, weights.size, weights.ndim - 2)
+
+
+def _of_images(node: Any, weights: Any, bias: Any, vectors: Vectors, parameters: int, axes: int) -> Matrix:
+    made_of = ((node.input[1], "weight"), *(((node.input[2], "bias"),) if bias is not None else ()))
+    return Matrix(weights, bias, node.input[0], node.input[1], vectors, parameters, axes, made_of)
 
 
 def _spread(weights: npt.NDArray[np.float32], groups: int) -> npt.NDArray[np.float32]:
@@ -98,33 +154,39 @@ def _spread(weights: npt.NDArray[np.float32], groups: int) -> npt.NDArray[np.flo
     return spread
 
 
-MATRICES: dict[str, Callable[[Any, Constants], Matrix | str]] = {"Gemm": gemm, "MatMul": matmul, "Conv": conv}
+MATRICES: dict[str, Callable[[Any, Known], Matrix | str]] = {
+    "Gemm": gemm, "MatMul": matmul, "Conv": conv, "ConvTranspose": conv_transpose,
+}  # fmt: skip
 
 
-def by_row(array: npt.NDArray[Any], rows: int, channel_axis: bool = False) -> npt.NDArray[np.float32] | None:
+def by_row(array: npt.NDArray[Any], matrix: Matrix) -> npt.NDArray[np.float32] | None:
     """A constant that meets every output vector alike, as float32[rows]; None if it is not that.
 
-    channel_axis: outputs lie along axis 1 of [batch, rows, ...]: the constant is [rows, 1, ...] then.
+    It is one number, or has the rows on the axis of the outputs and 1 on every other.
     """
-    if array.dtype.kind != "f" or array.size not in (1, rows):
+    values, rows = floats(array), len(matrix.weights)
+    if values is None or values.size not in (1, rows):
         return None
-    if array.size == rows and rows > 1:
-        shape = list(array.shape)
-        while shape and shape[0] == 1:
-            shape = shape[1:]
-        if channel_axis and (len(shape) < 2 or shape[0] != rows):
+    if values.size == rows and rows > 1:
+        axis = values.ndim - 1 - matrix.behind
+        if axis < 0 or values.shape[axis] != rows:
             return None
-        if not channel_axis and (array.ndim == 0 or array.shape[-1] != rows):
-            return None
-    return np.broadcast_to(floats(array).ravel(), (rows,)).copy()
+    return np.broadcast_to(values.ravel(), (rows,)).copy()
 
 
-def affine(node: Any, value: str, constant: Constants, matrix: Matrix) -> tuple[Any, Any] | None:
-    """What a node does to every output vector: (factor [rows], addend [rows]); None if it is not that.
+Effect = tuple[npt.NDArray[Any], npt.NDArray[Any], dict[str, str]]
+"""What a node does to every output vector: factor [rows], addend [rows], and the constants it takes, with roles."""
 
-    BatchNormalization with constant statistics; Add, Mul, Sub of a constant.
+
+def affine(node: Any, value: str, constant: Known, matrix: Matrix) -> Effect | None:
+    """What a node does to every output vector; None if it is not that.
+
+    BatchNormalization with constant statistics; Add, Sub, Mul, Div of a constant, Neg.
     """
     rows = len(matrix.weights)
+    ones, zeros = np.ones(rows), np.zeros(rows)
+    if node.op_type == "Neg":
+        return -ones, zeros, {}
     if node.op_type == "BatchNormalization":
         given = [constant.get(name) for name in node.input[1:5]]
         if node.input[0] != value or settings(node).get("training_mode") or len(node.output) != 1:
@@ -134,25 +196,57 @@ def affine(node: Any, value: str, constant: Constants, matrix: Matrix) -> tuple[
         scale, shift, mean, variance = (array.astype(np.float64) for array in given if array is not None)
         with np.errstate(all="ignore"):
             factor = scale / np.sqrt(variance + settings(node).get("epsilon", 1e-5))
-        return factor, shift - mean * factor
-    other = next((name for name in node.input if name != value), None)
-    if other is None or other not in constant or (node.op_type == "Sub" and node.input[0] != value):
+        return factor, shift - mean * factor, dict.fromkeys(node.input[1:5], "statistics")
+    others = [name for name in node.input if name != value]
+    if len(node.input) != 2 or len(others) != 1 or others[0] not in constant:
         return None
-    numbers = by_row(constant[other], rows, matrix.channel_axis)
-    if numbers is None:
+    first = node.input[0] == value
+    numbers = by_row(constant[others[0]], matrix)
+    if numbers is None or (node.op_type == "Div" and not first):
         return None
-    ones, zeros = np.ones(rows), np.zeros(rows)
-    return {"Add": (ones, numbers), "Sub": (ones, -numbers), "Mul": (numbers, zeros)}[node.op_type]
+    with np.errstate(all="ignore"):
+        effects: dict[str, tuple[Any, Any]] = {
+            "Add": (ones, numbers), "Sum": (ones, numbers), "Mul": (numbers, zeros), "Div": (1 / numbers, zeros),
+            "Sub": (ones, -numbers) if first else (-ones, numbers),
+        }  # fmt: skip
+        factor, addend = effects[node.op_type]
+    return factor, addend, {others[0]: "scale" if node.op_type in ("Mul", "Div") else "bias"}
 
 
-FOLDED = ("BatchNormalization", "Add", "Sub", "Mul")
+FOLDED = ("BatchNormalization", "Add", "Sum", "Sub", "Mul", "Div", "Neg")
 
 
-def fold(matrix: Matrix, factor: npt.NDArray[Any], addend: npt.NDArray[Any]) -> Matrix:
+def fold(matrix: Matrix, effect: Effect) -> Matrix:
     """The matrix with factor x outputs + addend in its weights and bias."""
+    factor, addend, constants = effect
     with np.errstate(all="ignore"):
         weights = matrix.weights
         if (factor != 1).any():
             weights = (weights * factor[:, None]).astype(np.float32)
-        bias = addend if matrix.bias is None else matrix.bias * factor + addend
-    return Matrix(weights, bias.astype(np.float32), matrix.vectors, matrix.parameters, matrix.channel_axis)
+        bias: Any = addend if matrix.bias is None else matrix.bias * factor + addend
+    if matrix.bias is None and not addend.any():
+        bias = None
+    made_of = (*matrix.constants, *constants.items())
+    return replace(matrix, weights=weights, bias=None if bias is None else bias.astype(np.float32), constants=made_of)
+
+
+def is_relu(node: Any, constant: Known) -> bool:
+    """Whether a node is max(x, 0): Relu, Max with 0, Clip from 0 to nothing, LeakyRelu and PRelu of slope 0."""
+    own = settings(node)
+    if node.op_type in ("Relu", "LeakyRelu"):
+        return bool(node.op_type == "Relu" or own.get("alpha", 0.01) == 0)
+    others = [constant.get(value) for value in node.input if value]
+    numbers = [one for one in others if one is not None]
+    if node.op_type in ("Max", "PRelu"):
+        return len(node.input) == 2 and len(numbers) == 1 and not np.asarray(numbers[0], np.float32).any()
+    if node.op_type == "Clip":
+        ends: list[Any] = [own.get("min"), own.get("max")] if "min" in own or "max" in own else [None, None]
+        for k, value in enumerate(node.input[1:3]):
+            if value:
+                ends[k] = float(constant[value].reshape(())) if value in constant else float("nan")
+        most = np.inf if ends[1] is None else ends[1]
+        return bool(ends[0] == 0 and most >= np.finfo(np.float16).max)
+    return False
+
+
+RELUS = ("Relu", "LeakyRelu", "Max", "PRelu", "Clip")

@@ -11,9 +11,14 @@ from eiesim._io.reading import check_regular
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 
+IS_ONNX = ("", "ai.onnx")
+"""Domains of ONNX's own operators; what another domain calls Conv is another thing."""
+
 RECURRENT = ("LSTM", "GRU", "RNN")
 BODIES = ("If", "Loop", "Scan")
-Constants = dict[str, npt.NDArray[Any]]
+
+FLOAT_TYPES = (1, 10, 11, 16)
+"""ONNX's numbers of float32, float16, float64 and bfloat16."""
 
 
 def read(path: Path) -> Any:
@@ -25,7 +30,12 @@ def read(path: Path) -> Any:
     check_regular(path)
     try:
         proto = onnx.load(str(path))
-        shapeless = [output for output in proto.graph.output if not output.type.tensor_type.HasField("shape")]
+        _widen_indices(proto.graph)
+        shapeless = [
+            output
+            for output in proto.graph.output
+            if output.type.WhichOneof("value") == "tensor_type" and not output.type.tensor_type.HasField("shape")
+        ]
         for output in shapeless:  # The checker wants a shape; the model need not have one.
             output.type.tensor_type.shape.SetInParent()
         onnx.checker.check_model(proto)
@@ -44,6 +54,20 @@ def read(path: Path) -> Any:
         raise EieError(f"{path}: not readable as ONNX: {' '.join(str(error).split())[:300]}") from None
     _name_states(proto.graph)
     return proto
+
+
+def _widen_indices(graph: Any) -> None:
+    """Indices of sparse tensors as INT64, which the checker wants; onnxruntime's tool writes smaller ones."""
+    from onnx import TensorProto, numpy_helper
+
+    constants = [one for node in graph.node for one in node.attribute if one.HasField("sparse_tensor")]
+    for sparse in (*graph.sparse_initializer, *(one.sparse_tensor for one in constants)):
+        if sparse.indices.data_type != TensorProto.INT64:
+            wide = tensor(sparse.indices).astype(np.int64)
+            sparse.indices.CopyFrom(numpy_helper.from_array(wide, sparse.indices.name))
+    for node in graph.node:
+        for _, body in bodies(node):
+            _widen_indices(body)
 
 
 def _name_states(graph: Any) -> None:
@@ -85,81 +109,12 @@ def tensor(array: Any) -> npt.NDArray[Any]:
     return values
 
 
-def floats(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Weights as float32. Raises EieError for whole numbers."""
-    if array.dtype.kind != "f":
-        raise EieError(f"weights are {array.dtype}; EIE's weights are made from floating point")
+def floats(array: npt.NDArray[Any]) -> npt.NDArray[np.float32] | None:
+    """Weights of any floating-point type as float32, ml_dtypes' too; None for whole numbers."""
+    if array.dtype.kind != "f" and "float" not in array.dtype.name:
+        return None
     with np.errstate(over="ignore"):
         return array.astype(np.float32)
-
-
-def folded(node: Any, constants: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any] | None:
-    """The value of a node all of whose inputs are constant, for the few operators that exporters put on weights."""
-    if not node.input or any(value and value not in constants for value in node.input):
-        return None
-    given = [constants[value] if value else None for value in node.input]
-    first, own = given[0], settings(node)
-    if first is None:
-        return None
-    kind = node.op_type
-    if kind == "Identity":
-        return first
-    if kind == "Transpose":
-        return np.transpose(first, own.get("perm"))
-    if kind == "Cast":
-        from onnx import TensorProto
-
-        wanted = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.DOUBLE: np.float64}
-        return first.astype(wanted[own["to"]]) if own["to"] in wanted and first.dtype.kind in "fiub" else None
-    if kind == "DequantizeLinear":
-        return _dequantised(first, given[1:], own.get("axis", 1))
-    if kind == "Reshape" and given[1] is not None and not own.get("allowzero"):
-        shape = [first.shape[k] if size == 0 else int(size) for k, size in enumerate(given[1].tolist())]
-        return first.reshape(shape)
-    if kind == "Concat":
-        return np.concatenate([one for one in given if one is not None], own["axis"])
-    if kind == "Slice" and len(given) > 2:
-        return _sliced(first, given)
-    if kind == "Gather" and given[1] is not None and first.dtype.kind == "f":
-        return np.take(first, given[1], own.get("axis", 0))
-    if kind in ("Squeeze", "Unsqueeze"):
-        axes = given[1].tolist() if len(given) > 1 and given[1] is not None else own.get("axes")
-        if kind == "Squeeze":
-            return np.squeeze(first, None if axes is None else tuple(axes))
-        return np.expand_dims(first, tuple(axes)) if axes is not None else None
-    return None
-
-
-def _sliced(values: npt.NDArray[Any], given: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any]:
-    """ONNX's Slice: starts, ends, axes, steps."""
-    starts, ends, axes, steps = (*given[1:], None, None)[:4]
-    assert starts is not None
-    assert ends is not None
-    which = range(len(starts)) if axes is None else axes.tolist()
-    cuts = [slice(None)] * values.ndim
-    for k, axis in enumerate(which):
-        step = 1 if steps is None else int(steps[k])
-        start, end = int(starts[k]), int(ends[k])
-        before_the_first = step < 0 and end < -values.shape[axis]
-        cuts[axis] = slice(start, None if before_the_first else end, step)
-    return values[tuple(cuts)]
-
-
-def _dequantised(
-    codes: npt.NDArray[Any], rest: list[npt.NDArray[Any] | None], axis: int
-) -> npt.NDArray[np.float32] | None:
-    """(codes - zero point) x scale, for the whole array or along an axis; None for blocks."""
-    scale = rest[0]
-    zero = rest[1] if len(rest) > 1 else None
-    if scale is None or scale.dtype.kind != "f" or scale.ndim > 1:
-        return None
-    if scale.ndim == 1 and scale.size > 1:
-        shape = [1] * codes.ndim
-        shape[axis] = scale.size
-        scale = scale.reshape(shape)
-        zero = None if zero is None else zero.reshape(shape)
-    values = codes.astype(np.float32) - (np.float32(0) if zero is None else zero.astype(np.float32))
-    return (values * scale.astype(np.float32)).astype(np.float32)
 
 
 def with_weights(path: Path, layers: Mapping[str, DenseLayer], target: Path) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
-from eiesim.files.onnx.reading import bodies, read
+from eiesim.files.onnx.reading import bodies
 from eiesim.files.onnx.taps import Tap
+from eiesim.files.onnx.walk import read_plain
 from eiesim.files.onnx.work import element_types
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -57,7 +58,7 @@ def activations(
     positions: at most so many output positions of each image, drawn by seed, of a convolution; None is all.
     None stands for a layer that the calibration inputs do not reach.
     """
-    proto = read(path)
+    proto = read_plain(path)
     types = element_types(proto)
     exposed = [
         None if tap is None else tuple(expose(proto, name, tap.within, types.get(name, 1)) for name in tap.tensors)
@@ -93,8 +94,12 @@ def feed_rows(feed: Arrays) -> int:
     return next((len(values) for values in feed.values() if values.ndim > 0), 1)
 
 
-def start(proto: Any, path: Path) -> Any:
-    """An onnxruntime session of a model. Raises EieError where onnxruntime refuses it."""
+def start(proto: Any, path: Path, optimised: bool = False) -> Any:
+    """An onnxruntime session of a model. Raises EieError where onnxruntime refuses it.
+
+    optimised: with onnxruntime's fused operators, whose values between layers are others than the graph's: of weights
+    and activations rounded to 8 bits for one.
+    """
     try:
         import onnxruntime
     except ImportError:
@@ -102,6 +107,8 @@ def start(proto: Any, path: Path) -> Any:
     try:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        if not optimised:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise EieError(f"{path}: onnxruntime refuses: {' '.join(str(error).split())[:300]}") from None

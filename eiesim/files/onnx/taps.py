@@ -37,6 +37,11 @@ def last_axis(values: Values, positions: int | None = None, seed: int = 0) -> tu
     return vectors, len(vectors)
 
 
+def columns(values: Values, positions: int | None = None, seed: int = 0) -> tuple[Values, int]:
+    """[..., cols, vectors] to [vectors, cols]; one vector, [cols], is one."""
+    return last_axis(np.moveaxis(values, -2, -1) if values.ndim > 1 else values)
+
+
 def pixels(values: Values, positions: int | None = None, seed: int = 0) -> tuple[Values, int]:
     """[batch, channels, ...] to [batch x positions, channels]."""
     return Windows((1,) * (values.ndim - 2)).vectors(values, positions, seed)

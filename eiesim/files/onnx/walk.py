@@ -1,7 +1,7 @@
 """From an ONNX graph to layers: its nodes walked in order, bodies of If, Loop and Scan included."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,83 +9,35 @@ import numpy as np
 
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
-from eiesim.files.onnx.matrices import FOLDED, MATRICES, Matrix, affine, fold
-from eiesim.files.onnx.reading import BODIES, RECURRENT, Constants, bodies, floats, folded, node_name, read, settings
-from eiesim.files.onnx.reading import tensor as to_array
-from eiesim.files.onnx.taps import States, Tap, last_axis, pixels
+from eiesim.files.onnx.accounts import Accounts
+from eiesim.files.onnx.constants import Constants
+from eiesim.files.onnx.found import QUANTISE, Found, Origin, Scope, codes_of, grown
+from eiesim.files.onnx.matrices import MATRICES, Matrix
+from eiesim.files.onnx.plain import Place, free, plain
+from eiesim.files.onnx.reading import BODIES, FLOAT_TYPES, IS_ONNX, RECURRENT, bodies, floats, node_name, read, settings
+from eiesim.files.onnx.reasons import ROUNDS, why
+from eiesim.files.onnx.taps import States, Tap, columns, last_axis
 from eiesim.files.onnx.work import Shapes, macs_of, shapes_of, vectors_of
 from eiesim.files.weights import DenseNetwork, LeftOut
 
 PASSES = {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast"}
 """Operators that leave the values what they are."""
 
-EXPONENTIAL = "EIE has no exponential; the largest output stays the largest without it"
-INTEGER = "integer weights; export the network before it is quantised"
-HINTS = {
-    "BatchNormalization": "it does not directly follow a layer as the only user of its outputs",
-    "Relu": "it does not directly follow a layer as the only user of its outputs",
-    "Add": "EIE adds only constants, right after a layer",
-    "Softmax": EXPONENTIAL,
-    "LogSoftmax": EXPONENTIAL,
-    "MatMulInteger": INTEGER,
-    "QLinearMatMul": INTEGER,
-    "QLinearConv": INTEGER,
-    "ConvInteger": INTEGER,
-    "QGemm": INTEGER,
-    "ConvTranspose": "every input reaches several output positions; EIE has no such accumulation",
-}
-MOVES = {
-    "Transpose", "Concat", "Slice", "Split", "Gather", "GatherND", "GatherElements", "ScatterND", "Pad", "Expand",
-    "Tile", "DepthToSpace", "SpaceToDepth", "Where", "Resize", "Upsample", "NonZero", "TopK", "Trilu", "OneHot",
-}  # fmt: skip
-POOLS = {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LpPool"}
 SILENT = {"Shape", "Size", "Range", "ConstantOfShape", "Constant"}
 """Operators on shapes and constants: bookkeeping, of which nothing is left out."""
 
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A layer in the graph.
-
-    value: its outputs in the graph, after what was folded in. channel_axis: they lie along axis 1, else along the
-    last. nodes: outputs of the nodes that it stands for. recurrent: one of a recurrent node's matrices.
-    """
-
-    layer: DenseLayer
-    source: str
-    tap: Tap | None
-    follows: bool
-    parameters: int
-    value: str
-    channel_axis: bool
-    nodes: tuple[str, ...]
-    recurrent: bool = False
-
-
-@dataclass
-class _Scope:
-    """A graph while its nodes are walked.
-
-    constants: by value. users: nodes by the values they take. outputs: the graph's. came_from: for each value, the
-    layer that produced this tensor unchanged; -1 is the network's own input. done: outputs of nodes that went into a
-    layer before their turn. within: see `Tap`. prefix: of names in a body.
-    """
-
-    constants: Constants
-    users: dict[str, list[Any]]
-    outputs: set[str]
-    came_from: dict[str, int]
-    within: tuple[tuple[str, str], ...] = ()
-    prefix: str = ""
-    done: set[str] = field(default_factory=set)
+ROUNDED = "the source rounds activations; the layers here take and give them as they are"
 
 
 @dataclass
 class _Reader:
     shapes: Shapes
+    accounts: Accounts
+    constants: Mapping[Place, Constants]
     found: list[Found] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    rounded: bool = False
 
     def name(self, wanted: str) -> str:
         """A name that no other layer has."""
@@ -95,8 +47,11 @@ class _Reader:
         self.names.add(name)
         return name
 
-    def leave_out(self, name: str, node: Any, reason: str) -> None:
-        self.left_out.append(LeftOut(name, f"{node.op_type}: {reason}", node.op_type, macs_of(node, self.shapes)))
+    def leave_out(self, scope: Scope, name: str, node: Any, reason: str, macs: int | None = None) -> None:
+        """Put a node among what is left out, and the constants it takes."""
+        macs = macs_of(node, self.shapes) if macs is None else macs
+        self.left_out.append(LeftOut(name, f"{node.op_type}: {reason}", node.op_type, macs))
+        self.accounts.leave(scope.constants, node.input, f"{node.op_type} '{name}': {reason}")
 
 
 def load_onnx(
@@ -113,7 +68,7 @@ def load_onnx(
 def load_found(
     path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> tuple[DenseNetwork, tuple[Found, ...]]:
-    """A network, and its layers with their places in the graph."""
+    """A network, and its layers with their places in the graph (in plain operators, as `read_plain` gives it)."""
     proto = read(path)
     try:
         return _walk(proto, path, shapes)
@@ -123,191 +78,215 @@ def load_found(
         raise EieError(f"{path}: not a well-formed ONNX graph: {' '.join(str(error).split())[:300]}") from None
 
 
+def read_plain(path: Path) -> Any:
+    """A checked model in plain operators."""
+    proto = read(path)
+    try:
+        plain(proto, shapes_of(proto, None))
+    except EieError as error:
+        raise EieError(f"{path}: {error}") from None
+    return proto
+
+
 def _walk(
     proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None
 ) -> tuple[DenseNetwork, tuple[Found, ...]]:
+    accounts = Accounts.of(proto.graph)
     shapes = shapes_of(proto, given)
-    reader = _Reader(shapes)
+    made = plain(proto, shapes)
+    if made.changed:
+        shapes = shapes_of(proto, given)
+    reader = _Reader(shapes, accounts, made.constants)
     graph = proto.graph
-    initialisers = {tensor.name for tensor in graph.initializer}
-    entries = [value.name for value in graph.input if value.name not in initialisers]
-    _walk_graph(reader, graph, _scope(graph, {}, dict.fromkeys(entries, -1)))
+    entries = [value.name for value in graph.input if value.name not in made.constants[()]]
+    _walk_graph(reader, graph, _scope(reader, graph, dict.fromkeys(entries, Origin(-1))))
     found = reader.found
     chain = bool(found) and all(one.follows for one in found)
+    taken = sum(one.parameters for one in found)
     model = DenseNetwork(
         name=path.stem,
         layers=tuple(one.layer for one in found),
         sources=tuple(one.source for one in found),
         left_out=tuple(reader.left_out),
         chain=chain,
+        notes=(ROUNDED,) if reader.rounded else (),
         parameters=tuple(one.parameters for one in found),
-        all_parameters=max(_parameters(graph), sum(one.parameters for one in found)),
-        vectors=tuple(vectors_of(one.tap, shapes, one.channel_axis) for one in found),
+        all_parameters=taken + accounts.parameters_left,
+        vectors=tuple(vectors_of(one.tap, shapes) for one in found),
+        ledger=accounts.ledger(reader.left_out),
     )
     return model, tuple(found)
 
 
-def _parameters(graph: Any) -> int:
-    """Floating-point and small-integer numbers stored in a graph and its bodies, as initialisers or constants."""
-    count = sum(int(np.prod(tensor.dims)) for tensor in graph.initializer if tensor.data_type not in (6, 7, 9))
-    for node in graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.HasField("t") and attribute.t.data_type not in (6, 7, 9):
-                count += int(np.prod(attribute.t.dims))
-        count += sum(_parameters(body) for _, body in bodies(node))
-    return count
-
-
-def _scope(graph: Any, outer: Constants, came_from: dict[str, int], within: Any = (), prefix: str = "") -> _Scope:
-    constants = {**outer, **{tensor.name: to_array(tensor) for tensor in graph.initializer}}
+def _scope(reader: _Reader, graph: Any, came_from: dict[str, Origin], within: Place = (), prefix: str = "") -> Scope:
     users: dict[str, list[Any]] = {}
     for node in graph.node:
-        values = [*node.input, *(value for _, body in bodies(node) for value in _free(body))]
+        values = [*node.input, *(value for _, body in bodies(node) for value in free(body))]
         for value in values:
             users.setdefault(value, []).append(node)
-    return _Scope(constants, users, {value.name for value in graph.output}, dict(came_from), within, prefix)
+    constants = reader.constants[within]
+    return Scope(constants, users, {value.name for value in graph.output}, dict(came_from), within, prefix)
 
 
-def _free(graph: Any) -> set[str]:
-    """Every value that a body's nodes take, whether its own or not."""
-    taken = {value for node in graph.node for value in node.input} | {value.name for value in graph.output}
-    return taken.union(*(_free(body) for node in graph.node for _, body in bodies(node)))
-
-
-def _walk_graph(reader: _Reader, graph: Any, scope: _Scope) -> None:
+def _walk_graph(reader: _Reader, graph: Any, scope: Scope) -> None:
     for n, node in enumerate(graph.node):
         if not scope.done.intersection(node.output):
             _visit(reader, scope, node, scope.prefix + node_name(node, n))
 
 
-def _visit(reader: _Reader, scope: _Scope, node: Any, name: str) -> None:
+def _visit(reader: _Reader, scope: Scope, node: Any, name: str) -> None:
     constants = scope.constants
-    if node.op_type == "Constant":
-        own = settings(node)
-        if "value" in own:
-            constants[node.output[0]] = to_array(own["value"])
-        elif "value_float" in own or "value_floats" in own:
-            constants[node.output[0]] = np.array(own.get("value_float", own.get("value_floats")), np.float32)
-        elif "value_int" in own or "value_ints" in own:
-            constants[node.output[0]] = np.array(own.get("value_int", own.get("value_ints")), np.int64)
-        return
-    value = folded(node, constants)
-    if value is not None:
-        constants[node.output[0]] = value
+    made = [value for value in node.output if value]
+    if made and all(value in constants or value in constants.failed for value in made):
         return
     data = [given for given in node.input if given and given not in constants]
-    if node.op_type in PASSES:
-        if data and data[0] in scope.came_from:
-            scope.came_from[node.output[0]] = scope.came_from[data[0]]
-        return
-    if node.op_type in SILENT:
-        return
-    if node.op_type in BODIES:
+    known = node.domain in IS_ONNX
+    if (known and node.op_type in PASSES) or (node.op_type in ROUNDS and node.domain in QUANTISE):
+        _pass(reader, scope, node, name, data)
+    elif known and node.op_type == "Clip" and _is_of_codes(scope, node):
+        scope.came_from[node.output[0]] = scope.came_from[node.input[0]]
+        reader.accounts.take(constants, dict.fromkeys(node.input[1:], "scale"), "")
+    elif known and node.op_type in SILENT:
+        reader.accounts.take(constants, dict.fromkeys(node.input, "shape"), "")
+    elif known and node.op_type in BODIES:
+        reader.accounts.take(constants, dict.fromkeys(node.input, "shape"), "")
         for attribute, body in bodies(node):
-            within = (*scope.within, (node.output[0], attribute))
+            within = (*scope.within, (next(filter(None, node.output), ""), attribute))
             prefix = name + (f".{attribute.removesuffix('_branch')}" if node.op_type == "If" else "") + "/"
-            _walk_graph(reader, body, _scope(body, constants, {}, within, prefix))
-        return
-    if node.op_type in RECURRENT:
+            _walk_graph(reader, body, _scope(reader, body, {}, within, prefix))
+    elif known and node.op_type in RECURRENT:
         _recurrent(reader, scope, node, name)
+    else:
+        _matrix(reader, scope, node, name, data)
+
+
+def _is_of_codes(scope: Scope, node: Any) -> bool:
+    origin = scope.came_from.get(node.input[0])
+    return origin is not None and origin.codes is not None
+
+
+def _pass(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) -> None:
+    """A node that leaves values what they are, or one of a pair that quantises and dequantises them."""
+    constants, kind = scope.constants, node.op_type
+    if kind == "Cast" and settings(node)["to"] not in FLOAT_TYPES:
+        reader.leave_out(scope, name, node, why(node))
+        return
+    if kind == "Dropout" and len(node.input) > 2 and constants.get(node.input[2], np.zeros(1)).any():
+        reader.leave_out(scope, name, node, "it is in training mode")
+        return
+    roles = dict.fromkeys(node.input[1:], "shape")
+    if kind in ROUNDS:
+        roles = dict(zip(node.input[1:], ("scale", "zero_point")))
+        reader.rounded = True
+    reader.accounts.take(constants, roles, "")
+    origin = scope.came_from.get(data[0]) if data else None
+    if origin is None:
+        return
+    if kind in ("Flatten", "Reshape", "Squeeze", "Unsqueeze"):
+        origin = replace(origin, moved=True)
+    elif kind == "DynamicQuantizeLinear":
+        origin = replace(origin, codes=(node.output[1], node.output[2], None)) if origin.codes is None else None
+    elif kind == "QuantizeLinear":
+        origin = replace(origin, codes=codes_of(node, constants)) if origin.codes is None else None
+    elif kind == "DequantizeLinear":
+        origin = replace(origin, codes=None) if origin.codes == codes_of(node, constants) else None
+    if origin is not None:
+        scope.came_from[node.output[0]] = origin
+
+
+def _matrix(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) -> None:
+    constants = scope.constants
+    failed = [constants.failed[value] for value in node.input if value in constants.failed]
+    if node.domain not in IS_ONNX:
+        reader.leave_out(scope, name, node, failed[0] if failed else why(node))
         return
     if node.op_type == "Gather" and node.input[0] in constants and constants[node.input[0]].ndim == 2 and data:
         rows, cols = constants[node.input[0]].shape
-        if constants[node.input[0]].dtype.kind == "f":
+        if floats(constants[node.input[0]][:1]) is not None:
             reader.leave_out(
-                name, node, f"an embedding, {rows:,} x {cols:,}: rows are looked up, nothing is multiplied"
+                scope, name, node, f"an embedding, {rows:,} x {cols:,}: rows are looked up, nothing is multiplied"
             )
+            reader.accounts.take(constants, {node.input[0]: "lookup"}, "", "an embedding: rows are looked up")
             return
     if node.op_type not in MATRICES:
-        reader.leave_out(name, node, _why(node.op_type))
+        reader.leave_out(scope, name, node, why(node))
+    elif failed:
+        reader.leave_out(scope, name, node, f"its weights are not constant: {failed[0]}")
     elif isinstance(made := MATRICES[node.op_type](node, constants), str):
-        reader.leave_out(name, node, made)
+        reader.leave_out(scope, name, node, made)
     else:
         _add_layer(reader, scope, node, name, made)
 
 
-def _why(kind: str) -> str:
-    if kind in MOVES:
-        return "moves or chooses values; nothing is multiplied"
-    if kind in POOLS:
-        return "pools values over positions; no matrix"
-    return HINTS.get(kind, "no matrix; EIE multiplies matrices by vectors, with ReLU after it")
-
-
-def _add_layer(reader: _Reader, scope: _Scope, node: Any, name: str, matrix: Matrix) -> None:
-    value, nodes = node.output[0], [node.output[0]]
-    while (after := _only_user(scope, value, FOLDED)) is not None:
-        if after.op_type == "BatchNormalization" and not (
-            matrix.channel_axis or len(reader.shapes.get(value, ())) == 2
-        ):
-            break  # its channels are axis 1, and these vectors lie along the last
-        effect = affine(after, value, scope.constants, matrix)
-        if effect is None:
-            break
-        matrix, value = fold(matrix, *effect), after.output[0]
-        nodes.append(value)
-    activation = "none"
-    if (after := _only_user(scope, value, ("Relu",))) is not None:
-        activation, value = "relu", after.output[0]
-        nodes.append(value)
-    scope.done.update(nodes[1:])
-    layer = DenseLayer(reader.name(name), matrix.weights, matrix.bias, activation)
-    follows = not scope.within and scope.came_from.get(node.input[0]) == len(reader.found) - 1
-    if matrix.vectors not in (pixels, last_axis):
-        follows = False  # windows are nobody's outputs
-    if follows and reader.found:
-        last = reader.found[-1]
-        # Between pixels and flattened images the vectors are not the same.
-        follows = last.layer.rows == layer.cols and last.channel_axis == (matrix.vectors is pixels)
+def _add_layer(reader: _Reader, scope: Scope, node: Any, name: str, matrix: Matrix) -> None:
+    one = grown(matrix, node.output[0], scope, reader.shapes)
+    matrix = one.matrix
+    scope.done.update(one.nodes[1:])
+    layer = DenseLayer(reader.name(name), matrix.weights, matrix.bias, one.activation)
+    reader.accounts.take(scope.constants, dict(reversed(matrix.constants)), layer.name)
+    reader.rounded |= bool(one.quantisers)
     reader.found.append(
         Found(
             layer,
-            f"{node.op_type} {node.input[1]}",
-            Tap((node.input[0],), matrix.vectors, scope.within),
-            follows,
+            f"{node.op_type} {reader.accounts.source(scope.constants, matrix.held)}",
+            Tap((matrix.activations,), matrix.vectors, scope.within),
+            _follows(reader, scope, matrix, layer),
             matrix.parameters + (0 if matrix.bias is None else matrix.bias.size),
-            value,
-            matrix.channel_axis,
-            tuple(nodes),
+            one.value,
+            matrix.behind,
+            one.nodes,
+            one.quantisers,
         )
     )
-    scope.came_from[value] = len(reader.found) - 1
+    scope.came_from[one.value] = Origin(len(reader.found) - 1)
 
 
-def _only_user(scope: _Scope, value: str, kinds: tuple[str, ...]) -> Any:
-    """The node of one of these kinds that alone uses a value, or None."""
-    users = scope.users.get(value, [])
-    return users[0] if len(users) == 1 and users[0].op_type in kinds and value not in scope.outputs else None
+def _follows(reader: _Reader, scope: Scope, matrix: Matrix, layer: DenseLayer) -> bool:
+    """Whether a layer takes the one before's outputs, or the network's input, as they are."""
+    origin = scope.came_from.get(matrix.activations)
+    if scope.within or origin is None or origin.codes is not None or origin.layer != len(reader.found) - 1:
+        return False
+    if hasattr(matrix.vectors, "__self__"):
+        return False  # windows are nobody's outputs
+    takes = {last_axis: 0, columns: 1}.get(matrix.vectors, matrix.behind)
+    if not reader.found:
+        return True
+    before = reader.found[-1]
+    # Between pixels and flattened images the vectors are not the same.
+    return before.layer.rows == layer.cols and before.behind == takes and not (origin.moved and takes)
 
 
-def _recurrent(reader: _Reader, scope: _Scope, node: Any, name: str) -> None:
+def _recurrent(reader: _Reader, scope: Scope, node: Any, name: str) -> None:
     """LSTM, GRU, RNN: W [directions, gates x hidden, inputs], R [directions, gates x hidden, hidden], B both biases."""
     constants = scope.constants
     names = list(node.input) + [""] * (8 - len(node.input))
     if any(value not in constants for value in (*names[1:3], *names[3:4]) if value):
-        reader.leave_out(name, node, "its weights are not constant")
+        failed = [constants.failed[value] for value in names[1:4] if value in constants.failed]
+        reader.leave_out(scope, name, node, "its weights are not constant" + "".join(f": {one}" for one in failed[:1]))
         return
-    reader.left_out.append(
-        LeftOut(
-            name, f"{node.op_type}: its gates run outside EIE; its matrices are layers of their own", node.op_type, 0
-        )
-    )
+    matrices = [floats(constants[value]) for value in names[1:3]]
+    if any(one is None for one in matrices):
+        reader.leave_out(scope, name, node, "its weights are no floating point")
+        return
+    reader.leave_out(scope, name, node, "its gates run outside EIE; its matrices are layers of their own", 0)
     own = settings(node)
-    bias = constants.get(names[3])
+    bias = floats(constants[names[3]]) if names[3] else None
     for direction in range(constants[names[1]].shape[0]):
         backward = direction == 1 or own.get("direction") == b"reverse"
         suffix = "" if direction == 0 else ".reverse"
         rows = constants[names[1]].shape[1]
         for part, value, place in (("W", names[1], 0), ("R", names[2], 1)):
-            added = None if bias is None else floats(bias[direction, place * rows : (place + 1) * rows])
-            weights = floats(constants[value][direction])
-            layer = DenseLayer(reader.name(f"{name}.{part}{suffix}"), weights, added, "none")
+            added = None if bias is None else bias[direction, place * rows : (place + 1) * rows]
+            weights = matrices[place]
+            assert weights is not None
+            layer = DenseLayer(reader.name(f"{name}.{part}{suffix}"), weights[direction], added, "none")
             tap = Tap((names[0],), last_axis, scope.within)
             if part == "R":
                 initial = constants.get(names[5])
                 before = [names[5]] if names[5] and initial is None else []
                 states = States(direction, backward, bool(own.get("layout")), initial)
                 tap = Tap((node.output[0], *before), states.vectors, scope.within)
-            size = weights.size + (0 if added is None else added.size)
-            source = f"{node.op_type} {value}[{direction}]"
-            reader.found.append(Found(layer, source, tap, False, size, "", False, (), recurrent=True))
+            size = layer.weights.size + (0 if added is None else added.size)
+            source = f"{node.op_type} {reader.accounts.source(constants, value)}[{direction}]"
+            reader.accounts.take(constants, {value: "weight", names[3]: "bias"}, layer.name)
+            reader.found.append(Found(layer, source, tap, False, size, node.output[0], 0, (), recurrent=True))

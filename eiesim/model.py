@@ -1,0 +1,248 @@
+"""Layers with what they are fed: what every kind of source is opened as."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._shown import Brief
+from eiesim.encoding import InterleavedLayer
+from eiesim.errors import EieError, NoInputError
+from eiesim.layer import CompressedLayer
+
+Layer = CompressedLayer | InterleavedLayer
+"""A layer as it is stored, or as the PEs of one machine hold it."""
+
+GIVEN, CHAINED, RECORDED = "given", "chained", "recorded"
+"""What a layer is fed; see `Feed`."""
+
+
+def _named(layer: CompressedLayer) -> str:
+    return f"layer '{layer.name}'"
+
+
+def plain(layer: Layer) -> CompressedLayer:
+    """The layer itself, whichever way it came."""
+    return layer.layer if isinstance(layer, InterleavedLayer) else layer
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Feed(Brief):
+    """Layers that run in a row, and what the first one is fed.
+
+    activations: float32[cols] or [batch, cols]. fed: "given" (by the user, or by what brings its own: a dump, Table
+    III), "chained" (the network's own input, and what the layers before make of it) or "recorded" (a layer's own
+    inputs). vectors: a layer's input vectors in one input of the whole network. seed, variation: how the layer was
+    made, if it is synthetic.
+    """
+
+    layers: tuple[Layer, ...]
+    activations: npt.NDArray[np.float32]
+    fed: str = GIVEN
+    vectors: float = 1
+    seed: int | None = None
+    variation: float | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """How many inputs there are."""
+        return len(self.activations) if self.activations.ndim == 2 else 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model(Brief):
+    """Layers in order, and what came with them: what `eiesim.open` gives.
+
+    activations: float32[cols] or [batch, cols], the first layer's where the layers follow one another, or None.
+    labels: int64[batch], the class of each of these, or None. origins: the name that each layer was opened by.
+    chain: whether the layers follow one another; if not, each runs by itself. recorded_inputs: each layer's own input,
+    or None. input_origin: what these are, "given" or "recorded". vectors: see `Feed`, by layer. seeds, variations: how
+    each synthetic layer was made, None for the others. interleaved: layers that came interleaved for a machine, by
+    layer, None for the others.
+    """
+
+    layers: tuple[CompressedLayer, ...]
+    activations: npt.NDArray[np.float32] | None = None
+    labels: npt.NDArray[np.int64] | None = None
+    origins: tuple[str, ...] = ()
+    chain: bool = True
+    recorded_inputs: tuple[npt.NDArray[np.float32] | None, ...] = ()
+    input_origin: tuple[str, ...] = ()
+    vectors: tuple[float, ...] = ()
+    seeds: tuple[int | None, ...] = ()
+    variations: tuple[float | None, ...] = ()
+    interleaved: tuple[InterleavedLayer | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.layers)
+        defaults: dict[str, tuple[Any, ...]] = {
+            "origins": tuple(map(_named, self.layers)),
+            "recorded_inputs": (None,) * count,
+            "input_origin": (RECORDED,) * count,
+            "vectors": (1,) * count,
+            "seeds": (None,) * count,
+            "variations": (None,) * count,
+            "interleaved": (None,) * count,
+        }
+        for name, values in defaults.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, values)
+
+    @classmethod
+    def of(cls, layer: Layer) -> "Model":
+        """One layer, whichever way it comes."""
+        return cls((plain(layer),), interleaved=(layer if isinstance(layer, InterleavedLayer) else None,))
+
+    def opened(self) -> "Model":
+        """Itself: it is a source as it stands."""
+        return self
+
+    @property
+    def as_they_came(self) -> tuple[Layer, ...]:
+        """The layers, interleaved where they came so."""
+        return tuple(made or layer for layer, made in zip(self.layers, self.interleaved, strict=True))
+
+    @property
+    def brings_inputs(self) -> bool:
+        """Whether it has all the inputs that it needs."""
+        chained = self.chain and self.activations is not None
+        return chained or all(values is not None for values in self.recorded_inputs)
+
+    def feeds(
+        self, given: npt.NDArray[np.float32] | None = None, given_from: str = "", recorded: bool = False
+    ) -> tuple[Feed, ...]:
+        """What to run: all layers in a row, or each by itself.
+
+        In this order: the given input; the network's own where the layers follow one another; each layer's own.
+        given_from: the file it came from, for errors. recorded: prefer each layer's own input.
+        Raises EieError where layers that do not follow one another are given one input, and where one has none.
+        """
+        # Synthetic layers never follow one another, so a feed of several has none.
+        made_by = (self.seeds[0], self.variations[0]) if len(self.layers) == 1 else (None, None)
+        if given is not None:
+            if not self.chain:
+                names = [layer.name for layer in self.layers]
+                shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+                raise EieError(
+                    f"{' '.join(dict.fromkeys(self.origins))}: these layers do not follow one another ({shown}), so "
+                    f"{given_from or 'one input'} does not reach them all; name a single layer"
+                )
+            _check_columns(self.layers[0], given, given_from, self.origins[0])
+            return (Feed(self.as_they_came, given, GIVEN, 1, *made_by),)
+        if self.chain and self.activations is not None and not recorded:
+            _check_columns(self.layers[0], self.activations, self.origins[0], self.origins[0])
+            fed = CHAINED if self.input_origin[0] == RECORDED else GIVEN
+            return (Feed(self.as_they_came, self.activations, fed, 1, *made_by),)
+        feeds = []
+        of_layers = (self.as_they_came, self.origins, self.recorded_inputs)
+        how = (self.input_origin, self.vectors, self.seeds, self.variations)
+        for (layer, origin, own), parts in zip(zip(*of_layers, strict=True), zip(*how, strict=True), strict=True):
+            if own is None:
+                whole = (self.chain and not recorded) or origin == _named(plain(layer))
+                raise NoInputError(origin if whole else f"{_named(plain(layer))} of {origin}")
+            _check_columns(plain(layer), own, origin, origin)
+            feeds.append(Feed((layer,), own, *parts))
+        return tuple(feeds)
+
+    def check_codebooks(self, weight_bits: int) -> None:
+        """Raise EieError, naming what the layer was opened by, where a codebook is too long for the machine."""
+        for layer, origin in zip(self.layers, self.origins, strict=True):
+            check_codebook(layer, weight_bits, origin)
+
+
+def check_codebook(layer: CompressedLayer, weight_bits: int, origin: str | None = None) -> None:
+    """Raise EieError where a layer's codebook is too long for the machine's weight codes. origin: as `Model`'s."""
+    entries, named = len(layer.codebook), _named(layer)
+    if entries > 2**weight_bits:
+        of = f"{named}: its codebook" if origin in (None, named) else f"{origin}: codebook: that of {named[6:]}"
+        raise EieError(f"{of} has {entries} entries, weight_bits = {weight_bits} reach {2**weight_bits}")
+
+
+def _check_columns(
+    layer: CompressedLayer, activations: npt.NDArray[np.float32], activations_from: str, origin: str
+) -> None:
+    cols, named = layer.cols, _named(layer)
+    if activations.shape[-1] != cols:
+        where = f"{activations_from}: " if activations_from else ""
+        what = named if origin == named else f"{named[6:]} ({origin})"
+        raise EieError(f"{where}activations: {activations.shape[-1]} an input, but {what} has {cols} columns")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Workload(Brief):
+    """A layer with its input. seed, variation: how a synthetic layer was made; None for one that came from a file.
+
+    activations: float32[cols] or [batch, cols]. fed, vectors: as in `Feed`. interleaved: the layer for one machine, if
+    it came so.
+    """
+
+    layer: CompressedLayer
+    activations: npt.NDArray[np.float32]
+    seed: int | None = None
+    variation: float | None = None
+    fed: str = GIVEN
+    vectors: float = 1
+    interleaved: InterleavedLayer | None = None
+
+    @property
+    def layers(self) -> tuple[CompressedLayer]:
+        """The layer, as a model has its layers."""
+        return (self.layer,)
+
+    def opened(self) -> Model:
+        """The layer and its input as a source."""
+        return Model(
+            (self.layer,),
+            recorded_inputs=(self.activations,),
+            input_origin=(self.fed,),
+            vectors=(self.vectors,),
+            seeds=(self.seed,),
+            variations=(self.variation,),
+            interleaved=(self.interleaved,),
+        )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of the layer's and the input's content; names do not enter."""
+        digest = hashlib.sha256(self.layer.content_hash.encode())
+        digest.update(repr(self.activations.shape).encode() + self.activations.tobytes())
+        return digest.hexdigest()
+
+    def __sizeof__(self) -> int:
+        # Dask sends large arguments once a worker instead of once a task, and goes by this to tell which are large.
+        layer = self.layer
+        held = (layer.indptr, layer.indices, layer.codes, layer.codebook, layer.bias_codes, self.activations)
+        return object.__sizeof__(self) + sum(sys.getsizeof(array) for array in held if array is not None)
+
+
+Maker = Callable[[], Workload]
+"""Makes or returns a workload. Synthetic layers are made anew at each call, so that not all are held at once."""
+
+
+@runtime_checkable
+class Openable(Protocol):
+    """What gives layers to the machine: `Model`, `Network`, `Workload`, and what `compress` and `train` return."""
+
+    def opened(self) -> Model:
+        """Its layers, with what they bring."""
+
+
+def check_labels(labels: npt.NDArray[np.int64], inputs: int, classes: int) -> None:
+    """Raise EieError unless there is a label an input, each one of the outputs."""
+    if len(labels) != inputs:
+        raise EieError(f"labels: {len(labels)} for {inputs} inputs, needs one each")
+    if int(labels.max()) >= classes:
+        raise EieError(f"labels: {labels.max()} occurs, but the last layer has {classes} outputs, 0 to {classes - 1}")
+
+
+def recognised(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+    """The share of inputs whose largest output is their label's; of outputs as large, the first counts.
+
+    outputs: [rows] or [batch, rows]. labels: int64[batch].
+    """
+    return float((np.atleast_2d(outputs).argmax(axis=1) == labels).mean())

@@ -198,7 +198,7 @@ def compress(
     >>> eiesim.compress({"fc.weight": [[1.0, 0.0], [0.0, 2.0]]}).layers[0].nnz
     2
     """
-    shares: dict[str | None, Any] = {**density} if isinstance(density, Mapping) else {None: density}
+    shares: dict[Any, Any] = dict(density) if isinstance(density, Mapping) else {None: density}
     everywhere = shares.pop(None, None)
     by_layer = {str(key): share for key, share in shares.items()}
     path = Path(model) if isinstance(model, str | Path) else None

@@ -3,31 +3,23 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import eiesim
-from eiesim.cli.app import Role, command
+from eiesim.cli.app import Argument, Reads, command
 from eiesim.cli.options import Given, Machine, Shown
 
 
 @command()
 def accuracy(
-    name: Annotated[str, typer.Argument(metavar="NETWORK", help="A network folder, or example:NAME."), Role.READS],
+    name: Annotated[str, Argument("A network folder, or example:NAME.", metavar="NETWORK")],
     given: Given,
     machine: Machine,
     shown: Shown,
-    labels: Annotated[
-        Path | None, typer.Option(help="The inputs' classes, .npy; without it the folder's labels.npy."), Role.READS
-    ] = None,
+    labels: Annotated[Path | None, Reads("The inputs' classes, .npy; without it the folder's labels.npy.")] = None,
     dense: Annotated[
-        Path | None,
-        typer.Option(help="The network before pruning; without it the model it was compressed from."),
-        Role.READS,
+        Path | None, Reads("The network before pruning; without it the model it was compressed from.")
     ] = None,
     pruned: Annotated[
-        Path | None,
-        typer.Option(help="The pruned network; without it the dense one's weights that were kept."),
-        Role.READS,
+        Path | None, Reads("The pruned network; without it the dense one's weights that were kept.")
     ] = None,
 ) -> None:
     """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8.

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import eiesim
-from eiesim.cli.app import Role, command
+from eiesim.cli.app import Fills, command
 from eiesim.cli.options import Fed, Layers, Machine, Shown
 
 
@@ -14,13 +12,12 @@ from eiesim.cli.options import Fed, Layers, Machine, Shown
 def balance(
     layers: Layers,
     fed: Fed,
+    save: Annotated[
+        Path | None, Fills("Write each layer balanced by its weights, and its rows' order.", metavar="DIR")
+    ] = None,
+    *,
     machine: Machine,
     shown: Shown,
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write each layer balanced by its weights, and its rows' order."),
-        Role.FILLS,
-    ] = None,
 ) -> None:
     """Say where a layer's cycles go, cause by cause, and what other orders of its rows would give.
 

@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import eiesim
-from eiesim.cli.app import Role, command
-from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet, picture_formats
+from eiesim.cli.app import Argument, Fills, Option, Writes, command
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError, unknown
 
 ALL_NINE = "table3:all"
+LAYERS_HELP = "Table III names, or what `run` takes; each is compared by itself (default: all nine of Table III)"
 BASELINES = ("published", "measured")
 
 
@@ -20,42 +19,25 @@ def compare(
     fed: Fed,
     machine: Machine,
     energy: EnergyFigures,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Where tables and plots go.  [required]"),
-        Role.FILLS,
-    ] = None,
-    layers: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LAYERS]...",
-            help="Table III names, or what `run` takes; each is compared by itself (default: all nine of Table III)",
-            show_default=False,
-        ),
-        Role.READS,
-    ] = None,
+    output: Annotated[Path | None, Fills("Where tables and plots go.  [required]", "-o", metavar="DIR")] = None,
+    layers: Annotated[list[str] | None, Argument(LAYERS_HELP, metavar="[LAYERS]...")] = None,
     baselines: Annotated[
-        str, typer.Option(help="published (the paper's), measured (this machine's), or both, with a comma.")
+        str, Option("published (the paper's), measured (this machine's), or both, with a comma.")
     ] = "published",
     measured_file: Annotated[
-        Path | None,
-        typer.Option(help="Where measured baselines are kept and found (default: DIR/measured.json)"),
-        Role.WRITES,
+        Path | None, Writes("Where measured baselines are kept and found (default: DIR/measured.json)")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Measure anew what the file has already.")] = False,
+    again: Annotated[bool, Option("Measure anew what the file has already.")] = False,
     cpu_tdp: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Watts of this CPU, to estimate energy from where it has no counter to read."),
+        float | None, Option("Watts of this CPU, to estimate energy from where it has no counter to read.", min=0.1)
     ] = None,
-    gpu_tdp: Annotated[float | None, typer.Option(min=0.1, help="Watts of this GPU, likewise.")] = None,
-    plots: Annotated[bool, typer.Option(help="Draw the plots.")] = True,
+    gpu_tdp: Annotated[float | None, Option("Watts of this GPU, likewise.", min=0.1)] = None,
+    plots: Annotated[bool, Option("Draw the plots.", "--plots/--no-plots")] = True,
     formats: Formats = "png,svg",
     quiet: Quiet = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", hidden=True, help="How --output was spelled once."), Role.FILLS
-    ] = None,
+    out: Annotated[Path | None, Fills("How --output was spelled once.", hidden=True)] = None,
     seeds: Annotated[
-        str | None, typer.Option(metavar="VALUES", help="Several seeds of table3: layers, such as 0:5: means and bars.")
+        str | None, Option("Several seeds of table3: layers, such as 0:5: means and bars.", metavar="VALUES")
     ] = None,
 ) -> None:
     """Compare EIE with CPUs and GPUs: time, energy, area; tables (CSV) and plots.
@@ -72,7 +54,7 @@ def compare(
     output = output or out
     if output is None:
         raise EieError("give a folder for the tables and plots: --output DIR")
-    screen, drawn_as = Screen(quiet), picture_formats(formats)
+    screen = Screen(quiet)
     wanted = [name.strip() for name in baselines.split(",")]
     other = next((name for name in wanted if name not in BASELINES), None)
     if other is not None:
@@ -84,7 +66,7 @@ def compare(
             measured=measured if "measured" in wanted else None, again=again, cpu_tdp=cpu_tdp, gpu_tdp=gpu_tdp,
             progress=progress, **energy.chosen(), **fed.how(),
         )  # fmt: skip
-    written = eiesim.save_comparison(found, output, plots=plots, formats=drawn_as)
+    written = eiesim.save_comparison(found, output, plots=plots, formats=formats)
     screen.add(*report(found))
     if found.measured is not None and found.measured.warning:
         screen.warn(found.measured.warning)

@@ -3,50 +3,34 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import eiesim
-from eiesim.cli.app import Role, command
+from eiesim.cli.app import Argument, Makes, Option, Reads, command
 from eiesim.cli.options import Shown
 from eiesim.errors import EieError
 
 
 @command()
 def compress(
-    model: Annotated[
-        Path, typer.Argument(help="A trained network: .onnx, .safetensors, or .npz of arrays."), Role.READS
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The network folder to write."), Role.MAKES
-    ],
+    model: Annotated[Path, Argument("A trained network: .onnx, .safetensors, or .npz of arrays.")],
+    output: Annotated[Path, Makes("The network folder to write.", "-o", metavar="DIR")],
     shown: Shown,
     density: Annotated[
         list[str] | None,
-        typer.Option(metavar="SHARE|LAYER=SHARE", help="Share of each layer's weights to keep, or of one layer's."),
+        Option("Share of each layer's weights to keep, or of one layer's.", metavar="SHARE|LAYER=SHARE"),
     ] = None,
-    global_density: Annotated[
-        float | None, typer.Option(help="Share of all layers' weights to keep, by one threshold.")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="Keep weights above so many standard deviations of their layer.")
-    ] = None,
-    bits: Annotated[int, typer.Option(help="Bits of a weight code, 1 to 8: 2**bits - 1 values a layer.")] = 4,
-    init: Annotated[
-        str, typer.Option(help="Where k-means starts: linear (as published), density, random, optimal.")
-    ] = "linear",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of --init random.")] = 0,
+    global_density: Annotated[float | None, Option("Share of all layers' weights to keep, by one threshold.")] = None,
+    threshold: Annotated[float | None, Option("Keep weights above so many standard deviations of their layer.")] = None,
+    bits: Annotated[int, Option("Bits of a weight code, 1 to 8: 2**bits - 1 values a layer.")] = 4,
+    init: Annotated[str, Option("Where k-means starts: linear (as published), density, random, optimal.")] = "linear",
+    seed: Annotated[int, Option("Seed of --init random.", min=0, max=2**63 - 1)] = 0,
     calibration: Annotated[
-        Path | None,
-        typer.Option(
-            "--calibration", "-c", help="Inputs of the model, .npy, or .npz by input name: gives layers' real inputs."
-        ),
-        Role.READS,
+        Path | None, Reads("Inputs of the model, .npy, or .npz by input name: gives layers' real inputs.", "-c")
     ] = None,
     positions: Annotated[
-        int, typer.Option(min=0, help="Of a convolution, keep the inputs of so many positions an image; 0 is all.")
+        int, Option("Of a convolution, keep the inputs of so many positions an image; 0 is all.", min=0)
     ] = 100,
-    huffman: Annotated[bool, typer.Option("--huffman", help="Also write Huffman-coded layer files, .huff.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a network folder that is there.")] = False,
+    huffman: Annotated[bool, Option("Also write Huffman-coded layer files, .huff.")] = False,
+    force: Annotated[bool, Option("Replace a network folder that is there.")] = False,
 ) -> None:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
@@ -59,20 +43,10 @@ def compress(
     screen = shown.screen()
     with screen.progress() as progress:
         compressed = eiesim.compress(
-            model,
-            output,
-            density=_densities(density or []),
-            global_density=global_density,
-            threshold=threshold,
-            bits=bits,
-            initialisation=init,
-            seed=seed,
-            calibration=calibration,
-            positions=positions or None,
-            huffman=huffman,
-            force=force,
-            progress=progress,
-        )
+            model, output, density=_densities(density or []), global_density=global_density, threshold=threshold,
+            bits=bits, initialisation=init, seed=seed, calibration=calibration, positions=positions or None,
+            huffman=huffman, force=force, progress=progress,
+        )  # fmt: skip
     shown.write(compressed.to_json)
     screen.add(*summary(compressed, output))
 

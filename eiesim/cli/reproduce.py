@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import eiesim
-from eiesim.cli.app import Role, command
+from eiesim.cli.app import Fills, Option, Reads, command
 from eiesim.cli.options import Quiet
 from eiesim.cli.screen import Screen, keeping
 
@@ -14,17 +12,13 @@ from eiesim.cli.screen import Screen, keeping
 @command()
 def reproduce(
     out: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Where it goes; given again, what is there is kept."),
-        Role.FILLS,
+        Path, Fills("Where it goes; given again, what is there is kept.", "--output", "-o", metavar="DIR")
     ] = Path("reproduction"),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and points: under a minute.")] = False,
+    quick: Annotated[bool, Option("Fewer seeds and points: under a minute.")] = False,
     dump: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The authors' dump of AlexNet-FC8, for the layer that is exact."),
-        Role.READS,
+        Path | None, Reads("The authors' dump of AlexNet-FC8, for the layer that is exact.", metavar="DIR")
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Tasks at a time; one a core.")] = None,
+    jobs: Annotated[int | None, Option("Tasks at a time; one a core.", "-j", min=1)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Every table and figure of the paper (Tables I to V, Figs. 6 to 13), published beside simulated, with errors.

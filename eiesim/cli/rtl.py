@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import eiesim
-from eiesim.cli.app import Role, app, command
+from eiesim.cli.app import Argument, Makes, Option, Reads, app, command
 from eiesim.cli.options import Fed, Machine
 from eiesim.cli.screen import Screen
 
@@ -20,10 +20,8 @@ app.add_typer(rtl, name="rtl")
 
 @command(to=rtl)
 def export(
-    layer: Annotated[
-        str, typer.Argument(metavar="LAYER", help="What `run` takes: a file, a dump, table3:NAME."), Role.READS
-    ],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="A new folder for it all."), Role.MAKES],
+    layer: Annotated[str, Argument("What `run` takes: a file, a dump, table3:NAME.", metavar="LAYER")],
+    out: Annotated[Path, Makes("A new folder for it all.", "-o", "--out", metavar="DIR")],
     fed: Fed,
     machine: Machine,
 ) -> None:
@@ -44,12 +42,10 @@ def check(
     fed: Fed,
     machine: Machine,
     layers: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[LAYER]...", help="What `run` takes, each by itself (default: random cases)"),
-        Role.READS,
+        list[str] | None, Argument("What `run` takes, each by itself (default: random cases)", metavar="[LAYER]...")
     ] = None,
-    cases: Annotated[int, typer.Option(min=0, help="Random cases, where no layer is named.")] = 24,
-    simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    cases: Annotated[int, Option("Random cases, where no layer is named.", min=0)] = 24,
+    simulator: Annotated[str, Option("verilator or icarus.")] = "verilator",
 ) -> None:
     """Run RTL and clocked machine in lock-step: every register, wire, counter and output, in every cycle.
 
@@ -77,9 +73,7 @@ def check(
 def synth(
     machine: Machine,
     liberty: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.lib", help="A cell library (default: yosys' own generic cells)."),
-        Role.READS,
+        Path | None, Reads("A cell library (default: yosys' own generic cells).", metavar="FILE.lib")
     ] = None,
 ) -> None:
     """Synthesise each module with yosys: area and longest path beside EIE Table II, memory from CACTI.

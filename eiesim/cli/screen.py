@@ -7,28 +7,19 @@ tables go to standard error too. Quiet shows nothing.
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import copy
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import eiesim
 from eiesim import Progress
 from eiesim.errors import plain
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Column, Table
+    from rich.console import Console
+    from rich.table import Table
 
 WIDE = 100_000
 """Columns of what is no terminal: a pipe or file gets whole lines, however long."""
-
-LEAST_WORDS = 12
-"""Letters that a column of words is not squeezed below."""
-
-BORDER = 3
-"""What a column takes besides its letters: padding and a line."""
-
 
 COMPILING = "compiling what this command runs, once for this machine: it takes a few seconds and is kept"
 
@@ -47,12 +38,14 @@ class Screen:
         """Print tables; what is too wide for the terminal is folded or cut into several, never a number."""
         if self._quiet:
             return
+        from eiesim.view.terminal import pieces
+
         console = _console(stderr=self._to_stderr)
         for table in tables:
             if table.title:
                 # A line of its own: rich folds a title to its table's width, however narrow that is.
                 console.print(plain(str(table.title)), markup=False)
-            for piece, width in _fitted(_made_plain(table), console.width):
+            for piece, width in pieces(table, console.width):
                 console.print(piece, width=max(width, console.width))
 
     def say(self, line: str) -> None:
@@ -79,14 +72,9 @@ class Screen:
         if not self._quiet:
             _console(stderr).print(plain(line), style=style, highlight=False, markup=False, soft_wrap=True)
 
-    @contextmanager
-    def progress(self) -> Iterator[Progress | None]:
+    def progress(self) -> AbstractContextManager[Progress | None]:
         """A progress bar on standard error, where that is a terminal; gone when the block ends."""
-        if self._quiet:
-            yield None
-            return
-        with eiesim.progress() as bar:
-            yield bar
+        return nullcontext() if self._quiet else eiesim.progress()
 
 
 class _Once(logging.Handler):
@@ -111,64 +99,6 @@ def _console(stderr: bool) -> "Console":
     stream = sys.stderr if stderr else sys.stdout
     wide = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     return Console(stderr=stderr, width=wide, highlight=False)
-
-
-def _made_plain(table: "Table") -> "Table":
-    """The table with its texts as they are: names from files are no markup, and no control characters pass."""
-    from rich.text import Text
-
-    def safe(cell: "RenderableType") -> "RenderableType":
-        return Text(plain(cell)) if isinstance(cell, str) else cell
-
-    made = copy(table)
-    made.title = None
-    made.caption = None if table.caption is None else Text(plain(str(table.caption)))
-    made.columns = [
-        replace(column, header=safe(column.header), _cells=[safe(cell) for cell in column._cells])
-        for column in table.columns
-    ]
-    return made
-
-
-def _fitted(table: "Table", width: int) -> "Iterator[tuple[Table, int]]":
-    """The table in one piece where it fits, else cut between its columns of numbers; words are folded.
-
-    With each piece the columns that it needs: more than there are where a single number is wider than the terminal.
-    """
-    room = width - 1
-    needs = []
-    for column in table.columns:
-        if column.justify == "right":  # Numbers.
-            column.min_width = max([_longest_word(column.header), *(_width(cell) for cell in column._cells)])
-            needs.append(column.min_width)
-        else:
-            column.overflow, column.no_wrap = "fold", False
-            cells = [column.header, *column._cells]
-            most = max(_longest_word(cell) for cell in cells)
-            needs.append(min(max(most, LEAST_WORDS), max(map(_width, cells)), room // 2))
-    first, part = table.columns[0], list[Any]()
-    used = needs[0] + BORDER
-    for column, need in zip(table.columns[1:], needs[1:], strict=True):
-        if part and used + need + BORDER > room:
-            yield _of(table, [first, *part]), used + 1
-            part, used = [], needs[0] + BORDER
-        part.append(column)
-        used += need + BORDER
-    yield _of(table, [first, *part]), used + 1
-
-
-def _of(table: "Table", columns: "list[Column]") -> "Table":
-    piece = copy(table)
-    piece.columns = [replace(column, _index=k) for k, column in enumerate(columns)]
-    return piece
-
-
-def _width(cell: Any) -> int:
-    return max((len(line) for line in str(cell).split("\n")), default=0)
-
-
-def _longest_word(cell: Any) -> int:
-    return max((len(word) for word in str(cell).split()), default=0)
 
 
 class StoppedError(Exception):

@@ -7,10 +7,17 @@ from typing import Annotated
 import typer
 
 import eiesim
-from eiesim.cli.app import Role, command
-from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, picture_formats
+from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
+from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
 from eiesim.cli.screen import Screen, keeping
 from eiesim.errors import EieError, NothingToDrawError
+
+LAYERS_HELP = "Layer files (.npz), network or dump folders, table3:NAME, or table3:all (nine); each on its own."
+OUTPUT_HELP = (
+    "The table, CSV; started again with it, only what is missing is run. - is standard output; "
+    "without it the rows are shown in short."
+)
+AXES_HELP = "Sweep any other configuration key, such as multipliers=1,2,4; may be repeated."
 
 
 def _columns(wanted: bool) -> None:
@@ -23,77 +30,41 @@ def _columns(wanted: bool) -> None:
 
 @command()
 def sweep(
-    layers: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="LAYER...",
-            help="Layer files (.npz), network or dump folders, table3:NAME, or table3:all (nine); each on its own.",
-            show_default=False,
-        ),
-        Role.READS,
-    ],
+    layers: Annotated[list[str], Argument(LAYERS_HELP, metavar="LAYER...")],
     base: Base,
     opened: Opened,
     own: OwnInputs,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE.csv|-",
-            help="The table, CSV; started again with it, only what is missing is run. - is standard output; "
-            "without it the rows are shown in short.",
-        ),
-        Role.WRITES,
-    ] = None,
-    pes: Annotated[str | None, typer.Option(metavar="VALUES", help="Processing elements, 1 to 4096.")] = None,
-    queue_depth: Annotated[str | None, typer.Option(metavar="VALUES", help="Places of an activation queue.")] = None,
-    spmat_width: Annotated[str | None, typer.Option(metavar="VALUES", help="Bits of a sparse-matrix SRAM row.")] = None,
-    arithmetic: Annotated[str | None, typer.Option(metavar="VALUES", help="float32, fixed32, fixed16, fixed8.")] = None,
-    axes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sweep",
-            metavar="KEY=VALUES",
-            help="Sweep any other configuration key, such as multipliers=1,2,4; may be repeated.",
-        ),
-    ] = None,
-    seeds: Annotated[str, typer.Option(metavar="VALUES", help="Seeds of table3: layers.")] = "0",
+    output: Annotated[Path | None, Writes(OUTPUT_HELP, "-o", metavar="FILE.csv|-")] = None,
+    pes: Annotated[str | None, Option("Processing elements, 1 to 4096.", metavar="VALUES")] = None,
+    queue_depth: Annotated[str | None, Option("Places of an activation queue.", metavar="VALUES")] = None,
+    spmat_width: Annotated[str | None, Option("Bits of a sparse-matrix SRAM row.", metavar="VALUES")] = None,
+    arithmetic: Annotated[str | None, Option("float32, fixed32, fixed16, fixed8.", metavar="VALUES")] = None,
+    axes: Annotated[list[str] | None, Option(AXES_HELP, "--sweep", metavar="KEY=VALUES")] = None,
+    seeds: Annotated[str, Option("Seeds of table3: layers.", metavar="VALUES")] = "0",
     variation: Annotated[
-        str, typer.Option(metavar="VALUES", help="How uneven table3: layers are: 0 uniform, 0.15 as pruned layers are.")
+        str, Option("How uneven table3: layers are: 0 uniform, 0.15 as pruned layers are.", metavar="VALUES")
     ] = "0",
-    engine: Annotated[str, typer.Option(metavar="VALUES", help="recurrence, clocked, event.")] = "recurrence",
+    engine: Annotated[str, Option("recurrence, clocked, event.", metavar="VALUES")] = "recurrence",
     input: Annotated[
-        list[Path] | None,
-        typer.Option("--input", "-i", help="Activations for layers that bring none; once, or once for each of them."),
-        Role.READS,
+        list[Path] | None, Reads("Activations for layers that bring none; once, or once for each of them.", "-i")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw what the table shows."), Role.FILLS] = None,
+    plot: Annotated[Path | None, Fills("Draw what the table shows.", metavar="DIR")] = None,
     formats: Formats = "png,svg",
     accuracy: Annotated[
         list[str] | None,
-        typer.Option(metavar="ARITHMETIC=SHARE", help="Accuracies to draw beside energy, such as fixed16=0.983."),
+        Option("Accuracies to draw beside energy, such as fixed16=0.983.", metavar="ARITHMETIC=SHARE"),
     ] = None,
     parquet: Annotated[
-        Path | None,
-        typer.Option(help="Write this sweep's rows as Parquet too, when done (extra: parquet)."),
-        Role.WRITES,
+        Path | None, Writes("Write this sweep's rows as Parquet too, when done (extra: parquet).")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Tasks at a time; one a core unless given.")
-    ] = None,
-    backend: Annotated[str, typer.Option(help="threads, processes, dask or ray (the last two: extras).")] = "threads",
+    jobs: Annotated[int | None, Option("Tasks at a time; one a core unless given.", "-j", min=1)] = None,
+    backend: Annotated[str, Option("threads, processes, dask or ray (the last two: extras).")] = "threads",
     scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="A running cluster: tcp://HOST:8786 (Dask), ray://HOST:10001 (Ray)."),
+        str | None, Option("A running cluster: tcp://HOST:8786 (Dask), ray://HOST:10001 (Ray).", metavar="ADDRESS")
     ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Drop damaged lines of the table and run their rows anew.")
-    ] = False,
+    repair: Annotated[bool, Option("Drop damaged lines of the table and run their rows anew.")] = False,
     quiet: Quiet = False,
-    columns: Annotated[
-        bool, typer.Option("--columns", callback=_columns, is_eager=True, help="Explain the table's columns.")
-    ] = False,
+    columns: Annotated[bool, Option("Explain the table's columns.", callback=_columns, is_eager=True)] = False,
 ) -> None:
     """Run layers on a grid of machines; one row a run, added to a CSV file as it finishes, or shown.
 
@@ -112,7 +83,7 @@ def sweep(
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
     swept = _swept({key: text for key, text in named.items() if text is not None}, axes or [])
-    accuracies, drawn_as = _accuracies(accuracy), picture_formats(formats)
+    accuracies = _accuracies(accuracy or [])
     if plot is not None:
         made_folder(plot)
     file = None if output is None or str(output) == "-" else output
@@ -138,7 +109,7 @@ def sweep(
         if not accuracies and "arithmetic" in swept:
             accuracies, basis = _recognised(layers, configured, screen), "simulated"
         try:
-            drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=drawn_as)
+            drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats)
         except NothingToDrawError as nothing:
             screen.note(str(nothing))
             return
@@ -168,14 +139,14 @@ def _recognised(layers: list[str], config: "eiesim.MachineConfig", screen: Scree
         return eiesim.accuracy(model, config=config, progress=progress)["shared"]
 
 
-def _accuracies(texts: list[str] | None) -> dict[str, float]:
+def _accuracies(texts: list[str]) -> dict[str, float]:
     found = {}
-    for text in texts or []:
+    for text in texts:
         key, _, value = text.partition("=")
         try:
-            found[key.strip()] = float(value)
-            if not 0 <= found[key.strip()] <= 1:
-                raise ValueError
+            found[key.strip()] = share = float(value)
         except ValueError:
-            raise EieError(f"--accuracy {text}: is not ARITHMETIC=SHARE, for instance fixed16=0.983") from None
+            share = -1
+        if not 0 <= share <= 1:
+            raise EieError(f"--accuracy {text}: is not ARITHMETIC=SHARE, for instance fixed16=0.983")
     return found

@@ -1,10 +1,12 @@
 """The trace as a picture of characters, and the critical path as a table."""
 
+import os
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -106,6 +108,13 @@ def _legend(levels: str) -> list[Text]:
     for name in STATES:
         second.append(f"{levels[4]} ", Style(color=COLOURS[name])).append(f"{name}  ")
     return [first, second, Text("LNZD: share of cycles in which the broadcast waits for a full queue")]
+
+
+def show(trace: Recording, pes: Sequence[int] | str | None = None) -> None:
+    """Print `picture` as wide as the terminal; 100 characters where there is none."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    terminal = Console(width=None if known else 100, highlight=False)
+    terminal.print(picture(trace, terminal.width, pes, terminal.encoding.startswith("utf")))
 
 
 def path_report(path: CriticalPath, top: int) -> list[Table | str]:

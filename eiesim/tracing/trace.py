@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from eiesim.errors import EieError
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config
 from eiesim.tracing import saving
@@ -47,7 +48,7 @@ def trace(
     *,
     layer: str | int | None = None,
     item: int | None = None,
-    cycles: tuple[int, int] | None = None,
+    cycles: tuple[int, int] | str | None = None,
     recorded: bool = False,
     output: str | Path | None = None,
     pes: Sequence[int] | str | None = None,
@@ -69,8 +70,8 @@ def trace(
         Which of several layers to look into, by its name or its number from 0. The layers before it are run.
     item : int, default None
         Which input of a batch to follow, from 0.
-    cycles : (int, int), default None
-        (a, b) keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
+    cycles : (int, int) or str, default None
+        (a, b), or "a:b", keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
     output : path, default None
@@ -100,8 +101,17 @@ def trace(
     if output is not None:
         saving.check_suffix(output)
     subject = Subject.of(source, activations, config, item, layer=layer, recorded=recorded, **opening)
-    recording = record(subject, cycles)
+    recording = record(subject, _window(cycles))
     chosen(recording, pes)
     if output is not None:
         saving.save(recording, output, pes)
     return Trace(**{part.name: getattr(recording, part.name) for part in fields(recording)})
+
+
+def _window(cycles: tuple[int, int] | str | None) -> tuple[int, int] | None:
+    if not isinstance(cycles, str):
+        return cycles
+    start, colon, end = cycles.partition(":")
+    if not (colon and start.strip().isdecimal() and end.strip().isdecimal()):
+        raise EieError(f"cycles {cycles}: is not A:B, for instance 3000:3200")
+    return int(start), int(end)

@@ -24,6 +24,9 @@ from eiesim.training.trained import Trained
 
 Teacher = Sequence[DenseLayer | CompressedLayer]
 
+TAUGHT = {"temperature": 4.0, "teacher_share": 0.7}
+"""How a student listens to its teacher, unless told."""
+
 
 def train(
     inputs: npt.ArrayLike | str | Path,
@@ -32,7 +35,7 @@ def train(
     density: float | None = None,
     output: str | Path | None = None,
     *,
-    hidden: Sequence[int] = (300, 100),
+    hidden: Sequence[int] | str = (300, 100),
     teacher: Teacher | str | Path | None = None,
     recipe: Recipe | None = None,
     force: bool = False,
@@ -55,8 +58,8 @@ def train(
         Share of all weights to keep, 0 to 1, for the methods that need one.
     output : path, default None
         The network folder to write, as `save_trained` does; None writes nothing.
-    hidden : sequence of int, default (300, 100)
-        Units of each hidden layer.
+    hidden : sequence of int or str, default (300, 100)
+        Units of each hidden layer, also as "300,100".
     teacher : layers or path, default None
         Layers in a row that give the same classes, to learn from; or a network folder or a model file.
     recipe : Recipe, default None
@@ -85,9 +88,12 @@ def train(
     >>> net = eiesim.train(x, y, "iterative", 0.1, "net", progress=eiesim.progress())  # doctest: +SKIP
     """
     if recipe is None:
+        if teacher is None and any(key in options and options[key] != usual for key, usual in TAUGHT.items()):
+            raise EieError("temperature and teacher_share need a teacher")
         recipe = _recipe(method=method, density=density, **options)
     elif method is not None or density is not None or options:
         raise EieError("give a recipe, or a method, density and options; not both")
+    hidden = _widths(hidden) if isinstance(hidden, str) else hidden
     if any(int(width) != width or width < 1 for width in hidden):
         raise EieError(f"hidden = {tuple(hidden)}: each layer needs 1 unit or more")
     if output is not None:
@@ -111,8 +117,8 @@ def train(
 def _recipe(
     *,
     epochs: int = 30,
-    temperature: float = 4.0,
-    teacher_share: float = 0.7,
+    temperature: float = TAUGHT["temperature"],
+    teacher_share: float = TAUGHT["teacher_share"],
     penalty: Penalty | str | None = None,
     masks: Any = None,
     **options: Any,
@@ -126,6 +132,13 @@ def _recipe(
         "masks": folder.load_masks(Path(masks)) if isinstance(masks, str | Path) else masks,
     }
     return Recipe(**{**given, **options})
+
+
+def _widths(given: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in given.split(",")) if given else ()
+    except ValueError:
+        raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
 
 
 def _told(progress: Progress | None, plan: Sequence[int]) -> Epoch | None:

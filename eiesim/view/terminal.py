@@ -12,6 +12,7 @@ from eiesim._shown import number as number
 from eiesim.energy.record import Energy
 from eiesim.inspection import Inspection
 from eiesim.result import LayerResult, Result
+from eiesim.view.fitting import pieces as pieces
 from eiesim.view.words import MODULES
 from eiesim.workloads import TABLE_III
 

@@ -34,7 +34,7 @@ READ: dict[str, tuple[str, ...]] = {
     "dense": ("model.npz",),
     "pruned": ("model.npz",),
     "inputs": ("x.npy", "net/inputs.npy"),
-    "mask": ("mask.npz",),
+    "masks": ("mask.npz",),
     "teacher": ("net", "model.npz"),
     "dump": ("dump",),
     "liberty": ("cells.lib",),

@@ -20,19 +20,24 @@ author = "The eiesim developers"
 project_copyright = "2026, the eiesim developers. MIT licence"
 release = version = eiesim.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["Thumbs.db"]
+napoleon_google_docstring = False  # numpydoc sections only
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 suppress_warnings = ["config.cache"]
 default_role = "code"  # docstrings write names as `name`
 highlight_language = "none"
+smartquotes = False  # a string in quotes can be copied
 nitpicky = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 maximum_signature_line_length = 90
+napoleon_google_docstring = False
+napoleon_use_param = napoleon_use_rtype = False  # types such as float32[cols] are text, not names to link
+napoleon_custom_sections = [("Attributes", "params_style")]
 
 html_theme = "furo"
 html_title = f"eiesim {release}"
@@ -80,6 +85,8 @@ def list_parameters(app: object, what: str, name: str, held: object, options: ob
         names = set(signature(held).parameters)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return
+    if "----------" in lines:  # numpydoc's sections, which napoleon reads
+        return
     told: list[str] = []
     within = False
     for given in lines:
@@ -110,5 +117,5 @@ def name_pages(app: object, doctree: nodes.document, page: str) -> None:
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.connect("source-read", put_in_the_help)  # type: ignore[attr-defined]
-    app.connect("autodoc-process-docstring", list_parameters)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-docstring", list_parameters, priority=400)  # type: ignore[attr-defined]
     app.connect("doctree-resolved", name_pages)  # type: ignore[attr-defined]

@@ -192,7 +192,7 @@ def journey(
     walked = [-1] * 4
     pipeline: list[list[int]] = [[-1] * 6 for _ in range(4)]
 
-    def hook(cycle: int, machine: clock.Machine) -> None:
+    def hook(cycle: int, machine: clock.MachineState) -> None:
         candidate = machine.candidate[0]
         full = any(machine.wires[p].activation_queue.full for p in range(4))
         if candidate.found:

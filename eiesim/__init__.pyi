@@ -8,6 +8,7 @@ from .api import compress as compress
 from .api import open as open
 from .api import open_each as open_each
 from .api import plot as plot
+from .api import read_model as read_model
 from .api import save_comparison as save_comparison
 from .balancing.each import balance_each as balance_each
 from .balancing.study import Balance as Balance
@@ -44,6 +45,7 @@ from .rtl.twin import check_rtl as check_rtl
 from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
 from .simulation import simulate as simulate
+from .stepping import Machine as Machine
 from .sweeps.run import Swept as Swept
 from .sweeps.run import sweep as sweep
 from .sweeps.run import sweep_rows as sweep_rows

@@ -1,136 +1,28 @@
 """The compiler's cache on disk: only from a folder that nobody else can write, and only what is whole and up to date.
 
-numba keeps compiled kernels in files, the index of which is a pickle. Here each file begins with a hash of the rest:
-what is damaged is compiled anew and never unpickled. The hash is no signature, so a folder that others can write is
-not used at all. A cache that cannot be written costs time and is no error.
+Compiled kernels are kept in files, the index of which is a pickle (`eiesim._numba`). Each file begins with a hash of
+the rest: what is damaged is compiled anew and never unpickled. The hash is no signature, so a folder that others can
+write is not used at all. A cache that cannot be written costs time and is no error.
 
-numba takes a kernel for up to date as long as its own file has the same date, and so misses a change in a kernel or a
-constant of another file that it uses. Here it goes by `kernel_hash`: what the kernel and all that it calls compute.
+What is kept is known by `kernel_hash`: what the kernel and all that it calls compute, in whichever file.
 """
 
 import hashlib
-import io
-import logging
 import os
-import pickle
 import stat
-import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, cached_property
-from glob import escape, glob
+from collections.abc import Callable
+from functools import cache
 from types import CodeType, ModuleType
-from typing import IO, Any
+from typing import Any
 
-import numba
 import numpy as np
-from numba.core import caching, config
-from numba.core.runtime.nrt import rtsys
 
 DIGEST = hashlib.sha256
 
-LOG = logging.getLogger("eiesim.kernels")
-"""Told, at level INFO, of each kernel that has to be compiled because the cache does not have it."""
 
-
-class _Damaged(Exception):  # noqa: N818 - never leaves this module
-    pass
-
-
-DAY_S = 24 * 3600
-"""How long files of a kernel that has changed since are kept at least: two checkouts may take turns."""
-
-
-class CheckedFiles(caching.IndexDataCacheFile):
-    """numba's index and data files, each behind a hash of what it holds; their names carry the kernel's hash."""
-
-    def __init__(self, folder: str, base: str, dispatcher: Any) -> None:
-        self._cache_path, self._base, self._dispatcher = folder, base, dispatcher
-        self._version = numba.__version__
-
-    @cached_property
-    def _source_stamp(self) -> str:
-        # Not before the kernel is used: its file may not have defined yet what it calls.
-        return kernel_hash(self._dispatcher)
-
-    @property
-    def _index_path(self) -> str:  # type: ignore[override]
-        return os.path.join(self._cache_path, f"{self._base}-{self._source_stamp[:12]}.nbi")
-
-    @property
-    def _data_name_pattern(self) -> str:  # type: ignore[override]
-        return f"{self._base}-{self._source_stamp[:12]}.{{number:d}}.nbc"
-
-    def _load_index(self) -> Any:
-        try:
-            with _checked(self._index_path) as content:
-                version, data = content.read(64).rstrip(b" "), content.read()
-        except (OSError, _Damaged):
-            return {}
-        if version != self._version.encode():
-            return {}
-        stamp, overloads = pickle.loads(data)
-        return overloads if stamp == self._source_stamp else {}
-
-    def _save_index(self, overloads: Any) -> None:
-        for other in glob(f"{escape(os.path.join(self._cache_path, self._base))}-????????????.*nb[ic]"):
-            if time.time() - os.stat(other).st_mtime > DAY_S:
-                os.unlink(other)
-        self._write(self._index_path, self._version.encode().ljust(64) + self._dump((self._source_stamp, overloads)))
-
-    def _load_data(self, name: str) -> Any:
-        try:
-            with _checked(self._data_path(name)) as content:
-                return pickle.load(content)
-        except _Damaged:
-            raise FileNotFoundError(name) from None  # which numba takes for: not compiled yet
-
-    def _save_data(self, name: str, data: Any) -> None:
-        self._write(self._data_path(name), self._dump(data))
-
-    def _write(self, path: str, content: bytes) -> None:
-        with self._open_for_write(path) as file:
-            file.write(DIGEST(content).digest() + content)
-
-
-class CheckedCache(caching.FunctionCache):
-    """A function's cache. Raises RuntimeError where there is no folder for it."""
-
-    def __init__(self, dispatcher: Any, function: Callable[..., Any]) -> None:
-        super().__init__(function)
-        self._name = function.__qualname__
-        if chosen := config.CACHE_DIR:  # type: ignore[attr-defined]
-            # By the module's name and not by its path, as numba would: checkouts share what is the same.
-            self._cache_path = os.path.join(chosen, function.__module__)
-        if not is_private(self._cache_path):
-            # Shared with a group, say: kept in a folder of the user's own instead.
-            self._cache_path = own_folder(function)
-        self._impl.locator._cache_path = self._cache_path
-        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, dispatcher)
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function, or None where it has to be compiled.
-
-        numba would first make everything ready to compile, SciPy's BLAS included, for a good quarter of a second. What
-        is compiled already needs only the runtime's memory management; the compiler gets itself ready when it is used.
-        """
-        rtsys.initialize(target_context)
-        try:
-            with self._guard_against_spurious_io_errors():
-                kept = self._load_overload(sig, target_context)
-        except Exception:  # whatever numba makes of a file that another version of it wrote
-            kept = None
-        if kept is None:
-            LOG.info("compiling %s", self._name)
-        return kept
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled function, if that can be done."""
-        try:
-            super().save_overload(sig, data)
-        except OSError as error:
-            _without(f"{self._cache_path}: {error.strerror}")
+class DamagedError(Exception):
+    """A file of the cache does not hold what was written."""
 
 
 def kernel_hash(dispatcher: Any) -> str:
@@ -177,13 +69,18 @@ def kernel_hash(dispatcher: Any) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def _checked(path: str) -> Iterator[IO[bytes]]:
+def read_checked(path: str) -> bytes:
+    """What `with_digest` was given. Raises DamagedError where the file holds anything else."""
     with open(path, "rb") as file:
         digest, content = file.read(DIGEST().digest_size), file.read()
     if DIGEST(content).digest() != digest:
-        raise _Damaged
-    yield io.BytesIO(content)
+        raise DamagedError
+    return content
+
+
+def with_digest(content: bytes) -> bytes:
+    """A file's content: a hash, and what it is the hash of."""
+    return DIGEST(content).digest() + content
 
 
 def is_private(folder: str) -> bool:
@@ -209,20 +106,12 @@ def own_folder(function: Callable[..., Any]) -> str:
     return folder
 
 
-def keep(dispatcher: Any, function: Callable[..., Any]) -> None:
-    """Give a compiled function its cache; where there can be none, warn once that each start compiles."""
-    try:
-        dispatcher._cache = CheckedCache(dispatcher, function)
-    except (RuntimeError, OSError) as error:
-        _without(" ".join(str(error).split()))
-
-
 @cache
 def _warned() -> list[str]:
     return []
 
 
-def _without(why: str) -> None:
+def warn_without(why: str) -> None:
     """Warn, once in a process, that compiled code is not kept."""
     if not _warned():
         _warned().append(why)

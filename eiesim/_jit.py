@@ -5,7 +5,7 @@ from typing import Any
 
 import numba
 
-from eiesim._cache import keep
+from eiesim._numba import keep, known_options
 
 Kernel = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def uncounted(function: Kernel) -> Kernel:
 
 
 def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
-    compiled: Kernel = numba.njit(**_OPTIONS, **options)(function)
+    compiled: Kernel = numba.njit(**_OPTIONS, **known_options(**options))(function)
     if compiled is not function:  # which it is without the JIT
         keep(compiled, function)
     return compiled

@@ -34,7 +34,10 @@ from eiesim.evaluation import (
     model_of_folder,
 )
 from eiesim.files import examples, network, npz
+from eiesim.files.held import check as check_held
+from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
+from eiesim.files.weights import DenseNetwork
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import Model, Workload
@@ -57,18 +60,39 @@ def open(
     activation_density: float | None = None,
     variation: float = 0.0,
 ) -> Model:
-    """Open what the command line takes as LAYER: layers in a row with their input, ready for `simulate`.
+    """Open what the command line takes as LAYER: layers in a row with what they bring, ready for every verb.
 
-    names: layer files (.npz, .huff), network folders, folders of the authors' dump, `table3:NAME`, `example:NAME`;
-        several stand in a row.
-    rows: outputs of a dumped layer, which its files leave open.
-    seed, density, activation_density, variation: how `table3:` layers are made; see `workload`.
+    Parameters
+    ----------
+    *names : str or pathlib.Path
+        Layer files (.npz, .huff), network folders, folders of the authors' dump, `table3:NAME`, `table3:all`,
+        `example:NAME`; several stand in a row.
+    rows : int or None, default None
+        Outputs of a dumped layer, which its files leave open; None is as many as its highest row needs.
+    seed : int, default 0
+        Of `table3:` layers.
+    density : float or None, default None
+        Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
+    activation_density : float or None, default None
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+    variation : float, default 0.0
+        Coefficient of variation of the densities of `table3:` layers; see `workload`.
 
-    Returns a `Model`: `layers`, `activations` (float32[cols] or [batch, cols]; None where the files bring none),
-    `labels` (int64[batch] or None). Raises EieError for what is unknown or malformed, and unless each layer takes
-    what the one before gives.
+    Returns
+    -------
+    Model
+        The layers in order, with their activations and labels where the files bring any.
 
-    `eiesim.simulate(eiesim.open("table3:Alex-7"))`
+    Raises
+    ------
+    EieError
+        For what is unknown or malformed, and for layers that neither follow one another nor have inputs of their own.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.open("example:lenet-300-100").activations.shape
+    (500, 784)
     """
     return open_model(list(names), rows, Synthesis(seed, density, activation_density, variation))
 
@@ -142,61 +166,76 @@ def compress(
     name: str | None = None,
     huffman: bool = False,
     force: bool = False,
+    take: str | Sequence[str] = (),
+    leave: str | Sequence[str] = (),
+    check: bool = True,
     progress: Progress | None = None,
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
-    At most one of `density`, `global_density` and `threshold`; with none, only the zeros that are there are pruned.
+    At most one of `density`, `global_density` and `threshold` is given; with none, only the zeros that are there are
+    pruned.
 
     Parameters
     ----------
-    model : path, torch.nn.Module, mapping, matrix or layers
-        A file (.onnx, .safetensors, .npz), a module, a `state_dict` or another mapping of names to arrays, a matrix
-        (float[rows, cols], also a SciPy sparse one), or `DenseLayer`s in order.
-    output : path, default None
+    model : path, torch.nn.Module, mapping of names to arrays, float[rows, cols], or sequence of DenseLayer
+        A file (.onnx, .safetensors, .npz), a module, a `state_dict` or another mapping, a matrix (also a SciPy sparse
+        one), or layers in order.
+    output : str or pathlib.Path or None, default None
         The network folder to write; None writes nothing.
-    density : float or mapping of str to float, default None
-        Share of each layer's weights to keep, 0 to 1, or shares by layer name, with None for the
-        others; without None, these keep all.
-    global_density : float, default None
-        Share of all layers' weights together, 0 to 1, by one threshold.
-    threshold : float, default None
-        Keep weights above so many standard deviations of their layer.
+    density : float or mapping of str to float, or None, default None
+        Share of each layer's weights to keep, 0 to 1, or shares by layer name; the key None is for the other layers.
+    global_density : float or None, default None
+        Share of all layers' weights together to keep, 0 to 1, by one threshold.
+    threshold : float or None, default None
+        Keep what is above so many standard deviations of its layer.
     bits : int, default 4
-        Bits of a weight code, 1 to 8.
+        Of a weight code, 1 to 8.
     initialisation : str, default "linear"
-        Where k-means starts: linear (Deep Compression Sec. 3.2), density, random or optimal.
+        Where k-means starts: "linear" (Deep Compression Sec. 3.2), "density", "random" or "optimal".
     seed : int, default 0
-        Of what is random.
-    calibration : float[batch, ...], a mapping of arrays by input name, or a path, default None
-        Inputs of the model, on which each layer's error is measured; .npy, or .npz by input name.
-    positions : int, default None
+        Of a random start, and of the positions that are kept.
+    calibration : float[batch, ...], a path, or mapping of str to arrays, or None, default None
+        Inputs of the model, on which each layer's error is measured: an array or an .npy file; of a model with several
+        inputs a mapping of their names to arrays, or an .npz file.
+    positions : int or None, default None
         Of a convolution, keep the inputs of so many positions of an image; None is all.
-    name : str, default None
+    name : str or None, default None
         Of a network that is no file.
     huffman : bool, default False
-        Write Huffman-coded layer files, too.
+        Write Huffman-coded layer files too.
     force : bool, default False
-        Replace a network folder that is at `output`.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, a step a layer; see `Progress` and `progress`.
+        Replace a network folder that eiesim wrote; files of others in it stay.
+    take : str or sequence of str, default ()
+        Tensors that are layers whatever they are called: names, or patterns as `fnmatch` has them, on whole names.
+        `model.ledger` says what each tensor was taken for.
+    leave : str or sequence of str, default ()
+        Tensors or layers that are not to be read, in the same way.
+    check : bool, default True
+        Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
+        they are.
+    progress : Progress or None, default None
+        Told as `progress(done, total, doing)`, a step a layer; see `Progress`.
 
     Returns
     -------
     Compressed
-        `layers` (the whole is a source for every verb), `reports` (errors and sizes by layer), `total`,
-        `network_error`; `model.notes` and `model.left_out` say what was assumed and what EIE cannot run.
+        The layers, a source for every verb, with errors and sizes layer by layer; `model.notes` and `model.left_out`
+        say what was assumed and what EIE cannot run.
 
     Raises
     ------
     EieError
-        Where there is no layer that EIE can run, for whatever does not fit, and where the folder may not be written.
+        Where there is no layer that EIE can run, where a layer as read does not give the source's outputs, and for
+        whatever does not fit.
 
     Examples
     --------
-    >>> import eiesim
-    >>> eiesim.compress({"fc.weight": [[1.0, 0.0], [0.0, 2.0]]}).layers[0].nnz
-    2
+    >>> import eiesim, numpy
+    >>> weights = numpy.random.default_rng(0).normal(size=(30, 20))
+    >>> network = eiesim.compress(weights, density=0.1)
+    >>> network.layers[0].nnz
+    60
     """
     shares: dict[Any, Any] = dict(density) if isinstance(density, Mapping) else {None: density}
     everywhere = shares.pop(None, None)
@@ -205,16 +244,53 @@ def compress(
     if output is not None:
         network.check_network_folder(output, force, path)
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
-    found, taps = pipeline.load_model(path) if path else (model_in_memory(model, name), ())
+    choice = _choice(take, leave)
+    values = None if calibration is None else _calibration_inputs(calibration)
+    found, taps = (
+        pipeline.load_model(path, choice)
+        if path
+        else (model_in_memory(model, name, choice, check, None if isinstance(values, Mapping) else values), ())
+    )
+    if check:
+        check_held(found.held)
     known = None
-    if calibration is not None:
-        values = _calibration_inputs(calibration)
+    if values is not None:
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
     steps = Steps(progress, len(found.layers), "layers")
     compressed = pipeline.compress(found, options, known, steps)
     if output is not None:
         pipeline.write(compressed, output, path, huffman=huffman, force=force)
     return compressed
+
+
+def read_model(model: str | Path, *, take: str | Sequence[str] = (), leave: str | Sequence[str] = ()) -> DenseNetwork:
+    """Read a trained network's file as `compress` does, and say what each of its tensors is taken for.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        A file: .onnx, .safetensors, .npz.
+    take : str or sequence of str, default ()
+        Tensors that are layers whatever they are called: names, or patterns as `fnmatch` has them.
+    leave : str or sequence of str, default ()
+        Tensors or layers that are not to be read, in the same way.
+
+    Returns
+    -------
+    DenseNetwork
+        The layers as read, what is left out and why, and the `ledger` of all tensors.
+
+    Raises
+    ------
+    EieError
+        For another kind of file, and anything malformed.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.read_model("model.safetensors", leave="*.running_mean").ledger  # doctest: +SKIP
+    """
+    return pipeline.read_model(Path(model), _choice(take, leave))[0]
 
 
 def accuracy(
@@ -325,6 +401,10 @@ def _labels(values: Any) -> Any:
     return np.atleast_1d(np.asarray(as_float32("labels", values), np.int64))
 
 
+def _choice(take: str | Sequence[str], leave: str | Sequence[str]) -> Choice:
+    return Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
+
+
 def _calibration_inputs(values: Any) -> Any:
     """A model's own inputs: of one, or by name."""
     if isinstance(values, str | Path):
@@ -367,9 +447,9 @@ def compare(
 
     Parameters
     ----------
-    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
-        As in `simulate`, each layer compared by itself; default all nine of Table III, whose bare names ("Alex-7") do
-        here.
+    source : name, path, layer or layers, or what `open`, `compress`, `train` gives, default "table3:all"
+        As in `simulate`, each layer compared by itself; the default is all nine of Table III, whose bare names
+        ("Alex-7") do here.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         The machine; None is the published design.
     inputs : float[cols] or [batch, cols], a path, or several of these, default ()
@@ -510,7 +590,7 @@ def balance(
         See `simulate`.
     recorded : bool, default False
         Feed the layer its recorded inputs, even where its network has its own.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns
@@ -550,48 +630,42 @@ def plot(
     basis: str = "given",
     formats: Sequence[str] = ("png", "svg"),
 ) -> list[Path]:
-    """Draw a sweep's table, a comparison, a result or a balance into a folder; returns the files.
+    """Draw a sweep's table, a comparison, a result or a balance into a folder.
 
     Each picture says what is simulated, estimated, measured and published. The same data give the same file.
 
     Parameters
     ----------
-    what : DataFrame, Comparison, Result, LayerResult or Balance
+    what : pandas.DataFrame, Comparison, Result, LayerResult or Balance
         The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
         (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
         how evenly the PEs are loaded, and what each PE did over time; nothing is simulated again), or what `balance`
         gives (PE-cycles by cause, by assignment).
-    output : path
+    output : str or pathlib.Path
         The folder, made if need be; files have the pictures' names and appear together.
-    accuracies : mapping of str to float, default None
-        For a sweep's table, shares of 1 by arithmetic, drawn beside its energy (Fig. 10).
+    accuracies : mapping of str to float, or None, default None
+        For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
     basis : str, default "given"
         Where these come from, for their axis: "given", "simulated" or "measured".
     formats : sequence of str, default ("png", "svg")
-        Whatever matplotlib writes, such as pdf; text stays text.
+        Whatever matplotlib writes, such as "pdf"; text stays text.
 
     Returns
     -------
-    list of Path
-        The files.
+    list of pathlib.Path
+        The files, a picture in each format.
 
     Raises
     ------
     EieError
         Where there is nothing to draw, and for a folder that cannot be made.
-
-    Examples
-    --------
-    >>> import eiesim
-    >>> files = eiesim.plot(eiesim.simulate("table3:NT-We"), "pictures")  # doctest: +SKIP
     """
     from eiesim.drawing import pictures
     from eiesim.tracing.heat_map import draw_heat_maps
     from eiesim.view.saving import save_all
 
-    style, dpi, trim, drawings = pictures(what, accuracies or {}, f"accuracy ({basis})")
+    drawn = pictures(what, accuracies or {}, f"accuracy ({basis})")
     folder = made_folder(output)
     layers = what.layers if isinstance(what, Result) else [what] if isinstance(what, LayerResult) else []
     with Outputs() as files:
-        written = save_all(drawings, folder, style, dpi=dpi, trim=trim, formats=formats, files=files)
-        return written + draw_heat_maps(layers, folder, formats, files)
+        return [*save_all(drawn, folder, formats=formats, files=files), *draw_heat_maps(layers, folder, formats, files)]

@@ -5,7 +5,7 @@ import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -42,7 +42,17 @@ def todays_keys(values: Mapping[str, Any]) -> dict[str, Any]:
 class MachineConfig(BaseModel):
     """An EIE machine. The defaults are the published design (preset `isca16`).
 
-    Raises EieError, in one line, for an unknown key or a value out of range.
+    Raises
+    ------
+    EieError
+        In one line, for an unknown key or a value out of range.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> machine = eiesim.MachineConfig(pes=256, queue_depth=16)
+    >>> machine.replace(arithmetic="float32").pes
+    256
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -138,13 +148,60 @@ class MachineConfig(BaseModel):
         return "".join(text for text, holds in words.items() if holds)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every key for JSON, which has no infinity: an endless `dram_gbytes_per_s` is the text `inf`."""
+        """Every key for JSON, which has no infinity: an endless `dram_gbytes_per_s` is the text `inf`.
+
+        Returns
+        -------
+        dict of str to Any
+            Values by key, in order.
+        """
         return {key: str(held) if held == math.inf else held for key, held in self.model_dump().items()}
 
     def replace(self, /, **changes: Any) -> "MachineConfig":
-        """The same machine with some keys changed, validated anew."""
+        """The same machine with some keys changed, validated anew.
+
+        Parameters
+        ----------
+        **changes : Any
+            Keys with their new values.
+
+        Returns
+        -------
+        MachineConfig
+            Another machine; this one stays.
+
+        Raises
+        ------
+        EieError
+            For an unknown key or a value out of range.
+        """
         return MachineConfig(**{**self.model_dump(), **todays_keys(changes)})
 
+
+def _parameters() -> str:
+    """The `Parameters` of the class's docstring: each key's type, default, meaning and range, as its field has them."""
+    lines = ["Parameters", "----------"]
+    for key, field in MachineConfig.model_fields.items():
+        default = f'"{field.default}"' if isinstance(field.default, str) else field.default
+        lines.append(f"{key} : {_in_words(field.annotation)}, default {default}")
+        limits = {side: getattr(one, side) for one in field.metadata for side in ("ge", "le") if hasattr(one, side)}
+        range_ = " to ".join(f"{limit:,}" if isinstance(limit, int) else f"{limit:g}" for limit in limits.values())
+        told = f"{field.description}; {range_}" if len(limits) == 2 else str(field.description)
+        lines.append(f"    {told[0].upper()}{told[1:]}.")
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def _in_words(kind: Any) -> str:
+    """A key's type: `int`, `"nearest", "floor" or "stochastic"`, `"auto" or int`."""
+    if get_origin(kind) is Annotated:
+        return _in_words(get_args(kind)[0])
+    if get_origin(kind) is Literal:
+        *others, last = (f'"{value}"' for value in get_args(kind))
+        return f"{', '.join(others)} or {last}" if others else last
+    return " or ".join(map(_in_words, get_args(kind))) or str(kind.__name__)
+
+
+MachineConfig.__doc__ = str(MachineConfig.__doc__).replace("    Raises\n", f"{_parameters()}\n    Raises\n", 1)
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "isca16": {},
@@ -153,7 +210,23 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 def preset(name: str) -> MachineConfig:
-    """A machine by name: `isca16` (the published text) or `isca16-simulator` (the authors' simulator)."""
+    """A machine by name.
+
+    Parameters
+    ----------
+    name : str
+        "isca16" (the published text) or "isca16-simulator" (the authors' simulator: queue depth 7, float32).
+
+    Returns
+    -------
+    MachineConfig
+        The machine.
+
+    Raises
+    ------
+    EieError
+        For an unknown name; it says which there are.
+    """
     if name not in PRESETS:
         raise unknown("no preset", name, PRESETS)
     return MachineConfig(**PRESETS[name])
@@ -164,11 +237,11 @@ def load_config(source: str | Path | None = None, settings: Sequence[str] = (), 
 
     Parameters
     ----------
-    source : str or path, default None
+    source : str or pathlib.Path or None, default None
         A preset's name (isca16, isca16-simulator) or a TOML file; None is the published design.
     settings : sequence of str, default ()
         Keys with their values as the command line's --set takes them, such as "rounding=floor"; they win over `keys`.
-    **keys
+    **keys : Any
         Keys of the configuration with their values; None changes nothing.
 
     Returns

@@ -6,7 +6,7 @@ largest.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,68 @@ from eiesim._shown import ByContent, brief
 from eiesim.config import MachineConfig
 
 
+class Counter(NamedTuple):
+    """One counter of docs/machine.md.
+
+    kind: an "event" is counted until the machine is drained; a "state" counts the cycles 1 to `cycles`, or is the
+    largest of them.
+    unit, register: the register of the clocked machine that counts it, and the unit whose it is (a file of machine/);
+    empty where the machine never sees it. Counters of one kind with the same register add up to it.
+    meaning: a line, of the sum over PEs.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    register: str
+    meaning: str
+
+    @property
+    def per_pe(self) -> bool:
+        """Whether every PE has its own."""
+        return self.unit not in ("lnzd", "")
+
+
+EVENT, STATE = "event", "state"
+
+TABLE = tuple(Counter(*line) for line in (
+    ("broadcasts", EVENT, "lnzd", "broadcasts", "non-zero activations sent"),
+    ("scan_bubbles", EVENT, "lnzd", "scan_bubbles", "cycles in which the LNZD found no further non-zero in its row"),
+    ("broadcast_stalls", EVENT, "lnzd", "broadcast_stalls", "cycles in which a full queue held the broadcast back"),
+    ("dropped_activations", EVENT, "", "", "non-zero inputs within activation_threshold, taken as 0"),
+    ("pointer_reads", EVENT, "pointer_read", "pointer_reads", "columns taken by PointerRead, over all PEs"),
+    ("empty_columns", EVENT, "pointer_read", "empty_columns", "of those, with no entries"),
+    ("spmat_row_reads", EVENT, "spmat_read", "row_reads", "rows read from the sparse-matrix SRAMs"),
+    ("entries", EVENT, "spmat_read", "entries", "entries walked, padding included"),
+    ("entry_groups", EVENT, "pointer_read", "walking",
+     "groups of entries walked, one a cycle; with one multiplier the entries"),
+    ("padding_entries", EVENT, "spmat_read", "padding", "padding entries walked"),
+    ("macs", EVENT, "arithmetic_unit", "macs", "multiply-accumulates: entries less padding"),
+    ("bypasses", EVENT, "arithmetic_unit", "bypasses", "entries that took a sum of the cycle just before"),
+    ("queue_pushes", EVENT, "activation_queue", "pushes", "activations put into queues, over all PEs"),
+    ("queue_pops", EVENT, "activation_queue", "pops", "activations taken from queues, over all PEs"),
+    ("max_occupancy", STATE, "activation_queue", "most", "most entries that any queue held at the start of a cycle"),
+    ("accumulator_reads", EVENT, "activation_rw", "reads", "accumulators read"),
+    ("accumulator_writes", EVENT, "activation_rw", "writes", "accumulators written"),
+    ("busy_real", STATE, "pointer_read", "walking", "PE-cycles on real entries: at least one of the group"),
+    ("busy_padding", STATE, "pointer_read", "walking", "PE-cycles on padding alone"),
+    ("busy_empty", STATE, "pointer_read", "empty", "PE-cycles on empty columns"),
+    ("starved", STATE, "pointer_read", "starved", "PE-cycles with nothing to do"),
+))  # fmt: skip
+"""Every counter, in the order of the result JSON. `PerPe`, `Counters`, the sweep's columns, the clocked engine and the
+lock-step check of the RTL are made from it or tested against it."""
+
+COUNTERS = tuple(counter.name for counter in TABLE)
+
+
+def meaning(name: str) -> str:
+    """A counter's line in `TABLE`."""
+    return TABLE[COUNTERS.index(name)].meaning
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class PerPe(ByContent):
-    """Counters of docs/machine.md by PE: int64[pes], or [batch, pes] over a batch. Equal where every counter is."""
+    """Counters of `TABLE` by PE: int64[pes], or [batch, pes] over a batch. Equal where every counter is."""
 
     queue_pushes: npt.NDArray[np.int64]
     queue_pops: npt.NDArray[np.int64]
@@ -62,7 +121,7 @@ class Run(ByContent):
 
 @dataclass(frozen=True)
 class Counters:
-    """Counters of docs/machine.md, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
+    """Counters of `TABLE`, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
 
     broadcasts: float
     scan_bubbles: float
@@ -89,13 +148,9 @@ class Counters:
     @classmethod
     def of(cls, run: Run) -> "Counters":
         """One input's counters, whole numbers."""
-        totals = ("broadcasts", "scan_bubbles", "broadcast_stalls", "dropped_activations")
-        scan = {name: int(getattr(run, name)) for name in totals}
-        sums = {part.name: int(getattr(run.per_pe, part.name).sum()) for part in fields(PerPe)}
-        return cls(**{**scan, **sums, "max_occupancy": int(run.per_pe.max_occupancy.max())})
-
-
-COUNTERS = tuple(part.name for part in fields(Counters))
+        totals = {one.name: int(getattr(run, one.name)) for one in TABLE if not one.per_pe}
+        sums = {one.name: int(getattr(run.per_pe, one.name).sum()) for one in TABLE if one.per_pe}
+        return cls(**{**totals, **sums, "max_occupancy": int(run.per_pe.max_occupancy.max())})
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""What `eiesim.plot` draws of each kind of thing: the pictures by name, under the style of their room."""
+"""What `eiesim.plot` draws of each kind of thing: the pictures by name."""
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from eiesim.balancing.study import Balance
 from eiesim.balancing.terminal import causes_of
@@ -11,48 +10,37 @@ from eiesim.comparison.rows import Comparison
 from eiesim.errors import EieError, NothingToDrawError
 from eiesim.result import LayerResult, Result
 from eiesim.sweeps import plots as sweep_plots
-from eiesim.view import cycles, style
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    Drawings = Iterable[tuple[str, Callable[[], Figure]]]
-
-SCREEN_DPI = 150
+from eiesim.view import cycles
+from eiesim.view.panels import Picture
 
 
-def pictures(
-    what: Any, accuracies: Mapping[str, float], accuracy_label: str
-) -> "tuple[Mapping[str, Any], int, bool, Drawings]":
-    """Style, dots per inch, whether white margins are cut, and (name, function that draws it) of each picture.
+def pictures(what: Any, accuracies: Mapping[str, float], accuracy_label: str) -> list[tuple[str, Picture]]:
+    """The pictures of a thing, by name. what, accuracies: see `eiesim.plot`.
 
-    what, accuracies: see `eiesim.plot`. Raises EieError where there is nothing to draw.
+    Raises EieError where there is nothing to draw.
     """
     if isinstance(what, LayerResult):
         what = Result((what,), what.config, what.engine)
     if isinstance(what, Result):
-        drawings: Drawings = [
-            ("pe_cycles", partial(cycles.states, what.layers)),
-            ("pe_load", partial(cycles.loads, what.layers)),
-        ]
-        return style.BARS, comparison_plots.DPI, False, drawings
+        return [("pe_cycles", cycles.states(what.layers)), ("pe_load", cycles.loads(what.layers))]
     if isinstance(what, Balance):
-        return style.BARS, comparison_plots.DPI, False, [("balance", partial(_balance, what))]
+        return [("balance", balance_picture(what))]
     if isinstance(what, Comparison):
-        return style.BARS, comparison_plots.DPI, False, comparison_plots.drawings(what)
+        return list(comparison_plots.pictures(what))
     if {"layer", "cycles", "time_us", "eiesim"} <= set(getattr(what, "columns", ())):
         if not len(what):
             raise EieError("the table has no rows to draw")
-        drawings = list(sweep_plots.drawings(what, accuracies, accuracy_label))
-        if not drawings:
+        drawn = list(sweep_plots.pictures(what, accuracies, accuracy_label))
+        if not drawn:
             raise NothingToDrawError
-        return style.LINES, SCREEN_DPI, True, drawings
+        return drawn
     raise EieError(
         f"{type(what).__name__}: is nothing that plot draws; give a sweep's table, a comparison, a result or a balance"
     )
 
 
-def _balance(balance: Balance) -> "Figure":
+def balance_picture(balance: Balance) -> Picture:
+    """PE-cycles by cause, a bar an order of the rows."""
     tried = balance.assignments
     losses = [one.losses.to_dict() for one in tried]
     causes = causes_of(balance.config)

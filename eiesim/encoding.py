@@ -30,12 +30,26 @@ NOWHERE = np.int32(2**31 - 1)
 class InterleavedLayer:
     """A layer as `pes` PEs store it. Made by `interleave`; the arrays are read-only.
 
-    columns: the layer's inputs, and with a bias the empty columns up to it and itself.
-    pointers: int32[columns + 1, pes]; column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
-    first_row, last_row: int16 or int32[columns, pes], the PE's row of a column's first and last entry
-        (NO_FIRST_ROW where that is padding or the column is empty, NO_LAST_ROW where it is empty).
-    padding: int32[columns, pes], padding entries.
-    mapping: how rows are dealt, see `rows_of_pe`.
+    Attributes
+    ----------
+    layer : CompressedLayer
+        The layer that was dealt.
+    pes : int
+        Processing elements.
+    index_bits : int
+        Bits of z, the PE's zeros skipped before an entry.
+    columns : int
+        The layer's inputs, and with a bias the empty columns up to it and itself.
+    pointers : int32[columns + 1, pes]
+        Column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
+    first_row : int16[columns, pes] or int32[columns, pes]
+        The PE's row of a column's first entry; -1 where that is padding or the column is empty.
+    last_row : int16[columns, pes] or int32[columns, pes]
+        The PE's row of a column's last entry; -2 where the column is empty.
+    padding : int32[columns, pes]
+        Padding entries.
+    mapping : str, default "interleaved"
+        How rows are dealt: "interleaved" or "blocked".
     """
 
     layer: CompressedLayer
@@ -112,7 +126,18 @@ class InterleavedLayer:
         return {}
 
     def groups(self, multipliers: int) -> Groups:
-        """The entries in the aligned groups that so many multipliers take in a cycle; kept, once made."""
+        """The entries in the aligned groups that so many multipliers take in a cycle; kept, once made.
+
+        Parameters
+        ----------
+        multipliers : int
+            Of a PE, 1 or more.
+
+        Returns
+        -------
+        Groups
+            Where each group begins, and which of them are real.
+        """
         if multipliers not in self._groups:
             self._groups[multipliers] = grouped(self.pointers, self.base, self.code, multipliers)
         return self._groups[multipliers]

@@ -111,11 +111,13 @@ def graph_accuracies(
     path: the model. networks: layers in the order in which the model's are found; inputs: of the model, or by name.
     Returns also how many layers were so computed: those inside a recurrent node or a body stay onnxruntime's.
     """
-    from eiesim.files.onnx.in_place import classes_of, outputs_with, replaceable
+    from eiesim.files.onnx.in_place import outputs_with, replaceable
+    from eiesim.files.onnx.judged import judged
     from eiesim.files.onnx.walk import load_found
 
     config = config or MachineConfig()
     places = replaceable(load_found(path)[1])
+    judge = judged(path, inputs, labels)
     table: dict[str, dict[str, float]] = {}
     for name, layers in networks.items():
         table[name] = {}
@@ -127,8 +129,8 @@ def graph_accuracies(
             ) -> npt.NDArray[Any]:
                 return _outputs(layers[k : k + 1], values, machine)
 
-            scores = classes_of(outputs_with(path, inputs, product, places), labels, path)
-            table[name][arithmetic] = accuracy(scores, labels)
+            outputs = outputs_with(path, inputs, product, places, judge.output)
+            table[name][arithmetic] = judge.share(outputs, labels)
             if progress is not None:
                 progress(1)
     return table, len(places)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io import modules
 from eiesim._io.tensors import is_sparse, on_the_host
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share_weights
@@ -31,15 +32,31 @@ STRETCH = 2**18
 class CompressedLayer:
     """A compressed layer: `b = activation(W a + bias)` with `W[i, j] = codebook[code]`.
 
-    shape: (rows, cols), outputs and inputs.
-    indptr: int64[cols + 1], column pointers.
-    indices: int32[nnz], row numbers, ascending within a column.
-    codes: uint8[nnz], 1 to len(codebook) - 1; code 0 (the value 0.0) is never kept.
-    codebook: float32[2 to 256], entry 0 is 0.0.
-    bias_codes: uint8[rows] or None; 0 is no bias for that row. If given, the bias is one more column.
-    activation: "relu" or "none", applied when results are written.
+    The arrays are read-only. Layers are made by `from_dense`, `from_torch`, `eiesim.compress` or `eiesim.load`.
 
-    The arrays are read-only. Raises EieError for whatever does not fit; the message begins with the key.
+    Parameters
+    ----------
+    shape : tuple of int
+        (rows, cols): outputs and inputs, 1 to 2**31 - 1 each.
+    indptr : int64[cols + 1]
+        Column pointers: column j has entries indptr[j] to indptr[j + 1].
+    indices : int32[nnz]
+        Row numbers, ascending within a column.
+    codes : uint8[nnz]
+        1 to len(codebook) - 1; code 0 (the value 0.0) is never kept.
+    codebook : float32[1 to 256]
+        The shared values; entry 0 is 0.0.
+    bias_codes : uint8[rows] or None, default None
+        Each row's bias, 0 for none; if given, the bias is one more column. None is a layer without a bias.
+    activation : str, default "relu"
+        "relu" or "none", applied when results are written.
+    name : str, default "layer"
+        One line of text, for people; it changes no result.
+
+    Raises
+    ------
+    EieError
+        For whatever does not fit; the message begins with the parameter.
     """
 
     shape: tuple[int, int]
@@ -152,9 +169,14 @@ class CompressedLayer:
         )
 
     def stretches(self) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
-        """The kept weights in stretches of whole columns, of STRETCH weights or one column.
+        """The kept weights in stretches of whole columns, of 2**18 weights or one column, so that memory stays small.
 
-        Gives (where they stand in `indices` and `codes`, each one's column as int64[weights]).
+        Yields
+        ------
+        here : slice
+            Where the weights stand in `indices` and `codes`.
+        columns : int64[weights]
+            Each weight's column.
         """
         start = 0
         while start < self.cols:
@@ -165,14 +187,31 @@ class CompressedLayer:
             start = end
 
     def to_scipy(self, dtype: npt.DTypeLike = np.float32) -> "sparse.csc_array[Any]":
-        """The weights as a SciPy CSC array, shape (rows, cols); the bias is left out."""
+        """The weights as a SciPy CSC array; the bias is left out.
+
+        Parameters
+        ----------
+        dtype : numpy dtype, default float32
+            Of the values.
+
+        Returns
+        -------
+        scipy.sparse.csc_array
+            Shape (rows, cols).
+        """
         from scipy import sparse  # imported where it is used: a run does not wait for it
 
         values = self.codebook[self.codes].astype(dtype, copy=False)
         return sparse.csc_array((values, self.indices, self.indptr), shape=self.shape)
 
     def to_dense(self) -> npt.NDArray[np.float32]:
-        """The weights as float32[rows, cols]; the bias is left out."""
+        """The weights as a dense matrix; the bias is left out.
+
+        Returns
+        -------
+        float32[rows, cols]
+            The weights, 0 where none is kept.
+        """
         dense = np.zeros(self.shape, np.float32)
         for here, columns in self.stretches():
             dense[self.indices[here], columns] = self.codebook[self.codes[here]]
@@ -191,21 +230,53 @@ class CompressedLayer:
     ) -> "CompressedLayer":
         """Compress a matrix: zeros are pruned, the rest share `2**bits - 1` values.
 
-        weights: float[rows, cols], outputs by inputs: an array, a torch tensor (with or without a gradient, bfloat16
-            too), or a SciPy sparse matrix in any format, which is never made dense. Rounded to float32.
-        bias: float[rows], shares the codebook; None for a layer without.
-        codebook: float[up to 2**bits], entry 0 is 0.0; each kept weight takes the nearest of the others.
-        Without one, k-means with linear initialisation over the kept weights (Deep Compression Sec. 3.1).
-        Raises EieError for anything not two-dimensional or not finite.
+        Parameters
+        ----------
+        weights : float[rows, cols]
+            Outputs by inputs: an array, a torch tensor (with or without a gradient, bfloat16 too), or a SciPy sparse
+            matrix in any format, which is never made dense. Rounded to float32.
+        codebook : float[up to 2**bits] or None, default None
+            The shared values, entry 0 is 0.0; each kept weight takes the nearest of the others. None finds them by
+            k-means with linear initialisation over the kept weights (Deep Compression Sec. 3.1).
+        bits : int, default 4
+            Of a code, 1 to 8.
+        bias : float[rows] or None, default None
+            Shares the codebook; None is a layer without a bias.
+        activation : str, default "relu"
+            What follows the layer: "relu" or "none".
+        name : str, default "layer"
+            The layer's name.
+
+        Returns
+        -------
+        CompressedLayer
+            The layer.
+
+        Raises
+        ------
+        EieError
+            For weights that are not two-dimensional or not finite, and a bias or codebook that does not fit.
+
+        Examples
+        --------
+        >>> import eiesim
+        >>> layer = eiesim.CompressedLayer.from_dense([[0.5, 0.0], [0.0, -1.0]])
+        >>> layer.codebook.tolist(), layer.codes.tolist()
+        ([0.0, -1.0, 0.5], [2, 1])
         """
         from scipy import sparse
 
         if is_sparse(weights):
             if len(weights.shape) != 2:
                 raise EieError(f"weights: has {len(weights.shape)} dimensions, needs 2")
-            held = weights.tocsc()
-            matrix = sparse.csc_array((_finite_array("weights", held.data, 1), held.indices, held.indptr), held.shape)
-            matrix.sum_duplicates()
+            # In a format of its own: what sums and sorts in place then changes nothing of the caller's.
+            held = weights.tocoo()
+            places = (np.array(held.row), np.array(held.col))
+            whole = sparse.coo_array((np.array(held.data), places), held.shape).tocsc()
+            whole.sum_duplicates()
+            matrix = sparse.csc_array(
+                (_finite_array("weights", whole.data, 1), whole.indices, whole.indptr), whole.shape
+            )
         else:
             matrix = sparse.csc_array(_finite_array("weights", weights, 2))
         offsets = None if bias is None else _finite_array("bias", bias, 1)
@@ -247,24 +318,40 @@ class CompressedLayer:
     ) -> "CompressedLayer":
         """Compress a `torch.nn.Linear`, pruned or not: its zeros are pruned, its weights and bias share `bits` bits.
 
-        module: what has a `weight`, float[rows, cols], and maybe a `bias`, float[rows]; a 1x1 convolution's
-            [rows, cols, 1, 1] will do too. On any device, in any floating-point type.
-        codebook, bits: see `from_dense`. activation: what follows the module, "relu" or "none"; it does not say.
-        For a whole network see `eiesim.compress`. Raises EieError for any other module.
+        For a whole network see `eiesim.compress`.
+
+        Parameters
+        ----------
+        module : torch.nn.Linear
+            Or whatever has a `weight`, which is taken as the module computes it (pruned, normalised), and maybe a
+            `bias`: a 1x1 convolution, transposed or in groups too, GPT-2's Conv1D, or a module that multiplies by its
+            weight in code of its own. On any device, in any floating-point type. It is not changed.
+        bits : int, default 4
+            Of a code, 1 to 8.
+        codebook : float[up to 2**bits] or None, default None
+            See `from_dense`.
+        activation : str, default "relu"
+            What follows the module, "relu" or "none"; the module does not say.
+        name : str or None, default None
+            The layer's name; None is the module's class.
+
+        Returns
+        -------
+        CompressedLayer
+            The layer.
+
+        Raises
+        ------
+        EieError
+            For a module without such a weight, and for what `from_dense` refuses.
         """
         kind = type(module).__name__
-        weight = getattr(module, "weight", None)
-        if weight is None:
+        if getattr(module, "weight", None) is None:
             raise EieError(f"{kind}: has no weight; give an nn.Linear, or a whole network to eiesim.compress")
-        weights = as_float32(f"{kind}.weight", weight)
-        if weights.ndim == 4 and weights.shape[2:] == (1, 1):
-            weights = weights[:, :, 0, 0]
-        if weights.ndim != 2:
-            raise EieError(
-                f"{kind}: its weight has {weights.ndim} dimensions; EIE runs matrices, of convolutions only 1x1"
-            )
-        bias = getattr(module, "bias", None)
-        return cls.from_dense(weights, codebook, bits, bias=bias, activation=activation, name=name or kind)
+        found = modules.matrix_alone(module)
+        if isinstance(found, str):
+            raise EieError(found if found.startswith(f"{kind}:") else f"{kind}: {found}")
+        return cls.from_dense(found.weights, codebook, bits, bias=found.bias, activation=activation, name=name or kind)
 
 
 def printable(name: str) -> str:

@@ -54,16 +54,44 @@ class Feed(Brief):
         return len(self.activations) if self.activations.ndim == 2 else 1
 
 
+_DEFAULTS = {
+    "recorded_inputs": None, "input_origin": RECORDED, "vectors": 1, "seeds": None, "variations": None,
+    "interleaved": None,
+}  # fmt: skip
+"""What each layer of a `Model` has unless something else is said."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Model(Brief):
     """Layers in order, and what came with them: what `eiesim.open` gives.
 
-    activations: float32[cols] or [batch, cols], the first layer's where the layers follow one another, or None.
-    labels: int64[batch], the class of each of these, or None. origins: the name that each layer was opened by.
-    chain: whether the layers follow one another; if not, each runs by itself. recorded_inputs: each layer's own input,
-    or None. input_origin: what these are, "given" or "recorded". vectors: see `Feed`, by layer. seeds, variations: how
-    each synthetic layer was made, None for the others. interleaved: layers that came interleaved for a machine, by
-    layer, None for the others.
+    What is left out is filled in for each layer: `origins` by its name, `recorded_inputs` by None, `input_origin` by
+    "recorded", `vectors` by 1, and the others by None.
+
+    Attributes
+    ----------
+    layers : tuple of CompressedLayer
+        The layers in order.
+    activations : float32[cols] or float32[batch, cols], or None, default None
+        The first layer's input, where the layers follow one another; None where they bring none.
+    labels : int64[batch] or None, default None
+        The class of each input.
+    origins : tuple of str, default ()
+        By layer, the name that it was opened by.
+    chain : bool, default True
+        Whether the layers follow one another; if not, each runs by itself.
+    recorded_inputs : tuple of float32[cols] or float32[batch, cols], or None, default ()
+        By layer, its own input; None where it has none.
+    input_origin : tuple of str, default ()
+        By layer, what its own input is: "given" or "recorded".
+    vectors : tuple of float, default ()
+        By layer, how many input vectors it takes for one input of the whole network.
+    seeds : tuple of int or None, default ()
+        By layer, its seed if it is synthetic.
+    variations : tuple of float or None, default ()
+        By layer, the coefficient of variation of its densities if it is synthetic.
+    interleaved : tuple of InterleavedLayer or None, default ()
+        By layer, the layer for one machine, if it came so.
     """
 
     layers: tuple[CompressedLayer, ...]
@@ -79,27 +107,36 @@ class Model(Brief):
     interleaved: tuple[InterleavedLayer | None, ...] = ()
 
     def __post_init__(self) -> None:
-        count = len(self.layers)
-        defaults: dict[str, tuple[Any, ...]] = {
-            "origins": tuple(map(_named, self.layers)),
-            "recorded_inputs": (None,) * count,
-            "input_origin": (RECORDED,) * count,
-            "vectors": (1,) * count,
-            "seeds": (None,) * count,
-            "variations": (None,) * count,
-            "interleaved": (None,) * count,
-        }
-        for name, values in defaults.items():
+        for name, default in _DEFAULTS.items():
             if not getattr(self, name):
-                object.__setattr__(self, name, values)
+                object.__setattr__(self, name, (default,) * len(self.layers))
+        if not self.origins:
+            object.__setattr__(self, "origins", tuple(map(_named, self.layers)))
 
     @classmethod
     def of(cls, layer: Layer) -> "Model":
-        """One layer, whichever way it comes."""
+        """One layer as a model, whichever way it comes.
+
+        Parameters
+        ----------
+        layer : CompressedLayer or InterleavedLayer
+            The layer.
+
+        Returns
+        -------
+        Model
+            The layer, without an input.
+        """
         return cls((plain(layer),), interleaved=(layer if isinstance(layer, InterleavedLayer) else None,))
 
     def opened(self) -> "Model":
-        """Itself: it is a source as it stands."""
+        """Itself: it is a source as it stands.
+
+        Returns
+        -------
+        Model
+            This one.
+        """
         return self
 
     @property
@@ -119,8 +156,26 @@ class Model(Brief):
         """What to run: all layers in a row, or each by itself.
 
         In this order: the given input; the network's own where the layers follow one another; each layer's own.
-        given_from: the file it came from, for errors. recorded: prefer each layer's own input.
-        Raises EieError where layers that do not follow one another are given one input, and where one has none.
+
+        Parameters
+        ----------
+        given : float32[cols] or float32[batch, cols], or None, default None
+            The input that the user gives; None is what the layers bring.
+        given_from : str, default ""
+            The file that it came from, for errors.
+        recorded : bool, default False
+            Prefer each layer's own input.
+
+        Returns
+        -------
+        tuple of Feed
+            Layers that run in a row, with what the first one is fed.
+
+        Raises
+        ------
+        EieError
+            Where layers that do not follow one another are given one input, where one has none, and where an input has
+            another length than its layer has columns.
         """
         # Synthetic layers never follow one another, so a feed of several has none.
         made_by = (self.seeds[0], self.variations[0]) if len(self.layers) == 1 else (None, None)
@@ -150,7 +205,18 @@ class Model(Brief):
         return tuple(feeds)
 
     def check_codebooks(self, weight_bits: int) -> None:
-        """Raise EieError, naming what the layer was opened by, where a codebook is too long for the machine."""
+        """Refuse codebooks that are too long for the machine.
+
+        Parameters
+        ----------
+        weight_bits : int
+            Bits of the machine's weight codes.
+
+        Raises
+        ------
+        EieError
+            Naming what the layer was opened by.
+        """
         for layer, origin in zip(self.layers, self.origins, strict=True):
             check_codebook(layer, weight_bits, origin)
 
@@ -175,10 +241,24 @@ def _check_columns(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Workload(Brief):
-    """A layer with its input. seed, variation: how a synthetic layer was made; None for one that came from a file.
+    """A layer with its input.
 
-    activations: float32[cols] or [batch, cols]. fed, vectors: as in `Feed`. interleaved: the layer for one machine, if
-    it came so.
+    Parameters
+    ----------
+    layer : CompressedLayer
+        The layer.
+    activations : float32[cols] or float32[batch, cols]
+        Its input.
+    seed : int or None, default None
+        Of a synthetic layer; None for one that is not synthetic.
+    variation : float or None, default None
+        Coefficient of variation of a synthetic layer's densities; None for one that is not synthetic.
+    fed : str, default "given"
+        What the input is: "given", "chained" (what the layer before gives) or "recorded".
+    vectors : float, default 1
+        How many input vectors the layer takes for one input of the whole network.
+    interleaved : InterleavedLayer or None, default None
+        The layer for one machine, if it came so.
     """
 
     layer: CompressedLayer
@@ -195,7 +275,13 @@ class Workload(Brief):
         return (self.layer,)
 
     def opened(self) -> Model:
-        """The layer and its input as a source."""
+        """The layer and its input as a source.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         return Model(
             (self.layer,),
             recorded_inputs=(self.activations,),

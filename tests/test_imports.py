@@ -11,6 +11,7 @@ ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
     ("errors", "_version", "_cache", "_shown", "_progress"),
+    ("_numba",),
     ("_jit",),
     ("_io",),
     ("paper",),
@@ -22,12 +23,13 @@ LEVELS = (
     ("streaming",),
     ("machine",),
     ("engines", "energy"),
-    ("result", "coding"),
+    ("layer_result", "coding"),
+    ("result",),
     ("files",),
     ("inputs",),
     ("prepared",),
     ("simulation",),
-    ("compression",),
+    ("compression", "stepping"),
     ("training",),
     ("evaluation", "outputs", "inspection"),
     ("view",),

@@ -111,3 +111,73 @@ def test_every_kernel_of_eiesim_says_what_it_computes():
     }
     assert len(every) > 10
     assert len({kernel_hash(one) for one in every.values()}) == len(every)
+
+
+def test_a_named_tuple_whose_fields_change_places_is_another_type(tmp_path):
+    """numba takes it for the same: its class and its types are."""
+    lines = [
+        "from typing import NamedTuple",
+        "from eiesim._jit import jit",
+        "class Pair(NamedTuple):",
+        "    {}: int",
+        "    {}: int",
+        "class Outer(NamedTuple):",
+        "    pair: Pair",
+        "@jit",
+        "def first(outer):",
+        "    return outer.pair.a",
+    ]
+    found = []
+    for names in (("a", "b"), ("b", "a")):
+        (tmp_path / "kernels.py").write_text("\n".join(lines).format(*names))
+        found.append(_run(tmp_path, "from kernels import Outer, Pair, first; print(first(Outer(Pair(7, 8))))").stdout)
+    assert found == ["7\n", "8\n"]
+
+
+def test_a_class_of_arguments_that_was_renamed_is_compiled_anew(tmp_path):
+    lines = "from typing import NamedTuple\nfrom eiesim._jit import jit\nclass {0}(NamedTuple):\n    a: int\n"
+    lines += "@jit\ndef first(x):\n    return x.a\ndef run():\n    return first({0}(7))\n"
+    for name in ("Before", "After"):
+        (tmp_path / "kernels.py").write_text(lines.format(name))
+        ended = _run(tmp_path, "from kernels import run; print(run())")
+        assert (ended.stdout, ended.stderr) == ("7\n", "")
+
+
+LACKING = {
+    "the options": "from numba.core.cpu import CPUTargetOptions as options\n"
+    "for base in options.__mro__:\n"
+    "    [delattr(base, name) for name in ('_nrt', 'forceinline') if name in vars(base)]\n",
+    "the cache's class": "from numba.core import caching\ndel caching.IndexDataCacheFile\n",
+    "a method of the cache's class": "from numba.core import caching\ndel caching.Cache._index_key\n",
+    "the runtime's start": "import numba\nfrom numba.core.runtime import nrt\ndel nrt.rtsys\n",
+    "how the cache is made": "from numba.core import caching\ncaching.Cache.__init__ = lambda self: None\n",
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_where_numba_lacks_an_inner_part_all_works_only_slower(tmp_path, what):
+    """A kernel with each option, and one that calls another: the same results, and at most one warning."""
+    (tmp_path / "kernels.py").write_text(
+        "from eiesim._jit import inlined, jit, uncounted\n"
+        "@inlined\ndef twice(x):\n    return x * 2\n"
+        "@jit\ndef whole(x):\n    return twice(x) + 1\n"
+        "@uncounted\ndef total(x):\n    sum = 0\n    for k in range(len(x)):\n        sum += x[k]\n    return sum\n"
+    )
+    run = "import numpy; from kernels import *; print(whole(5), total(numpy.arange(5)))"
+    for _ in range(2):  # the second time from the cache, if there is one
+        ended = _run(tmp_path, LACKING[what] + run)
+        assert ended.stdout == "11 10\n"
+        warnings = ended.stderr.count("compiled code is not kept, so each start takes longer")
+        assert warnings == (0 if what == "the options" else 1), ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def _run(folder, program):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder), os.getcwd()]),
+        "NUMBA_CACHE_DIR": str(folder / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -89,3 +90,31 @@ def test_the_command_line_tells_its_words(tmp_path, target):
     answer = cli(*words)
     found = json.loads(answer.out if target == "-" else (tmp_path / "r.json").read_text())
     assert found["provenance"]["command"] == ["eiesim", *words]
+
+
+def test_a_simulation_says_what_it_was_made_from():
+    layer, activations = eiesim.workload("NT-We", 3, density=0.01, variation=0.2)
+    found = eiesim.simulate("table3:NT-We", seed=3, density=0.01, variation=0.2).provenance
+    assert (found["seed"], found["variation"]) == (3, 0.2)
+    assert found["layer_sha256"] == {"NT-We": layer.content_hash}
+    assert found["input_sha256"] == hashlib.sha256(activations.tobytes()).hexdigest()
+    at_hand = eiesim.simulate(layer, activations).provenance
+    assert at_hand == {**found, "seed": None, "variation": None}
+    assert eiesim.simulate(layer, activations, engine="event").provenance == at_hand
+
+
+def test_a_networks_first_input_is_the_networks():
+    network = eiesim.open("example:lenet-300-100")
+    found = eiesim.simulate(network, config=CONFIG).provenance
+    assert list(found["layer_sha256"]) == ["ip1", "ip2", "ip3"]
+    assert found["input_sha256"] == hashlib.sha256(network.activations.tobytes()).hexdigest()
+
+
+def test_a_pickle_says_it_without_the_layer():
+    result = eiesim.simulate("table3:NT-We")
+    layer = eiesim.workload("NT-We")[0]
+    kept = pickle.dumps(result)
+    assert len(kept) < layer.codes.nbytes
+    again = pickle.loads(kept)
+    assert again == result
+    assert again.provenance == result.provenance

@@ -183,7 +183,7 @@ def test_the_busiest_pe_of_a_network_counts_a_layer_as_often_as_it_runs(result):
     """The layer with fewer entries has so many input vectors that its PE does more."""
     name, _ = result.busiest_pe
     other = next(layer for layer in result if layer.name != name)
-    each = [layer if layer.name == name else replace(layer, vectors=1000, inputs="recorded") for layer in result]
+    each = [layer if layer.name == name else replace(layer, vectors=1000, fed="recorded") for layer in result]
     assert replace(result, layers=tuple(each)).busiest_pe == (other.name, other.busiest_pe)
 
 
@@ -214,7 +214,7 @@ def test_metrics_of_layers_that_ran_by_themselves_are_of_one_input_of_the_networ
     """A convolution with 25 positions, of which three were simulated, before a layer with one."""
     first = eiesim.simulate(layers[0], batch(7), eiesim.MachineConfig(pes=4))[0]
     second = eiesim.simulate(layers[1], batch(9, 2)[0], eiesim.MachineConfig(pes=4))[0]
-    both = eiesim.Result((replace(first, vectors=25), replace(second, inputs="recorded")), first.config, "recurrence")
+    both = eiesim.Result((replace(first, vectors=25), replace(second, fed="recorded")), first.config, "recurrence")
     cycles = sum(run.cycles for run in first.runs) / 3 * 25 + second.runs[0].cycles
     macs = sum(run.per_pe.macs.sum() for run in first.runs) / 3 * 25 + second.runs[0].per_pe.macs.sum()
     assert both.metrics.runs == 1

@@ -277,7 +277,7 @@ def test_pairs_run_each_by_itself():
     first, second = random_layer(1, 9, 7), random_layer(2, 5, 9)
     x, y = np.ones(7, np.float32), np.full(9, 2, np.float32)
     both = eiesim.simulate([(first, x), (second, y)])
-    assert [one.inputs for one in both.layers] == ["given", "given"]
+    assert [one.fed for one in both.layers] == ["given", "given"]
     assert [one.cycles for one in both.layers] == [eiesim.simulate(first, x).cycles, eiesim.simulate(second, y).cycles]
     assert eiesim.sweep([(first, x), (second, y)])["cycles"].tolist() == [one.cycles for one in both.layers]
 

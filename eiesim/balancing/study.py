@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief
+from eiesim._shown import Brief, html_table
 from eiesim.balancing.causes import Losses, attribute
 from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MachineConfig
@@ -56,18 +56,61 @@ class Assignment(Brief):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Balance(Brief):
-    """A layer in three orders: as stored, balanced by its weights alone, and balanced for this very input."""
+    """A layer in three orders of its rows: what `balance` gives.
+
+    Attributes
+    ----------
+    config : MachineConfig
+        The machine.
+    batch_size : int
+        Inputs in the batch; cycles and losses are sums over them.
+    assignments : tuple of Assignment
+        The rows as stored, balanced by the weights alone, and balanced for this very input. Each has its `name`, its
+        `result`, its `order` (int64[rows]; None as stored), its `cycles` and its `losses` in PE-cycles by cause.
+    """
 
     config: MachineConfig
-    inputs: int
+    batch_size: int
     assignments: tuple[Assignment, ...]
 
+    def __repr__(self) -> str:
+        tried = ", ".join(
+            f"{one.cycles:,}{' cycles' if one is self.assignments[0] else ''} {one.name}{self._gain(one)}"
+            for one in self.assignments
+        )
+        return f"<Balance of {self._subject}: {tried}>"
+
+    def _repr_html_(self) -> str:
+        heads = ("order of rows", "cycles", "against as stored", "load balance", *self.assignments[0].losses.to_dict())
+        rows = []
+        for one in self.assignments:
+            losses = [f"{lost / one.losses.total:.1%}" if lost else "0" for lost in one.losses.to_dict().values()]
+            balance = f"{one.result.load_balance:.1%}"
+            rows.append((one.name, f"{one.cycles:,}", self._gain(one).strip(" ()") or "-", balance, *losses))
+        words = [head.replace("_", " ") for head in heads]
+        return html_table(f"{self._subject}: simulated cycles, and shares of PE-cycles by cause", words, rows)
+
+    @property
+    def _subject(self) -> str:
+        several = f", sum of {self.batch_size:,} inputs" if self.batch_size > 1 else ""
+        return f"{self.assignments[0].layer.name} on {self.config.pes} PEs{self.config.variant}{several}"
+
+    def _gain(self, one: Assignment) -> str:
+        first = self.assignments[0]
+        return "" if one is first or not first.cycles else f" ({one.cycles / first.cycles - 1:+.1%})"
+
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Everything for JSON.
+
+        Returns
+        -------
+        dict of str to Any
+            `layer`, `pes`, `inputs`, and of each assignment its cycles, load balance and PE-cycles by cause.
+        """
         return {
             "layer": self.assignments[0].layer.name,
             "pes": self.config.pes,
-            "inputs": self.inputs,
+            "inputs": self.batch_size,
             "assignments": [one.to_dict() for one in self.assignments],
         }
 

@@ -25,7 +25,7 @@ def causes_of(config: MachineConfig) -> dict[str, str]:
 def balance_table(balance: Balance) -> Table:
     """A column for each order of rows: cycles by cause, which add up to the cycles, and their shares."""
     config, tried = balance.config, balance.assignments
-    of_inputs = f", sum of {balance.inputs} inputs" if balance.inputs > 1 else ""
+    of_inputs = f", sum of {balance.batch_size} inputs" if balance.batch_size > 1 else ""
     table = Table(
         title=f"{tried[0].layer.name} on {config.pes} PEs{config.variant}, queue depth {config.queue_depth}: "
         f"where the cycles go{of_inputs} (simulated)",

@@ -12,8 +12,8 @@ from eiesim.errors import EieError
 @command()
 def compress(
     model: Annotated[Path, Argument("A trained network: .onnx, .safetensors, or .npz of arrays.")],
-    output: Annotated[Path, Makes("The network folder to write.", "-o", metavar="DIR")],
     shown: Shown,
+    output: Annotated[Path | None, Makes("The network folder to write.", "-o", metavar="DIR")] = None,
     density: Annotated[
         list[str] | None,
         Option("Share of each layer's weights to keep, or of one layer's.", metavar="SHARE|LAYER=SHARE"),
@@ -31,21 +31,35 @@ def compress(
     ] = 100,
     huffman: Annotated[bool, Option("Also write Huffman-coded layer files, .huff.")] = False,
     force: Annotated[bool, Option("Replace a network folder that is there.")] = False,
+    explain: Annotated[bool, Option("Print what each tensor is taken for, and write nothing.")] = False,
+    take: Annotated[
+        list[str] | None,
+        Option("A tensor that is a layer whatever it is called; * and ? match any text.", metavar="NAME"),
+    ] = None,
+    leave: Annotated[list[str] | None, Option("A tensor or layer that is not to be read.", metavar="NAME")] = None,
+    no_check: Annotated[bool, Option("Do not run the model to hold what was read against it.")] = False,
 ) -> None:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
     \b
     eiesim compress model.onnx -o net --density 0.1 --calibration inputs.npy
     eiesim compress model.npz -o net --density fc1=0.08 --density fc2=0.09
+    eiesim compress model.safetensors --explain
     """
-    from eiesim.compression.terminal import summary
+    from eiesim.compression.terminal import ledger_table, summary
 
     screen = shown.screen()
+    if explain:
+        screen.show(ledger_table(eiesim.read_model(model, take=take or (), leave=leave or ())))
+        return
+    if output is None:
+        raise EieError("Missing option '--output' / '-o': the network folder to write (--explain writes none)")
     with screen.progress() as progress:
         compressed = eiesim.compress(
             model, output, density=_densities(density or []), global_density=global_density, threshold=threshold,
             bits=bits, initialisation=init, seed=seed, calibration=calibration, positions=positions or None,
-            huffman=huffman, force=force, progress=progress,
+            huffman=huffman, force=force, check=not no_check, take=take or (),
+            leave=leave or (), progress=progress,
         )  # fmt: skip
     shown.write(compressed.to_json)
     screen.add(*summary(compressed, output))

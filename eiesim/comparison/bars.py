@@ -73,7 +73,10 @@ def spread(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 def _over(base: float, values: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """How many times less than `base` the values are: of their mean, and the least and the most."""
+    """`base` divided by the mean of the values, and the least and the most that one value alone gives.
+
+    Least and most are None where there is only one value.
+    """
     return base / mean(values), *spread([base / value for value in values])
 
 

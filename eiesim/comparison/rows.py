@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from eiesim._shown import Brief
+from eiesim._shown import Brief, html_table, listed
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison.bars import (
     TOTAL,
@@ -37,7 +37,7 @@ from eiesim.model import Workload
 from eiesim.paper import source
 from eiesim.paper import speedups as published
 from eiesim.paper.source import TABLE_V_LAYER, TABLE_V_PES
-from eiesim.paper.speedups import EIE
+from eiesim.paper.speedups import EIE, GEOMEAN
 from eiesim.result import LayerResult
 from eiesim.simulation import simulate
 from eiesim.workloads import workload
@@ -47,11 +47,34 @@ from eiesim.workloads import workload
 class Comparison(Brief):
     """What was compared, and every table of it, made once.
 
-    layers: the runs, under the energy model asked for. speedup, efficiency: over the published CPU, for the layers of
-    Table III. measured_speedup, measured_efficiency: over the CPU measured here, empty without `measured`.
-    eie: each layer beside Table IV. modules: power by module. checks: the activity model against Table II.
-    waterfall: energy of fetching the weights, step by step. areas: by module. platforms: Table V and the simulated
-    machines, empty without its layer.
+    Attributes
+    ----------
+    config : MachineConfig
+        The machine.
+    layers : tuple of LayerResult
+        The runs, under the energy model asked for.
+    speedup : tuple of Ratio
+        Over the published CPU, for the layers of Table III; each says whether it is published, simulated or measured.
+    efficiency : tuple of Ratio
+        The same for energy; estimated, where it is not published.
+    measured : Measured or None
+        What was measured on this machine.
+    measured_speedup : tuple of Ratio
+        Over the CPU measured here; empty without `measured`.
+    measured_efficiency : tuple of Ratio
+        The same for energy.
+    eie : tuple of EieRow
+        Each layer beside Table IV.
+    modules : tuple of ModuleRow
+        Power of a PE by module.
+    checks : tuple of Check
+        The activity energy model against Table II.
+    waterfall : tuple of WaterfallRow
+        Energy of fetching the weights, step by step.
+    areas : tuple of AreaRow
+        Area by module.
+    platforms : tuple of Platform
+        Table V and the simulated machines; empty without its layer.
     """
 
     config: MachineConfig
@@ -67,6 +90,45 @@ class Comparison(Brief):
     waterfall: tuple[WaterfallRow, ...]
     areas: tuple[AreaRow, ...]
     platforms: tuple[Platform, ...]
+
+    def __repr__(self) -> str:
+        names = listed([row.layer for row in self.eie if row.layer != TOTAL])
+        if self.speedup or self.measured_speedup:
+            ours = self._over_cpu(GEOMEAN)
+            told = "; ".join(f"{value:,.0f} times as fast as the {cpu}" for cpu, value in ours.items())
+            told += " (geometric mean)" if len(self.layers) > 1 else ""
+        else:
+            last = self.eie[-1]
+            told = f"{last.time_us:,.4g} µs, {last.energy_uj:,.4g} µJ ({last.energy_model})"
+        return f"<Comparison of {names} on {self.config.pes} PEs{self.config.variant}, simulated: {told}>"
+
+    def _repr_html_(self) -> str:
+        cpus = list(self._over_cpu(GEOMEAN))
+        heads = (
+            "layer",
+            "time, µs",
+            "Table IV, µs",
+            "energy, µJ",
+            *(f"times as fast as the {cpu}" for cpu in cpus),
+        )
+        rows = []
+        for row in self.eie:
+            ratios = self._over_cpu(row.layer)
+            table4 = "-" if row.table4_time_us is None else f"{row.table4_time_us:,.2f}"
+            faster = [f"{ratios[cpu]:,.1f}" if cpu in ratios else "-" for cpu in cpus]
+            rows.append((row.layer, f"{row.time_us:,.2f}", table4, f"{row.energy_uj:,.3f}", *faster))
+        machine = f"{self.config.pes} PEs{self.config.variant}"
+        return html_table(f"EIE simulated, {machine}; energy estimated: {self.eie[0].energy_model}", heads, rows)
+
+    def _over_cpu(self, layer: str) -> dict[str, float]:
+        """How many times as fast as each CPU the simulated machine is on a layer."""
+        sets = {"published CPU": self.speedup, "CPU measured here": self.measured_speedup}
+        return {
+            cpu: bar.value
+            for cpu, bars in sets.items()
+            for bar in bars
+            if bar.is_eie and bar.basis == "simulated" and bar.layer == layer
+        }
 
 
 def compare(

@@ -15,17 +15,19 @@ from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
 from eiesim._io.names import file_stems
 from eiesim._io.reading import sha256_of
-from eiesim._shown import Brief
+from eiesim._shown import Brief, html_table, listed
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
 from eiesim.dense import DenseLayer, Mask, expand, to_codes
 from eiesim.errors import EieError
 from eiesim.files import npz
+from eiesim.files.assembly import check_patterns
 from eiesim.files.huffman import SUFFIX, save_huffman
+from eiesim.files.ledger import NO_CHOICE, Choice
 from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, load_onnx
-from eiesim.files.weights import DenseNetwork, LeftOut, load_npz_model, load_safetensors
+from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer
 from eiesim.model import Model as SourceModel
 
@@ -78,11 +80,25 @@ class LayerReport:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Compressed(Brief):
-    """A compressed network, with what each layer's inputs are on the calibration data (None: not known).
+    """A compressed network: what `compress` gives.
 
-    network_error: relative error of the whole network's outputs on the calibration inputs, each layer fed by the
-    compressed one before it; None where layers do not follow one another or nothing was calibrated.
-    vectors: each layer's input vectors in one input of the network (`inputs` may be a sample), None if not known.
+    Attributes
+    ----------
+    model : DenseNetwork
+        What was compressed; `model.notes` and `model.left_out` say what was assumed and what EIE cannot run.
+    options : Options
+        How it was compressed.
+    layers : tuple of CompressedLayer
+        The layers in order.
+    reports : tuple of LayerReport
+        Of each layer, its statistics and errors.
+    inputs : tuple of float32[batch, cols] or None
+        Of each layer, its inputs on the calibration data; None where they are not known.
+    network_error : float or None
+        Relative error of the whole network's outputs on the calibration inputs, each layer fed by the compressed one
+        before it; None where layers do not follow one another or nothing was calibrated.
+    vectors : tuple of float or None, default ()
+        Of each layer, its input vectors in one input of the network (`inputs` may be a sample); None if not known.
     """
 
     model: DenseNetwork
@@ -93,8 +109,33 @@ class Compressed(Brief):
     network_error: float | None
     vectors: tuple[float | None, ...] = ()
 
+    def __repr__(self) -> str:
+        size, error = self.total, self.network_error
+        off = "" if error is None else f", outputs off by {error:.2%}"
+        return (
+            f"<Compressed {self.model.name}: {listed([layer.name for layer in self.layers])}, density "
+            f"{size.density:.1%}, {size.dense_bits // 8:,} bytes to {size.huffman_bits / 8:,.0f} "
+            f"({size.huffman_rate:.1f} times smaller){off}>"
+        )
+
+    def _repr_html_(self) -> str:
+        heads = ("layer", "rows x cols", "density", "bytes", "shared", "Huffman-coded", "times smaller", "output error")
+        rows = []
+        for layer, report in zip(self.layers, self.reports, strict=True):
+            shape = f"{layer.rows:,} x {layer.cols:,}"
+            rows.append((layer.name, shape, *_sizes(report.statistics), _share(report.output_error)))
+        rows.append(("total", "", *_sizes(self.total), _share(self.network_error)))
+        left_out = [f"left out: {part.name}: {part.reason}" for part in self.model.left_out]
+        return html_table(f"{self.model.name}, {self.options.bits} bits a code", heads, rows, left_out)
+
     def opened(self) -> SourceModel:
-        """The network as a source: its layers, with their inputs on the calibration data."""
+        """The network as a source: its layers, with their inputs on the calibration data.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         return SourceModel(
             self.layers,
             chain=self.model.chain or len(self.layers) == 1,
@@ -143,23 +184,43 @@ class Compressed(Brief):
         return ours / every if every else None
 
 
-def load_model(path: str | Path) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+def _sizes(size: Statistics) -> tuple[str, ...]:
+    every = (size.dense_bits, size.shared_bits, size.huffman_bits)
+    return (f"{size.density:.1%}", *(f"{bits / 8:,.0f}" for bits in every), f"{size.huffman_rate:.1f}")
+
+
+def _share(error: float | None) -> str:
+    return "-" if error is None else f"{error:.2%}"
+
+
+def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+    """As `read_model`, where there is a layer and nothing that only the module itself can tell; else EieError."""
+    model, taps = read_model(path, choice)
+    check_layers(model, path)
+    return model, taps
+
+
+def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
 
-    Raises EieError for another kind of file, anything malformed, NaN or infinity, and a model without any layer.
+    choice: tensors to take or leave by name. The network may be without any layer; its ledger says why.
+    Raises EieError for another kind of file, anything malformed, NaN or infinity.
     """
     path = Path(path)
     if path.suffix == ".onnx":
-        model, taps = load_onnx(path)
+        whole, taps = load_onnx(path)
+        if choice.take:
+            raise EieError("take: an ONNX graph's operators say what is a layer; a file of tensors has names to take")
+        names = [one.name for one in whole.layers] + [one.tensor for one in whole.ledger]
+        check_patterns("leave", choice.leave, names)
+        model, kept = without(whole, choice)
+        taps = tuple(taps[k] for k in kept)
     elif path.suffix == ".safetensors":
-        model, taps = load_safetensors(path), ()
+        model, taps = load_safetensors(path, choice), ()
     elif path.suffix == ".npz":
-        model, taps = load_npz_model(path), ()
+        model, taps = load_npz_model(path, choice), ()
     else:
         raise EieError(f"{path}: a model is .onnx, .safetensors or .npz, not '{path.suffix}'")
-    if not model.layers:
-        reasons = "; ".join(f"{part.name}: {part.reason}" for part in model.left_out)
-        raise EieError(f"{path}: has no layer that EIE can run" + (f" ({reasons})" if reasons else ""))
     return model, taps
 
 
@@ -453,6 +514,8 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
         ],
         "total": compressed.total.to_dict(),
         "network_output_relative_error": compressed.network_error,
+        "ledger": [entry.to_dict() for entry in compressed.model.ledger],
+        "held": compressed.model.held.to_dict(),
         "left_out": [
             {"name": part.name, "reason": part.reason, "macs": part.macs} for part in compressed.model.left_out
         ],

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from eiesim.compression.pipeline import REPORT, Compressed
 from eiesim.compression.statistics import Statistics
-from eiesim.files.weights import LeftOut
+from eiesim.files.weights import DenseNetwork, LeftOut
 
 MOST_LAYERS = 8
 """Layers that have a line each on the terminal; of more, report.json has the details."""
@@ -45,8 +45,21 @@ def summary(compressed: Compressed, folder: Path) -> list[Table | str]:
     empty = [one.name for one, layer in zip(reports, compressed.layers, strict=True) if layer.nnz == 0]
     if empty:
         parts.append(f"  not one weight is kept in: {_some(empty)}")
+    if model.held.against is not None:
+        parts.append(f"  {model.held.line}")
     parts += [f"  {note}" for note in model.notes]
     return [*parts, *_left_out(model.left_out), f"details: {folder / REPORT}"]
+
+
+def ledger_table(network: DenseNetwork) -> Table:
+    """What each tensor of a model was taken for, one row a tensor."""
+    table = _table(f"{network.name}: what each tensor is taken for", "tensor")
+    for heading in ("shape", "dtype", "role", "layer", "why"):
+        table.add_column(heading, overflow="fold")
+    for one in network.ledger:
+        shape = " x ".join(f"{size:,}" for size in one.shape) or "-"
+        table.add_row(one.tensor, shape, one.dtype, one.role, one.layer, one.reason)
+    return table
 
 
 def _left_out(left_out: Sequence[LeftOut]) -> list[str]:
@@ -102,9 +115,9 @@ def statistics_tables(compressed: Compressed) -> list[Table]:
     return [sizes, losses]
 
 
-def _table(title: str) -> Table:
+def _table(title: str, first: str = "layer") -> Table:
     table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("layer", overflow="fold")
+    table.add_column(first, overflow="fold")
     return table
 
 

@@ -63,7 +63,19 @@ class SramTable(BaseModel):
 
 
 class EnergyTable(BaseModel):
-    """What events cost. `name` is None for the published figures, else what the user calls their own."""
+    """What events cost. Made by `load_energy_table`.
+
+    Attributes
+    ----------
+    name : str or None, default None
+        What the user calls their figures; None for the published ones.
+    device_type : "itrs-lop", "itrs-hp" or "itrs-lstp", default "itrs-lop"
+        CACTI's kind of transistor, for memories without figures of the user's.
+    pj : EventEnergies
+        Picojoules an event, by event.
+    sram : SramTable, default SramTable()
+        Picojoules a read and a write, and milliwatts of leakage, of the PE's memories, in place of CACTI's.
+    """
 
     model_config = _STRICT
 

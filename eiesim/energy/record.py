@@ -12,11 +12,20 @@ from eiesim.paper.source import COMPONENTS, MODULES
 class Energy:
     """The energy of one run of a layer (the mean run of a batch), in microjoules.
 
-    model: the energy model's name. time_us: the run's time.
-    by_module_uj: act_queue, ptr_read, spmat_read, arithm_unit, act_rw (EIE Table II), lnzd; they add up to the total.
-    by_component_uj: memory, clock_network, register, combinational (EIE Table II), lnzd; they add up to the total.
-    Both have dram, too, where weights are streamed.
-    leakage_by_module_uj: the part of `by_module_uj` that is leakage; None where the model's source does not say.
+    Attributes
+    ----------
+    model : str
+        The energy model's name.
+    time_us : float
+        The run's time, in microseconds.
+    by_module_uj : dict of str to float
+        act_queue, ptr_read, spmat_read, arithm_unit, act_rw (EIE Table II), lnzd, and dram where weights are streamed;
+        they add up to the total.
+    by_component_uj : dict of str to float
+        memory, clock_network, register, combinational (EIE Table II), lnzd, and dram where weights are streamed; they
+        add up to the total.
+    leakage_by_module_uj : dict of str to float, or None
+        The part of `by_module_uj` that is leakage; None where the model's source does not say.
     """
 
     model: str
@@ -46,7 +55,13 @@ class Energy:
         return None if self.leakage_uj is None else self.total_uj - self.leakage_uj
 
     def to_dict(self) -> dict[str, Any]:
-        """The `energy` part of the result JSON. Leakage is told apart only where the model can."""
+        """The `energy` part of the result JSON. Leakage is told apart only where the model can.
+
+        Returns
+        -------
+        dict of str to Any
+            Microjoules and watts by key.
+        """
         split = {} if self.leakage_uj is None else {"dynamic_uj": self.dynamic_uj, "leakage_uj": self.leakage_uj}
         return {
             "total_uj": self.total_uj,

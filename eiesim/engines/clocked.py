@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.counters import PerPe, Run
+from eiesim.counters import STATE, TABLE, Counter, PerPe, Run
 from eiesim.job import Job
 from eiesim.machine import clock
 
@@ -17,39 +17,31 @@ def run(job: Job, activation_rows: npt.NDArray[Any], hook: clock.Hook | None = N
     """
     machine = clock.build(job, activation_rows)
     cycles, scan_last = clock.run(machine, hook)
-    scanner, pe = machine.scanner[0], machine.registers
-    queue, pointer, spmat = pe.activation_queue, pe.pointer_read, pe.spmat_read
-    unit, bank = pe.arithmetic_unit, pe.activation_rw
-    walking, empty, starved, occupancy = machine.states.T
-    padding_groups = spmat.padding if job.multipliers == 1 else spmat.padding_groups
+    return reported(machine, job, cycles, scan_last)
+
+
+def reported(machine: clock.MachineState, job: Job, cycles: int, scan_last: int) -> Run:
+    """What a drained machine has counted and summed up. cycles, scan_last: what its clock gave."""
+    spmat = machine.registers.spmat_read
     # Every padding entry comes before a real one of its column, so all are walked before the layer is complete.
-    counted = {
-        "queue_pushes": queue.pushes,
-        "queue_pops": queue.pops,
-        "max_occupancy": occupancy,
-        "pointer_reads": pointer.pointer_reads,
-        "empty_columns": pointer.empty_columns,
-        "spmat_row_reads": spmat.row_reads,
-        "entries": spmat.entries,
-        "entry_groups": pointer.walking,
-        "padding_entries": spmat.padding,
-        "macs": unit.macs,
-        "bypasses": unit.bypasses,
-        "accumulator_reads": bank.reads,
-        "accumulator_writes": bank.writes,
-        "busy_real": walking - padding_groups,
-        "busy_padding": padding_groups,
-        "busy_empty": empty,
-        "starved": starved,
-    }
-    per_pe = PerPe(**{name: field.astype(np.int64) for name, field in counted.items()})
-    sums = clock.sums(machine, job) if job.outputs else None
+    padding_groups = np.asarray(spmat.padding if job.multipliers == 1 else spmat.padding_groups, np.int64)
+    counted = {one.name: _register(machine, one) for one in TABLE if one.register}
+    counted["busy_real"] = counted["busy_real"] - padding_groups
+    counted["busy_padding"] = padding_groups
     return Run(
-        cycles,
-        scan_last,
-        int(scanner.broadcasts),
-        int(scanner.scan_bubbles),
-        int(scanner.broadcast_stalls),
-        per_pe,
-        sums,
+        cycles=cycles,
+        scan_last=scan_last,
+        **{one.name: int(counted[one.name][0]) for one in TABLE if one.register and not one.per_pe},
+        per_pe=PerPe(**{one.name: counted[one.name] for one in TABLE if one.per_pe}),
+        sums=clock.sums(machine, job) if job.outputs else None,
     )
+
+
+def _register(machine: clock.MachineState, counter: Counter) -> npt.NDArray[np.int64]:
+    """What the register of a counter holds: int64[pes], or int64[1] for the LNZD's."""
+    if counter.kind == STATE:
+        held = machine.states[counter.register]
+    else:
+        unit = machine.registers[counter.unit] if counter.per_pe else machine.scanner
+        held = unit[counter.register]
+    return np.asarray(held, np.int64)

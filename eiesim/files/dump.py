@@ -28,10 +28,28 @@ def is_dump(path: str | Path) -> bool:
 
 
 def load_dump(folder: str | Path, rows: int | None = None) -> tuple[CompressedLayer, npt.NDArray[np.float32]]:
-    """A layer and its activations (float32[cols]) from a dump.
+    """A layer and its activations from the authors' dump (docs/formats.md).
 
-    rows: the layer's outputs, which a dump does not say; None is as many as the highest row that occurs needs.
-    Trailing padding is dropped with a warning. Raises EieError, naming the file, for anything malformed.
+    Trailing padding is dropped with a warning.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        The folder of `act.dat`, `arithm.dat`, `ptr/ptrK.dat` and `spm/spmK.dat`.
+    rows : int or None, default None
+        The layer's outputs, which a dump does not say; None is as many as the highest row that occurs needs.
+
+    Returns
+    -------
+    layer : CompressedLayer
+        The layer, with a bias and ReLU, as every dump has them.
+    activations : float32[cols]
+        Its input.
+
+    Raises
+    ------
+    EieError
+        Naming the file, for anything malformed, and for fewer rows than occur.
     """
     folder = Path(folder)
     activations = _numbers(folder / "act.dat", FLOAT)
@@ -77,10 +95,26 @@ def load_dump(folder: str | Path, rows: int | None = None) -> tuple[CompressedLa
 
 
 def save_dump(layer: CompressedLayer, activations: npt.ArrayLike, folder: str | Path, pes: int = 64) -> None:
-    """Write a layer and one input as a dump for a PE count, whole or not at all; the folder must not exist yet.
+    """Write a layer and one input as the authors' dump for a PE count, whole or not at all.
 
     A layer without a bias is written with an empty bias column, with a warning: a dump always has one.
-    Raises EieError for what a dump cannot hold: more than 16 codes, an activation other than ReLU, a batch.
+
+    Parameters
+    ----------
+    layer : CompressedLayer
+        The layer: at most 16 codes, and ReLU after it.
+    activations : float[cols]
+        Its input; rounded to float32.
+    folder : str or pathlib.Path
+        The folder to make; it must not exist yet.
+    pes : int, default 64
+        PEs that the files are for, 1 to 4096.
+
+    Raises
+    ------
+    EieError
+        For what a dump cannot hold (more than 16 codes, an activation other than ReLU, a batch, NaN or infinity), and
+        for a folder that is there already or cannot be made.
     """
     folder = Path(folder)
     values = as_float32("activations", activations).astype(FLOAT)

@@ -62,6 +62,8 @@ class Held:
     def line(self) -> str:
         """In one line."""
         known = [one.error for one in self.layers if one.error is not None]
+        if self.network is not None and self.network.error is not None and not known:
+            return f"read as it runs: the whole network within {self.network.error:.1e}"
         if self.against is None or not known:
             return "held against nothing"
         return f"read as it runs: {len(known)} of {len(self.layers)} layers within {max(known):.1e}"
@@ -84,14 +86,12 @@ def hold(against: str, layers: Sequence[DenseLayer], seen: Sequence[Seen | None]
     whole: the network's inputs and outputs, of layers that follow one another.
     """
     each = tuple(
-        HeldLayer(layer.name, None)
-        if one is None
-        else HeldLayer(layer.name, _error(layer.outputs(one.inputs), one.outputs), one.tolerance)
+        HeldLayer(layer.name, None) if one is None else HeldLayer(layer.name, _error([layer], one), one.tolerance)
         for layer, one in zip(layers, seen, strict=True)
     )
     network = None
     if whole is not None:
-        network = HeldLayer("network", _error(forward(layers, whole.inputs), whole.outputs), whole.tolerance)
+        network = HeldLayer("network", _error(layers, whole), whole.tolerance)
     return Held(against, each, network)
 
 
@@ -109,11 +109,13 @@ def _refusal(what: str, one: HeldLayer, held: Held) -> str:
     return f"{what}: as read it gives other outputs than {source} (relative error {one.error:.2g})"
 
 
-def _error(found: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
+def _error(layers: Sequence[DenseLayer], seen: Seen) -> float:
     """Largest error over largest magnitude; infinite for another shape or where a number is none."""
-    if found.shape != right.shape:
+    right = seen.outputs
+    if seen.inputs.shape[1:] != (layers[0].cols,) or right.shape != (len(seen.inputs), layers[-1].rows):
         return float("inf")
     with np.errstate(all="ignore"):
+        found = forward(layers, seen.inputs)
         wide = right.astype(np.float64)
         most = float(np.abs(found - wide).max(initial=0.0))
         largest = float(np.abs(wide).max(initial=0.0))

@@ -74,4 +74,6 @@ class Choice:
         return any(fnmatchcase(name, pattern) for pattern in self.leave)
 
 
+NO_CHOICE = Choice()
+
 LEFT_BY_NAME = "left out by --leave"

@@ -46,10 +46,22 @@ INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 @dataclass(frozen=True, repr=False)
 class Network(Brief):
-    """Layers in order, and what network.toml says besides (`about`).
+    """Layers in order, and what network.toml says besides.
 
-    files: the layers' file names. chain: whether the layers follow one another, so that the network can run as one.
-    vectors: of each layer, input vectors in one input of the network.
+    Attributes
+    ----------
+    name : str
+        The network's name.
+    layers : tuple of CompressedLayer
+        The layers in order.
+    about : dict of str to Any
+        All of network.toml, keys of others too.
+    files : tuple of str, default ()
+        The layers' file names within the folder.
+    chain : bool, default True
+        Whether the layers follow one another, so that the network can run as one.
+    vectors : tuple of float, default ()
+        Of each layer, its input vectors in one input of the network.
     """
 
     name: str
@@ -60,7 +72,13 @@ class Network(Brief):
     vectors: tuple[float, ...] = ()
 
     def opened(self) -> Model:
-        """The network as a source: its layers, without inputs of their own."""
+        """The network as a source: its layers, without inputs of their own.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         return Model(self.layers, chain=self.chain or len(self.layers) == 1, vectors=self.vectors)
 
 
@@ -70,7 +88,23 @@ def is_network(path: str | Path) -> bool:
 
 
 def load_network(folder: str | Path) -> Network:
-    """A network from its folder. Raises EieError, naming the file, for anything malformed or that does not chain."""
+    """A network from its folder (docs/networks.md).
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        A folder with `network.toml`, as `compress` and `save_trained` write it.
+
+    Returns
+    -------
+    Network
+        The layers in order. Its inputs and labels are not read; `eiesim.open` does that.
+
+    Raises
+    ------
+    EieError
+        Naming the file, for anything malformed, and for layers that should follow one another and do not fit.
+    """
     folder = Path(folder)
     path = folder / FILE
     table = read_toml(path, "no such file; a network folder names its layers there")

@@ -22,7 +22,31 @@ OPTIONAL = ("name", "bias_codes", "activation")
 
 
 def load(path: str | Path) -> CompressedLayer:
-    """A layer from a `.npz` file. Raises EieError, naming file and key, for anything malformed."""
+    """A layer from a `.npz` file (docs/formats.md, "Layer file").
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file, as `save` writes it.
+
+    Returns
+    -------
+    CompressedLayer
+        The layer.
+
+    Raises
+    ------
+    EieError
+        Naming file and key, for anything malformed, missing or unknown.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> layer = eiesim.CompressedLayer.from_dense([[1.0, 0.0], [0.0, 2.0]], name="fc1")
+    >>> eiesim.save(layer, "fc1.npz")
+    >>> eiesim.load("fc1.npz")
+    <CompressedLayer fc1: 2 x 2, 2 weights (50.00%), 3 codes, activation relu>
+    """
     path = Path(path)
     arrays = read_arrays(path)
     if not isinstance(arrays, Mapping):
@@ -54,7 +78,20 @@ def load(path: str | Path) -> CompressedLayer:
 
 
 def save(layer: CompressedLayer, path: str | Path) -> None:
-    """Write a layer as a compressed `.npz` file, whole or not at all."""
+    """Write a layer as a compressed `.npz` file, whole or not at all.
+
+    Parameters
+    ----------
+    layer : CompressedLayer
+        The layer.
+    path : str or pathlib.Path
+        The file; one that is there is replaced.
+
+    Raises
+    ------
+    EieError
+        Where the file cannot be written.
+    """
     with writing(path) as file:
         save_to(file, layer)
 
@@ -79,8 +116,20 @@ def save_to(file: IO[bytes], layer: CompressedLayer) -> None:
 def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
     """Activations from `.npy`, or from `.npz` with one array or one named `activations`.
 
-    Returns float32[cols] or [batch, cols]. A file of float16 is converted, which is exact.
-    Raises EieError for another dtype or shape, NaN or infinity.
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file, of float32, or of float16, which is converted exactly.
+
+    Returns
+    -------
+    float32[cols] or float32[batch, cols]
+        The activations.
+
+    Raises
+    ------
+    EieError
+        For another dtype or shape, NaN or infinity, and a file that cannot be read.
     """
     arrays = read_arrays(Path(path))
     if isinstance(arrays, Mapping):

@@ -1,13 +1,15 @@
-"""Trained networks as arrays: safetensors (PyTorch's `state_dict`) and numpy's .npz (never pickled).
+"""Trained networks as named tensors: safetensors (PyTorch's `state_dict`), numpy's .npz (never pickled), mappings.
 
-A matrix, two-dimensional (outputs, inputs) as PyTorch keeps it, is a layer; a 1x1 convolution's (outputs, inputs,
-1, 1) too. The vector `X.bias` goes with `X.weight`, `bX` with `WX`, `bias_ih_l0` with `weight_ih_l0`.
+Every tensor gets one role (`files.ledger`). A matrix of floating point is a layer, two-dimensional or a 1x1
+convolution's, unless its name or what stands beside it says that it is something else (`files.names`,
+`files.joined`). The vector `X.bias` goes with `X.weight`, `bX` with `WX`, `bias_ih_l0` with `weight_ih_l0`.
+Matrices are (outputs, inputs), as PyTorch keeps them; Keras' and Flax's `kernel`, and one whose bias is as long as its
+columns and not its rows, are (inputs, outputs).
 Arrays do not say what activation follows a layer. Where each matrix takes what the one before gives, ReLU follows each
 but the last. Otherwise each layer runs by itself, without an activation.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._io.arrays import read_arrays, write_archive
+from eiesim._io.arrays import write_archive
 from eiesim._io.atomic import writing
-from eiesim._io.reading import read_bytes
 from eiesim._shown import Brief
-from eiesim.dense import DenseLayer, chains
+from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
+from eiesim.files.assembly import Assembly
 from eiesim.files.held import AGAINST_NOTHING, Held
-from eiesim.files.ledger import Entry
+from eiesim.files.joined import NEEDS_THE_MODULE
+from eiesim.files.ledger import LEFT_BY_NAME, NO_CHOICE, Choice, Entry, first_reason
+from eiesim.files.order import followed
+from eiesim.files.tensors import Tensor, of_npz, of_safetensors
 
-FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
-RECURRENT = re.compile(r"weight_(ih|hh)_l\d+")
+HELD_AGAINST_NOTHING = "held against nothing: arrays do not run"
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,9 @@ class DenseNetwork(Brief):
     held: Held = AGAINST_NOTHING
 
 
-def load_npz_model(path: Path) -> DenseNetwork:
+def load_npz_model(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
     """A network from an .npz file of arrays, in the file's order. Raises EieError for anything malformed."""
-    arrays = read_arrays(path)
-    if not isinstance(arrays, Mapping):
-        raise EieError(f"{path}: is one array; a network is an .npz with a weight matrix a layer")
-    return model_of_arrays(path, arrays.items())
+    return network_of_tensors(path, of_npz(path), choice)
 
 
 def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
@@ -84,111 +85,79 @@ def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
         write_archive(file, arrays)
 
 
-def load_safetensors(path: Path) -> DenseNetwork:
+def load_safetensors(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
     """A network from a safetensors file, its tensors sorted by name (numbers by value)."""
-    try:
-        import safetensors
-    except ImportError:
-        raise EieError("reading safetensors files needs safetensors: pip install safetensors") from None
-    data = read_bytes(path)
-    try:
-        tensors: Any = safetensors.deserialize(data)
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise EieError(f"{path}: not readable as safetensors: {' '.join(str(error).split())}") from None
-    ordered = sorted(tensors, key=lambda pair: _natural(pair[0]))
-    return model_of_arrays(path, ((name, _tensor(parts)) for name, parts in ordered))
+    return network_of_tensors(path, of_safetensors(path), choice, ordered=False)
 
 
-def _tensor(parts: Mapping[str, Any]) -> npt.NDArray[Any] | str:
-    """A tensor, or why it cannot be a weight."""
-    kind, data, shape = parts["dtype"], bytes(parts["data"]), parts["shape"]
-    if kind == "BF16":
-        # The upper half of a float32.
-        halves = np.frombuffer(data, "<u2").astype(np.uint32) << 16
-        return halves.view(np.float32).reshape(shape)
-    if kind in FLOATS:
-        return np.frombuffer(data, FLOATS[kind]).reshape(shape)
-    return f"{kind} values; EIE's weights are made from floating point"
+def check_layers(network: DenseNetwork, where: str | Path) -> None:
+    """Raise EieError where a network has no layer, or a weight that only the module itself can tell."""
+    code = next((entry for entry in network.ledger if entry.reason.endswith(NEEDS_THE_MODULE)), None)
+    if code is not None:
+        raise EieError(f"{where}: {code.tensor}: {code.reason}; or leave it out with --leave '{code.tensor}'")
+    if not network.layers:
+        reasons = first_reason(network.ledger) or "; ".join(f"{one.name}: {one.reason}" for one in network.left_out)
+        raise EieError(f"{where}: has no layer that EIE can run" + (f" ({reasons})" if reasons else ""))
 
 
-def model_of_arrays(
-    origin: str | Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | str]], holder: str = "the file"
+def network_of_tensors(
+    origin: str | Path,
+    tensors: Iterable[Tensor],
+    choice: Choice = NO_CHOICE,
+    holder: str = "the file",
+    ordered: bool = True,
 ) -> DenseNetwork:
-    """A network from named arrays in order; a text in an array's place says why it cannot be a weight.
+    """A network from named tensors in order, each with its role.
 
-    origin: where they come from; its stem is the network's name. holder: what notes call that.
+    origin: where they come from; its stem is the network's name. holder: what notes call that. ordered: whether their
+    order says which layer is first. Raises EieError where a name of `choice` is no tensor's, and for NaN and infinity.
     """
-    path = Path(origin)
-    layers: list[DenseLayer] = []
-    left_out: list[LeftOut] = []
-    vectors: dict[str, npt.NDArray[Any]] = {}
-    matrices: dict[str, npt.NDArray[Any]] = {}
-    for name, array in arrays:
-        if isinstance(array, str):
-            left_out.append(LeftOut(name, array))
-            continue
-        reason = _unfit(array)
-        if array.ndim == 1 and array.dtype.kind == "f":
-            vectors[name] = array
-        elif reason:
-            left_out.append(LeftOut(name, reason))
-        else:
-            matrices[name] = array.reshape(array.shape[:2])
-    used = set()
-    for name, matrix in matrices.items():
-        bias = next((other for other in _bias_names(name) if other in vectors), None)
-        if bias is not None and vectors[bias].shape != matrix.shape[:1]:
-            left_out.append(LeftOut(bias, f"bias of {len(vectors[bias])} for the {matrix.shape[0]} rows of {name}"))
-            used.add(bias)
-            bias = None
-        if bias is not None:
-            used.add(bias)
-        layers.append(_layer(path, name, matrix, None if bias is None else vectors[bias]))
-    left_out += [LeftOut(name, "a vector, and no matrix's bias") for name in vectors if name not in used]
-    recurrent = any(RECURRENT.search(name) for name in matrices)
-    chain = not recurrent and chains(layers)
-    layers = [
-        replace(layer, activation="relu" if chain and k + 1 < len(layers) else "none") for k, layer in enumerate(layers)
-    ]
-    note = (
-        f"{holder} says nothing of activations: ReLU is taken to follow every layer but the last"
-        if chain
-        else "these layers do not follow one another; none has an activation"
-    )
+    found = Assembly(Path(origin), tuple(tensors), choice)
+    layers, chain, notes = followed(found, holder, ordered)
+    ledger = found.ledger
     return DenseNetwork(
-        path.stem, tuple(layers), tuple(matrices), tuple(left_out), chain, (note,) if len(layers) > 1 else ()
+        Path(origin).stem,
+        layers,
+        tuple(found.sources),
+        tuple(LeftOut(one.tensor, one.reason, macs=_work(one)) for one in ledger if not one.layer),
+        chain,
+        (*notes, *found.notes, HELD_AGAINST_NOTHING),
+        vectors=tuple(found.vectors),
+        ledger=ledger,
     )
 
 
-def _layer(path: Path, name: str, matrix: npt.NDArray[Any], bias: npt.NDArray[Any] | None) -> DenseLayer:
-    try:
-        with np.errstate(over="ignore"):
-            return DenseLayer(
-                _short(name), matrix.astype(np.float32), bias if bias is None else bias.astype(np.float32)
-            )
-    except EieError as error:
-        raise EieError(f"{path}: {error}") from None
+def without(network: DenseNetwork, choice: Choice) -> tuple[DenseNetwork, tuple[int, ...]]:
+    """A network without the layers that are to be left by name, their weight's or their own; and which are kept."""
+    gone = {
+        layer.name
+        for layer, source in zip(network.layers, network.sources, strict=True)
+        if choice.leaves(layer.name) or choice.leaves(source) or choice.leaves(source.rpartition(" ")[2])
+    }
+    kept = tuple(k for k, layer in enumerate(network.layers) if layer.name not in gone)
+    if not gone:
+        return network, kept
+    ledger = tuple(
+        replace(one, role="left out", layer="", reason=LEFT_BY_NAME) if one.layer in gone else one
+        for one in network.ledger
+    )
+
+    def chosen(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(values[k] for k in kept) if values else ()
+
+    found = replace(
+        network,
+        layers=chosen(network.layers),
+        sources=chosen(network.sources),
+        left_out=(*network.left_out, *(LeftOut(name, LEFT_BY_NAME, macs=None) for name in sorted(gone))),
+        chain=False,
+        parameters=chosen(network.parameters),
+        vectors=chosen(network.vectors),
+        ledger=ledger,
+    )
+    return found, kept
 
 
-def _unfit(array: npt.NDArray[Any]) -> str:
-    if array.dtype.kind != "f":
-        return f"{array.dtype} values; EIE's weights are made from floating point"
-    if 0 in array.shape:
-        return f"shape {list(array.shape)} holds nothing"
-    if array.ndim == 4:
-        kernel = f"{array.shape[2]}x{array.shape[3]}"
-        return "" if kernel == "1x1" else f"a {kernel} convolution; EIE runs matrices, of convolutions only 1x1"
-    return "" if array.ndim == 2 else f"{array.ndim} dimensions, a layer has 2"
-
-
-def _bias_names(name: str) -> list[str]:
-    swaps = (("weight", "bias"), ("kernel", "bias"), ("W", "b"), ("w", "b"))
-    return [name[:at] + new + name[at + len(old) :] for old, new in swaps if (at := name.rfind(old)) >= 0]
-
-
-def _short(name: str) -> str:
-    return re.sub(r"[._](weight|kernel|W|w)$", "", name) or name
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+def _work(entry: Entry) -> int | None:
+    """Multiply-accumulates of a tensor that is no layer: none for what only stands beside one, else not known."""
+    return 0 if entry.role != "left out" or len(entry.shape) < 2 else None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eiesim._jit import inlined, jit, uncounted
 from eiesim.job import Job
 from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnzd, pointer_read, spmat_read
-from eiesim.machine.records import Fields, Records, records
+from eiesim.machine.records import COUNT, Fields, Records, records
 
 ZERO_ROWS = 2
 """Rows of zeros after the last input row, so that ActivationRW may read past it when the LNZD has taken all."""
@@ -26,7 +26,11 @@ UNITS_OF_A_PE = {
 }
 
 
-class Machine(NamedTuple):
+STATE_REGISTERS: Fields = [("walking", COUNT), ("empty", COUNT), ("starved", COUNT), ("most", COUNT)]
+"""The registers of state counters (`counters.TABLE`), as `keep_states` saves them."""
+
+
+class MachineState(NamedTuple):
     """Every register, wire and memory of the array.
 
     registers, wires: records[pes], with a record for each unit of a PE (`registers[p].pointer_read.address`).
@@ -35,8 +39,8 @@ class Machine(NamedTuple):
     queues: records[pes, depth].
     pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
     draw: see `arithmetic_unit.RowDraw`; None unless rounding is stochastic.
-    states: int64[pes, 4], the state counters when the layer was complete: PointerRead's cycles with an entry,
-    with an empty column and with nothing, and the queue's largest occupancy.
+    states: records[pes], `STATE_REGISTERS` as they stood when the layer was complete: PointerRead's cycles with an
+    entry, with an empty column and with nothing, and the queue's largest occupancy.
     """
 
     registers: Records
@@ -55,14 +59,14 @@ class Machine(NamedTuple):
     codebook: npt.NDArray[Any]
     rounding: Any
     draw: Any
-    states: npt.NDArray[np.int64]
+    states: Records
 
 
-Hook = Callable[[int, Machine], None]
+Hook = Callable[[int, MachineState], None]
 """Called in every cycle, between propagate and update, with the cycle's number (from 1)."""
 
 
-def build(job: Job, activation_rows: npt.NDArray[Any]) -> Machine:
+def build(job: Job, activation_rows: npt.NDArray[Any]) -> MachineState:
     """A machine as it stands before cycle 1: activation row 0 in the LNZD, nothing else held.
 
     activation_rows: the input as the LNZD meets it, [activation rows, pes], of the codebook's dtype.
@@ -73,7 +77,7 @@ def build(job: Job, activation_rows: npt.NDArray[Any]) -> Machine:
     registers: Fields = [(name, unit.registers(*shape)) for name, unit in UNITS_OF_A_PE.items()]
     wires: Fields = [(name, unit.wires(*shape)) for name, unit in UNITS_OF_A_PE.items()]
     depth = min(job.queue_depth, layer.columns + 1)  # More places than columns are never used.
-    machine = Machine(
+    machine = MachineState(
         registers=records(pes, registers),
         wires=records(pes, wires),
         scanner=records(1, lnzd.registers(value)),
@@ -90,7 +94,7 @@ def build(job: Job, activation_rows: npt.NDArray[Any]) -> Machine:
         codebook=job.codebook,
         rounding=job.rounding,
         draw=_draw(job),
-        states=np.zeros((pes, 4), np.int64),
+        states=records(pes, STATE_REGISTERS),
     )
     machine.registers.activation_rw.row = 1
     machine.registers.spmat_read.held = spmat_read.NO_ROW
@@ -106,7 +110,7 @@ def _accumulators(job: Job) -> npt.NDArray[Any]:
     return rows
 
 
-def sums(machine: Machine, job: Job) -> npt.NDArray[Any]:
+def sums(machine: MachineState, job: Job) -> npt.NDArray[Any]:
     """The layer's sums, [rows], from the accumulators of all PEs."""
     every = np.empty(job.layer.layer.rows, machine.accumulators.dtype)
     for p, owned in enumerate(job.layer.rows_of_pe):
@@ -122,7 +126,7 @@ def _draw(job: Job) -> arithmetic_unit.RowDraw | None:
     return arithmetic_unit.RowDraw(job.draw.salt, job.draw.numbers, first, owned[0].step)
 
 
-def run(machine: Machine, hook: Hook | None = None) -> tuple[int, int]:
+def run(machine: MachineState, hook: Hook | None = None) -> tuple[int, int]:
     """Clock the machine until it is drained. Returns (cycles, scan_last).
 
     Without a hook the whole loop is compiled; with one the same loop runs as Python around compiled phases.
@@ -267,10 +271,24 @@ def any_write_done(m: Any) -> bool:
 def keep_states(m: Any) -> None:
     """Note the state counters as they stand."""
     for p in range(len(m.registers)):
-        m.states[p, 0] = m.registers[p].pointer_read.walking
-        m.states[p, 1] = m.registers[p].pointer_read.empty
-        m.states[p, 2] = m.registers[p].pointer_read.starved
-        m.states[p, 3] = m.registers[p].activation_queue.most
+        m.states[p].walking = m.registers[p].pointer_read.walking
+        m.states[p].empty = m.registers[p].pointer_read.empty
+        m.states[p].starved = m.registers[p].pointer_read.starved
+        m.states[p].most = m.registers[p].activation_queue.most
+
+
+@jit
+def ends(m: Any, cycle: int, scanning: bool, cycles: int, scan_last: int) -> tuple[int, int]:
+    """After an update: (cycles, scan_last), as they would be if nothing more happened.
+
+    The layer is complete when the scan has ended and the last write is done. The last write is known only afterwards,
+    so the state counters are saved after each one. scanning: whether the scan went on in this cycle. cycles, scan_last:
+    what the cycle before gave.
+    """
+    if m.scanner[0].done and (scanning or any_write_done(m)):
+        cycles = cycle
+        keep_states(m)
+    return cycles, cycle if scanning else scan_last
 
 
 def _drive(m: Any, hook: Any) -> tuple[int, int]:
@@ -281,23 +299,18 @@ def _drive(m: Any, hook: Any) -> tuple[int, int]:
     3. the hook looks on: registers and wires are both those of this cycle;
     4. update: every unit takes its registers and memories from the wires.
 
-    The layer is complete when the scan has ended and the last write is done. The last write is known only afterwards,
-    so the state counters are saved after each one.
+    `eiesim.stepping` has the same four steps, one cycle at a time.
     """
     cycle, cycles, scan_last = 0, 0, 0
     while not drained(m):
         cycle += 1
-        scanning = not m.scanner[0].done
+        scanning = lnzd.busy(m.scanner[0])
         propagate(m)
         fires, row_taken = settle(m)
         if hook is not None:
             hook(cycle, m)
         update(m, fires, row_taken)
-        if scanning:
-            scan_last = cycle
-        if m.scanner[0].done and (scanning or any_write_done(m)):
-            cycles = cycle
-            keep_states(m)
+        cycles, scan_last = ends(m, cycle, scanning, cycles, scan_last)
     return cycles, scan_last
 
 

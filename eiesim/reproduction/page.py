@@ -12,7 +12,7 @@ from eiesim.errors import EieError
 from eiesim.reproduction.claims import AGREES
 from eiesim.reproduction.conclusion import Reproduction
 from eiesim.reproduction.items import VARIATIONS, Claim, ItemRow, PaperItem, Spread, column_name, picture_names
-from eiesim.reproduction.plots import Picture
+from eiesim.reproduction.plots import Shown
 from eiesim.reproduction.tally import BANDS, judged, tally
 from eiesim.view import live
 from eiesim.view.page import as_script, bokeh_script, filled
@@ -28,7 +28,7 @@ LONGEST_PRINTED = 9
 WITHOUT_BOKEH = "Figures stand still here; with Bokeh (pip install 'eiesim[trace]') they show values when pointed at."
 
 
-def report(found: Reproduction, pictures: Mapping[str, Picture]) -> str:
+def report(found: Reproduction, pictures: Mapping[str, Shown]) -> str:
     """The page. pictures: by name; see `items.picture_names`."""
     try:
         script = bokeh_script("bokeh", "bokeh-api")
@@ -110,14 +110,14 @@ def _paragraph(text: str) -> str:
     return f"<p>{_text(text)}</p>"
 
 
-def _pictures(title: str, own: Mapping[str, Picture]) -> str:
+def _pictures(title: str, own: Mapping[str, Shown]) -> str:
     """The pictures of an item. Two of one panel each stand beside one another where there is room."""
     every = "".join(_picture(name, title, one) for name, one in own.items())
     pair = len(own) == 2 and all(len(one.panels) < 2 for one in own.values())
     return f'<div class="pair">{every}</div>' if pair else every
 
 
-def _picture(name: str, title: str, one: Picture) -> str:
+def _picture(name: str, title: str, one: Shown) -> str:
     series = "".join(
         f'<button type="button" aria-pressed="true" data-series="{escape(each.name)}">'
         f"{_swatch(each.colours[0])}{_text(each.name)}</button>"

@@ -65,7 +65,7 @@ def _reproduce(
     from eiesim.reproduction import simulations
     from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
     from eiesim.reproduction.page import report
-    from eiesim.reproduction.plots import drawings, write_figures
+    from eiesim.reproduction.plots import pictures, write_figures
     from eiesim.reproduction.terminal import times_markdown
 
     extent = simulations.QUICK if quick else simulations.FULL
@@ -77,13 +77,14 @@ def _reproduce(
         planned, extent, out, jobs=jobs, observer=Steps(progress, sum(one.runs for one in planned), "runs")
     )
     found = conclude(runs, lenet_accuracies())
-    pictures: dict[str, Any] = {name: None for name, _, _ in drawings(found)}  # in their order, however they come
-    done = Steps(progress, len(pictures), "pictures")
+    made = pictures(found)
+    shown: dict[str, Any] = {name: None for name, _ in made}  # in their order, however they come
+    done = Steps(progress, len(made), "pictures")
     with Outputs() as files:  # tables, figures and report of the same runs, or none of them
         tables = write_tables(found, out / "tables", files)
         files.open(out / "tables" / "table_4.md").write(f"{times_markdown(found.item('table_4'))}\n".encode())
-        for name, picture in write_figures(found, out / "figures", files, drawn):
-            pictures[name] = picture
+        for name, picture in write_figures(made, out / "figures", files, drawn):
+            shown[name] = picture
             done()
-        files.open(out / "report.html").write(report(found, pictures).encode())
-    return replace(found, tables=len(tables), pictures=len(pictures))
+        files.open(out / "report.html").write(report(found, shown).encode())
+    return replace(found, tables=len(tables), pictures=len(made))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from eiesim.counters import EVENT, STATE, TABLE
 from eiesim.engines import clocked
 from eiesim.errors import EieError
 from eiesim.machine import clock
@@ -38,27 +39,13 @@ class Agreement:
     checksum: int
 
 
-STATES = (
-    ("pointer_read.registers.walking", "walking"),
-    ("pointer_read.registers.empty", "busy_empty"),
-    ("pointer_read.registers.starved", "starved"),
-    ("activation_queue.registers.most", "max_occupancy"),
-)
-"""Counters that stand still when the layer is complete, though the machine runs on until it is drained."""
-
-EVENTS = (
-    ("activation_queue.registers.pushes", "queue_pushes"),
-    ("activation_queue.registers.pops", "queue_pops"),
-    ("pointer_read.registers.pointer_reads", "pointer_reads"),
-    ("pointer_read.registers.empty_columns", "empty_columns"),
-    ("spmat_read.registers.row_reads", "spmat_row_reads"),
-    ("spmat_read.registers.entries", "entries"),
-    ("spmat_read.registers.padding", "padding_entries"),
-    ("arithmetic_unit.registers.macs", "macs"),
-    ("arithmetic_unit.registers.bypasses", "bypasses"),
-    ("activation_rw.registers.reads", "accumulator_reads"),
-    ("activation_rw.registers.writes", "accumulator_writes"),
-)
+def counted(kind: str) -> dict[str, list[str]]:
+    """The probes of counters of a kind (`counters.TABLE`), and the counters that add up to each."""
+    found: dict[str, list[str]] = {}
+    for counter in TABLE:
+        if counter.kind == kind and counter.register:
+            found.setdefault(f"{counter.unit}.registers.{counter.register}", []).append(counter.name)
+    return found
 
 
 def check(run: RtlRun, program: Path) -> Agreement:
@@ -111,7 +98,7 @@ class _Pair:
         self._counters(ran, drained)
         return ran.cycles, stage.outputs(ran.sums)  # type: ignore[arg-type]
 
-    def _cycle(self, cycle: int, machine: clock.Machine) -> None:
+    def _cycle(self, cycle: int, machine: clock.MachineState) -> None:
         if self._comparison is None:
             self._comparison = Comparison(machine, self._case.hardware)
         snapshot = self._snapshot(f"cycle {cycle}")
@@ -131,16 +118,14 @@ class _Pair:
         return scanned and (scanning or bool(before.pes["arithmetic_unit.wires.done"].any()))
 
     def _counters(self, ran: Any, drained: Snapshot) -> None:
-        scan = drained.lnzd
-        for name in ("broadcasts", "scan_bubbles", "broadcast_stalls"):
-            self._same(name, scan[f"lnzd.registers.{name}"], getattr(ran, name))
-        for key, name in EVENTS:
-            self._same(name, drained.pes[key], getattr(ran.per_pe, name))
-        states = self._states if self._states is not None else drained
-        for key, name in STATES:
-            seen = states.pes[key]
-            model = getattr(ran.per_pe, name) if name != "walking" else ran.per_pe.busy_real + ran.per_pe.busy_padding
-            self._same(name, seen, model)
+        # States stand still when the layer is complete, though the machine runs on until it is drained.
+        complete = self._states if self._states is not None else drained
+        for kind, snapshot in ((EVENT, drained), (STATE, complete)):
+            for key, names in counted(kind).items():
+                one_for_all = key.startswith("lnzd.")
+                seen = (snapshot.lnzd if one_for_all else snapshot.pes)[key]
+                model = sum(getattr(ran if one_for_all else ran.per_pe, name) for name in names)
+                self._same(" + ".join(names), seen, model)
 
     def _same(self, name: str, rtl: Any, model: Any) -> None:
         wrong = np.atleast_1d(rtl != model)

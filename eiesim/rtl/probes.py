@@ -274,7 +274,7 @@ class Snapshot:
 class Comparison:
     """A machine's own fields, found once, to be compared in every cycle."""
 
-    def __init__(self, machine: clock.Machine, hardware: Hardware) -> None:
+    def __init__(self, machine: clock.MachineState, hardware: Hardware) -> None:
         self._machine, self._hardware = machine, hardware
 
     @cached_property

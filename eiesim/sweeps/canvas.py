@@ -1,23 +1,18 @@
-"""What all pictures of a sweep share: which rows are shown, captions, panels and axes."""
+"""What all pictures of a sweep share: which rows are shown, captions and axes."""
 
-from collections.abc import Sequence
-from math import ceil
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator, PercentFormatter
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, isfinite, log10
+from typing import TYPE_CHECKING
 
 from eiesim.config import MachineConfig
-from eiesim.view import style
-from eiesim.view.words import setting
+from eiesim.view.panels import Scale
+from eiesim.view.words import setting, words
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
 MOST_PANELS = 12
+MOST_TICKS = 12
 
 
 def swept_keys(table: "pd.DataFrame") -> list[str]:
@@ -57,59 +52,43 @@ def caption_of(table: "pd.DataFrame", chosen: str, bars: bool = True) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def canvas(title: str, caption: str, width: float = 7.5, panels: int = 1) -> tuple[Figure, list["Axes"]]:
-    """A figure with a title, a caption below, and panels beside one another."""
-    figure = Figure(figsize=(width, 4.2), layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    style.headed(figure, title, caption)
-    return figure, list(axes)
-
-
-def grid(title: str, caption: str, names: Sequence[str]) -> tuple[Figure, list["Axes"]]:
-    """A panel a layer, at most three beside one another."""
-    across = min(3, len(names))
-    down = ceil(len(names) / across)
-    figure = Figure(figsize=(max(4.4, 4.0 * across), 0.9 + 3.1 * down), layout="constrained")
-    every = figure.subplots(down, across, squeeze=False).reshape(-1)
-    for empty in every[len(names) :]:
-        empty.set_visible(False)
-    style.headed(figure, title, caption)
-    for axes, name in zip(every, names, strict=False):
-        axes.set_title(name, loc="left")
-    return figure, list(every[: len(names)])
-
-
 def shown_layers(table: "pd.DataFrame", caption: str) -> tuple[list[str], str]:
     """The layers that get a panel, at most `MOST_PANELS`, and the caption, which says if some were left out."""
-    names = list(table["layer"].unique())
-    if len(names) <= MOST_PANELS:
-        return names, caption
-    return names[:MOST_PANELS], f"{caption}; the first {MOST_PANELS} of {len(names)} layers"
+    layers = list(table["layer"].unique())
+    if len(layers) <= MOST_PANELS:
+        return layers, caption
+    return layers[:MOST_PANELS], f"{caption}; the first {MOST_PANELS} of {len(layers)} layers"
 
 
-def percent(axes: "Axes") -> None:
-    """A vertical axis from 0 to 100 %."""
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_ylim(0, 1.03)
+def grid_in(panels: int) -> tuple[int, tuple[float, float]]:
+    """Of a panel a layer: how many stand beside one another, and the size in inches."""
+    across = min(3, panels)
+    return across, (max(4.4, 4.0 * across), 0.9 + 3.1 * ceil(panels / across))
 
 
-def ticks(axes: "Axes", values: Sequence[float]) -> None:
+def swept_scale(column: str, values: Iterable[float]) -> Scale:
     """An axis of the values that were swept: logarithmic where they grow by factors."""
-    low, high = min(values), max(values)
-    if low > 0 and high / low >= 8:
-        axes.set_xscale("log", base=2)
-    shown = list(values)[:: ceil(len(values) / 12)]
-    axes.xaxis.set_major_locator(FixedLocator(shown))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    known = sorted(set(values))
+    log = 2 if known[0] > 0 and known[-1] / known[0] >= 8 else 0
+    shown = known[:: ceil(len(known) / MOST_TICKS)]
+    return Scale(words(column), log=log, ticks=tuple((float(value), f"{value:g}") for value in shown))
 
 
-def magnitudes(axis: "Axis", values: Any) -> None:
+def share_scale(column: str) -> Scale:
+    """A vertical axis from 0 to 100 %."""
+    return Scale(words(column), 0, 1.03, form=".0%")
+
+
+def found_scale(column: str, values: Iterable[float]) -> Scale:
     """An axis of what was found: logarithmic where it spans a factor of 4 or more, ticks in plain numbers."""
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if low > 0 and high / low >= 4:
-        scale = axis.axes.set_xscale if axis is axis.axes.xaxis else axis.axes.set_yscale
-        scale("log")
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    known = [value for value in values if isfinite(value)]
+    low, high = min(known), max(known)
+    if low <= 0 or high / low < 4:
+        return Scale(words(column))
+    return Scale(words(column), log=10, ticks=log_ticks(low / 10, high * 10, (1, 2, 5) if high / low < 100 else (1,)))
+
+
+def log_ticks(low: float, high: float, subs: Sequence[int]) -> tuple[tuple[float, str], ...]:
+    """Ticks at the decades' multiples of `subs` from low to high, in plain numbers."""
+    places = [sub * 10.0**decade for decade in range(floor(log10(low)), ceil(log10(high)) + 1) for sub in subs]
+    return tuple((place, f"{place:,.10g}") for place in places if low <= place <= high)

@@ -1,19 +1,22 @@
 """A sweep over several keys: heat maps of two keys, and the machines that no other beats in time and cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from eiesim.sweeps.canvas import caption_of, fixed, grid, magnitudes, shown_layers
+from eiesim.sweeps.canvas import caption_of, fixed, found_scale, grid_in, shown_layers
 from eiesim.view import palette
-from eiesim.view.words import listed, words
+from eiesim.view.panels import Cells, Panel, Picture, Scale, Series, floats, reach
+from eiesim.view.words import Words, listed, words
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
+MOST_LABELS = 120
+"""A heat map of more cells has no numbers in them."""
 
 HEAT = {"load_balance": "load balance", "energy_total_uj": "energy (estimated) / the layer's least"}
 """The columns that heat maps may show, and their labels."""
@@ -37,41 +40,48 @@ def _changes(rows: "pd.DataFrame", key: str, other: str, column: str) -> bool:
     return bool((cells.max() > 1.005 * cells.min()).any())
 
 
-def heat_maps(table: "pd.DataFrame", one: str, other: str, column: str) -> Figure:
-    """A column over two keys, a panel a layer."""
+def heat_maps(table: "pd.DataFrame", one: str, other: str, column: str) -> Picture:
+    """A column over two keys, a panel a layer: `one` across, `other` up."""
     rows, chosen = fixed(table, [one, other])
-    names, caption = shown_layers(rows, caption_of(rows, chosen, bars=False))
+    layers, caption = shown_layers(rows, caption_of(rows, chosen, bars=False))
     shares = column == "load_balance"
-    figure, panels = grid(f"{HEAT[column].capitalize()} over {listed([one, other])}", caption, names)
-    pivots = [
+    tables = [
         rows[rows["layer"] == name].pivot_table(index=other, columns=one, values=column, aggfunc="mean")
-        for name in names
+        for name in layers
     ]
     if not shares:
-        pivots = [cells / np.nanmin(cells.to_numpy()) for cells in pivots]
-    low, high = (0.0, 1.0) if shares else (1.0, max(float(np.nanmax(cells.to_numpy())) for cells in pivots))
-    image: Any = None
-    for axes, cells in zip(panels, pivots, strict=True):
-        image = axes.imshow(
-            cells, cmap="cividis" if shares else "cividis_r", vmin=low, vmax=high, aspect="auto", origin="lower"
+        tables = [cells / np.nanmin(cells.to_numpy()) for cells in tables]
+    most = 1.0 if shares else max(float(np.nanmax(cells.to_numpy())) for cells in tables)
+    scale = Scale(Words(HEAT[column]), 0.0 if shares else 1.0, most, form=".0%" if shares else "")
+    panels = tuple(
+        Panel(
+            Scale(words(one), ticks=_places(cells.columns)),
+            Scale(words(other), ticks=_places(cells.index)),
+            title=name,
+            cells=Cells(
+                cells.to_numpy(float),
+                (-0.5, cells.shape[1] - 0.5),
+                (-0.5, cells.shape[0] - 0.5),
+                scale,
+                "cividis" if shares else "cividis_r",
+                _in_cells(cells.to_numpy(float), shares) if cells.size <= MOST_LABELS else (),
+            ),
         )
-        axes.set_xticks(range(cells.shape[1]), [f"{value}" for value in cells.columns], fontsize=8)
-        axes.set_yticks(range(cells.shape[0]), [f"{value}" for value in cells.index], fontsize=8)
-        axes.set_xlabel(words(one).label)
-        axes.set_ylabel(words(other).label)
-        axes.grid(visible=False)
-        if cells.size > 120:
-            continue
-        for (down, across), value in np.ndenumerate(cells.to_numpy()):
-            light = (value - low) / (high - low)
-            axes.text(
-                across, down, f"{value * 100:.0f}" if shares else f"{value:.2f}", ha="center", va="center",
-                fontsize=7, color="black" if (light if shares else 1 - light) > 0.5 else "white",
-            )  # fmt: skip
-    bar = figure.colorbar(image, ax=panels, shrink=0.8, label=HEAT[column])
-    if shares:
-        bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    return figure
+        for name, cells in zip(layers, tables, strict=True)
+    )
+    across, size_in = grid_in(len(panels))
+    title = f"{HEAT[column].capitalize()} over {listed([one, other])}"
+    return Picture(title, panels, size_in, caption, across, style="lines")
+
+
+def _places(values: Iterable[Any]) -> tuple[tuple[float, str], ...]:
+    return tuple((float(k), f"{value}") for k, value in enumerate(values))
+
+
+def _in_cells(values: "npt.NDArray[np.float64]", shares: bool) -> tuple[tuple[str, ...], ...]:
+    """A number a cell, shares in per cent; nothing where no machine was."""
+    form, factor = (".0f", 100) if shares else (".2f", 1)
+    return tuple(tuple("" if np.isnan(value) else format(value * factor, form) for value in line) for line in values)
 
 
 def front(times: Sequence[float], costs: Sequence[float]) -> list[int]:
@@ -84,31 +94,35 @@ def front(times: Sequence[float], costs: Sequence[float]) -> list[int]:
     return kept
 
 
-def pareto(table: "pd.DataFrame", cost: str, keys: Sequence[str]) -> Figure:
+def pareto(table: "pd.DataFrame", cost: str, keys: Sequence[str]) -> Picture:
     """Time against a cost, a panel a layer, with the line of machines that no other beats. cost: of `COSTS`."""
     rows = table.dropna(subset=[cost])
-    names, caption = shown_layers(rows, caption_of(rows, "", bars=False))
+    layers, caption = shown_layers(rows, caption_of(rows, "", bars=False))
+    panels = tuple(_front_panel(rows[rows["layer"] == name], name, cost, keys) for name in layers)
+    across, size_in = grid_in(len(panels))
     title = f"Time against {words(cost).name}: one point a machine"
-    figure, panels = grid(title, f"{caption}; labels: {listed(keys)} along the front", names)
-    for axes, name in zip(panels, names, strict=True):
-        points = rows[rows["layer"] == name].groupby(list(keys), sort=True)[["time_us", cost]].mean().reset_index()
-        times, costs = points["time_us"].tolist(), points[cost].tolist()
-        kept = front(times, costs)
-        axes.scatter(times, costs, s=14, color="#BBBBBB", linewidths=0)
-        axes.step(
-            [times[k] for k in kept], [costs[k] for k in kept],
-            where="post", color=palette.LINES[0], marker="o", markersize=4, linewidth=1.2,
-        )  # fmt: skip
-        for k in {kept[0], kept[len(kept) // 2], kept[-1]}:
-            text = ", ".join(f"{points[key].iloc[k]}" for key in keys)
-            side, shift = ("right", -4) if k == kept[-1] and len(kept) > 1 else ("left", 4)
-            axes.annotate(
-                text, (times[k], costs[k]), xytext=(shift, 5 if side == "left" else -10),
-                textcoords="offset points", fontsize=7, ha=side,
-            )  # fmt: skip
-        magnitudes(axes.xaxis, times)
-        magnitudes(axes.yaxis, costs)
-        axes.margins(x=0.2, y=0.15)
-        axes.set_xlabel(words("time_us").label)
-        axes.set_ylabel(words(cost).label)
-    return figure
+    return Picture(title, panels, size_in, f"{caption}; labels: {listed(keys)} along the front", across, style="lines")
+
+
+def _front_panel(rows: "pd.DataFrame", name: str, cost: str, keys: Sequence[str]) -> Panel:
+    points = rows.groupby(list(keys), sort=True)[["time_us", cost]].mean().reset_index()
+    times, costs = points["time_us"].tolist(), points[cost].tolist()
+    kept = front(times, costs)
+    labelled = {kept[0], kept[len(kept) // 2], kept[-1]}
+    labels = tuple(", ".join(f"{points[key].iloc[k]}" for key in keys) if k in labelled else "" for k in kept)
+    across, up = found_scale("time_us", times), found_scale(cost, costs)
+    left, right = reach(times, across.log, 0.2)
+    bottom, top = reach(costs, up.log, 0.15)
+    return Panel(
+        replace(across, start=left, end=right),
+        replace(up, start=bottom, end=top),
+        (
+            Series("every machine", "points", floats(times), floats(costs), ("#BBBBBB",), marker="o", size=3.7),
+            # From each machine on, the least cost holds until the next machine's time is allowed.
+            Series(
+                "the front", "step", floats(times[k] for k in kept), floats(costs[k] for k in kept),
+                (palette.LINES[0],), marker="o", size=4, labels=labels,
+            ),
+        ),
+        title=name,
+    )  # fmt: skip

@@ -5,8 +5,7 @@ it (else the table's first), and the picture says which. Several seeds are a mea
 All times and counts are simulated, energies and areas are estimated. Nothing here is published data.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +14,11 @@ from eiesim.config import FORMER_KEYS
 from eiesim.errors import EieError
 from eiesim.sweeps import curves, maps
 from eiesim.sweeps.canvas import swept_keys
-from eiesim.view import style
+from eiesim.view.panels import Picture
 from eiesim.view.saving import FORMATS, save_all
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 MOST_HEAT_MAPS = 3
 
@@ -45,31 +43,31 @@ def draw(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EieError(f"{target}: cannot be made: {error.strerror}") from None
-    return save_all(drawings(table, accuracies or {}, accuracy_label), target, style.LINES, formats=formats)
+    return save_all(pictures(table, accuracies or {}, accuracy_label), target, formats=formats)
 
 
-def drawings(
+def pictures(
     table: "pd.DataFrame", accuracies: Mapping[str, float], accuracy_label: str = "accuracy (given)"
-) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
-    """(file name, function that draws it) of each picture of what varies in the table."""
+) -> Iterator[tuple[str, Picture]]:
+    """Each picture of what varies in the table, by its file's name."""
     table = table.rename(columns=FORMER_KEYS)
     keys = swept_keys(table)
     if "pes" in keys:
-        yield "fig11_speedup", partial(curves.speedup, table)
-        yield "fig12_real_work", partial(curves.real_work, table)
-        yield "fig13_load_balance", partial(curves.load_balance, table)
+        yield "fig11_speedup", curves.speedup(table)
+        yield "fig12_real_work", curves.real_work(table)
+        yield "fig13_load_balance", curves.load_balance(table)
     if "queue_depth" in keys:
-        yield "fig8_queue_depth", partial(curves.queue_depth, table)
+        yield "fig8_queue_depth", curves.queue_depth(table)
     if "multipliers" in keys:
-        yield "multipliers", partial(curves.multipliers, table)
+        yield "multipliers", curves.multipliers(table)
     if "spmat_width" in keys:
-        yield "fig9_sram_width", partial(curves.sram_width, table)
+        yield "fig9_sram_width", curves.sram_width(table)
     if "arithmetic" in keys and curves.TOTAL_ENERGY in table:
-        yield "fig10_arithmetic", partial(curves.arithmetic, table, accuracies, accuracy_label)
+        yield "fig10_arithmetic", curves.arithmetic(table, accuracies, accuracy_label)
     pairs = ((one, other, maps.heat_of(table, one, other)) for one, other in combinations(keys, 2))
     changing = ((one, other, column) for one, other, column in pairs if column is not None)
     for one, other, column in islice(changing, MOST_HEAT_MAPS):
-        yield f"heat_{one}_{other}", partial(maps.heat_maps, table, one, other, column)
+        yield f"heat_{one}_{other}", maps.heat_maps(table, one, other, column)
     for cost in maps.COSTS:
         if keys and cost in table and table[cost].notna().any():
-            yield f"pareto_time_{cost}", partial(maps.pareto, table, cost, keys)
+            yield f"pareto_time_{cost}", maps.pareto(table, cost, keys)

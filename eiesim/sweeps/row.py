@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import numpy as np
 
+from eiesim import counters
 from eiesim._version import __version__
 from eiesim.config import FORMER_KEYS, MachineConfig
 from eiesim.errors import EieError, shown
@@ -89,27 +90,27 @@ class Row:
     theoretical_us: Annotated[
         float, "entry_groups / PEs / clock: the time with perfect load balance (Table IV, theoretical)"
     ]
-    broadcasts: Annotated[Number, "non-zero activations sent"]
-    scan_bubbles: Annotated[Number, "cycles in which the LNZD found no further non-zero in its row"]
-    broadcast_stalls: Annotated[Number, "cycles in which a full queue held the broadcast back"]
-    dropped_activations: Annotated[Number, "non-zero inputs within activation_threshold, taken as 0"]
-    pointer_reads: Annotated[Number, "columns taken by PointerRead, over all PEs"]
-    empty_columns: Annotated[Number, "of those, with no entries"]
-    spmat_row_reads: Annotated[Number, "rows read from the sparse-matrix SRAMs"]
-    entries: Annotated[Number, "entries walked, padding included"]
-    entry_groups: Annotated[Number, "groups of entries walked, one a cycle; with one multiplier the entries"]
-    padding_entries: Annotated[Number, "padding entries walked"]
-    macs: Annotated[Number, "multiply-accumulates: entries less padding"]
-    bypasses: Annotated[Number, "entries that took a sum of the cycle just before"]
-    queue_pushes: Annotated[Number, "activations put into queues, over all PEs"]
-    queue_pops: Annotated[Number, "activations taken from queues, over all PEs"]
-    max_occupancy: Annotated[Number, "most entries that any queue held at the start of a cycle"]
-    accumulator_reads: Annotated[Number, "accumulators read"]
-    accumulator_writes: Annotated[Number, "accumulators written"]
-    busy_real: Annotated[Number, "PE-cycles on real entries: at least one of the group"]
-    busy_padding: Annotated[Number, "PE-cycles on padding alone"]
-    busy_empty: Annotated[Number, "PE-cycles on empty columns"]
-    starved: Annotated[Number, "PE-cycles with nothing to do"]
+    broadcasts: Annotated[Number, counters.meaning("broadcasts")]
+    scan_bubbles: Annotated[Number, counters.meaning("scan_bubbles")]
+    broadcast_stalls: Annotated[Number, counters.meaning("broadcast_stalls")]
+    dropped_activations: Annotated[Number, counters.meaning("dropped_activations")]
+    pointer_reads: Annotated[Number, counters.meaning("pointer_reads")]
+    empty_columns: Annotated[Number, counters.meaning("empty_columns")]
+    spmat_row_reads: Annotated[Number, counters.meaning("spmat_row_reads")]
+    entries: Annotated[Number, counters.meaning("entries")]
+    entry_groups: Annotated[Number, counters.meaning("entry_groups")]
+    padding_entries: Annotated[Number, counters.meaning("padding_entries")]
+    macs: Annotated[Number, counters.meaning("macs")]
+    bypasses: Annotated[Number, counters.meaning("bypasses")]
+    queue_pushes: Annotated[Number, counters.meaning("queue_pushes")]
+    queue_pops: Annotated[Number, counters.meaning("queue_pops")]
+    max_occupancy: Annotated[Number, counters.meaning("max_occupancy")]
+    accumulator_reads: Annotated[Number, counters.meaning("accumulator_reads")]
+    accumulator_writes: Annotated[Number, counters.meaning("accumulator_writes")]
+    busy_real: Annotated[Number, counters.meaning("busy_real")]
+    busy_padding: Annotated[Number, counters.meaning("busy_padding")]
+    busy_empty: Annotated[Number, counters.meaning("busy_empty")]
+    starved: Annotated[Number, counters.meaning("starved")]
     load_balance: Annotated[float, "entry_groups / (cycles x PEs) (Fig. 13)"]
     alu_efficiency: Annotated[float, "macs / (cycles x PEs x multipliers)"]
     real_work: Annotated[float, "macs / entries (Fig. 12)"]

@@ -24,8 +24,8 @@ from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, unknown
 from eiesim.inputs import Source, open_workloads
 from eiesim.model import Maker, Workload
-from eiesim.prepared import Config, interleaved_for, several
-from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate
+from eiesim.prepared import Config, interleaved_for, prepare_layer, several
+from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate_prepared
 from eiesim.sweeps.backends import unpack, workers
 from eiesim.sweeps.grid import Grid, by_sharing
 from eiesim.sweeps.journal import Journal, Observer, Writer
@@ -339,6 +339,6 @@ def _run(shipped: Any, engine: str, group: Missing, version: str) -> list[Row]:
     interleaved = interleaved_for(workload.interleaved or workload.layer, first)
     rows = []
     for key, config in group:
-        result = simulate(interleaved, workload.activations, config, engine, outputs=False, threads=1)
-        rows.append(Row.of(workload, result.layers[0], key))
+        ready = prepare_layer(interleaved, workload.activations, config, outputs=False)
+        rows.append(Row.of(workload, simulate_prepared(ready, engine, threads=1), key))
     return rows

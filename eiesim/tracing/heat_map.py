@@ -1,22 +1,20 @@
 """A heat map of a run: entries by PE, and the PEs' work over time."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from eiesim._io.atomic import Outputs
-from eiesim.result import LayerResult
+from eiesim.layer_result import LayerResult
 from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
-from eiesim.tracing.shares import COLOURS, state_shares
+from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
 from eiesim.tracing.subject import Subject
 from eiesim.view import style
+from eiesim.view.panels import Cells, Panel, Picture, Scale, Series, floats
 from eiesim.view.saving import FORMATS, save_all
-from eiesim.view.text import without_mathtext
+from eiesim.view.words import Words
 
 BLOCKS, ROWS = 200, 256
 """Cells of the map, at most."""
@@ -36,53 +34,49 @@ def draw_heat_maps(
     Nothing is simulated again: a layer's input is what it was run on. Nothing is drawn of streamed weights, which are
     not traced, nor of what is too long to be traced at once. files: the set that they appear with.
     """
-    drawings: list[tuple[str, Callable[[], Figure]]] = []
+    return save_all(_pictures(layers), folder, formats=formats, files=files)
+
+
+def _pictures(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
+    """One after the other, so that only one recording is held."""
     for number, layer in enumerate(layers, 1):
         cells = layer.config.pes * layer.runs[0].cycles
         if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:
             letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in layer.name or "layer")
-            drawings.append((f"heat_map_{number}_{letters}", partial(_recorded, layer.prepare)))
-    return save_all(drawings, folder, style.BARS, trim=False, formats=formats, files=files)
+            yield f"heat_map_{number}_{letters}", heat_map(record(Subject.of_prepared(layer.prepare(), 0)))
 
 
-def _recorded(prepare: Callable[[], Any]) -> Figure:
-    return heat_map(record(Subject.of_prepared(prepare(), 0)))
-
-
-def heat_map(trace: Recording) -> Figure:
+def heat_map(trace: Recording) -> Picture:
     """Left the entries that each PE walks in the window, right the share of cycles in which it walks one, over time."""
     numbers = range(trace.pes)
     shares, down, across = state_shares(trace, numbers, ROWS, BLOCKS)
-    figure = Figure(figsize=(7.2, min(6.0, max(2.2, 0.05 * trace.pes + 1.4))), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 4])
-    figure.suptitle(
-        f"{without_mathtext(trace.subject.name)} on {trace.pes} PEs: entries by PE, and work over time (simulated)",
-        x=0.01, ha="left", fontsize=9,
-    )  # fmt: skip
-    before = np.zeros(trace.pes)
+    before, series = np.zeros(trace.pes), []
     for state, name in ((REAL, "real entry"), (PADDING, "padding entry")):
         entries = (trace.state == state).sum(axis=1)
-        left.barh(numbers, entries, left=before, height=1.0, color=COLOURS[name])
+        series.append(
+            Series(
+                name, "hbars", floats(before + entries), floats(numbers), (COLOURS[name],), base=floats(before), width=1
+            )
+        )
         before = before + entries
-    left.set_xlabel("entries (orange: padding)" if (trace.state == PADDING).any() else "entries")
-    left.set_ylabel("PE")
-    left.xaxis.set_major_formatter(FuncFormatter(_whole))
-    left.locator_params(axis="x", nbins=3)
-    working = shares[..., REAL] + shares[..., PADDING]
-    size, lines = int(across[1] - across[0]), int(down[1] - down[0])
-    start = trace.first_cycle - 0.5
-    box = (start, start + size * working.shape[1], lines * working.shape[0] - 0.5, -0.5)
-    drawn = right.imshow(
-        working, aspect="auto", interpolation="nearest", extent=box, cmap="cividis", vmin=0, vmax=1
-    )  # fmt: skip
-    right.set_xlim(start, trace.end - 0.5)
-    right.set_ylim(trace.pes - 0.5, -0.5)
-    right.grid(False)
-    right.set_xlabel(f"cycle (a cell is {size} cycle{'s' if size > 1 else ''})")
-    right.xaxis.set_major_formatter(FuncFormatter(_whole))
-    figure.colorbar(drawn, ax=right, pad=0.01, label="cycles that walk an entry", format=PercentFormatter(1.0))
-    return figure
-
-
-def _whole(value: float, _: Any) -> str:
-    return f"{value:,.0f}"
+    down_pes = Scale(Words("PE"), trace.pes - 0.5, -0.5)
+    padded = " (orange: padding)" if (trace.state == PADDING).any() else ""
+    size = int(across[1] - across[0])
+    start, end = trace.first_cycle - 0.5, trace.end - 0.5
+    cells = Cells(
+        shares[..., REAL] + shares[..., PADDING],
+        edges_of_cells(across, start),
+        edges_of_cells(down, -0.5),
+        Scale(Words("cycles that walk an entry"), 0, 1, form=".0%"),
+    )
+    cycles = Words(f"cycle (a cell is {size} cycle{'s' if size > 1 else ''})")
+    return Picture(
+        f"{trace.subject.name} on {trace.pes} PEs: entries by PE, and work over time (simulated)",
+        (
+            Panel(Scale(Words(f"entries{padded}"), form=",.0f"), down_pes, tuple(series)),
+            Panel(Scale(cycles, start, end, form=",.0f"), replace(down_pes, words=Words("")), cells=cells),
+        ),
+        (style.PAGE_IN, min(6.0, max(2.2, 0.05 * trace.pes + 1.4))),
+        widths=(1, 4),
+        shared="y",
+    )

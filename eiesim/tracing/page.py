@@ -50,13 +50,11 @@ def in_frame(trace: Recording) -> str:
     try:
         return f'<iframe srcdoc="{escape(page(trace))}" style="width:100%;height:1000px;border:0"></iframe>'
     except EieError:
-        from io import BytesIO
-
         from eiesim.tracing.picture import picture
+        from eiesim.view.saving import render
 
-        image = BytesIO()
-        picture(trace).savefig(image, format="png", dpi=110)
-        return f'<img src="data:image/png;base64,{b64encode(image.getvalue()).decode()}" alt="trace">'
+        image = render(picture(trace), ("png",))["png"]
+        return f'<img src="data:image/png;base64,{b64encode(image).decode()}" style="width:100%" alt="trace">'
 
 
 def _heading(trace: Recording, numbers: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim._shown import Brief
+from eiesim._shown import Brief, html_table
 from eiesim.inputs import Opening, Source
 from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.prepared import Config
@@ -41,7 +41,24 @@ class Segment(NamedTuple):
 class CriticalPath(Brief):
     """What sets the completion time: segments that add up to `cycles` exactly (docs/trace.md).
 
-    kind: uint8[segments], by KINDS. pe, column, first_cycle, length: int32[segments], -1 for none.
+    Attributes
+    ----------
+    cycles : int
+        Cycles of the run.
+    pes : int
+        PEs of the machine.
+    kind : uint8[segments]
+        What each segment is: 0 scan, 1 walk, 2 pipeline.
+    pe : int32[segments]
+        Its PE; -1 for none.
+    column : int32[segments]
+        The column that is sent, walked or written; -1 for none.
+    first_cycle : int32[segments]
+        Where it begins; the next begins where it ends.
+    length : int32[segments]
+        Its cycles.
+    subject : Subject
+        The layer and the input.
     """
 
     cycles: int
@@ -52,6 +69,24 @@ class CriticalPath(Brief):
     first_cycle: npt.NDArray[np.int32]
     length: npt.NDArray[np.int32]
     subject: Subject = field(repr=False)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{kind} {cycles / self.cycles:.1%}" for kind, cycles in self._kinds())
+        most = "".join(f"; PE {pe} walks most, {cycles / self.cycles:.1%}" for pe, cycles in self._busiest(1))
+        return f"<CriticalPath of {self.subject.name} on {self.pes} PEs: {self.cycles:,} cycles, {kinds}{most}>"
+
+    def _repr_html_(self) -> str:
+        parts = [*self._kinds(), *((f"walk of PE {pe}", cycles) for pe, cycles in self._busiest(5))]
+        rows = [(name, f"{cycles:,}", f"{cycles / self.cycles:.1%}") for name, cycles in parts]
+        caption = f"{self.subject.name} on {self.pes} PEs: what sets its {self.cycles:,} cycles (simulated)"
+        return html_table(caption, ("on the path", "cycles", "share"), rows)
+
+    def _kinds(self) -> list[tuple[str, int]]:
+        return sorted(self.by_kind.items(), key=lambda one: -one[1])
+
+    def _busiest(self, count: int) -> list[tuple[int, int]]:
+        walked = [(pe, cycles) for pe, cycles in enumerate(self.by_pe) if cycles]
+        return sorted(walked, key=lambda one: -one[1])[:count]
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
@@ -91,7 +126,13 @@ class CriticalPath(Brief):
         return int((after_a_pe & (self.kind[1:] == SCAN)).sum())
 
     def to_dict(self) -> dict[str, Any]:
-        """The path as JSON holds it."""
+        """The path as JSON holds it.
+
+        Returns
+        -------
+        dict of str to Any
+            `cycles`, cycles by kind and by PE, and every segment.
+        """
         return {
             "format": FORMAT,
             "cycles": self.cycles,
@@ -101,7 +142,13 @@ class CriticalPath(Brief):
         }
 
     def to_json(self) -> str:
-        """The path as JSON text."""
+        """The path as JSON text.
+
+        Returns
+        -------
+        str
+            JSON, as `to_dict` has it.
+        """
         import json
 
         return json.dumps(self.to_dict(), indent=1)
@@ -136,7 +183,7 @@ def critical_path(
         Which input of a batch to follow, from 0.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns

@@ -62,7 +62,13 @@ class Recording(Brief):
         return charge(self.blocker, self.broadcast_stall, self.pes)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Every field by name, as the .npz file holds them."""
+        """Every field by name, as the .npz file holds them.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            All but `subject`.
+        """
         return {part.name: np.asarray(getattr(self, part.name)) for part in fields(self) if part.name != "subject"}
 
 

@@ -11,7 +11,6 @@ from eiesim._io.atomic import writing
 from eiesim.errors import EieError
 from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
-from eiesim.view.saving import undated
 
 PICTURES = (".png", ".svg", ".pdf")
 SUFFIXES = (".html", *PICTURES, ".vcd", ".pftrace", ".npz")
@@ -35,7 +34,10 @@ def save(trace: Recording, path: str | Path, pes: Sequence[int] | str | None = N
 
             file.write(page(trace, pes).encode())
         elif suffix in PICTURES:
-            _save_picture(trace, file, suffix[1:], pes)
+            from eiesim.tracing.picture import picture
+            from eiesim.view.saving import render
+
+            file.write(render(picture(trace, pes), (suffix[1:],))[suffix[1:]])
         elif suffix == ".vcd":
             from eiesim.tracing.waves import write_vcd
 
@@ -46,15 +48,6 @@ def save(trace: Recording, path: str | Path, pes: Sequence[int] | str | None = N
             write_pftrace(trace, file, pes)
         else:
             _save_arrays(trace, file, pes)
-
-
-def _save_picture(trace: Recording, file: IO[bytes], kind: str, pes: Sequence[int] | None) -> None:
-    from matplotlib import rc_context
-
-    from eiesim.tracing.picture import STYLE, picture
-
-    with rc_context(STYLE):
-        picture(trace, pes).savefig(file, format=kind, dpi=150, metadata=undated(kind))
 
 
 def _save_arrays(trace: Recording, file: IO[bytes], pes: Sequence[int] | None) -> None:

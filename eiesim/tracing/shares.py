@@ -44,6 +44,11 @@ def edges(length: int, blocks: int) -> npt.NDArray[np.int64]:
     return np.append(np.arange(0, length, size), length)
 
 
+def edges_of_cells(blocks: npt.NDArray[np.int64], start: float) -> tuple[float, float]:
+    """Where blocks drawn as cells of equal width begin and end; the last may reach beyond what it covers."""
+    return start, start + float(blocks[1] - blocks[0]) * (len(blocks) - 1)
+
+
 def state_shares(
     trace: Recording, pes: Sequence[int], rows: int, columns: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:

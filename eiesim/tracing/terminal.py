@@ -11,11 +11,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from eiesim.errors import one_line
 from eiesim.tracing.path import CriticalPath
 from eiesim.tracing.recording import EMPTY, PADDING, REAL, STATES, Recording
 from eiesim.tracing.shares import COLOURS, blend, broadcast_lane, chosen, edges, state_shares
 from eiesim.tracing.verdict import Verdict, verdict
-from eiesim.view.text import one_line
 
 LEVELS, ASCII_LEVELS = " ░▒▓█", " .-+#"
 """A cell's share of cycles that walk entries: none, up to a third, up to two thirds, less than all, all."""

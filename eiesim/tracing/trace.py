@@ -5,11 +5,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
+
 from eiesim.errors import EieError
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config
 from eiesim.tracing import saving
-from eiesim.tracing.recording import Recording, record
+from eiesim.tracing.recording import STATES, Recording, record
 from eiesim.tracing.shares import chosen
 from eiesim.tracing.subject import Subject
 
@@ -19,21 +21,90 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace(Recording):
-    """What every PE does in every cycle of a window; the fields are those of `Recording` (docs/trace.md)."""
+    """What every PE does in every cycle of a window (docs/trace.md). Arrays are read-only.
+
+    Attributes
+    ----------
+    first_cycle : int
+        The window's first cycle; the run's first is 1.
+    cycles : int
+        The window's length.
+    pes : int
+        PEs of the machine.
+    state : uint8[pes, cycles]
+        What PointerRead does in each cycle: 0 starved, 1 real entry, 2 padding entry, 3 empty column.
+    occupancy : uint16[pes, cycles] or uint32[pes, cycles]
+        Columns in the queue at the start of the cycle.
+    column : int32[pes, cycles]
+        The column in PointerRead; -1 for none.
+    broadcast_cycle : int32[broadcasts]
+        The cycle of every broadcast, whatever the window.
+    broadcast_column : int32[broadcasts]
+        Its column.
+    broadcast_stall : int32[broadcasts]
+        The cycles that it waited for a full queue.
+    blocker : int32[broadcasts]
+        The lowest-numbered PE whose queue was full in its last stalled cycle; -1 where it was not stalled.
+    total_cycles : int
+        Cycles of the whole run.
+    scan_last : int
+        The cycle in which the scan of the whole run ends.
+    subject : Subject
+        The layer and the input.
+    """
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{name} {share:.1%}" for name, share in self._shares())
+        return (
+            f"<Trace of {self.subject.name} on {self.pes} PEs: cycles {self.first_cycle:,} to {self.end - 1:,} of "
+            f"{self.total_cycles:,}, {states}>"
+        )
+
+    def _shares(self) -> list[tuple[str, float]]:
+        """Shares of the window's PE-cycles by state."""
+        cells = max(1, self.state.size)
+        return [(name, int(np.count_nonzero(self.state == k)) / cells) for k, name in enumerate(STATES)]
 
     def save(self, path: str | Path, pes: Sequence[int] | str | None = None) -> None:
-        """Write the trace; the suffix says what: .html, .png, .svg, .pdf, .vcd, .pftrace or .npz (docs/trace.md).
+        """Write the trace; the suffix says what (docs/trace.md).
 
-        pes: the PEs shown; None is all.
-        Raises EieError for another suffix, a library that is not installed, and a file that cannot be written.
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file: .html, .png, .svg, .pdf, .vcd, .pftrace or .npz.
+        pes : sequence of int, or None, default None
+            The PEs shown, from 0; None is all.
+
+        Raises
+        ------
+        EieError
+            For another suffix, a PE that is not there, a library that is not installed, and a file that cannot be
+            written.
         """
         saving.save(self, path, pes)
 
     def plot(self, pes: Sequence[int] | None = None) -> "Figure":
-        """A matplotlib figure: PE states, queue occupancy, broadcasts with their stalls, and the critical path."""
-        from eiesim.tracing.picture import picture
+        """Draw PE states, queue occupancy, broadcasts with their stalls, and the critical path.
 
-        return picture(self, pes)
+        Parameters
+        ----------
+        pes : sequence of int, or None, default None
+            The PEs shown, from 0; None is all.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure; `save` writes it too.
+
+        Raises
+        ------
+        EieError
+            For a PE that is not there, or one that is named twice.
+        """
+        from eiesim.tracing.picture import picture
+        from eiesim.view.figure import figure
+
+        return figure(picture(self, pes))
 
     def _repr_html_(self) -> str:
         from eiesim.tracing.page import in_frame
@@ -74,11 +145,11 @@ def trace(
         (a, b), or "a:b", keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
-    output : path, default None
+    output : str or pathlib.Path or None, default None
         The file to write, as `Trace.save` does; None writes nothing.
-    pes : sequence of int or str, default None
+    pes : sequence of int or str, or None, default None
         The PEs to write, also as "0,17,20:24"; None is all.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns

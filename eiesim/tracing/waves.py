@@ -65,7 +65,7 @@ class _Watch:
         self.writer, self.trace, self.pes, self.period = writer, trace, list(pes), period
         self.watched: list[tuple[Values, npt.NDArray[Any], list[Any]]] = []
 
-    def __call__(self, cycle: int, machine: clock.Machine) -> None:
+    def __call__(self, cycle: int, machine: clock.MachineState) -> None:
         if cycle < self.trace.first_cycle:
             return
         if cycle >= self.trace.end:
@@ -85,7 +85,7 @@ class _Watch:
                     before[changed] = values[changed]
         self.writer.change(self.clock, now + self.period // 2, 0)
 
-    def _register(self, cycle: int, machine: clock.Machine) -> None:
+    def _register(self, cycle: int, machine: clock.MachineState) -> None:
         self.clock: Any = self.writer.register_var("clock", "clock", "wire", 1, init=1)
         self.cycle: Any = self.writer.register_var("clock", "cycle", "integer", 32, init=cycle)
         for scopes, name, kind, read in signals(machine, self.pes):
@@ -98,7 +98,7 @@ class _Watch:
             self.watched.append((read, values, variables))
 
 
-def signals(machine: clock.Machine, pes: Sequence[int]) -> Iterator[tuple[list[str], str, str, Values]]:
+def signals(machine: clock.MachineState, pes: Sequence[int]) -> Iterator[tuple[list[str], str, str, Values]]:
     """(scope of each value, name, "reg" or "wire", what reads the values) of all that the machine holds.
 
     Memories are registers too, one a place: `pe3.activation_queue.places`, `pe3.activation_rw.accumulators`.

@@ -27,7 +27,21 @@ def save_trained(trained: Trained, folder: str | Path, *, force: bool = False) -
     """Write the network's folder, whole or not at all: layers, held-out inputs and labels, the dense network, a report.
 
     `eiesim accuracy FOLDER` finds the dense network where the layers still have its shapes; then the pruned one is
-    there, too. force: take the place of a network folder that is there.
+    there, too.
+
+    Parameters
+    ----------
+    trained : Trained
+        What `train` gives.
+    folder : str or pathlib.Path
+        The folder to make (docs/formats.md, "Trained network folder").
+    force : bool, default False
+        Take the place of a network folder that eiesim wrote; files of others in it stay.
+
+    Raises
+    ------
+    EieError
+        For a folder that is there already, or that cannot be written.
     """
     with writing_network_folder(folder, force) as parts:
         _write_parts(trained, parts)

@@ -36,14 +36,44 @@ RANKED_TOGETHER = ("magnitude", "iterative", "lottery")
 class Recipe:
     """How to make a network's zeros.
 
-    method: one of NAMES or N:M; None with `masks`. density: share of all weights to keep, biases left out.
-    together: rank all layers' weights together, by one threshold, instead of each layer's by themselves.
-    rounds: of pruning and retraining. reinitialise: train a lottery's mask from other random weights, its control.
-    rank: of low-rank factors, which are then pruned to the density; None takes the rank that has the density.
-    pes: to balance over. masks: the kept weights by layer name, bool[rows, cols], instead of a method.
-    penalty: on the weights. distillation: how to learn from a teacher, if there is one. bits: of a code.
-    dense, retraining, shared: how long and how fast to train before pruning (and from scratch), after each round of
-    pruning (a single pruning is followed by all rounds' epochs), and the shared values.
+    Parameters
+    ----------
+    method : str or None, default None
+        "magnitude", "iterative", "lottery", "snip", "random", "neurons", "blocks", "mesa", "low-rank", "binary",
+        "balanced" or N:M, such as "2:4"; None with `masks`.
+    density : float or None, default None
+        Share of all weights to keep, above 0 to 1, biases left out; None for N:M and masks, which are a density.
+    together : bool, default False
+        Rank all layers' weights together, by one threshold, instead of each layer's by themselves.
+    rounds : int, default 4
+        Of pruning and retraining.
+    reinitialise : bool, default False
+        Train a lottery's mask from other random weights: its control.
+    rank : int or None, default None
+        Of low-rank factors, which are then pruned to the density; None takes the rank that has the density.
+    pes : int, default 64
+        PEs to balance over, 1 to 4096.
+    masks : dict of str to bool[rows, cols], or None, default None
+        The kept weights by layer name, instead of a method.
+    penalty : Penalty or None, default None
+        On the weights, in the loss.
+    distillation : Distillation, default Distillation()
+        How to learn from a teacher, if there is one.
+    bits : int, default 4
+        Of a code, 1 to 8.
+    seed : int, default 0
+        Of everything that is drawn.
+    dense : Settings, default Settings(epochs=30, patience=8)
+        How long and how fast to train before pruning, and from scratch.
+    retraining : Settings, default Settings(epochs=12, patience=4)
+        The same after each round of pruning; a single pruning is followed by all rounds' epochs.
+    shared : Settings, default Settings(epochs=8, patience=4, rate=3e-05, decay=0.0)
+        The same for the shared values.
+
+    Raises
+    ------
+    EieError
+        For an unknown method, and for options that make no sense together.
     """
 
     method: str | None = None
@@ -132,7 +162,18 @@ class Recipe:
         return replace(once, epochs=self.rounds * once.epochs, patience=self.rounds * once.patience)
 
     def seeded(self, settings: Settings) -> Settings:
-        """Settings with the recipe's seed."""
+        """Settings with the recipe's seed.
+
+        Parameters
+        ----------
+        settings : Settings
+            How to train.
+
+        Returns
+        -------
+        Settings
+            The same with `seed`.
+        """
         return replace(settings, seed=self.seed)
 
 

@@ -48,44 +48,44 @@ def train(
 
     Parameters
     ----------
-    inputs : float[n, ...] or path
-        The examples, flattened to [n, features]; or the .npy file that holds them.
-    labels : int[n] or path
+    inputs : float[n, ...] or a path
+        The examples, flattened to [n, features] and rounded to float32, best scaled to about 0 to 1; or an .npy file.
+    labels : int[n] or a path
         Their classes, whole numbers from 0.
-    method : str, default None
+    method : str or None, default None
         A method's name, such as "iterative" or "2:4"; None with `masks`.
-    density : float, default None
+    density : float or None, default None
         Share of all weights to keep, 0 to 1, for the methods that need one.
-    output : path, default None
+    output : str or pathlib.Path or None, default None
         The network folder to write, as `save_trained` does; None writes nothing.
     hidden : sequence of int or str, default (300, 100)
         Units of each hidden layer, also as "300,100".
-    teacher : layers or path, default None
+    teacher : sequence of DenseLayer or CompressedLayer, a path, or None, default None
         Layers in a row that give the same classes, to learn from; or a network folder or a model file.
-    recipe : Recipe, default None
+    recipe : Recipe or None, default None
         A whole recipe, in place of method, density and options.
     force : bool, default False
         Replace a network folder that is at `output`.
-    progress : callable, default None
-        Told each epoch as `progress(done, total, doing)`; see `Progress`.
-    **options
+    progress : Progress or None, default None
+        Told as `progress(done, total, doing)`, a step an epoch; see `Progress`.
+    **options : Any
         Those of `Recipe`; masks may be an .npz file, penalty a text ("l1=1e-4"). Further epochs (int, 30: the most
         from scratch; each round of retraining has two fifths), temperature (float, 4.0) and teacher_share (float, 0.7).
 
     Returns
     -------
     Trained
-        The network at each stage, its accuracies and sizes.
+        The network at each stage; `save_trained` writes it.
 
     Raises
     ------
     EieError
-        For examples, a teacher or a recipe that make no sense, and where the folder may not be written.
+        For examples, a teacher or a recipe that make no sense, where PyTorch is missing, and where the folder may not
+        be written.
 
-    Examples
+    See Also
     --------
-    >>> import eiesim
-    >>> net = eiesim.train(x, y, "iterative", 0.1, "net", progress=eiesim.progress())  # doctest: +SKIP
+    save_trained : Write what `train` gives as a network folder.
     """
     if recipe is None:
         if teacher is None and any(key in options and options[key] != usual for key, usual in TAUGHT.items()):

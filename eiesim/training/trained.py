@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eiesim._shown import Brief
+from eiesim._shown import Brief, html_table
 from eiesim._version import __version__
 from eiesim.coding.block_differences import encode_blocks
 from eiesim.compression.statistics import Statistics, statistics
@@ -23,7 +23,21 @@ REPORT_FORMAT = "eiesim-train/1"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trained(Brief):
-    """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples."""
+    """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How it was made.
+    parts : Parts
+        The examples: training, validation and held out.
+    networks : Networks
+        The first weights (`initial`) and the dense network (`dense`).
+    outcome : Outcome
+        The pruned and retrained layers, and their masks.
+    shared : tuple of CompressedLayer
+        The layers with shared, fine-tuned values.
+    """
 
     recipe: Recipe
     parts: Parts
@@ -31,8 +45,35 @@ class Trained(Brief):
     outcome: Outcome
     shared: tuple[CompressedLayer, ...]
 
+    def __repr__(self) -> str:
+        accuracies = ", ".join(f"{stage} {share:.1%}" for stage, share in self.accuracy.items())
+        return (
+            f"<Trained by {self.recipe.method or 'masks'}: {self._layers}, density {self.density:.1%}, accuracy "
+            f"{accuracies}, {self.dense_bytes / self.coded_bytes:.1f} times smaller>"
+        )
+
+    def _repr_html_(self) -> str:
+        rate = self.dense_bytes / self.coded_bytes
+        sizes = {"dense": f"{self.dense_bytes:,}", "shared": f"{self.coded_bytes:,.0f} ({rate:.1f} times smaller)"}
+        rows = [(stage, f"{share:.2%}", sizes.get(stage, "")) for stage, share in self.accuracy.items()]
+        caption = (
+            f"{self.recipe.method or 'masks'}, {self._layers}, density {self.density:.1%}; accuracy on "
+            f"{len(self.parts.held_out.labels):,} examples held out"
+        )
+        return html_table(caption, ("network", "accuracy", "bytes"), rows)
+
+    @property
+    def _layers(self) -> str:
+        return "-".join(str(layer.cols) for layer in self.networks.dense) + f"-{self.networks.dense[-1].rows}"
+
     def opened(self) -> Model:
-        """The shared network as a source, with the held-out examples and their labels."""
+        """The shared network as a source, with the held-out examples and their labels.
+
+        Returns
+        -------
+        Model
+            What `open` gives.
+        """
         held_out = self.parts.held_out
         return Model(self.shared, held_out.inputs, held_out.labels)
 

@@ -1,16 +1,13 @@
 """Pictures of where PE-cycles go, and of how evenly PEs are loaded. They divide by totals and compute nothing else."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eiesim.result import LayerResult
 from eiesim.view import palette, style
-from eiesim.view.text import without_mathtext
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names
+from eiesim.view.words import Words
 
 COLOURS = {
     "real entries": palette.BLUE,
@@ -23,7 +20,6 @@ COLOURS = {
     "finite queues": palette.VERMILION,
     "starved": palette.ORANGE,
 }
-DARK = (palette.BLUE, palette.GREEN, palette.VERMILION)
 SHORTEST_LABEL = 0.06
 """Shares below this have no room for their number."""
 
@@ -38,37 +34,31 @@ STATES = {
 MOST_LAYERS = 9
 
 
-def shares(title: str, names: Sequence[str], parts: Mapping[str, Sequence[float]], ends: Sequence[str]) -> "Figure":
+def shares(title: str, bars: Sequence[str], parts: Mapping[str, Sequence[float]], ends: Sequence[str]) -> Picture:
     """A bar a name, cut into the shares of its total that the parts take; parts[label][bar]. ends: text at each bar."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(style.PAGE_IN, 1.1 + 0.34 * len(names)), layout="constrained")
-    axes = figure.subplots()
     totals = np.sum(list(parts.values()), axis=0, dtype=float)
     totals[totals == 0] = 1
-    reached = np.zeros(len(names))
+    reached, series = np.zeros(len(bars)), []
     for label, values in parts.items():
-        colour = COLOURS[label]
         share = np.asarray(values, float) / totals
-        axes.barh(range(len(names)), share, 0.7, left=reached, label=label, color=colour, edgecolor="white")
-        for k, one in enumerate(share):
-            if one >= SHORTEST_LABEL:
-                axes.text(reached[k] + one / 2, k, f"{one:.0%}", ha="center", va="center", fontsize=7,
-                          color="white" if colour in DARK else "black")  # fmt: skip
-        reached += share
-    for k, text in enumerate(ends):
-        axes.text(1.01, k, text, va="center", fontsize=7)
-    axes.set_yticks(range(len(names)), [without_mathtext(name) for name in names])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.set_xlabel("share of PE-cycles (simulated)")
-    style.headed(figure, title)
-    figure.legend(loc="outside lower left", ncols=4, frameon=False)
-    return figure
+        shown = tuple(f"{one:.0%}" if one >= SHORTEST_LABEL else "" for one in share)
+        series.append(
+            Series(
+                label, "hbars", floats(reached + share), floats(range(len(bars))), (COLOURS[label],),
+                base=floats(reached), width=0.7, labels=shown,
+            )
+        )  # fmt: skip
+        reached = reached + share
+    panel = Panel(
+        Scale(Words("share of PE-cycles", basis="simulated"), 0, 1, form=".0%"),
+        names(Words(""), bars, downward=True),
+        tuple(series),
+        notes=tuple(Note(text, 1.01, k, (0, 0), "left", "center") for k, text in enumerate(ends)),
+    )
+    return Picture(title, (panel,), (style.PAGE_IN, 1.1 + 0.34 * len(bars)), legend="below")
 
 
-def states(layers: Sequence[LayerResult]) -> "Figure":
+def states(layers: Sequence[LayerResult]) -> Picture:
     """What the PEs of each layer do: entries, padding, empty columns, nothing."""
     parts = {label: [getattr(layer.metrics.counters, key) for layer in layers] for key, label in STATES.items()}
     ends = [f"{layer.cycles:,.0f} cycles" for layer in layers]
@@ -77,29 +67,23 @@ def states(layers: Sequence[LayerResult]) -> "Figure":
     return shares(title, [layer.name for layer in layers], parts, ends)
 
 
-def loads(layers: Sequence[LayerResult]) -> "Figure":
+def loads(layers: Sequence[LayerResult]) -> Picture:
     """Entries (groups, with several multipliers) that each PE walks over the mean PE's, PEs from most to least.
 
     One line a layer, the first nine.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(style.PAGE_IN, 3.0), layout="constrained")
-    axes = figure.subplots()
+    series = []
     for k, layer in enumerate(layers[:MOST_LAYERS]):
         entries = np.sort(np.atleast_2d(layer.per_pe.entry_groups).sum(axis=0))[::-1]
         mean = entries.mean() or 1.0
-        axes.step(
-            np.arange(1, len(entries) + 1), entries / mean, where="mid", linewidth=1.3,
-            color=palette.LINES[k % len(palette.LINES)], label=without_mathtext(layer.name),
-        )  # fmt: skip
-    axes.axhline(1, color=palette.GREY, linewidth=0.8, linestyle="--")
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("PEs, from the busiest on")
+        ranks = floats(range(1, len(entries) + 1))
+        series.append(Series(layer.name, "levels", ranks, floats(entries / mean), (palette.LINES[k],)))
     walked = "entries" if layers[0].config.multipliers == 1 else "groups of entries"
-    axes.set_ylabel(f"{walked} walked / the mean PE's\n(simulated)")
-    style.horizontal_grid(axes)
+    panel = Panel(
+        Scale(Words("PEs, from the busiest on")),
+        Scale(Words(f"{walked} walked\n/ the mean PE's", basis="simulated"), start=0),
+        tuple(series),
+        rules=(Rule(1, palette.GREY, look="dashed"),),
+    )
     left_out = f" (the first {MOST_LAYERS} of {len(layers)} layers)" if len(layers) > MOST_LAYERS else ""
-    style.headed(figure, f"How evenly the PEs are loaded{left_out}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return figure
+    return Picture(f"How evenly the PEs are loaded{left_out}", (panel,), (style.PAGE_IN, 3.0), legend="right")

@@ -18,10 +18,11 @@ Drawn = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[tuple[Any, Any]
 
 @contextmanager
 def helper(module: str, jobs: int | None = None) -> Iterator[Drawn]:
-    """What calls a function on items in this process and in a second one, which begins at once to import `module`.
+    """A function that draws items in two processes: this one, and a second one that the block starts.
 
-    That takes it a second, so the block is best begun before the work that comes before the pictures. Function, items
-    and results are pickled. jobs: with 1, or on one core, there is no second process. None is one a core.
+    The second process first imports `module`, which takes a second. Enter the block before other work that must be done
+    first, and both go on at the same time. The function, its items and their results are pickled.
+    jobs: with 1, or on a machine of one core, there is no second process; None is one a core.
     """
     if (jobs or os.cpu_count() or 1) < 2:
         yield _alone
@@ -39,8 +40,9 @@ def _alone(draw: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[A
 
 
 def _shared(pool: ProcessPoolExecutor, draw: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Every other item goes to the second process, for good: CPython 3.11's pool stumbles over tasks that were taken
-    back where its process is ended at that moment.
+    """Every other item goes to the second process, and none is taken back once it was given.
+
+    CPython 3.11's pool fails where a task is cancelled while the pool's process is ending.
     """
     try:
         given = [(item, pool.submit(draw, item)) for item in items[1::2]]

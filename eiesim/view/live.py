@@ -1,29 +1,25 @@
-"""Panels as the data from which a page's script draws Bokeh plots: numbers, looks, and what pointing at a mark says."""
+"""Pictures for a page: from panels, the data from which its script draws Bokeh plots: numbers, looks, and what pointing
+at a mark says.
+"""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from eiesim.view.panels import Panel, Scale, Series
+from eiesim.view.panels import Panel, Scale, Series, limits
 
 _MARKERS = {
     "o": "circle", "s": "square", "D": "diamond", "^": "triangle", "v": "inverted_triangle", "P": "cross", "X": "x",
     "x": "x", "*": "star", "<": "hex",
 }  # fmt: skip
 
+KINDS = ("line", "points", "bars", "band")
+"""What the script draws."""
+
 
 def data(panels: Sequence[Panel]) -> list[dict[str, Any]]:
-    """A panel each, ready for JSON; see `assets/live.js`, which draws them."""
-    return [
-        {
-            "title": panel.title,
-            "x": _axis(panel.x),
-            "y": _axis(panel.y),
-            "series": [_series(panel, one) for one in panel.series],
-        }
-        for panel in panels
-        if panel.series
-    ]
+    """A panel each, ready for JSON, as `assets/live.js` draws them. Raises ValueError for what that cannot draw."""
+    return [_panel(panel) for panel in panels]
 
 
 def legend(panels: Sequence[Panel]) -> list[Series]:
@@ -31,36 +27,50 @@ def legend(panels: Sequence[Panel]) -> list[Series]:
     return list({one.name: one for panel in reversed(panels) for one in reversed(panel.series)}.values())[::-1]
 
 
-def _axis(scale: Scale) -> dict[str, Any]:
+def _panel(panel: Panel) -> dict[str, Any]:
+    other = next((one.kind for one in panel.series if one.kind not in KINDS), "cells" if panel.cells else None)
+    if other is not None:
+        raise ValueError(f"a page's pictures have no {other}")
+    across, up = limits(panel)
+    return {
+        "title": panel.title,
+        "x": _axis(panel.x, across),
+        "y": _axis(panel.y, up),
+        "series": [_series(panel, one) for one in panel.series],
+    }
+
+
+def _axis(scale: Scale, ends: tuple[float, float]) -> dict[str, Any]:
     return {
         "label": _label(scale),
-        "start": scale.start,
-        "end": scale.end,
-        "log": scale.log,
+        "start": ends[0],
+        "end": ends[1],
+        "log": bool(scale.log),
         "percent": scale.percent,
-        "ticks": [list(tick) for tick in scale.ticks],
-        "named": _is_named(scale),
+        "ticks": [list(tick) for tick in scale.ticks if ends[0] <= tick[0] <= ends[1]],
+        "named": scale.named,
     }
 
 
 def _series(panel: Panel, one: Series) -> dict[str, Any]:
     count = range(len(one.x))
+    low, high = one.low or (math.nan,) * len(one.x), one.high or (math.nan,) * len(one.x)
     return {
         "name": one.name,
         "kind": one.kind,
         "x": list(one.x),
         "y": list(one.y),
-        "low": [None if math.isnan(value) else value for value in one.low],
-        "high": [None if math.isnan(value) else value for value in one.high],
+        "low": [None if math.isnan(value) else value for value in low],
+        "high": [None if math.isnan(value) else value for value in high],
         "colours": [one.colours[k % len(one.colours)] for k in count],
-        "bottom": one.bottom,
+        "bottom": [one.base[k % len(one.base)] for k in count],
         "width": one.width,
-        "hatch": one.hatch,
+        "hatch": one.hatch[:1],
         "marker": _MARKERS.get(one.marker, "circle") if one.marker or one.kind == "points" else "",
         "dashed": one.dashed,
         "across": [_said(panel.x, value) for value in one.x],
         "up": [_said(panel.y, value) for value in one.y],
-        "ends": [_ends(panel.y, *ends) for ends in zip(one.low, one.high, strict=True)],
+        "ends": [_ends(panel.y, *ends) for ends in zip(low, high, strict=True)],
     }
 
 
@@ -68,14 +78,9 @@ def _label(scale: Scale) -> str:
     return scale.label.replace("\n", " ")
 
 
-def _is_named(scale: Scale) -> bool:
-    """Whether names stand along the axis in place of numbers."""
-    return any(not text.replace(",", "").replace(".", "").isdecimal() for _, text in scale.ticks)
-
-
 def _said(scale: Scale, value: float) -> str:
     """A value with its axis: `queue depth (places): 8`; of named places the name alone."""
-    if _is_named(scale):
+    if scale.named:
         return min(scale.ticks, key=lambda tick: abs(tick[0] - value))[1]
     return f"{_label(scale)}: {shown(scale, value)}"
 

@@ -1,175 +1,215 @@
-"""What a matplotlib picture shows, as plain data: its panels and their series, read off the picture itself.
-
-So a picture for the browser and the one for print cannot show different values.
+"""Pictures as plain data: panels of series, with their scales. A study makes them, and nothing in them knows how it is
+drawn: `view.figure` draws them with matplotlib, `view.live` for a page in the browser.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.container import BarContainer, ErrorbarContainer
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
+from eiesim.view.words import Words
+
+Values = tuple[float, ...]
+Kind = Literal["line", "step", "levels", "points", "bars", "hbars", "band"]
+
+MARGIN = 0.05
+"""What is left free beside the outermost mark, of the length of the axis."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """One entry of the legend. kind: line, points, bars or band.
+    """One entry of the legend: marks of one kind.
 
-    x, y: where the marks are, in the panel's units; of a band its outline. low, high: ends of the whiskers; nan where
-    there are none. bottom, width: of bars. colours: one, or one a mark. hatch, marker, dashed: as matplotlib has them.
+    kind: `line` joins the points; `step`: y holds from its x to the next; `levels`: y holds half way to its neighbours;
+    `points`; `bars` stand on `base` at x and end at y; `hbars` lie at y, begin at `base` and end at x; `band`: x and y
+    are its outline.
+    x, y: in the units of the panel's scales. low, high: ends of whiskers along y, nan where there is none; or empty.
+    base, width: of bars; one base for all or one each. colours: one, or one a mark. size: of markers, in points.
+    labels: a text a mark, may be empty. hatch, marker: as matplotlib names them.
     """
 
     name: str
-    kind: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    kind: Kind
+    x: Values
+    y: Values
     colours: tuple[str, ...]
-    bottom: float = 0.0
-    width: float = 0.0
+    low: Values = ()
+    high: Values = ()
+    base: Values = (0.0,)
+    width: float = 0.8
     hatch: str = ""
     marker: str = ""
+    size: float = 6.0
     dashed: bool = False
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a value is missing somewhere."""
+        count = len(self.x)
+        parts = {"low": self.low, "high": self.high, "labels": self.labels}
+        wrong = ["y"] * (len(self.y) != count)
+        wrong += [name for name, part in parts.items() if part and len(part) != count]
+        wrong += [
+            name for name, part in (("colours", self.colours), ("base", self.base)) if len(part) not in (1, count)
+        ]
+        if wrong:
+            raise ValueError(f"series '{self.name}' has {count} x, and not as many {', '.join(wrong)}")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis. ticks: places and what stands there; empty where the reader of this may choose its own."""
+    """An axis. start, end: what it shows, from left to right or upward; None leaves room for all marks.
 
-    label: str
-    start: float
-    end: float
-    log: bool = False
-    percent: bool = False
-    ticks: tuple[tuple[float, str], ...] = field(default=())
+    log: the base of a logarithmic axis, 0 for a linear one. form: how numbers stand at it, such as `,.0f` or `.0%`.
+    ticks: places and what stands there; empty where whoever draws it may choose. named: names stand there, no numbers.
+    """
+
+    words: Words
+    start: float | None = None
+    end: float | None = None
+    log: int = 0
+    form: str = ""
+    ticks: tuple[tuple[float, str], ...] = ()
+    named: bool = False
+
+    @property
+    def label(self) -> str:
+        """What stands along the axis."""
+        return self.words.label
+
+    @property
+    def percent(self) -> bool:
+        """Whether values are shares of 1, shown in per cent."""
+        return self.form.endswith("%")
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """A raster. values: float64[rows, columns], or colours float64[rows, columns, 3] in 0..1.
+
+    x, y: the edges of the first and the last column, and of the first and the last row, in the panel's units.
+    scale: of the values, for the bar of colours; None without one. colours: name of matplotlib's colour map.
+    labels: a text a cell, may be empty. key: (name, colour) of what colours mean.
+    """
+
+    values: npt.NDArray[np.float64]
+    x: tuple[float, float]
+    y: tuple[float, float]
+    scale: Scale | None = None
+    colours: str = "cividis"
+    labels: tuple[tuple[str, ...], ...] = ()
+    key: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Note:
+    """A text at a point. shift: from there, in points of print. side: on which side of that the text ends or begins.
+
+    leader: whether a thin line leads from the text to the point.
+    """
+
+    text: str
+    x: float
+    y: float
+    shift: tuple[float, float] = (0, 2)
+    side: Literal["left", "center", "right"] = "center"
+    up: Literal["top", "center", "bottom"] = "bottom"
+    leader: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A thin line over the whole panel, at an x (upright) or a y. look: solid, dashed or dotted."""
+
+    at: float
+    colour: str
+    upright: bool = False
+    look: Literal["solid", "dashed", "dotted"] = "solid"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes."""
+    """One pair of axes and what they show."""
 
-    title: str
     x: Scale
     y: Scale
-    series: tuple[Series, ...]
+    series: tuple[Series, ...] = ()
+    title: str = ""
+    cells: Cells | None = None
+    notes: tuple[Note, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
-def panels(figure: "Figure") -> list[Panel]:
-    """The panels of a picture with lines, points, bars and bands; anything else in it is left out."""
-    return [_named(_panel(axes)) for axes in figure.axes if axes.get_visible()]
+@dataclass(frozen=True)
+class Picture:
+    """Panels, row by row, under a title.
+
+    size_in: width and height in inches. across: panels beside one another; 0 is all. widths, heights: of the columns
+    and rows of panels, as ratios. shared: the axis that all panels have in common. style: see `view.style.STYLES`.
+    legend: where the names of the first panel's series stand.
+    """
+
+    title: str
+    panels: tuple[Panel, ...]
+    size_in: tuple[float, float]
+    caption: str = ""
+    across: int = 0
+    widths: tuple[float, ...] = ()
+    heights: tuple[float, ...] = ()
+    shared: Literal["", "x", "y"] = ""
+    legend: Literal["", "above", "right", "below", "inside"] = ""
+    style: Literal["bars", "lines"] = "bars"
 
 
-def _named(panel: Panel) -> Panel:
-    """A series that matplotlib named itself goes by what the axis says."""
-    series = [replace(one, name=panel.y.label) if one.name.startswith("_") else one for one in panel.series]
-    return replace(panel, series=tuple(series))
+def floats(values: Iterable[Any]) -> Values:
+    """Numbers of any kind as floats; None becomes nan."""
+    return tuple(math.nan if value is None else float(value) for value in values)
 
 
-def _panel(axes: "Axes") -> Panel:
-    from matplotlib.container import BarContainer, ErrorbarContainer
-
-    found: list[Series] = []
-    in_containers: list[Any] = []
-    whiskers: list[ErrorbarContainer] = []
-    for one in axes.containers:
-        if isinstance(one, BarContainer):
-            found.append(_bars(one))
-        elif isinstance(one, ErrorbarContainer):
-            line = one.lines[0]
-            if line is None:
-                whiskers.append(one)
-            else:
-                in_containers.append(line)
-                found.append(_with_ends(_line(line, str(one.get_label())), one))
-    for one in whiskers:
-        found = [_with_ends(series, one) if series.kind == "bars" else series for series in found]
-    for line in axes.lines:
-        if any(line is other for other in in_containers) or len(np.asarray(line.get_xdata())) == 0:
-            continue
-        name = str(line.get_label())
-        if not name.startswith("_"):
-            found.append(_line(line, name))
-        elif found and found[-1].kind == "points" and line.get_marker() == found[-1].marker:
-            found[-1] = _joined(found[-1], _line(line, name))  # more points of the entry before
-    found += [_band(one) for one in axes.collections if not str(one.get_label()).startswith("_")]
-    x, y = _scale(axes.xaxis, axes.get_xlim(), keep_ticks=True), _scale(axes.yaxis, axes.get_ylim(), keep_ticks=False)
-    return Panel(axes.get_title(loc="left"), x, y, tuple(found))
+def names(words: Words, texts: Sequence[str], *, downward: bool = False) -> Scale:
+    """The axis of names at 0, 1, 2... downward: from the top on."""
+    ends = (-0.6, len(texts) - 0.4)
+    start, end = reversed(ends) if downward else ends
+    return Scale(words, start, end, ticks=tuple(enumerate(texts)), named=True)
 
 
-def _floats(values: Any) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.asarray(values, float))
+def reach(values: Iterable[float], log: int = 0, margin: float = MARGIN) -> tuple[float, float]:
+    """The ends of an axis that shows all values with a margin beside them; nan is passed over."""
+    known = np.array([value for value in values if math.isfinite(value) and (not log or value > 0)])
+    if not len(known):
+        return (0.1, 1.0) if log else (0.0, 1.0)
+    along = np.log(known) if log else known
+    low, high = float(along.min()), float(along.max())
+    spare = margin * (high - low) or (math.log(2) if log else abs(low) * MARGIN or 1.0)
+    ends = low - spare, high + spare
+    return (math.exp(ends[0]), math.exp(ends[1])) if log else ends
 
 
-def _nothing(count: int) -> tuple[float, ...]:
-    return (float("nan"),) * count
+def limits(panel: Panel) -> tuple[tuple[float, float], tuple[float, float]]:
+    """What the panel's axes show: (left, right), (bottom, top). No margin beside cells, nor under bars' base."""
+    across: list[float] = [rule.at for rule in panel.rules if rule.upright]
+    up: list[float] = [rule.at for rule in panel.rules if not rule.upright]
+    feet: dict[str, list[float]] = {"x": [], "y": []}
+    for one in panel.series:
+        across += one.x
+        up += (*one.y, *one.low, *one.high)
+        if one.kind == "bars":
+            across += [x + side * one.width / 2 for x in one.x for side in (-1, 1)]
+            feet["y"] += one.base
+        if one.kind == "hbars":
+            up += [y + side * one.width / 2 for y in one.y for side in (-1, 1)]
+            feet["x"] += one.base
+    edges = (None, None) if panel.cells is None else (panel.cells.x, panel.cells.y)
+    return _ends(panel.x, across, feet["x"], edges[0]), _ends(panel.y, up, feet["y"], edges[1])
 
 
-def _colour(given: Any) -> str:
-    from matplotlib.colors import to_hex
-
-    return to_hex(given)
-
-
-def _bars(one: "BarContainer") -> Series:
-    first = one.patches[0]
-    x = _floats([bar.get_x() + bar.get_width() / 2 for bar in one.patches])
-    y = _floats([bar.get_y() + bar.get_height() for bar in one.patches])  # the end, wherever the bar stands
-    return Series(
-        str(one.get_label()), "bars", x, y, _nothing(len(x)), _nothing(len(x)), (_colour(first.get_facecolor()),),
-        bottom=float(first.get_y()), width=float(first.get_width()), hatch=str(first.get_hatch() or "")[:1],
-    )  # fmt: skip
-
-
-def _line(line: "Line2D", name: str) -> Series:
-    x, y = _floats(line.get_xdata()), _floats(line.get_ydata())
-    marker, style = str(line.get_marker()), str(line.get_linestyle())
-    kind = "points" if style in ("None", "none", "") else "line"
-    return Series(
-        name, kind, x, y, _nothing(len(x)), _nothing(len(x)), (_colour(line.get_color()),),
-        marker="" if marker in ("None", "none", "") else marker, dashed=style == "--",
-    )  # fmt: skip
-
-
-def _joined(one: Series, other: Series) -> Series:
-    colours = tuple(one.colours[k % len(one.colours)] for k in range(len(one.x)))
-    return replace(
-        one, x=one.x + other.x, y=one.y + other.y, low=one.low + other.low, high=one.high + other.high,
-        colours=colours + other.colours * len(other.x),
-    )  # fmt: skip
-
-
-def _with_ends(series: Series, bars: "ErrorbarContainer") -> Series:
-    """The series with the whiskers that stand at its places."""
-    low, high = list(series.low), list(series.high)
-    for part in bars.lines[2]:
-        for segment in part.get_segments():
-            for k in np.flatnonzero(np.isclose(series.x, segment[0][0])):
-                low[k], high[k] = float(segment[0][1]), float(segment[1][1])
-    return replace(series, low=tuple(low), high=tuple(high))
-
-
-def _band(one: Any) -> Series:
-    outline = one.get_paths()[0].vertices
-    x, y = _floats(outline[:, 0]), _floats(outline[:, 1])
-    colour = _colour(one.get_facecolor()[0])
-    return Series(str(one.get_label()), "band", x, y, _nothing(len(x)), _nothing(len(x)), (colour,))
-
-
-def _scale(axis: "Axis", limits: Sequence[float], *, keep_ticks: bool) -> Scale:
-    from matplotlib.ticker import PercentFormatter
-
-    places = [float(place) for place in axis.get_majorticklocs()] if keep_ticks else []
-    texts = axis.get_major_formatter().format_ticks(places)
-    start, end = limits
-    return Scale(
-        axis.get_label_text(), float(start), float(end), axis.get_scale() == "log",
-        isinstance(axis.get_major_formatter(), PercentFormatter),
-        tuple((place, text) for place, text in zip(places, texts, strict=True) if start <= place <= end),
-    )  # fmt: skip
+def _ends(
+    scale: Scale, values: Sequence[float], feet: Sequence[float], edges: tuple[float, float] | None
+) -> tuple[float, float]:
+    start, end = edges or reach([*values, *feet], scale.log)
+    if feet and min(feet) <= min(value for value in values if math.isfinite(value)):
+        start = min(feet)
+    return (start if scale.start is None else scale.start, end if scale.end is None else scale.end)

@@ -1,74 +1,81 @@
 """How every picture is saved: whole or not at all, and the same picture always gives the same file."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eiesim._io.atomic import Outputs, in_set
-from eiesim.view.text import without_mathtext
+from eiesim.view.figure import figure
+from eiesim.view.panels import Picture
+from eiesim.view.style import STYLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.ticker import Formatter
 
 FORMATS = ("png", "svg")
 
 
 def save_all(
-    drawings: "Iterable[tuple[str, Callable[[], Figure]]]",
+    pictures: Iterable[tuple[str, Picture]],
     folder: str | Path,
-    style: Mapping[str, Any],
+    *,
+    formats: Sequence[str] = FORMATS,
+    files: Outputs | None = None,
+) -> list[Path]:
+    """Draw pictures into a folder; they appear together, or none does. Returns the files.
+
+    pictures: by name, one after the other. formats: whatever matplotlib writes.
+    files: the set that they appear with; None is one of their own. Raises EieError where a file cannot be written.
+    """
+    images = ((name, render(picture, formats)) for name, picture in pictures)
+    return _write(images, Path(folder), files)
+
+
+def render(picture: Picture, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+    """Draw a picture under its style; the file of each format."""
+    how = STYLES[picture.style]
+    return _drawn(lambda: figure(picture), how.settings, how.dpi, how.trim, formats)
+
+
+def save(
+    draw: "Callable[[], Figure]",
+    path: str | Path,
+    settings: Any,
     *,
     dpi: int = 150,
     trim: bool = True,
     formats: Sequence[str] = FORMATS,
-    files: Outputs | None = None,
 ) -> list[Path]:
-    """Draw pictures under a style into a folder; they appear together, or none does. Returns the files.
+    """Save a figure that is drawn by hand as `path` with the ending of each format, as pictures are saved.
 
-    drawings: (name, function that draws it) each. files: the set that they appear with; None is one of their own.
-    style, dpi, trim, formats: see `render`. Raises EieError where a file cannot be written.
+    settings: matplotlib's, under which it is drawn. dpi: dots per inch of a PNG file. trim: cut white margins, and make
+    room for what stands outside the figure.
     """
+    return _write([(Path(path).name, _drawn(draw, settings, dpi, trim, formats))], Path(path).parent, None)
+
+
+def _write(images: Iterable[tuple[str, Mapping[str, bytes]]], folder: Path, files: Outputs | None) -> list[Path]:
     written = []
     with in_set(files) as together:
-        for name, draw in drawings:
-            for kind, image in render(draw, style, dpi=dpi, trim=trim, formats=formats).items():
-                written.append(Path(folder) / f"{name}.{kind}")
+        for name, by_format in images:
+            for kind, image in by_format.items():
+                written.append(folder / f"{name}.{kind}")
                 together.open(written[-1]).write(image)
     return written
 
 
-def save(draw: "Callable[[], Figure]", path: str | Path, style: Mapping[str, Any], **how: Any) -> list[Path]:
-    """Draw one picture and save it as `path` with the ending of each format; see `save_all`."""
-    return save_all([(Path(path).name, draw)], Path(path).parent, style, **how)
-
-
-def render(
-    draw: "Callable[[], Figure]",
-    style: Mapping[str, Any],
-    *,
-    dpi: int = 150,
-    trim: bool = True,
-    formats: Sequence[str] = FORMATS,
+def _drawn(
+    draw: "Callable[[], Figure]", settings: Any, dpi: int, trim: bool, formats: Sequence[str]
 ) -> dict[str, bytes]:
-    """Draw a picture under a style; the file of each format.
-
-    style: matplotlib's settings; see `view.style`. dpi: dots per inch of a PNG file. trim: cut white margins, and make
-    room for what stands outside the figure.
-    """
     import matplotlib as mpl
 
     made = {}
-    settings: Any = dict(style)
     with mpl.rc_context(settings):
-        figure = draw()
-        _draw_letters(figure)
+        drawn = draw()
         for kind in formats:
             image = BytesIO()
-            box = "tight" if trim else None
-            figure.savefig(image, format=kind, dpi=dpi, bbox_inches=box, metadata=undated(kind))
+            drawn.savefig(image, format=kind, dpi=dpi, bbox_inches="tight" if trim else None, metadata=undated(kind))
             made[kind] = image.getvalue()
     return made
 
@@ -76,23 +83,3 @@ def render(
 def undated(kind: str) -> dict[str, Any]:
     """A file's metadata: SVG and PDF files carry the date unless it is taken out."""
     return {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-
-
-def _draw_letters(figure: "Figure") -> None:
-    """Have all texts drawn letter by letter: names come from files, and a dollar sign in one begins no formula."""
-    from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter, FuncFormatter
-
-    for text in figure.findobj(Text):
-        # Figures of a logarithmic axis are matplotlib's own formulas.
-        if isinstance(text, Text) and not text.get_text().startswith(r"$\mathdefault{"):
-            text.set_text(without_mathtext(text.get_text()))
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            given = axis.get_major_formatter()
-            if isinstance(given, FixedFormatter | FuncFormatter):  # words that we gave
-                axis.set_major_formatter(FuncFormatter(partial(_letters, given)))
-
-
-def _letters(given: "Formatter", value: float, place: int | None = None) -> str:
-    return without_mathtext(given(value, place))

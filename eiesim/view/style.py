@@ -1,5 +1,7 @@
 """Matplotlib styles. `BARS` suits bar charts at the size of a printed page, `LINES` suits line charts on a screen."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eiesim.view.palette import DARK, LINE, PALE
@@ -44,6 +46,19 @@ LINES: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Style:
+    """How pictures look. settings: matplotlib's. dpi: dots per inch of a PNG file. trim: cut white margins."""
+
+    settings: Any
+    dpi: int
+    trim: bool
+
+
+STYLES: Mapping[str, Style] = {"bars": Style(BARS, 200, trim=False), "lines": Style(LINES, 150, trim=True)}
+"""By the names that pictures use."""
+
+
 def headed(figure: "Figure", title: str, caption: str = "") -> None:
     """A title over the picture, and a caption under it: what it shows where nothing else stands beside it."""
     import matplotlib as mpl
@@ -52,11 +67,6 @@ def headed(figure: "Figure", title: str, caption: str = "") -> None:
     figure.suptitle(title, fontweight="bold", x=0.01, ha="left", fontsize=1.2 * size)
     if caption:
         figure.supxlabel(caption, fontsize=0.8 * size, color=DARK, x=0.01, ha="left")
-
-
-def legend_above(axes: "Axes", columns: int) -> None:
-    """The legend over a panel and under the picture's title."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns, frameon=False)
 
 
 def outline_whiskers(drawn: "ErrorbarContainer") -> None:

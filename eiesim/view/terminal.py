@@ -97,7 +97,7 @@ def _title(result: Result) -> str:
 
 def _fed(layer: LayerResult) -> str:
     """What a layer was fed, and how many inputs."""
-    return f"{layer.inputs}, {len(layer.runs):,}"
+    return f"{layer.fed}, {len(layer.runs):,}"
 
 
 def _many_layers_table(result: Result) -> Table:

@@ -13,6 +13,8 @@ from eiesim.view.bar import Bar
 from tests.layers import random_layer
 
 FOLDER = Path(eiesim.cli.__file__).parent
+PUBLIC: list[str] = vars(eiesim)["__all__"]
+
 BESIDES = {"eiesim.errors", "eiesim.outputs"}
 """What may be imported besides the public names and the terminal's tables: the errors, and the one module that writes
 (whole files or none, never over what is read)."""
@@ -29,7 +31,7 @@ def imported(source):
 
 def allowed(module, name):
     if module == "eiesim":
-        return name == "" or name in eiesim.__all__
+        return name == "" or name in PUBLIC
     inside = module.startswith("eiesim.cli")
     return inside or module in BESIDES or module.endswith(".terminal")
 
@@ -44,7 +46,7 @@ def test_only_public_names_are_used_of_the_package(path):
     """`eiesim.x` is public wherever it is written."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "eiesim":
-            assert node.attr in eiesim.__all__, node.attr
+            assert node.attr in PUBLIC, node.attr
 
 
 def test_the_check_sees_what_it_must():
@@ -55,7 +57,7 @@ def test_the_check_sees_what_it_must():
 
 def functions():
     """The public functions."""
-    return {name: held for name in eiesim.__all__ if inspect.isfunction(held := getattr(eiesim, name))}
+    return {name: held for name in PUBLIC if inspect.isfunction(held := getattr(eiesim, name))}
 
 
 LONG = [name for name, held in functions().items() if "progress" in inspect.signature(held).parameters]
@@ -75,10 +77,15 @@ def test_every_long_function_takes_progress():
 
 LAYERS = [random_layer(1, 9, 7), random_layer(2, 4, 9)]
 X = np.random.default_rng(0).random((3, 7)).astype(np.float32)
+PAIRS = [(LAYERS[0], X), (LAYERS[1], X[:, [0] * 9])]
 CALLS = {
     "simulate": (lambda **how: eiesim.simulate(LAYERS, X, **how), 6, "inputs"),
     "sweep": (lambda **how: eiesim.sweep((LAYERS[0], X), {"pes": [1, 2, 4]}, **how), 3, "rows"),
-    "balance_each": (lambda **how: eiesim.balance_each(LAYERS, X, **how), 2, "layers"),
+    "balance_each": (
+        lambda **how: eiesim.balance_each(PAIRS, **how),
+        2,
+        "layers",
+    ),
     "compress": (lambda **how: eiesim.compress({"a": np.ones((4, 3)), "b": np.ones((2, 4))}, **how), 2, "layers"),
     "accuracy": (lambda **how: eiesim.accuracy(LAYERS, X, [0, 1, 2], **how), 4, "networks x arithmetics"),
 }

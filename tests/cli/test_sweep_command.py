@@ -114,7 +114,7 @@ def test_a_networks_accuracy_is_drawn_beside_its_energy(command, tmp_path, monke
     shares = eiesim.accuracy("example:lenet-300-100")["shared"]
     assert drawn == [(shares, "simulated")]
     assert command(*arguments, "--plot", tmp_path, "--accuracy", "fixed16=0.5")[0] == 0
-    assert drawn[1:] == [({"fixed16": 0.5}, "accuracy (given)")]
+    assert drawn[1:] == [({"fixed16": 0.5}, "given")]
 
 
 def test_rows_that_go_to_a_file_need_no_pandas(tmp_path):

@@ -67,7 +67,7 @@ def test_every_unit_has_both_phases():
 
 
 def test_every_part_of_the_machine_is_watched():
-    assert {*LATCHED, *DRIVEN, *FIXED, "rounding", "draw"} == set(clock.Machine._fields)
+    assert {*LATCHED, *DRIVEN, *FIXED, "rounding", "draw"} == set(clock.MachineState._fields)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -152,4 +152,4 @@ def test_the_busy_case_has_all_that_can_happen():
 
 
 def copied(machine):
-    return clock.Machine(*(part.copy() if isinstance(part, np.ndarray) else part for part in machine))
+    return clock.MachineState(*(part.copy() if isinstance(part, np.ndarray) else part for part in machine))

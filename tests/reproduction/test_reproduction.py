@@ -17,7 +17,7 @@ from eiesim.reproduction.figures import Recognised
 from eiesim.reproduction.findings import verdict
 from eiesim.reproduction.items import FC8, UNIFORM, VARIED, Claim, ItemRow, PaperItem, Spread
 from eiesim.reproduction.page import report
-from eiesim.reproduction.plots import Picture
+from eiesim.reproduction.plots import Shown
 from eiesim.reproduction.reasons import scaling_factors
 from eiesim.reproduction.tally import independent, judged, tally
 from eiesim.reproduction.terminal import times_markdown
@@ -28,7 +28,7 @@ LAYERS = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-
 EXHIBITS = {*(f"table_{k}" for k in range(1, 6)), *(f"fig_{k}" for k in range(6, 14)), "correlation"}
 SMALL = simulations.Extent(seeds=(0,), pes=(1, 64, 256), queue_depths=(1, 8), widths=(32, 64))
 TINY = replace(SMALL, pes=(1, 64), layers=("table3:NT-We",))
-PIXEL = Picture(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01")
+PIXEL = Shown(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01")
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,22 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-NOT_PROSE = re.compile(r"#|\||!\[|- \*\*|```")
+NOT_PROSE = re.compile(r"#|\||!\[|```")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence with figures in groups, and whether it is true: `true(*figures)`."""
+    """A sentence with figures in groups, and whether it is true: `true(*figures)`, or of texts where it is of lists."""
 
     pattern: str
     true: Callable[..., object]
+    lists: bool = False
 
 
 def sentences(page: str) -> list[str]:
-    """Of all paragraphs, without headings, tables and pictures; marks of bold type are dropped."""
+    """Of all paragraphs and items of lists, without headings, tables and pictures; marks of bold type are dropped."""
     found = []
-    for block in page.split("\n\n"):
+    for block in re.split(r"\n\n|\n(?=- )", page):
         if not NOT_PROSE.match(block.strip()):
             text = " ".join(block.replace("**", "").split())
             found += re.split(r"(?<=\.) (?=[A-Z*`\d(])", text)
@@ -44,7 +45,7 @@ def check(page: str, claims: list[Claim], facts: list[str]) -> set[str]:
         found = [(claim, match) for claim in claims if (match := re.fullmatch(claim.pattern, sentence))]
         assert len(found) == 1, f"{len(found)} claims know the sentence: {sentence}"
         claim, match = found[0]
-        figures = [figure(group) for group in match.groups()]
+        figures = match.groups() if claim.lists else [figure(group) for group in match.groups()]
         assert claim.true(*figures), f"not borne out by the rows: {sentence}"
         said.add(claim.pattern)
     return said

@@ -8,7 +8,6 @@ import pytest
 
 from eiesim import MachineConfig, simulate, workload
 from studies import resumable
-from studies.front import front
 from studies.what_ifs import __main__ as study
 from studies.what_ifs import digits, found, machines, words
 from studies.what_ifs.page import read_tables, write_page
@@ -98,49 +97,3 @@ def test_the_page_without_the_authors_layer(tables):
     page = words.text(table[table["workload"] != machines.FC8], rounding, thresholds)
     assert "was not at hand" in page
     assert f"| {machines.FC8}" not in page
-
-
-def test_what_the_words_say_holds(tables):
-    """The sentences that are typed, not their numbers."""
-    table, rounding, thresholds = tables
-    means = found.over_nine(found.machines(table))
-    for in_all in words.EQUALS:
-        shapes = [found.at(means, *shape) for shape in found.equals(in_all)]
-        times, energies, slots = (
-            [row[name] for row in shapes] for name in ("relative_time_us", "relative_energy_uj", "alu_efficiency")
-        )
-        assert times == sorted(times)  # thin PEs are faster
-        assert energies == sorted(energies, reverse=True)  # fat PEs are cheaper
-        assert slots == sorted(slots, reverse=True)
-    for cost in ("relative_energy_uj", "relative_ported_uj"):
-        best = means.iloc[front(means["relative_time_us"].to_list(), (-means[cost]).to_list())]
-        assert (best["multipliers"] > 1).all()
-    ported = means.set_index(["pes", "multipliers"])["relative_ported_uj"]
-    assert ported[256, 1] > ported[32, 8] > ported[128, 2] > ported[64, 4]
-    assert ported[16, 8] > ported[128, 1] > ported[32, 4]
-    own = found.over_nine(found.machines(table), machines.OWN).set_index(["pes", "multipliers"])["relative_energy_uj"]
-    assert own[256, 1] > own[128, 2] > own[64, 4] > own[32, 8]
-
-    blocks = found.blocks(table)
-    stored, sorted_ = (found.ratios(blocks, found.NINE, order, 64) for order in (machines.STORED, machines.HEAVIEST))
-    assert stored.max() < 1.02
-    assert sorted_.min() > 1.1
-    stored_fc8 = found.chosen(blocks, layer=machines.FC8, order=machines.STORED, pes=64)["ratio"].item()
-    assert found.shuffles(table, machines.FC8, 64).max() < stored_fc8  # structure
-    stored_ip1 = found.chosen(blocks, layer="ip1", order=machines.STORED, pes=64)["ratio"].item()
-    assert (found.shuffles(table, "ip1", 64) >= stored_ip1).sum() >= 3  # chance
-    interleaved = found.chosen(blocks, pes=64).set_index(["layer", "order"])["interleaved"]
-    for layer in found.NINE:
-        assert interleaved[layer, machines.HEAVIEST] == pytest.approx(interleaved[layer, machines.STORED], abs=0.03)
-
-    def recognised(way, bits):
-        rows = found.chosen(rounding, arithmetic="fixed16", rounding=way, output_frac=str(bits))
-        return rows["accuracy"].mean()
-
-    assert recognised("nearest", 2) > recognised("stochastic", 2)
-    assert recognised("stochastic", 1) > recognised("nearest", 1)
-    eight = found.chosen(rounding, arithmetic="fixed8").groupby("rounding")["accuracy"].mean()
-    assert eight["nearest"] == pytest.approx(eight["stochastic"], abs=0.01)
-    assert eight["floor"] < 0.9
-    wide = found.chosen(thresholds, pes=64).sort_values("threshold")
-    assert (wide[["cycles", "energy_nj", "broadcasts"]].diff().dropna() < 0).all(axis=None)

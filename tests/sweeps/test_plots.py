@@ -1,34 +1,74 @@
-"""Figures show the table's values, and only figures for what varies are drawn."""
+"""Pictures of a sweep hold the table's values: each is held against the table's own rows, by hand."""
+
+from itertools import product
+from statistics import fmean
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from eiesim import EieError, MachineConfig, sweep
-from eiesim.sweeps.canvas import fixed
+from eiesim import EieError
+from eiesim.sweeps.canvas import fixed, found_scale, log_ticks, swept_scale
 from eiesim.sweeps.maps import front
-from eiesim.sweeps.plots import draw, drawings
+from eiesim.sweeps.plots import draw, pictures
+from eiesim.view.words import words
+
+LAYERS, SEEDS = ("beta", "alpha"), (0, 1, 2)
+KEYS = {"pes": (32, 64, 128), "queue_depth": (2, 8), "spmat_width": (64, 128)}
+PUBLISHED = {"pes": 64, "queue_depth": 8, "spmat_width": 64, "multipliers": 1, "arithmetic": "fixed16"}
+SHARES = ("load_balance", "alu_efficiency", "real_work")
+COUNTS = ("time_us", "spmat_row_reads", "energy_total_uj", "energy_spmat_read_uj", "energy_arithm_unit_uj", "cycles")
+
+
+def made(keys):
+    """A table in which no two values are alike, whatever their column."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            **PUBLISHED, **dict(zip(keys, values, strict=True)), "layer": layer, "seed": seed, "engine": "recurrence",
+            "variation": 0.0, "eiesim": "1.2.3", **{name: rng.random() for name in SHARES},
+            **{name: float(rng.uniform(3, 90)) for name in COUNTS},
+        }
+        for layer in LAYERS
+        for values in product(*keys.values())
+        for seed in SEEDS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 @pytest.fixture(scope="module")
 def table():
-    layers = ["table3:NT-We", "table3:NT-LSTM"]
-    return sweep(layers, {"pes": [32, 64, 128], "queue_depth": [2, 8], "spmat_width": [64, 128]}, seeds=[0, 1])
+    return made(KEYS)
 
 
-def figures(table, accuracies):
-    return {name: draw_one() for name, draw_one in drawings(table, accuracies)}
+@pytest.fixture(scope="module")
+def drawn(table):
+    return dict(pictures(table, {}))
 
 
-def line_of(axes, layer):
-    for container in axes.containers:
-        if container.get_label() == layer:
-            return container.lines[0].get_xydata()
-    raise AssertionError(f"no line for {layer}")
+def values(table, column, **where):
+    """A column of the rows in which each key has its value, the published one if it is not named, seed by seed."""
+    wanted = {key: value for key, value in PUBLISHED.items() if key != column} | where
+    return [row[column] for row in table.to_dict("records") if all(row[key] == wanted[key] for key in wanted)]
 
 
-def test_figures_for_what_varies(table):
-    drawn = figures(table, {})
-    assert set(drawn) == {
+def check_lines(panel, table, key, column):
+    """One line a layer, in the table's order: means over seeds, whiskers from least to most."""
+    own = [one for one in panel.series if one.name != "linear"]
+    assert [one.name for one in own] == list(LAYERS)
+    assert panel.x.words == words(key)
+    assert panel.y.words == words(column)
+    for one in own:
+        found = [values(table, column, layer=one.name, **{key: value}) for value in sorted(set(table[key]))]
+        assert one.kind == "line"
+        assert one.x == tuple(sorted(set(table[key])))
+        assert one.y == pytest.approx([fmean(seeds) for seeds in found])
+        assert one.low == tuple(min(seeds) for seeds in found)
+        assert one.high == tuple(max(seeds) for seeds in found)
+
+
+def test_pictures_of_what_varies(table, drawn):
+    assert list(drawn) == [
         "fig11_speedup",
         "fig12_real_work",
         "fig13_load_balance",
@@ -38,38 +78,179 @@ def test_figures_for_what_varies(table):
         "heat_pes_spmat_width",
         "heat_queue_depth_spmat_width",
         "pareto_time_energy_total_uj",
-    }
+    ]
     few = table[(table["pes"] == 64) & (table["spmat_width"] == 64)].drop(columns="energy_total_uj")
-    assert set(figures(few, {})) == {"fig8_queue_depth"}
-    assert figures(few[few["queue_depth"] == 8], {}) == {}
+    assert set(dict(pictures(few, {}))) == {"fig8_queue_depth"}
+    assert dict(pictures(few[few["queue_depth"] == 8], {})) == {}
 
 
-def test_lines_are_means_over_seeds_at_the_published_design(table):
-    drawn = figures(table, {})
-    held = table[(table["queue_depth"] == 8) & (table["spmat_width"] == 64) & (table["layer"] == "NT-We")]
-    balance = held.groupby("pes")["load_balance"].mean()
-    line = line_of(drawn["fig13_load_balance"].axes[0], "NT-We")
-    assert np.array_equal(line, np.column_stack([balance.index, balance]))
-    assert "held: queue depth 8 places, sparse-matrix SRAM width 64 bits" in drawn["fig13_load_balance"].get_supxlabel()
+@pytest.mark.parametrize(
+    ("name", "key", "column"),
+    [
+        ("fig12_real_work", "pes", "real_work"),
+        ("fig13_load_balance", "pes", "load_balance"),
+        ("fig8_queue_depth", "queue_depth", "load_balance"),
+    ],
+)
+def test_shares_over_a_key(table, drawn, name, key, column):
+    (panel,) = drawn[name].panels
+    check_lines(panel, table, key, column)
+    assert (panel.y.start, panel.y.end, panel.y.log, panel.y.form) == (0, 1.03, 0, ".0%")
+    others = {"pes": "queue depth 8 places", "queue_depth": "64 PEs"}[key]
+    assert drawn[name].caption.endswith(
+        f"mean of 3 seeds, whiskers from least to most; held: {others}, sparse-matrix SRAM width 64 bits"
+    )
 
 
-def test_speedup_is_over_the_same_layer_on_fewest_pes(table):
-    left, right = figures(table, {})["fig11_speedup"].axes
-    held = table[(table["queue_depth"] == 8) & (table["spmat_width"] == 64) & (table["layer"] == "NT-LSTM")]
-    times = held.pivot(index="seed", columns="pes", values="time_us")
-    expected = [(times[32] / times[pes]).mean() for pes in (32, 64, 128)]
-    assert line_of(left, "NT-LSTM")[:, 1] == pytest.approx(expected)
-    assert line_of(right, "NT-LSTM")[:, 1] == pytest.approx(np.array(expected) / [1, 2, 4])
+def test_each_panel_of_fig_9_shows_its_own_column(table, drawn):
+    columns = ["spmat_row_reads", "energy_spmat_read_uj", "energy_total_uj"]
+    panels = drawn["fig9_sram_width"].panels
+    assert [panel.y.label for panel in panels] == [
+        "SRAM rows read (simulated)",
+        "sparse-matrix read energy (µJ, estimated)",
+        "total energy (µJ, estimated)",
+    ]
+    for panel, column in zip(panels, columns, strict=True):
+        check_lines(panel, table, "spmat_width", column)
 
 
-def test_energy_figures_come_with_energy(table):
-    rows = table.assign(energy_total_uj=table["pes"] * 1.0 + table["spmat_width"], area_mm2=table["pes"] * 0.6)
-    names = set(figures(rows, {}))
-    assert {"pareto_time_energy_total_uj", "pareto_time_area_mm2", "heat_pes_spmat_width"} <= names
-    arithmetic = sweep(["table3:NT-We"], {"arithmetic": "float32,fixed16"})
-    axes = figures(arithmetic, {"fixed16": 0.9})["fig10_arithmetic"].axes
-    assert [bar.get_height() for bar in axes[0].patches] == arithmetic["energy_arithm_unit_uj"].tolist()
-    assert [bar.get_height() for bar in axes[1].patches] == [0.9]
+def speedups(table, key, layer):
+    """By value of the key: each seed's time at the least over its time there."""
+    every = sorted(set(table[key]))
+    times = {value: values(table, "time_us", layer=layer, **{key: value}) for value in every}
+    return [[before / now for before, now in zip(times[every[0]], times[value], strict=True)] for value in every]
+
+
+def test_speedup_is_over_the_same_layer_and_seed_on_the_fewest_pes(table, drawn):
+    left, right = drawn["fig11_speedup"].panels
+    linear, *layers = left.series
+    assert (linear.name, linear.x, linear.y, linear.dashed) == ("linear", (32, 64, 128), (1, 2, 4), True)
+    assert (left.y.label, right.y.label) == ("speed-up over 32 PEs", "speed-up / (PEs / 32)")
+    for speedup, efficiency in zip(layers, right.series, strict=True):
+        by_pes = speedups(table, "pes", speedup.name)
+        assert efficiency.name == speedup.name
+        for one, factors in ((speedup, (1, 1, 1)), (efficiency, (1, 2, 4))):
+            shares = [[value / by for value in seeds] for seeds, by in zip(by_pes, factors, strict=True)]
+            assert one.x == (32, 64, 128)
+            assert one.y == pytest.approx([fmean(seeds) for seeds in shares])
+            assert one.low == pytest.approx([min(seeds) for seeds in shares])
+            assert one.high == pytest.approx([max(seeds) for seeds in shares])
+
+
+def test_linear_is_a_line_on_both_scales(table):
+    few, many = (dict(pictures(made({"pes": pes}), {}))["fig11_speedup"].panels[0] for pes in ((8, 16), (8, 16, 64)))
+    assert (few.x.log, few.y.log) == (0, 0)
+    assert (many.x.log, many.y.log) == (2, 2)
+
+
+def test_multipliers_show_speedup_and_alu_efficiency():
+    table = made({"multipliers": (1, 2, 4)})
+    left, right = dict(pictures(table, {}))["multipliers"].panels
+    check_lines(right, table, "multipliers", "alu_efficiency")
+    assert (left.x.words, left.y.label) == (words("multipliers"), "speed-up over 1 multiplier")
+    assert left.series[0].y == (1, 2, 4)
+    for one in left.series[1:]:
+        assert one.y == pytest.approx([fmean(seeds) for seeds in speedups(table, "multipliers", one.name)])
+
+
+def test_arithmetic_shows_the_unit_s_energy_and_the_accuracies_given():
+    table = made({"arithmetic": ("fixed8", "float32", "fixed16")})
+    picture = dict(pictures(table, {"fixed8": 0.25, "float32": 0.75}))["fig10_arithmetic"]
+    energy, accuracy = picture.panels
+    formats = [text for _, text in energy.x.ticks]
+    assert formats == ["float32", "fixed16", "fixed8"]
+    assert energy.y.label == "arithmetic unit energy (µJ, estimated)"
+    assert [one.name for one in energy.series] == list(LAYERS)
+    for one in energy.series:
+        expected = [fmean(values(table, "energy_arithm_unit_uj", layer=one.name, arithmetic=name)) for name in formats]
+        assert one.y == pytest.approx(expected)
+        assert [round(x) for x in one.x] == [0, 1, 2]
+        assert one.base == (0,)
+    (bars,) = accuracy.series
+    assert [text for _, text in accuracy.x.ticks] == ["float32", "fixed8"]
+    assert (bars.x, bars.y, bars.labels) == ((0, 1), (0.75, 0.25), ("75.0%", "25.0%"))
+    without = table.drop(columns="energy_arithm_unit_uj")
+    (panel,) = dict(pictures(without, {}))["fig10_arithmetic"].panels
+    assert panel.y.words == words("energy_total_uj")
+    assert panel.series[0].y[0] == pytest.approx(
+        fmean(values(table, "energy_total_uj", layer="beta", arithmetic="float32"))
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), [("pes", "queue_depth"), ("queue_depth", "spmat_width")])
+def test_a_heat_map_has_the_first_key_across_and_the_second_up(table, drawn, one, other):
+    picture = drawn[f"heat_{one}_{other}"]
+    assert [panel.title for panel in picture.panels] == list(LAYERS)
+    for panel in picture.panels:
+        assert (panel.x.words, panel.y.words) == (words(one), words(other))
+        assert panel.x.ticks == tuple(enumerate(map(str, KEYS[one])))
+        assert panel.y.ticks == tuple(enumerate(map(str, KEYS[other])))
+        cells = panel.cells
+        assert (cells.x, cells.y) == ((-0.5, len(KEYS[one]) - 0.5), (-0.5, len(KEYS[other]) - 0.5))
+        assert (cells.scale.start, cells.scale.end, cells.scale.label) == (0, 1, "load balance")
+        for (across, x), (up, y) in product(enumerate(KEYS[one]), enumerate(KEYS[other])):
+            value = fmean(values(table, "load_balance", layer=panel.title, **{one: x, other: y}))
+            assert cells.values[up, across] == pytest.approx(value)
+            assert cells.labels[up][across] == f"{100 * value:.0f}"
+
+
+def test_a_heat_map_of_energy_is_over_the_layer_s_least(table):
+    """Where load balance does not change, energy is shown; a machine that was not run has no number."""
+    rows = table.assign(load_balance=0.5)
+    rows = rows[(rows["pes"] != 128) | (rows["queue_depth"] != 2) | (rows["spmat_width"] != 64)]
+    picture = dict(pictures(rows, {}))["heat_pes_queue_depth"]
+    for panel in picture.panels:
+        means = {
+            (x, y): fmean(values(rows, "energy_total_uj", layer=panel.title, pes=x, queue_depth=y))
+            for x, y in product(KEYS["pes"], KEYS["queue_depth"])
+            if (x, y) != (128, 2)
+        }
+        for (x, y), mean in means.items():
+            value = panel.cells.values[KEYS["queue_depth"].index(y), KEYS["pes"].index(x)]
+            assert value == pytest.approx(mean / min(means.values()))
+        assert np.isnan(panel.cells.values[0, 2])
+        assert panel.cells.labels[0][2] == ""
+        assert panel.cells.scale.start == 1
+        assert panel.cells.scale.end == max(float(np.nanmax(one.cells.values)) for one in picture.panels)
+
+
+def held(series, at):
+    """What a step line shows at a place."""
+    return next((y for x, y in zip(reversed(series.x), reversed(series.y), strict=True) if x <= at), None)
+
+
+def test_the_front_is_the_least_cost_within_each_time(table, drawn):
+    """By hand: of all machines that are as fast, the cheapest; at every machine's time, just before and just after."""
+    picture = drawn["pareto_time_energy_total_uj"]
+    assert [panel.title for panel in picture.panels] == list(LAYERS)
+    for panel in picture.panels:
+        assert (panel.x.words, panel.y.words) == (words("time_us"), words("energy_total_uj"))
+        machines = {
+            machine: [
+                fmean(values(table, column, layer=panel.title, **dict(zip(KEYS, machine, strict=True))))
+                for column in ("time_us", "energy_total_uj")
+            ]
+            for machine in product(*KEYS.values())
+        }
+        points, best = panel.series
+        assert sorted(zip(points.x, points.y, strict=True)) == pytest.approx(
+            np.array(sorted(map(tuple, machines.values())))
+        )
+        assert (points.kind, best.kind) == ("points", "step")
+        for time, _ in machines.values():
+            for at in (time * 0.999999, time * 1.000001):
+                within = [cost for other, cost in machines.values() if other <= at]
+                assert held(best, at) == (pytest.approx(min(within)) if within else None)
+        named = {text: place for place, text in enumerate(best.labels) if text}
+        assert {0, len(best.x) - 1} <= set(named.values())
+        for text, place in named.items():
+            machine = tuple(int(part) for part in text.split(", "))
+            assert machines[machine] == pytest.approx([best.x[place], best.y[place]])
+
+
+def test_area_is_a_cost_where_the_user_adds_it(table):
+    names = set(dict(pictures(table.assign(area_mm2=table["pes"] * 0.6), {})))
+    assert {"pareto_time_energy_total_uj", "pareto_time_area_mm2"} <= names
 
 
 def test_front_is_what_nothing_beats():
@@ -84,17 +265,37 @@ def test_front_is_what_nothing_beats():
     }
 
 
+def test_scales():
+    """By hand: a factor of 8 and more is logarithmic where it was swept, of 4 and more where it was found."""
+    assert [swept_scale("pes", found).log for found in ([8, 4, 1], [4, 2, 1], [8, 0])] == [2, 0, 0]
+    assert swept_scale("pes", [64, 1, 4]).ticks == ((1, "1"), (4, "4"), (64, "64"))
+    assert [text for _, text in swept_scale("pes", range(1, 26)).ticks] == [str(k) for k in range(1, 26, 3)]
+    assert [found_scale("time_us", found).log for found in ([1, 4], [1, 3.9], [0, 9], [1, float("nan"), 5])] == [
+        10, 0, 0, 10,
+    ]  # fmt: skip
+    assert log_ticks(1, 60, (1, 2, 5)) == ((1, "1"), (2, "2"), (5, "5"), (10, "10"), (20, "20"), (50, "50"))
+    assert log_ticks(800, 2e4, (1,)) == ((1e3, "1,000"), (1e4, "10,000"))
+
+
+def test_a_table_with_a_columns_former_name_is_drawn_alike():
+    table = made({"dram_gbytes_per_s": (1.0, 2.0)})
+    former = dict(pictures(table.rename(columns={"dram_gbytes_per_s": "dram_gbps"}), {}))
+    assert former == dict(pictures(table, {}))
+    assert list(former) == ["pareto_time_energy_total_uj"]
+
+
 def test_fixed_takes_the_first_where_the_published_value_is_missing(table):
-    rows, held = fixed(table[table["queue_depth"] == 2], ["pes"])
-    assert held == "sparse-matrix SRAM width 64 bits"
-    rows, held = fixed(table[table["spmat_width"] == 128].assign(variation=np.arange(24) % 2 / 8), ["queue_depth"])
-    assert held == "64 PEs, variation of densities 0"
+    rows, said = fixed(table[table["queue_depth"] == 2], ["pes"])
+    assert said == "sparse-matrix SRAM width 64 bits"
+    rows, said = fixed(table[table["spmat_width"] == 128].assign(variation=np.arange(36) % 2 / 8), ["queue_depth"])
+    assert said == "64 PEs, variation of densities 0"
     assert rows["variation"].eq(0).all()
 
 
 def test_files(table, tmp_path):
-    written = draw(table[table["layer"] == "NT-We"], tmp_path / "deep" / "er")
-    assert len(written) == 2 * len(figures(table, {}))
+    one = table[table["layer"] == "beta"]
+    written = draw(one, tmp_path / "deep" / "er")
+    assert len(written) == 2 * len(dict(pictures(one, {})))
     assert all(path.stat().st_size > 1000 for path in written)
     assert sorted(path.name for path in (tmp_path / "deep" / "er").iterdir()) == sorted(path.name for path in written)
     with pytest.raises(EieError):
@@ -102,9 +303,3 @@ def test_files(table, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EieError, match="cannot be made"):
         draw(table, tmp_path / "file")
-
-
-def test_a_table_with_a_columns_former_name_is_drawn_alike():
-    table = sweep(["table3:NT-We"], {"dram_gbytes_per_s": [1.0, 2.0]}, config=MachineConfig(weights="streamed"))
-    former = table.rename(columns={"dram_gbytes_per_s": "dram_gbps"})
-    assert list(figures(former, {})) == list(figures(table, {})) != []

@@ -142,13 +142,16 @@ def test_an_opened_layer_brings_its_input():
 
 
 def test_the_heat_map_shows_the_share_of_working_cycles():
-    from matplotlib.patches import Rectangle
-
     from eiesim.tracing.heat_map import heat_map
 
     trace = of(BUSY)
-    left, right, _ = heat_map(trace).axes
+    left, right = heat_map(trace).panels
     walking = np.isin(trace.state, (recording.REAL, recording.PADDING))
-    assert np.allclose(np.asarray(right.images[0].get_array()), walking)
-    widths = np.array([bar.get_width() for bar in left.patches if isinstance(bar, Rectangle)]).reshape(2, trace.pes)
-    assert widths.sum(axis=0).tolist() == walking.sum(axis=1).tolist()
+    assert np.allclose(right.cells.values, walking)
+    assert right.cells.x == (trace.first_cycle - 0.5, trace.end - 0.5)
+    assert right.cells.y == (-0.5, trace.pes - 0.5)
+    real, padding = left.series
+    assert [one.name for one in left.series] == ["real entry", "padding entry"]
+    assert real.y == padding.y == tuple(range(trace.pes))
+    assert real.x == padding.base == tuple((trace.state == recording.REAL).sum(axis=1))
+    assert padding.x == tuple(walking.sum(axis=1))

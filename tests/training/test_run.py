@@ -167,3 +167,19 @@ def test_refuses_what_does_not_fit():
         eiesim.train(X, Y, "random", 0.5, teacher=[DenseLayer("fc", np.ones((2, 16)))], **QUICK)
     with pytest.raises(EieError, match="no hidden layer to take neurons from"):
         eiesim.train(X, Y, "neurons", 0.5, **{**QUICK, "hidden": ()})
+
+
+def test_what_was_trained_is_shown_in_a_line_and_a_table(trained):
+    text = repr(trained)
+    assert "\n" not in text
+    held_out, classes = trained.parts.held_out, {}
+    for stage, layers in (("dense", trained.networks.dense), ("pruned", trained.outcome.layers)):
+        values = held_out.inputs
+        for layer in layers:
+            values = layer.outputs(values)
+        classes[stage] = (values.argmax(axis=1) == held_out.labels).mean()
+    for part in ("iterative: 16-12-3", "density 39.9%", *(f"{stage} {share:.1%}" for stage, share in classes.items())):
+        assert part in text
+    table = trained._repr_html_()
+    assert f'<td style="text-align: right">{classes["pruned"]:.2%}</td>' in table
+    assert f"{trained.dense_bytes:,}" in table

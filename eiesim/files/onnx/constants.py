@@ -135,7 +135,7 @@ def _constant(node: Any) -> npt.NDArray[Any]:
 
 def _parts(node: Any, constants: Constants) -> dict[str, str]:
     roles = dict(ROLES.get(node.op_type, {}))
-    if node.op_type in SHAPED:
+    if node.op_type in SHAPED or node.op_type.startswith("Reduce"):
         roles = dict.fromkeys(range(1, len(node.input)), "shape")
     elif node.op_type in ("Mul", "Div") and len(node.input) == 2:
         first, second = (constants[value] for value in node.input)
@@ -145,6 +145,8 @@ def _parts(node: Any, constants: Constants) -> dict[str, str]:
             roles = {masks[0]: "mask"}
         elif first.size != second.size:
             roles = {lesser: "scale"}
+    elif node.op_type == "Where":
+        roles |= {k: "mask" for k in (1, 2) if constants[node.input[k]].size == 1}
     parts: dict[str, str] = {}
     for k, value in enumerate(node.input):
         for name, role in constants.parts.get(value, {}).items():

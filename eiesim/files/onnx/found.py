@@ -37,7 +37,7 @@ class Found:
 
     value: its outputs in the graph, after what was folded in. behind: how many axes follow that of the outputs.
     nodes: outputs of the nodes that it stands for. quantisers: of its outputs, in order.
-    recurrent: one of a recurrent node's matrices; node: that node's first output.
+    recurrent: one of a recurrent node's matrices; value is that node's first output then.
     """
 
     layer: DenseLayer
@@ -109,21 +109,22 @@ def grown(matrix: Matrix, value: str, scope: Scope, shapes: Shapes) -> Grown:
         effect, value, passed, seen = step
         nodes += passed
         quantisers += seen
-        if effect is None:
-            return Grown(matrix, "relu", value, tuple(nodes), tuple(quantisers))
         matrix = fold(matrix, effect)
+        if effect[0] is None:
+            return Grown(matrix, "relu", value, tuple(nodes), tuple(quantisers))
 
 
 def _next(matrix: Matrix, value: str, scope: Scope, shapes: Shapes) -> Any:
-    """What the next node that belongs to a layer does: (effect, None for ReLU; value; nodes passed; quantisers)."""
+    """What the next node that belongs to a layer does: (effect, without factor for ReLU; value; nodes; quantisers)."""
     for at, passed, seen, clips in _through(value, scope):
         if clips:
-            return None, at, passed, seen
+            return (None, None, {}), at, passed, seen
         after = scope.only_user(at)
         if after is None or after.domain not in IS_ONNX:
             continue
         if after.op_type in RELUS and is_relu(after, scope.constants):
-            return None, after.output[0], [*passed, after.output[0]], seen
+            bounds = {one: "scale" for one in after.input if one != at}
+            return (None, None, bounds), after.output[0], [*passed, after.output[0]], seen
         if after.op_type in FOLDED:
             if after.op_type == "BatchNormalization" and not _has_channels(matrix, shapes.get(at)):
                 continue
@@ -177,16 +178,16 @@ def _quantiser(node: Any, scope: Scope) -> tuple[Quantiser, list[str]] | None:
     zero = constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
     if scale is None or (len(node.input) > 2 and node.input[2] and zero is None):
         return None
-    ends = _limits(zero, own.get("output_dtype", 0))
+    ends = limits(zero, own.get("output_dtype", 0))
     if ends is None:
         return None
     value, between = node.output[0], [node.output[0]]
     after = scope.only_user(value)
     if after is not None and after.op_type == "Clip" and after.domain in IS_ONNX:
-        limits = [constants.get(one) for one in list(after.input)[1:3] if one]
-        if len(limits) != 2 or any(one is None for one in limits):
+        cuts = [constants.get(one) for one in list(after.input)[1:3] if one]
+        if len(cuts) != 2 or any(one is None for one in cuts):
             return None
-        least, most = (float(one.reshape(())) for one in limits if one is not None)
+        least, most = (float(one.reshape(())) for one in cuts if one is not None)
         ends = max(ends[0], least), min(ends[1], most)
         value = after.output[0]
         between.append(value)
@@ -205,7 +206,7 @@ def _quantiser(node: Any, scope: Scope) -> tuple[Quantiser, list[str]] | None:
     return Quantiser(after.output[0], float(by.max()), least, most), between
 
 
-def _limits(zero: npt.NDArray[Any] | None, kind: int) -> tuple[float, float] | None:
+def limits(zero: npt.NDArray[Any] | None, kind: int) -> tuple[float, float] | None:
     """The least and the most of a quantised type: that of the zero point, or ONNX's number, or uint8."""
     if zero is None:
         from onnx import helper
@@ -215,12 +216,12 @@ def _limits(zero: npt.NDArray[Any] | None, kind: int) -> tuple[float, float] | N
         dtype = zero.dtype
     try:
         if dtype.kind in "iu":
-            limits: Any = np.iinfo(dtype)
+            held: Any = np.iinfo(dtype)
         else:
             import ml_dtypes
 
-            limits = (ml_dtypes.iinfo if "int" in dtype.name else ml_dtypes.finfo)(dtype)
-        return float(limits.min), float(limits.max)
+            held = (ml_dtypes.iinfo if "int" in dtype.name else ml_dtypes.finfo)(dtype)
+        return float(held.min), float(held.max)
     except (ImportError, ValueError):
         return None
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError
 from eiesim.files.onnx.found import Found
 from eiesim.files.onnx.plain import free
 from eiesim.files.onnx.reading import bodies
@@ -27,19 +26,27 @@ Product = Callable[[int, npt.NDArray[Any]], npt.NDArray[Any]]
 
 def replaceable(found: Sequence[Found]) -> tuple[int, ...]:
     """Places of the layers that can be computed elsewhere: not a recurrent node's, and in no body."""
-    return tuple(k for k, one in enumerate(found) if one.tap is not None and one.value and not one.tap.within)
+    return tuple(k for k, one in enumerate(found) if one.tap is not None and not one.recurrent and not one.tap.within)
 
 
 def outputs_with(
-    path: Path, inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]], product: Product, places: Sequence[int]
+    path: Path,
+    inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]],
+    product: Product,
+    places: Sequence[int],
+    output: str | None = None,
 ) -> npt.NDArray[Any]:
-    """The model's first output, [batch, ...], with the layers at these places computed by `product`.
+    """One of the model's outputs, [batch, ...], with the layers at these places computed by `product`.
+
+    output: its name; None is the first.
 
     Fixed batches of the model run one after the other. Raises EieError where onnxruntime refuses.
     """
+    from onnx import helper
+
     proto = read_plain(path)
     _, found = load_found(path)
-    wanted = proto.graph.output[0].name
+    wanted = output or proto.graph.output[0].name
     types_of = element_types(proto)
     answers = []
     for feed in batches(start(proto, path, optimised=True), inputs, str(path)):
@@ -51,8 +58,9 @@ def outputs_with(
             if source not in known:
                 known[source] = _value(proto, source, known, path, types_of)
             vectors, _ = one.tap.vectors(known[source])
-            computed = np.asarray(product(k, np.asarray(vectors, np.float32))).astype(known[source].dtype)
-            known[one.value] = _shaped(one, computed, known[source])
+            computed = np.asarray(product(k, np.asarray(vectors, np.float32)))
+            shaped = _shaped(one, computed, known[source])
+            known[one.value] = shaped.astype(helper.tensor_dtype_to_np_dtype(types_of.get(one.value, 1)))
         answers.append(known[wanted] if wanted in known else _value(proto, wanted, known, path, types_of))
     return np.concatenate(answers)
 
@@ -81,6 +89,7 @@ def _value(
     graph = proto.graph
     makers = {value: node for node in graph.node for value in node.output if value}
     stored = {tensor.name: tensor for tensor in graph.initializer}
+    sparse = {tensor.values.name: tensor for tensor in graph.sparse_initializer}
     needed: dict[int, Any] = {}
     entries: set[str] = set()
     tensors: set[str] = set()
@@ -93,7 +102,7 @@ def _value(
         seen.add(value)
         if value in known:
             entries.add(value)
-        elif value in stored:
+        elif value in stored or value in sparse:
             tensors.add(value)
         elif value in makers:
             node = makers[value]
@@ -106,7 +115,8 @@ def _value(
     part.graph.node.extend(node for node in graph.node if id(node) in needed)
     # What a needed node makes besides and is known all the same must not be made twice.
     made = {value for node in part.graph.node for value in node.output}
-    part.graph.initializer.extend(stored[name] for name in tensors)
+    part.graph.initializer.extend(stored[name] for name in tensors if name in stored)
+    part.graph.sparse_initializer.extend(sparse[name] for name in tensors if name in sparse)
     types = {value.name: value for value in graph.input}
     for name in sorted(entries - made):
         kind = helper.np_dtype_to_tensor_dtype(known[name].dtype)
@@ -120,13 +130,3 @@ def _value(
     session = start(part, path, optimised=True)
     feed = {entry.name: known[entry.name] for entry in session.get_inputs()}
     return call(session, [wanted], feed, path)[0]
-
-
-def classes_of(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64], path: Path) -> npt.NDArray[Any]:
-    """Outputs as scores, [batch, classes]. Raises EieError where they are not that."""
-    flat = outputs.reshape(len(outputs), -1) if outputs.ndim else outputs.reshape(1, 1)
-    if len(flat) != len(labels):
-        raise EieError(
-            f"{path}: gives {len(flat)} outputs for {len(labels)} labels; it needs one each, (batch, classes)"
-        )
-    return flat

@@ -174,8 +174,11 @@ def by_row(array: npt.NDArray[Any], matrix: Matrix) -> npt.NDArray[np.float32] |
     return np.broadcast_to(values.ravel(), (rows,)).copy()
 
 
-Effect = tuple[npt.NDArray[Any], npt.NDArray[Any], dict[str, str]]
-"""What a node does to every output vector: factor [rows], addend [rows], and the constants it takes, with roles."""
+Effect = tuple[npt.NDArray[Any] | None, npt.NDArray[Any] | None, dict[str, str]]
+"""What a node does to every output vector: factor [rows], addend [rows], and the constants it takes, with roles.
+
+A ReLU has neither factor nor addend.
+"""
 
 
 def affine(node: Any, value: str, constant: Known, matrix: Matrix) -> Effect | None:
@@ -219,6 +222,9 @@ FOLDED = ("BatchNormalization", "Add", "Sum", "Sub", "Mul", "Div", "Neg")
 def fold(matrix: Matrix, effect: Effect) -> Matrix:
     """The matrix with factor x outputs + addend in its weights and bias."""
     factor, addend, constants = effect
+    made_of = (*matrix.constants, *constants.items())
+    if factor is None or addend is None:
+        return replace(matrix, constants=made_of)
     with np.errstate(all="ignore"):
         weights = matrix.weights
         if (factor != 1).any():
@@ -226,8 +232,8 @@ def fold(matrix: Matrix, effect: Effect) -> Matrix:
         bias: Any = addend if matrix.bias is None else matrix.bias * factor + addend
     if matrix.bias is None and not addend.any():
         bias = None
-    made_of = (*matrix.constants, *constants.items())
-    return replace(matrix, weights=weights, bias=None if bias is None else bias.astype(np.float32), constants=made_of)
+    bias = None if bias is None else bias.astype(np.float32)
+    return replace(matrix, weights=weights, bias=bias, constants=made_of)
 
 
 def is_relu(node: Any, constant: Known) -> bool:

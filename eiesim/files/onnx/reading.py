@@ -31,6 +31,10 @@ def read(path: Path) -> Any:
     try:
         proto = onnx.load(str(path))
         _widen_indices(proto.graph)
+        if proto.ir_version < 4 and {one.name for one in proto.graph.initializer} - {
+            one.name for one in proto.graph.input
+        }:
+            proto.ir_version = 4  # before it every initialiser was an input too; many old files have them apart
         shapeless = [
             output
             for output in proto.graph.output

@@ -3,6 +3,7 @@
 from typing import Any
 
 from eiesim.files.onnx.reading import IS_ONNX
+from eiesim.files.onnx.work import NO_PRODUCTS
 
 EXPONENTIAL = "EIE has no exponential; the largest output stays the largest without it"
 INTEGER = "whole-number weights that no constant scale follows; EIE's weights are made from floating point"
@@ -41,6 +42,8 @@ def why(node: Any) -> str:
     if node.domain not in IS_ONNX:
         if kind in LINEAR:
             return "scikit-learn's linear model: one matrix, which is an attribute; give its coef_ to eiesim.compress"
+        if kind in NO_PRODUCTS.get(node.domain, ()):
+            return f"no matrix ({node.domain}); EIE multiplies matrices by vectors, with ReLU after it"
         hint = OF_MICROSOFT.get(kind) if node.domain == "com.microsoft" else None
         return hint or f"an operator of {node.domain}, not of ONNX; what it computes is not known here"
     if kind in MOVES:

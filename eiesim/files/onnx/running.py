@@ -75,7 +75,7 @@ def activations(
         for k, (tap, names) in enumerate(zip(taps, exposed, strict=True)):
             if tap is None or names is None or values[names[0]].size == 0:
                 continue
-            vectors, count = tap.vectors(*(values[name] for name in names), positions=positions, seed=seed)
+            vectors, count = tap.read(*(values[name] for name in names), positions=positions, seed=seed)
             parts[k].append(np.asarray(vectors, np.float32))
             totals[k] += count
     found = tuple(

@@ -18,17 +18,27 @@ class Tap:
     """Where a layer's inputs are. tensors: the graph's values that `vectors` takes, in order.
 
     within: nodes and attributes on the way to the body that holds them (name of the node, attribute); empty for the
-    graph itself.
+    graph itself. rank: axes of the values, where `vectors` needs them; turns of a loop lie before these. 0 is any.
     """
 
     tensors: tuple[str, ...]
     vectors: Vectors
     within: tuple[tuple[str, str], ...] = ()
+    rank: int = 0
 
     @property
     def tensor(self) -> str:
         """The first of the tensors."""
         return self.tensors[0]
+
+    def read(self, *values: Values, positions: int | None = None, seed: int = 0) -> tuple[Values, int]:
+        """Vectors of the tensors' values."""
+        return self.vectors(*(flat(one, self.rank) for one in values), positions=positions, seed=seed)
+
+
+def flat(values: Values, rank: int) -> Values:
+    """Values with the turns of loops, axes beyond the rank, as part of the batch."""
+    return values if not rank or values.ndim <= rank else values.reshape(-1, *values.shape[values.ndim - rank + 1 :])
 
 
 def last_axis(values: Values, positions: int | None = None, seed: int = 0) -> tuple[Values, int]:

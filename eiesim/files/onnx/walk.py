@@ -29,6 +29,22 @@ SILENT = {"Shape", "Size", "Range", "ConstantOfShape", "Constant"}
 ROUNDED = "the source rounds activations; the layers here take and give them as they are"
 
 
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network and the graph that it was read from, in plain operators.
+
+    changed: whether the file's operators are others. unchanged: for values that a later layer takes, or that are
+    outputs of the graph, the place of the layer whose outputs they are said to be.
+    """
+
+    model: DenseNetwork
+    found: tuple[Found, ...]
+    proto: Any
+    changed: bool
+    shapes: Shapes
+    unchanged: Mapping[str, int]
+
+
 @dataclass
 class _Reader:
     shapes: Shapes
@@ -69,6 +85,12 @@ def load_found(
     path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> tuple[DenseNetwork, tuple[Found, ...]]:
     """A network, and its layers with their places in the graph (in plain operators, as `read_plain` gives it)."""
+    loaded = load(path, shapes)
+    return loaded.model, loaded.found
+
+
+def load(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Loaded:
+    """A network, its layers' places, and the graph that these are of."""
     proto = read(path)
     try:
         return _walk(proto, path, shapes)
@@ -88,9 +110,7 @@ def read_plain(path: Path) -> Any:
     return proto
 
 
-def _walk(
-    proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None
-) -> tuple[DenseNetwork, tuple[Found, ...]]:
+def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -> Loaded:
     accounts = Accounts.of(proto.graph)
     shapes = shapes_of(proto, given)
     made = plain(proto, shapes)
@@ -99,10 +119,11 @@ def _walk(
     reader = _Reader(shapes, accounts, made.constants)
     graph = proto.graph
     entries = [value.name for value in graph.input if value.name not in made.constants[()]]
-    _walk_graph(reader, graph, _scope(reader, graph, dict.fromkeys(entries, Origin(-1))))
+    scope = _scope(reader, graph, dict.fromkeys(entries, Origin(-1)))
+    _walk_graph(reader, graph, scope)
     found = reader.found
     chain = bool(found) and all(one.follows for one in found)
-    taken = sum(one.parameters for one in found)
+    parameters = sum(one.parameters for one in found)
     model = DenseNetwork(
         name=path.stem,
         layers=tuple(one.layer for one in found),
@@ -111,11 +132,17 @@ def _walk(
         chain=chain,
         notes=(ROUNDED,) if reader.rounded else (),
         parameters=tuple(one.parameters for one in found),
-        all_parameters=taken + accounts.parameters_left,
+        all_parameters=parameters + accounts.parameters_left,
         vectors=tuple(vectors_of(one.tap, shapes) for one in found),
         ledger=accounts.ledger(reader.left_out),
     )
-    return model, tuple(found)
+    taken = {one.tap.tensor for one in found if one.tap is not None} | scope.outputs
+    unchanged = {
+        value: origin.layer
+        for value, origin in scope.came_from.items()
+        if value in taken and origin.layer >= 0 and origin.codes is None and found[origin.layer].value != value
+    }
+    return Loaded(model, tuple(found), proto, made.changed, shapes, unchanged)
 
 
 def _scope(reader: _Reader, graph: Any, came_from: dict[str, Origin], within: Place = (), prefix: str = "") -> Scope:
@@ -225,11 +252,12 @@ def _add_layer(reader: _Reader, scope: Scope, node: Any, name: str, matrix: Matr
     layer = DenseLayer(reader.name(name), matrix.weights, matrix.bias, one.activation)
     reader.accounts.take(scope.constants, dict(reversed(matrix.constants)), layer.name)
     reader.rounded |= bool(one.quantisers)
+    rank = 0 if matrix.vectors in (last_axis, columns) else matrix.behind + 2
     reader.found.append(
         Found(
             layer,
             f"{node.op_type} {reader.accounts.source(scope.constants, matrix.held)}",
-            Tap((matrix.activations,), matrix.vectors, scope.within),
+            Tap((matrix.activations,), matrix.vectors, scope.within, rank),
             _follows(reader, scope, matrix, layer),
             matrix.parameters + (0 if matrix.bias is None else matrix.bias.size),
             one.value,

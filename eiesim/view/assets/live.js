@@ -22,7 +22,7 @@ window.eiesimLive = (() => {
     const mixed = new Set(one.colours).size > 1 ? { given: one.colours } : {};
     const source = new Bokeh.ColumnDataSource({ data: { ...mixed,
       x: one.x, y: one.y, low: numbers(one.low), high: numbers(one.high), colour: one.colours,
-      series: one.x.map(() => one.name), across: one.across, up: one.up, ends: one.ends,
+      bottom: one.bottom, series: one.x.map(() => one.name), across: one.across, up: one.up, ends: one.ends,
     } });
     const colour = one.colours[0];
     const add = (glyph, ink = colour === black && !mixed.given) => {
@@ -38,7 +38,7 @@ window.eiesimLive = (() => {
     if (one.kind === "bars") {
       const hatched = one.hatch ? { hatch_pattern: one.hatch, hatch_color: black, hatch_weight: 0.6, hatch_scale: 8 } : {};
       pointed.push(add(new Bokeh.VBar({
-        x, top: y, bottom: one.bottom, width: one.width, fill_color: colour, line_color: null, ...hatched,
+        x, top: y, bottom: { field: "bottom" }, width: one.width, fill_color: colour, line_color: null, ...hatched,
       })));
     }
     if (one.kind === "line")

@@ -253,6 +253,7 @@ def compress(
     )
     if check:
         check_held(found.held)
+        found = pipeline.hold(path, found, values) if path else found
     known = None
     if values is not None:
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)

@@ -21,31 +21,43 @@ def making_folder(folder: Path, owned: Callable[[Path], Collection[str]] | None 
     """A new folder that takes `folder`'s place when the block ends well; else `folder` stays as it was.
 
     owned: what of a folder that is there may be replaced, as paths inside it; everything else in it is the user's and
-    is carried over (linked, or copied where links cannot be). None: nothing may be there but an empty folder.
+    is carried over (linked, or copied where links cannot be). None: nothing may be there but an empty folder, when the
+    block begins and when it ends.
     Killed at any moment, `folder` is the old one or the new one; on a system that cannot swap two folders in one step,
     the next call puts the old one back. Raises EieError where the place is taken, cannot be written, or where a file
     of the user's has the name of a new one.
     """
+    check_place(folder)
     folder = Path(os.path.realpath(folder))
     try:
         recover(folder)
-        if not folder.parent.is_dir():
-            raise EieError(f"{folder}: cannot be written: {folder.parent} is no folder")
         if folder.exists() and not folder.is_dir():
             raise EieError(f"{folder}: is there already and is no folder")
         if owned is None and folder.is_dir() and any(folder.iterdir()):
-            raise EieError(f"{folder}: is there already")
+            raise EieError(f"{folder}: is there already and holds something; name a new folder")
         with temporary_folder(folder.parent) as parts:
             parts.chmod(0o777 & ~_umask())
             yield parts
-            if folder.is_dir():
-                _carry_over(folder, parts, owned(folder) if owned is not None else ())
+            if owned is not None and folder.is_dir():
+                _carry_over(folder, parts, owned(folder))
             _sync(parts)
-            _put(parts, folder)
+            if owned is None:
+                parts.rename(folder)  # fails where something has come to be there meanwhile
+            else:
+                _put(parts, folder)
             sync_folder(folder.parent)
     except (OSError, shutil.Error) as error:
         what = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise EieError(f"{folder}: cannot be written: {what}") from None
+
+
+def check_place(folder: Path) -> None:
+    """Raise EieError where no folder can be made: its parent is missing, or this process works in it or below it."""
+    place, here = Path(os.path.realpath(folder)), Path(os.path.realpath(os.curdir))
+    if not place.parent.is_dir():
+        raise EieError(f"{folder}: cannot be written: {place.parent} is no folder")
+    if place == here or place in here.parents:
+        raise EieError(f"{folder}: is the folder that you work in and cannot be replaced; name one in it")
 
 
 def recover(folder: Path) -> None:

@@ -1,25 +1,40 @@
 """eiesim inspect, layers."""
 
+from typing import Annotated, Any
+
 import eiesim
-from eiesim.cli.app import command
+from eiesim.cli.app import Option, command
 from eiesim.cli.options import Layers, Machine, Making, Shown
 
 
 @command()
-def inspect(layers: Layers, making: Making, machine: Machine, shown: Shown) -> None:
+def inspect(
+    layers: Layers,
+    making: Making,
+    machine: Machine,
+    shown: Shown,
+    energy: Annotated[bool, Option("List what every event costs on the machine, too.")] = False,
+) -> None:
     """Show a layer: sizes, density, entries and padding a PE, and what fits which memory.
 
     \b
     eiesim inspect table3:VGG-6            what does not fit 64 PEs
     eiesim inspect net/ --pes 256 --json -
+    eiesim inspect table3:Alex-7 --energy  picojoules of every event, with their sources
     """
+    from eiesim.energy.terminal import energy_costs_table
     from eiesim.view.terminal import layer_table
 
     configured, screen = machine.chosen(), shown.screen()
+    costs = eiesim.energy_table(configured) if energy else None
     found = eiesim.inspect(layers, configured, **vars(making))
     for one in found:
         screen.show(*layer_table(one))
-    shown.write_report("eiesim-inspect/1", {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]})
+    report: dict[str, Any] = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
+    if costs is not None:
+        screen.show(energy_costs_table(costs))
+        report["energy_per_event"] = costs.to_frame().to_dict("records")
+    shown.write_report("eiesim-inspect/1", report)
 
 
 @command(name="layers")

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.atomic import writing
-from eiesim._io.folder import making_folder
+from eiesim._io.folder import check_place, making_folder
 from eiesim._io.kept import check_not_read
 from eiesim._io.reading import read_bytes, sha256_of
 from eiesim._io.toml import read_toml
@@ -156,6 +156,7 @@ def check_network_folder(folder: str | Path, force: bool = False, keep: str | Pa
     parent = Path(os.path.realpath(folder)).parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise EieError(f"{folder}: cannot be written: {parent} is no folder that can be written")
+    check_place(folder)
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
+from eiesim._io.folder import making_folder
 from eiesim.engines import clocked
-from eiesim.errors import EieError
 from eiesim.rtl import images, simulators
 from eiesim.rtl.runs import RtlRun, checksum, outputs_in_rows
 
@@ -38,26 +38,15 @@ def export(run: RtlRun, folder: Path) -> int:
 
     Raises EieError where the folder holds something or cannot be made.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise EieError(f"{folder}: is there already and holds something; name a new folder")
-    part = folder.with_name(f".{folder.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        (part / "sv").mkdir(parents=True)
+    with making_folder(folder) as part:
+        (part / "sv").mkdir()
         (part / "images").mkdir()
         with simulators.sources() as paths:
             for path in paths:
                 shutil.copy(path, part / "sv")
         images.write(run, part / "images")
         (part / "Makefile").write_text(makefile(run))
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return sum(path.is_file() for path in folder.rglob("*"))
+        return sum(path.is_file() for path in part.rglob("*"))
 
 
 def makefile(run: RtlRun) -> str:

@@ -12,6 +12,8 @@ import eiesim
 from eiesim._io import folder as folders
 from eiesim._io.atomic import Outputs, recover, writing
 from eiesim.compression import pipeline
+from eiesim.rtl.cases import random_run
+from eiesim.rtl.export import export
 from eiesim.sweeps.journal import Journal
 from tests.cases import random_layer
 from tests.crash import crash_points
@@ -177,3 +179,18 @@ def test_a_repair_is_old_or_new(tmp_path):
         recover(tmp_path)
         assert path.read_bytes() in (spoilt, repaired)
         assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_export_is_there_whole_or_not_at_all(tmp_path):
+    run = random_run(0, 0)
+    export(run, tmp_path / "whole")
+    whole = contents(tmp_path / "whole")
+    here = tmp_path / "here"
+    crashes = 0
+    for number in crash_points(lambda: emptied(here), lambda: export(run, here / "twin")):
+        folders.recover(here / "twin")
+        found = contents(here)
+        assert found in ({}, {f"twin/{name}": content for name, content in whole.items()}), number
+        crashes += 1
+    assert crashes > len(whole)
+    assert contents(here / "twin") == whole

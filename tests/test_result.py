@@ -242,17 +242,18 @@ def test_threads_share_a_batch_of_any_size(weights: str, arithmetic: str) -> Non
     layer = random_layer(5, rows=20, cols=30)
     config = CONFIG.replace(weights=weights, arithmetic=arithmetic)
     for size, threads in ((2, 2), (5, 2), (7, 3), (16, 2), (17, 2), (33, 4), (40, 64)):
-        passed: list[int] = []
+        passed: list[tuple[int, int | None, str]] = []
         results = [
-            eiesim.simulate(layer, inputs(2, size, 30), config, threads=n, progress=passed.append) for n in (1, threads)
+            eiesim.simulate(layer, inputs(2, size, 30), config, threads=n, progress=lambda *now: passed.append(now))
+            for n in (1, threads)
         ]
         assert results[0] == results[1], (size, threads)
-        assert sum(passed) == 2 * size
+        assert passed == 2 * [(done, size, "inputs") for done in range(1, size + 1)]
         assert len({run.cycles for run in results[0].layers[0].runs}) > 1, "inputs that differ, or this shows little"
 
 
 def test_what_a_thread_raises_is_raised() -> None:
-    def stop(done: int) -> None:
+    def stop(*now: object) -> None:
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):

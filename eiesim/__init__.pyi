@@ -7,7 +7,6 @@ from .api import compare as compare
 from .api import compress as compress
 from .api import open as open
 from .api import open_each as open_each
-from .api import plot as plot
 from .api import read_model as read_model
 from .api import save_comparison as save_comparison
 from .balancing.each import balance_each as balance_each
@@ -17,6 +16,7 @@ from .compression.pipeline import Compressed as Compressed
 from .config import MachineConfig as MachineConfig
 from .config import load_config as load_config
 from .config import preset as preset
+from .drawing import plot as plot
 from .encoding import InterleavedLayer as InterleavedLayer
 from .encoding import decode as decode
 from .encoding import interleave as interleave

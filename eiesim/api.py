@@ -6,10 +6,11 @@ that returns. The public names stand in `__init__.pyi`.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
+from eiesim._checks import several as several_of
 from eiesim._io.atomic import Outputs
 from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
@@ -17,7 +18,7 @@ from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison import rows as comparison
-from eiesim.comparison.files import write_tables
+from eiesim.comparison.files import write_plots, write_tables
 from eiesim.comparison.rows import Comparison
 from eiesim.compression import pipeline
 from eiesim.compression.pipeline import Compressed
@@ -43,13 +44,9 @@ from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import Model, Workload
 from eiesim.outputs import made_folder
 from eiesim.prepared import Config, feeds, given, opened, prepare_layer, several
-from eiesim.result import LayerResult, Result
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.values import parse_whole
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def open(
@@ -506,7 +503,9 @@ def compare(
     """
     machine = as_config(config)
     synthesis = Synthesis(seed, density, activation_density, variation)
-    every = [seed] if seeds is None else parse_whole(seeds) if isinstance(seeds, str) else seeds
+    if not isinstance(measured, str | Path | Measured | None):
+        raise EieError(f"measured: {type(measured).__name__} is none; give measurements or the file that holds them")
+    every = [seed] if seeds is None else parse_whole(seeds) if isinstance(seeds, str) else several_of("seeds", seeds)
     made = open_workloads(
         _prefixed(source), several(inputs), every, [variation], density, activation_density, rows, recorded
     )
@@ -555,8 +554,6 @@ def save_comparison(
     with Outputs() as files:
         written = write_tables(found, made_folder(folder), files)
         if plots:
-            from eiesim.comparison.plots import write_plots
-
             written += write_plots(found, Path(folder), files, formats)
     return written
 
@@ -621,52 +618,3 @@ def balance(
     if count != 1:
         raise EieError(f"{count} layers are given; balance takes one at a time, and eiesim.open_each gives them apart")
     return balancing.balance(prepare_layer(fed[0].layers[0], fed[0].activations, machine), engine)
-
-
-def plot(
-    what: "pd.DataFrame | Comparison | Result | LayerResult | Balance",
-    output: str | Path,
-    *,
-    accuracies: Mapping[str, float] | None = None,
-    basis: str = "given",
-    formats: Sequence[str] = ("png", "svg"),
-) -> list[Path]:
-    """Draw a sweep's table, a comparison, a result or a balance into a folder.
-
-    Each picture says what is simulated, estimated, measured and published. The same data give the same file.
-
-    Parameters
-    ----------
-    what : pandas.DataFrame, Comparison, Result, LayerResult or Balance
-        The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
-        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
-        how evenly the PEs are loaded, and what each PE did over time; nothing is simulated again), or what `balance`
-        gives (PE-cycles by cause, by assignment).
-    output : str or pathlib.Path
-        The folder, made if need be; files have the pictures' names and appear together.
-    accuracies : mapping of str to float, or None, default None
-        For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
-    basis : str, default "given"
-        Where these come from, for their axis: "given", "simulated" or "measured".
-    formats : sequence of str, default ("png", "svg")
-        Whatever matplotlib writes, such as "pdf"; text stays text.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files, a picture in each format.
-
-    Raises
-    ------
-    EieError
-        Where there is nothing to draw, and for a folder that cannot be made.
-    """
-    from eiesim.drawing import pictures
-    from eiesim.tracing.heat_map import draw_heat_maps
-    from eiesim.view.saving import save_all
-
-    drawn = pictures(what, accuracies or {}, f"accuracy ({basis})")
-    folder = made_folder(output)
-    layers = what.layers if isinstance(what, Result) else [what] if isinstance(what, LayerResult) else []
-    with Outputs() as files:
-        return [*save_all(drawn, folder, formats=formats, files=files), *draw_heat_maps(layers, folder, formats, files)]

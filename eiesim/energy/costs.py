@@ -200,7 +200,7 @@ def energy_table(config: Any = None, table: EnergyTable | None = None) -> Energy
     >>> import eiesim
     >>> costs = eiesim.energy_table({"spmat_width": 128}).to_frame().set_index(["event", "module"]).energy_pj
     >>> round(float(costs["spmat_row_reads", "spmat_read"].iloc[0]), 1)
-    26.9
+    24.6
     """
     machine, figures = as_config(config), table or default_table()
     merged: dict[tuple[str, str, str, str], Cost] = {}

@@ -161,6 +161,15 @@ def array_energies(array: str, config: MachineConfig, table: EnergyTable) -> tup
     )
 
 
+def as_energy_table(table: EnergyTable | str | Path | None) -> EnergyTable | None:
+    """A table that a verb is given, or the file that holds it. Raises EieError for anything else."""
+    if table is None or isinstance(table, EnergyTable):
+        return table
+    if isinstance(table, str | Path):
+        return load_energy_table(table)
+    raise EieError(f"energy_table: {type(table).__name__} is none; give what load_energy_table gives, or a TOML file")
+
+
 def load_energy_table(path: str | Path) -> EnergyTable:
     """Read a user's energy table: a TOML file that replaces some or all of the published figures.
 

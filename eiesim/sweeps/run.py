@@ -60,7 +60,7 @@ class Plan:
 
 def plan(
     source: Source,
-    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    axes: Mapping[str, Any] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] | str = DEFAULT_ENGINE,
@@ -113,7 +113,7 @@ class Swept:
 
 def sweep(
     source: Source,
-    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    axes: Mapping[str, Any] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] | str = DEFAULT_ENGINE,

@@ -22,7 +22,6 @@ release = version = eiesim.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["Thumbs.db"]
-napoleon_google_docstring = False  # numpydoc sections only
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 suppress_warnings = ["config.cache"]

@@ -16,6 +16,8 @@ from .config import preset as preset
 from .encoding import InterleavedLayer as InterleavedLayer
 from .encoding import decode as decode
 from .encoding import interleave as interleave
+from .energy.costs import EnergyCosts as EnergyCosts
+from .energy.costs import energy_table as energy_table
 from .energy.events import EnergyTable as EnergyTable
 from .energy.events import load_energy_table as load_energy_table
 from .energy.record import Energy as Energy

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from eiesim._checks import several as several_of
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
@@ -245,6 +246,7 @@ def compress(
     )
     if check:
         check_held(found.held)
+        found = pipeline.hold(path, found, values) if path else found
     known = None
     if values is not None:
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
@@ -386,7 +388,9 @@ def compare(
     """
     machine = as_config(config)
     synthesis = Synthesis(seed, density, activation_density, variation)
-    every = [seed] if seeds is None else seeds
+    every = [seed] if seeds is None else several_of("seeds", seeds)
+    if not isinstance(measured, str | Path | Measured | None):
+        raise EieError(f"measured: {type(measured).__name__} is none; give measurements or the file that holds them")
     made = open_workloads(
         _prefixed(source), several(inputs), every, [variation], density, activation_density, rows, recorded
     )

@@ -40,9 +40,11 @@ def shown(value: object) -> str:
         return "a number too long to show"
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> EieError:
+def unknown(what: str, name: object, known: Iterable[str]) -> EieError:
     """The error for a name that is none of the known ones. what: such as `no engine`."""
     names = list(known)
+    if not isinstance(name, str):
+        return EieError(f"{what} is {shown(name)}; there are: {', '.join(names)}")
     close = likeliest(name, names)
     likely = f"; did you mean '{close}'?" if close else ""
     return EieError(f"{what} is called '{name}'; there are: {', '.join(names)}{likely}")

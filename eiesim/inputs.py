@@ -13,14 +13,15 @@ from typing import Any, TypedDict, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import LARGEST_SEED, number, several, whole
 from eiesim.arithmetic import Operands, golden_product
 from eiesim.encoding import InterleavedLayer
-from eiesim.errors import EieError, likeliest
+from eiesim.errors import EieError, likeliest, shown
 from eiesim.files import dump, examples, huffman, network, npz
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import CHAINED, GIVEN, RECORDED, Layer, Maker, Model, Openable, Workload, plain
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
-from eiesim.workloads import benchmark_named, workload
+from eiesim.workloads import benchmark_named, checked_variation, workload
 
 TABLE_III = "table3:"
 ALL_NINE = f"{TABLE_III}all"
@@ -33,7 +34,7 @@ opened (`Model`, `Network`, `Workload`), what `compress` and `train` give, (laye
 
 WHAT_WOULD_DO = (
     "give a name such as 'table3:Alex-7', a path, a CompressedLayer or InterleavedLayer, what eiesim.open, compress or "
-    "train gives, (layer, activations), or several of these"
+    "train gives, (layer, activations), or several of these; eiesim.compress makes layers of a network or a matrix"
 )
 
 
@@ -59,6 +60,13 @@ class Synthesis:
     density: float | None = None
     activation_density: float | None = None
     variation: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", whole("seed", self.seed, 0, LARGEST_SEED))
+        object.__setattr__(self, "variation", checked_variation(self.variation))
+        for name in ("density", "activation_density"):
+            if (share := getattr(self, name)) is not None:
+                object.__setattr__(self, name, number(name.replace("_", " "), share, 0, 1))
 
 
 def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synthesis()) -> Model:
@@ -102,8 +110,8 @@ def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synt
 def open_workloads(
     source: Any,
     inputs: Sequence[npt.NDArray[np.float32]] = (),
-    seeds: Sequence[int] = (0,),
-    variations: Sequence[float] = (0.0,),
+    seeds: Sequence[int] | int = (0,),
+    variations: Sequence[float] | float = (0.0,),
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
@@ -119,22 +127,23 @@ def open_workloads(
     else, and with `recorded`, each layer's own are used.
     Raises EieError for unknown or malformed names, and where inputs are missing or too many.
     """
+    seeds, variations = several("seeds", seeds), several("variations", variations)
+    made_by = [Synthesis(s, density, activation_density, v) for s, v in product(seeds, variations)]
     items = _items(source, rows)
     alone = len(items) == 1 and len(inputs) == 1
-    if alone and len(seeds) == len(variations) == 1 and isinstance(items[0], str):
-        items = [_open(items[0], rows, Synthesis(seeds[0], density, activation_density, variations[0]))]
+    if alone and len(made_by) == 1 and isinstance(items[0], str):
+        items = [_open(items[0], rows, made_by[0])]
     for one in items:
         if isinstance(one, str) and one.startswith(TABLE_III):
             benchmark_named(one.removeprefix(TABLE_III))
     stored = [one if isinstance(one, Model) else _open(one, rows, Synthesis()) for one in items if _is_stored(one)]
     opened = iter(_with_inputs(stored, inputs, recorded, alone))
     made: list[Maker] = []
-    for number, (seed, variation) in enumerate(product(seeds, variations)):
-        synthesis = Synthesis(seed, density, activation_density, variation)
+    for round_, synthesis in enumerate(made_by):
         named = set[str]()
         for one in items:
             if _is_stored(one):
-                if number == 0:
+                if round_ == 0:
                     made.extend(next(opened))
             elif one not in named:  # A file that is named twice stands twice, a synthetic layer once.
                 named.add(one)
@@ -162,6 +171,8 @@ def _items(source: Any, rows: int | None) -> list[Any]:
     if not items:
         raise EieError(f"source: holds no layer; {WHAT_WOULD_DO}")
     names = [one for one in items if isinstance(one, str)]
+    if rows is not None:
+        whole("rows", rows, 1)
     if rows is not None and not any(dump.is_dump(Path(name)) for name in names):
         raise EieError(f"rows = {rows}: only a dump leaves its rows open, and {', '.join(names) or 'this'} is none")
     return items
@@ -195,6 +206,15 @@ def is_pair(source: Any) -> bool:
         and not isinstance(source[1], str | Path | CompressedLayer | InterleavedLayer | Openable)
         and not is_pair(source[1])
     )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except ValueError:  # a name that no file can have
+        return False
+    except OSError as error:
+        raise EieError(f"{shown(str(path))}: no such file or folder: {error.strerror}") from None
 
 
 def _synthesise(name: str, synthesis: Synthesis) -> Workload:
@@ -252,7 +272,9 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
     if name.startswith(examples.PREFIX):
         return _open_network(examples.folder(name.removeprefix(examples.PREFIX)))
     path = Path(name)
-    if not path.exists() and (likely := likeliest(name, TABLE_III_LAYERS)):
+    if not name:
+        raise EieError(f"source: an empty name; {WHAT_WOULD_DO}")
+    if not _exists(path) and (likely := likeliest(name, TABLE_III_LAYERS)):
         raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
     if not path.is_dir():
         layer = huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path)

@@ -10,9 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.tensors import on_the_host
 from eiesim._shown import Brief
 from eiesim.encoding import InterleavedLayer
-from eiesim.errors import EieError, NoInputError
+from eiesim.errors import EieError, NoInputError, shown
 from eiesim.layer import CompressedLayer
 
 Layer = CompressedLayer | InterleavedLayer
@@ -316,6 +317,16 @@ class Openable(Protocol):
 
     def opened(self) -> Model:
         """Its layers, with what they bring."""
+
+
+def as_labels(labels: Any) -> npt.NDArray[np.int64]:
+    """Class numbers, int64[batch], from whatever holds whole numbers from 0. Raises EieError for anything else."""
+    values = np.atleast_1d(np.asarray(on_the_host(labels)))
+    if values.dtype.kind not in "iuf" or values.ndim != 1:
+        raise EieError(f"labels: {shown(labels)}: need whole numbers from 0, one an input")
+    if values.size and (values.min() < 0 or values.max() >= 2**53 or (values % 1 != 0).any()):
+        raise EieError(f"labels: hold {values.min()} to {values.max()}, need whole numbers from 0")
+    return values.astype(np.int64)
 
 
 def check_labels(labels: npt.NDArray[np.int64], inputs: int, classes: int) -> None:

@@ -7,6 +7,7 @@ whatever is refused for one of them is refused for all, in the same words.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -147,6 +148,8 @@ def given(activations: Any) -> tuple[npt.NDArray[np.float32] | None, str]:
 def several(inputs: Any) -> list[npt.NDArray[np.float32]]:
     """Activations that a verb is given for several layers: one array or file, or a sequence of them."""
     one = isinstance(inputs, str | Path) or getattr(inputs, "ndim", None) is not None
+    # A list of numbers is one input, a list of lists or arrays one for each.
+    one = one or (isinstance(inputs, list | tuple) and len(inputs) > 0 and isinstance(inputs[0], Real))
     return [values for each in ([inputs] if one else inputs) if (values := given(each)[0]) is not None]
 
 

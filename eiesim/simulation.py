@@ -15,18 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim import capacity, streaming
+from eiesim._checks import whole
 from eiesim.arithmetic import Each
 from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Run
-from eiesim.energy.events import EnergyTable
+from eiesim.energy.events import EnergyTable, as_energy_table
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
 from eiesim.errors import EieError, ExceededError, unknown
 from eiesim.files import npz
 from eiesim.inputs import Opening, Source
 from eiesim.job import Job
-from eiesim.layer import as_float32
-from eiesim.model import CHAINED, Feed, Model, check_labels, plain, recognised
+from eiesim.model import CHAINED, Feed, Model, as_labels, check_labels, plain, recognised
 from eiesim.prepared import Config, Prepared, given, opened, prepare_layer
 from eiesim.result import LayerResult, Provenance, Result
 
@@ -50,7 +50,7 @@ def simulate(
     recorded: bool = False,
     strict: bool = False,
     energy: str | None = None,
-    energy_table: EnergyTable | None = None,
+    energy_table: EnergyTable | str | Path | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     **opening: Unpack[Opening],
@@ -80,8 +80,8 @@ def simulate(
         Refuse layers that exceed a memory of the machine.
     energy : str, default None
         The energy model, "activity", "published" or "calibrated"; None is activity where it covers the machine.
-    energy_table : EnergyTable, default None
-        Figures for the activity model in place of the published ones (`eiesim.load_energy_table`).
+    energy_table : EnergyTable or path, default None
+        Figures for the activity model in place of the published ones, or the TOML file that holds them.
     threads : int, default None
         How many inputs run at once; None is one a core. The result does not depend on it.
     progress : callable(int), default None
@@ -108,8 +108,8 @@ def simulate(
     """
     machine = as_config(config)
     run = _engine(engine)
-    if threads is not None and threads < 1:
-        raise EieError(f"threads = {threads}: must be 1 or more, or None for one a core")
+    if threads is not None:
+        whole("threads", threads, 1)
     spends = _energy_for(machine, energy, energy_table)
     model = opened(source, **opening)
     fed = model.feeds(*given(activations), recorded)
@@ -173,7 +173,7 @@ def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[n
     elif isinstance(labels, str | Path):
         classes = npz.load_labels(labels)
     else:
-        classes = np.atleast_1d(np.asarray(as_float32("labels", labels), np.int64))
+        classes = as_labels(labels)
     if len(fed) > 1:
         named = labels if isinstance(labels, str | Path) else "labels"
         raise EieError(f"{named}: layers that run each by itself recognise nothing; labels go with a network's input")
@@ -188,8 +188,9 @@ def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:
     return run
 
 
-def _energy_for(config: MachineConfig, name: str | None, table: EnergyTable | None) -> tuple[EnergyModel | None, str]:
+def _energy_for(config: MachineConfig, name: str | None, table: Any) -> tuple[EnergyModel | None, str]:
     """The energy model, or None and why: a machine whose memories are beyond the default's table can still be timed."""
+    table = as_energy_table(table)
     if name is not None or table is not None:
         return energy_model(name or DEFAULT_MODEL, config, table), ""
     try:

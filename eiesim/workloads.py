@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import LARGEST_SEED, number, whole
 from eiesim.errors import EieError, unknown
 from eiesim.layer import CompressedLayer
 from eiesim.paper import source
@@ -104,6 +105,7 @@ def workload(
     ((600, 4096), (4096,))
     """
     chosen = benchmark_named(name)
+    seed = whole("seed", seed, 0, LARGEST_SEED)
     weight_rng, value_rng, input_rng = np.random.default_rng([seed, list(TABLE_III).index(name)]).spawn(3)
     kept = chosen.weight_density if density is None else density
     indptr, indices = bernoulli_columns(chosen.rows, chosen.cols, kept, variation, weight_rng)
@@ -117,12 +119,19 @@ def workload(
         name=name,
     )
     active = chosen.activation_density if activation_density is None else activation_density
-    if not 0 <= active <= 1:
-        raise EieError(f"activation density = {active}: must be 0 to 1")
+    active = number("activation density", active, 0, 1)
     if active == 1:
         return layer, np.ones(chosen.cols, np.float32)
     values = (np.abs(input_rng.normal(size=chosen.cols)) + 1e-3).astype(np.float32)
     return layer, np.where(input_rng.random(chosen.cols) < active, values, np.float32(0))
+
+
+def checked_variation(variation: Any) -> float:
+    """A coefficient of variation that densities can have. Raises EieError for any other."""
+    value = number("variation", variation, 0)
+    if value != 0 and not LEAST_VARIATION <= value <= 2:
+        raise EieError(f"variation = {value}: must be 0 (uniform), or {LEAST_VARIATION} to 2")
+    return value
 
 
 def bernoulli_columns(
@@ -133,10 +142,8 @@ def bernoulli_columns(
     Each position is kept independently. density: mean share of positions that are kept, 0 to 1. variation: see
     `workload`; probabilities above 1 become 1. Raises EieError for a value out of range.
     """
-    if not 0 <= density <= 1:
-        raise EieError(f"density = {density}: must be 0 to 1")
-    if variation != 0 and not LEAST_VARIATION <= variation <= 2:
-        raise EieError(f"variation = {variation}: must be 0 (uniform), or {LEAST_VARIATION} to 2")
+    density = number("density", density, 0, 1)
+    variation = checked_variation(variation)
     if variation == 0:
         columns, indices = _columns_and_rows(_bernoulli_places(rows * cols, density, rng), rows)
         return _pointers(np.bincount(columns, minlength=cols)), indices.astype(np.int32)

@@ -207,6 +207,19 @@ def test_inspect_shows_what_a_layer_is(files: Path) -> None:
         assert fact in answer.out
 
 
+def test_inspect_lists_what_events_cost(files: Path) -> None:
+    answer = cli("inspect", files / "a.npz", "--energy", "--spmat-width", 128, "--json", files / "costs.json")
+    assert (answer.status, answer.err) == (0, "")
+    costs = eiesim.energy_table({"spmat_width": 128}).to_frame()
+    told = json.loads((files / "costs.json").read_text(encoding="utf-8"))["energy_per_event"]
+    assert told == costs.to_dict("records")
+    assert "Energy an event, estimated: 64 PEs, fixed16, 800 MHz (activity)" in answer.out
+    assert all(event in answer.out for event in costs.event)
+    answer = cli("inspect", files / "a.npz", "--energy", "--set", "spmat_bytes=1000000000")
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert "energy_per_event" not in cli("inspect", files / "a.npz", "--json", "-").out
+
+
 def test_version_and_help() -> None:
     answer = cli("--version")
     assert (answer.status, answer.out, answer.err) == (0, f"eiesim {eiesim.__version__}\n", "")

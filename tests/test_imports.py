@@ -11,6 +11,7 @@ ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
     ("errors", "_version", "_cache", "_shown"),
+    ("_checks",),
     ("_numba",),
     ("_jit",),
     ("_io",),

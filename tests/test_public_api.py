@@ -22,15 +22,15 @@ LENET = "example:lenet-300-100"
 NT_WE = "table3:NT-We"
 ONE_LINERS = {
     "load balance of a run": (
-        f'print(eiesim.simulate(eiesim.open("{NT_WE}")).load_balance)',
+        f'print(eiesim.simulate("{NT_WE}").load_balance)',
         lambda told: 0.6 < float(told) < 0.7,
     ),
     "busiest PE": (
-        f'print(eiesim.simulate(eiesim.open("{NT_WE}")).busiest_pe)',
+        f'print(eiesim.simulate("{NT_WE}").busiest_pe)',
         lambda told: 0 <= int(told) < 64,
     ),
     "DataFrame of a batch": (
-        f'print(eiesim.simulate(eiesim.open("{LENET}")).to_frame()[["layer", "input", "cycles", "energy_total_uj"]])',
+        f'print(eiesim.simulate("{LENET}").to_frame()[["layer", "input", "cycles", "energy_total_uj"]])',
         lambda told: "[1500 rows x 4 columns]" in told,
     ),
     "a layer from a torch Linear": (
@@ -41,7 +41,7 @@ ONE_LINERS = {
         ),
     ),
     "why there is no energy": (
-        f'print(eiesim.simulate(eiesim.open("{NT_WE}"), config=eiesim.MachineConfig(spmat_bytes=2**30)).warnings)',
+        f'print(eiesim.simulate("{NT_WE}", config={{"spmat_bytes": 2**30}}).warnings)',
         lambda told: told[2:].startswith("no energy: spmat SRAM: an SRAM of 1,073,741,824 bytes"),
     ),
 }

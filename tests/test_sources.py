@@ -312,3 +312,54 @@ def test_strict_refuses_what_exceeds_a_memory():
     assert eiesim.simulate(LAYER, X, {"pes": 1, "spmat_bytes": 1}).warnings
     with pytest.raises(EieError, match="random 1: spmat_sram"):
         eiesim.simulate(LAYER, X, {"pes": 1, "spmat_bytes": 1}, strict=True)
+
+
+BAD_VALUES = {
+    "seed": ("a", -1, 1.5, True, None, 2**63),
+    "density": ("x", 2, -0.1, float("nan"), [0.1]),
+    "activation_density": ("x", 2, -0.1, float("inf")),
+    "variation": ("x", 3, -1, float("nan"), 1e-9),
+    "rows": (0, "x", 1.5, 3),
+}
+
+
+@pytest.mark.parametrize("key", BAD_VALUES)
+@pytest.mark.parametrize("verb", ["simulate", "balance", "trace", "critical_path", "compare", "open", "open_each"])
+def test_values_that_make_no_layer_are_refused_in_one_line(verb, key):
+    for value in BAD_VALUES[key]:
+        with pytest.raises(EieError, match=rf"^{key.replace('_', '.')} = [^\n]*(must be|only a dump)[^\n]*$"):
+            getattr(eiesim, verb)("table3:NT-We", **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: eiesim.simulate(LAYER, X, engine=3), r"no engine is 3; there are: clocked, recurrence, event"),
+        (lambda: eiesim.simulate(LAYER, X, threads="2"), r"threads = '2': must be a whole number"),
+        (lambda: eiesim.simulate(LAYER, X, energy=3), r"no energy model is 3; there are: activity"),
+        (lambda: eiesim.simulate(LAYER, X, energy_table={"a": 1}), r"energy_table: dict is none"),
+        (lambda: eiesim.simulate(LAYER, X[None], labels=[1.5]), r"labels: hold 1.5 .* need whole numbers from 0"),
+        (lambda: eiesim.simulate(LAYER, X[None], labels=[-1]), r"labels: hold -1 .* need whole numbers from 0"),
+        (lambda: eiesim.simulate(LAYER, X[None], labels=[[1]]), r"labels: \[\[1\]\]: need whole numbers"),
+        (lambda: eiesim.simulate("", X), r"source: an empty name"),
+        (lambda: eiesim.simulate("a" * 5000, X), r"no such file or folder"),
+        (lambda: eiesim.sweep(LAYER, ["pes"], inputs=X), r"axes: .* needs configuration keys with values"),
+        (lambda: eiesim.sweep(LAYER, {"pes": "x"}, inputs=X), r"pes"),
+        (lambda: eiesim.sweep("table3:NT-We", seeds=object()), r"seeds = .*: must be a value or several"),
+        (lambda: eiesim.compare("NT-We", measured=3), r"measured: int is none"),
+        (lambda: eiesim.trace(LAYER, X, cycles=3), r"cycles = 3: needs \(first, end\)"),
+        (lambda: eiesim.trace(LAYER, X, item="a"), r"item = 'a': must be a whole number"),
+        (lambda: eiesim.trace(LAYER, X, layer=1.0), r"layer = 1.0: must be a whole number"),
+    ],
+)
+def test_other_arguments_are_refused_in_one_line(call, says):
+    with pytest.raises(EieError, match=says) as refused:
+        call()
+    assert "\n" not in str(refused.value)
+
+
+def test_one_value_does_where_several_may_stand():
+    assert eiesim.sweep(LAYER, {"pes": 4}, inputs=X)["pes"].tolist() == [4]
+    assert eiesim.sweep(LAYER, inputs=X.tolist(), engines="event")["engine"].tolist() == ["event"]
+    one = eiesim.sweep("table3:NT-LSTM", seeds=3, variations=0.1)
+    assert (one["seed"].tolist(), one["variation"].tolist()) == ([3], [0.1])

@@ -86,9 +86,12 @@ def compress(
     everywhere, by_layer = _densities(density or [])
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, init, seed)
     found, taps = pipeline.load_model(model, choice)
-    known = None
+    known = given = None
     if calibration is not None:
         given = pipeline.load_calibration(calibration)
+    if not no_check:
+        found = pipeline.hold(model, found, given)
+    if given is not None:
         known = pipeline.calibrate(model, found, taps, given, positions or None, seed)
     with screen.progress("layers", len(found.layers)) as advance:
         compressed = pipeline.compress(found, options, known, advance)

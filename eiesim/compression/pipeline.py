@@ -23,10 +23,11 @@ from eiesim.dense import DenseLayer, Mask, expand, to_codes
 from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.assembly import check_patterns
+from eiesim.files.held import check as check_held
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
 from eiesim.files.network import FILE, write_network, writing_network_folder
-from eiesim.files.onnx import Tap, activations, load_onnx
+from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
 from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer
 from eiesim.model import Model as SourceModel
@@ -254,6 +255,24 @@ def _calibration(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.size == 0 or not np.isfinite(values).all():
         raise EieError(f"{where}: calibration inputs: are empty, or hold NaN or infinity")
     return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def hold(path: Path, model: DenseNetwork, inputs: Inputs | None = None) -> DenseNetwork:
+    """The network with what its layers were held against: of an ONNX graph, onnxruntime on at most 8 inputs.
+
+    inputs: the calibration inputs; None are random ones. Raises EieError, naming the layer, where a layer as read gives
+    other outputs. Files of tensors cannot run: they stay as they are.
+    """
+    if path.suffix != ".onnx":
+        return model
+    held = hold_onnx(path, inputs)
+    names = {layer.name for layer in model.layers}
+    whole = len(held.layers) == len(names)
+    held = replace(
+        held, layers=tuple(one for one in held.layers if one.name in names), network=held.network if whole else None
+    )
+    check_held(held)
+    return replace(model, held=held)
 
 
 def calibrate(

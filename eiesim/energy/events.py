@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eiesim._io.toml import read_toml
 from eiesim.config import MachineConfig
-from eiesim.energy.operations import operation_pj
+from eiesim.energy.operations import operation_pj, operation_sources
 from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import memory, steady_clocked_bits
 from eiesim.errors import EieError
@@ -98,17 +98,50 @@ def default_table() -> EnergyTable:
     """
     pj, mhz = operation_pj(), source.constant("table2_clock_mhz")
     clock_pj = source.component_power_mw()["clock_network"] / mhz * 1e3
-    kinds = {"float32": "float32", "fixed32": "int32", "fixed16": "int16", "fixed8": "int8"}
     return EnergyTable(
         pj=EventEnergies(
             register_bit=pj["register file 32b"] / 32,
             clock_bit=clock_pj / steady_clocked_bits(MachineConfig()),
             row_add=pj["int16 add"],
             lnzd_node=source.constant("lnzd_node_power_mw") / mhz * 1e3,
-            **{f"multiply_{ours}": pj[f"{theirs} multiply"] for ours, theirs in kinds.items()},
-            **{f"add_{ours}": pj[f"{theirs} add"] for ours, theirs in kinds.items()},
+            **{f"multiply_{ours}": pj[f"{theirs} multiply"] for ours, theirs in KINDS.items()},
+            **{f"add_{ours}": pj[f"{theirs} add"] for ours, theirs in KINDS.items()},
         )
     )
+
+
+KINDS = {"float32": "float32", "fixed32": "int32", "fixed16": "int16", "fixed8": "int8"}
+"""The operations of `operation_pj` that stand for each arithmetic: fixed point costs what integers do."""
+
+
+def source_of(key: str, table: EnergyTable) -> str:
+    """Where a figure of `EventEnergies` comes from: the published source, or the name of the user's table."""
+    if getattr(table.pj, key) != getattr(default_table().pj, key):
+        return table.name or "given"
+    if key == "clock_bit":
+        return "EIE Table II's clock network, over the register bits clocked in a cycle of its steady state"
+    if key == "lnzd_node":
+        return "EIE Sec. VI"
+    operation, _, arithmetic = key.partition("_")
+    printed = {"register_bit": "register file 32b", "row_add": "int16 add"}.get(key)
+    named = printed or f"{KINDS[arithmetic]} {operation}"
+    return f"{named}: {operation_sources()[named]}"
+
+
+def array_sources(array: str, config: MachineConfig, table: EnergyTable) -> tuple[str, str, str]:
+    """Where the figures of `array_energies` come from."""
+    own: SramEnergies = getattr(table.sram, array)
+    named = table.name or "given"
+    given = own.read_pj, own.write_pj, own.leakage_mw
+    if None not in given:
+        return named, named, named
+    cacti = memory(array, config, table.device_type)
+    size = f"CACTI 7, {table.device_type}, {cacti.capacity_bytes:,} bytes of {cacti.width_bits} bits"
+    read, write, leakage = (
+        f"{size}: {what}" if figure is None else named
+        for what, figure in zip(("read", "write", "leakage"), given, strict=True)
+    )
+    return read, write, leakage
 
 
 @lru_cache(maxsize=256)
@@ -126,6 +159,15 @@ def array_energies(array: str, config: MachineConfig, table: EnergyTable) -> tup
         cacti.write_energy_pj if own.write_pj is None else own.write_pj,
         cacti.leakage_mw if own.leakage_mw is None else own.leakage_mw,
     )
+
+
+def as_energy_table(table: EnergyTable | str | Path | None) -> EnergyTable | None:
+    """A table that a verb is given, or the file that holds it. Raises EieError for anything else."""
+    if table is None or isinstance(table, EnergyTable):
+        return table
+    if isinstance(table, str | Path):
+        return load_energy_table(table)
+    raise EieError(f"energy_table: {type(table).__name__} is none; give what load_energy_table gives, or a TOML file")
 
 
 def load_energy_table(path: str | Path) -> EnergyTable:

@@ -10,21 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from eiesim._io.data import read_rows
-from eiesim.capacity import REGISTER_FILE_ACTIVATIONS
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics
+from eiesim.energy.costs import counts, dynamic_costs, leakage_mw
 from eiesim.energy.events import EnergyTable, array_energies, default_table
 from eiesim.energy.record import Energy, EnergyModel, with_dram
-from eiesim.energy.structure import (
-    ARRAYS,
-    CYCLE,
-    OPERAND_BITS,
-    POINTER_BANKS,
-    ROW,
-    clocked_bits,
-    lnzd_nodes,
-    queue_word_bits,
-)
+from eiesim.energy.structure import ARRAYS, clocked_bits, lnzd_nodes
 from eiesim.errors import EieError, unknown
 from eiesim.paper import source
 from eiesim.paper.source import COMPONENTS, LNZD, MODULES
@@ -115,7 +106,7 @@ class Activity:
         names = (*MODULES, LNZD)
         factors = self.factors or dict.fromkeys(names, 1.0)
         leakage = dict.fromkeys(names, 0.0)
-        for name, milliwatts in self._leakage_mw().items():
+        for name, milliwatts in leakage_mw(self.config, self.table).items():
             leakage[name] = milliwatts * self.config.pes * metrics.time_us * 1e-3 * factors[name]
         modules = dict(leakage)
         components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
@@ -126,51 +117,23 @@ class Activity:
             components[component] += microjoules
         return with_dram(Energy(self.name, metrics.time_us, modules, components, leakage), metrics)
 
-    def _leakage_mw(self) -> dict[str, float]:
-        """Leakage of one PE by module."""
-        spmat, pointer, activation = (array_energies(array, self.config, self.table)[2] for array in ARRAYS)
-        return {"ptr_read": POINTER_BANKS * pointer, "spmat_read": spmat, "act_rw": activation}
-
     def _dynamic_pj(self, metrics: Metrics, rows: int, cols: int) -> dict[tuple[str, str], float]:
         """Picojoules of all runs, by (module, component)."""
-        config, counters, pj = self.config, metrics.counters, self.table.pj
-        value_bits = OPERAND_BITS[config.arithmetic]
-        value, queue_word = value_bits * pj.register_bit, queue_word_bits(config) * pj.register_bit
-        multiply_add = getattr(pj, f"multiply_{config.arithmetic}") + getattr(pj, f"add_{config.arithmetic}")
-        spmat, pointer, activation = (array_energies(array, config, self.table) for array in ARRAYS)
-        paged_in, paged_out = (_paged(length, config.pes) * metrics.runs for length in (cols, rows))
-        scanned = cols * metrics.runs
-        accumulated = counters.accumulator_reads + counters.accumulator_writes
-        events = clock_events(metrics, cols)
-        return {
-            ("act_queue", "register"): (counters.queue_pushes + counters.queue_pops) * queue_word,
-            ("ptr_read", "memory"): counters.pointer_reads * POINTER_BANKS * pointer[0],
-            ("spmat_read", "memory"): counters.spmat_row_reads * spmat[0],
-            ("arithm_unit", "register"): counters.entries * value,  # the codebook
-            ("arithm_unit", "combinational"): counters.macs * multiply_add + counters.entries * pj.row_add,
-            ("act_rw", "register"): (accumulated + scanned + paged_in) * value,
-            ("act_rw", "memory"): paged_in * activation[0] + paged_out * activation[1],
-            (LNZD, LNZD): metrics.scan_last * lnzd_nodes(config.pes) * pj.lnzd_node,
-            **{(name, "clock_network"): bits * pj.clock_bit for name, bits in clocked_bits(config, events).items()},
-        }
-
-
-def clock_events(metrics: Metrics, cols: int) -> dict[str, float]:
-    """How often everything that clocks registers happened, in all PEs and runs: see `structure.Registers`."""
-    pes = metrics.config.pes
-    rows_taken = -(-cols // pes) * pes * metrics.runs
-    return {**vars(metrics.counters), CYCLE: metrics.cycles * pes, ROW: rows_taken}
+        happened = counts(metrics, rows, cols)
+        units: dict[tuple[str, str, str, float], float] = {}
+        for one in dynamic_costs(self.config, self.table):
+            key = one.module, one.component, one.source, one.unit_pj
+            units[key] = units.get(key, 0) + happened[one.event] * one.units
+        spent: dict[tuple[str, str], float] = {}
+        for (module, component, _, unit_pj), amount in units.items():
+            spent[module, component] = spent.get((module, component), 0.0) + amount * unit_pj
+        return spent
 
 
 def reference_clocked_bits() -> dict[str, float]:
     """Register bits times the cycles in which they are clocked, by module, of AlexNet-FC8 on the published machine."""
-    metrics, _, cols = reference_run()
-    return clocked_bits(metrics.config, clock_events(metrics, cols))
-
-
-def _paged(length: int, pes: int) -> int:
-    """How many activations pass through the activation SRAM: all if they exceed the register files, else none."""
-    return length if length > REGISTER_FILE_ACTIVATIONS * pes else 0
+    metrics, rows, cols = reference_run()
+    return clocked_bits(metrics.config, counts(metrics, rows, cols))
 
 
 @cache

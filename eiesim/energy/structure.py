@@ -48,8 +48,8 @@ def queue_word_bits(config: MachineConfig) -> int:
 STEADY_CYCLES = 8
 """The paper's steady state: Spmat and Ptr SRAM are each accessed once in 64 / 8 = 8 cycles (EIE Sec. IV)."""
 
-CYCLE, NEVER, ROW = "cycle", "", "activation_rows"
-"""What clocks registers besides counters: every cycle, nothing while a layer runs, an activation row taken."""
+CYCLE, NEVER, ROW = "pe_cycles", "", "activation_rows_taken"
+"""What clocks registers besides counters, by PE: every cycle, nothing while a layer runs, an activation row taken."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 Every unit has the same functions, with arguments in one order:
 
+    PORTS                                               what connects it to the others, beside its SystemVerilog ports
     registers(value, lanes, draws), wires(...)          its records' fields; value: the dtype of an activation,
                                                         lanes: multipliers of a PE, draws: stochastic rounding
     propagate(p, own, out, memories...)                 phase 1: drives its wires `out` from its registers `own`

@@ -5,7 +5,21 @@ from typing import Any
 import numpy as np
 
 from eiesim._jit import jit
+from eiesim.machine.ports import ports
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
+
+PORTS = ports(
+    ("clock", "in", "1", "", "the array's clock: registers change at its rising edge"),
+    ("start", "in", "1", "", "a layer begins: everything held is dropped"),
+    ("candidate_column", "in", "COLUMN_BITS", "lnzd.column", "the candidate's column j"),
+    ("candidate_activation", "in", "VALUE_BITS", "lnzd.activation", "the candidate's activation a_j"),
+    ("fires", "in", "1", "settled.fires", "the candidate is broadcast: take it in"),
+    ("ready", "in", "1", "pointer_read.ready", "PointerRead takes the head"),
+    ("full", "out", "1", "activation_queue.full", "no place is free"),
+    ("valid", "out", "1", "activation_queue.valid", "there is a head"),
+    ("column", "out", "COLUMN_BITS", "activation_queue.column", "the head's column j"),
+    ("activation", "out", "VALUE_BITS", "activation_queue.activation", "the head's activation a_j"),
+)  # fmt: skip
 
 
 def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:

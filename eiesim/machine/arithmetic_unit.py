@@ -14,7 +14,33 @@ import numpy.typing as npt
 
 from eiesim._jit import jit
 from eiesim.arithmetic import add, drawn, multiply, scale
+from eiesim.machine.ports import ports
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields, any_of, numbered
+
+PORTS = ports(
+    ("clock", "in", "1", "", "the array's clock: registers change at its rising edge"),
+    ("start", "in", "1", "", "a layer begins: everything held is dropped"),
+    ("shift_plus_16", "in", "7", "", "the shift between product and accumulator, plus 16"),
+    ("codebook_write", "in", "1", "", "a shared value is written, before the layer"),
+    ("codebook_code", "in", "WEIGHT_BITS", "", "its code"),
+    ("codebook_value", "in", "VALUE_BITS", "", "the shared value"),
+    ("entry_valid", "in", "1", "spmat_read.valid", "an entry arrives"),
+    ("entry_first", "in", "1", "spmat_read.first", "with its column's first cycle: the row starts anew"),
+    ("entry_code", "in", "WEIGHT_BITS", "spmat_read.code", "its code"),
+    ("entry_z", "in", "INDEX_BITS", "spmat_read.z", "zeros skipped before it"),
+    ("entry_activation", "in", "VALUE_BITS", "spmat_read.activation", "its column's activation a_j"),
+    ("accumulator", "in", "VALUE_BITS", "activation_rw.accumulator", "the sum b read for stage 2"),
+    ("row", "out", "ROW_BITS", "arithmetic_unit.row", "stage 1: the PE's row reached, to be read in the next cycle"),
+    ("real1", "out", "1", "", "stage 1: the entry is no padding, so that its row is worth reading"),
+    ("reads", "out", "1", "arithmetic_unit.reads", "stage 2: the accumulator read is used"),
+    ("write", "out", "1", "arithmetic_unit.write", "stage 3: the sum is written at the cycle's end"),
+    ("write_row", "out", "ROW_BITS", "arithmetic_unit.write_row", "stage 3: the row that it is written to"),
+    ("sum3", "out", "VALUE_BITS", "arithmetic_unit.sum3", "stage 3: the sum, rounded and saturated"),
+    ("busy", "out", "1", "", "an entry is in a stage, or a write has not been seen done"),
+    ("done", "out", "1", "arithmetic_unit.done", "a write is seen done"),
+    ("weight", "inside", "VALUE_BITS", "arithmetic_unit.weight", "stage 1: the shared value looked up"),
+    ("product", "inside", "PRODUCT_BITS", "arithmetic_unit.product", "stage 2: the exact product"),
+)  # fmt: skip
 
 
 def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:

@@ -8,7 +8,24 @@ from typing import Any
 import numpy as np
 
 from eiesim._jit import jit
+from eiesim.machine.ports import ports
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields
+
+PORTS = ports(
+    ("clock", "in", "1", "", "the array's clock: registers change at its rising edge"),
+    ("reset", "in", "1", "", "all layers are over: nothing is held, and the scan has ended"),
+    ("start", "in", "1", "", "a layer begins: activation row 0 is taken"),
+    ("rows", "in", "SCAN_BITS", "", "activation rows of the layer"),
+    ("presented", "in", "PES*VALUE_BITS", "activation_rw.activation", "each PE's activation of the next row"),
+    ("full", "in", "PES", "activation_queue.full", "which queues have no place"),
+    ("fires", "out", "1", "settled.fires", "the candidate is broadcast in this cycle"),
+    ("row_taken", "out", "1", "settled.row_taken", "the next activation row is taken"),
+    ("done", "out", "1", "lnzd.done", "the scan has ended"),
+    ("column", "out", "COLUMN_BITS", "lnzd.column", "the candidate's column j"),
+    ("activation", "out", "VALUE_BITS", "lnzd.activation", "the candidate's activation a_j"),
+    ("found", "inside", "1", "lnzd.found", "there is a candidate"),
+    ("place", "inside", "PLACE_BITS", "lnzd.place", "the candidate's place in the activation row"),
+)  # fmt: skip
 
 
 def registers(value: Any) -> Fields:

@@ -8,7 +8,28 @@ as many entries as there are lanes, from an address that they divide, of which t
 from typing import Any
 
 from eiesim._jit import jit
+from eiesim.machine.ports import ports
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields, any_of, numbered
+
+PORTS = ports(
+    ("clock", "in", "1", "", "the array's clock: registers change at its rising edge"),
+    ("start", "in", "1", "", "a layer begins: everything held is dropped"),
+    ("head_valid", "in", "1", "activation_queue.valid", "the queue has a head"),
+    ("head_column", "in", "COLUMN_BITS", "activation_queue.column", "its column j"),
+    ("head_activation", "in", "VALUE_BITS", "activation_queue.activation", "its activation a_j"),
+    ("bank_read", "out", "1", "", "read both pointer banks"),
+    ("even_address", "out", "BANK_BITS", "", "the even bank's word: p_j or p_j+1, whichever has an even number"),
+    ("odd_address", "out", "BANK_BITS", "", "the odd bank's word: the other one"),
+    ("even_word", "in", "POINTER_BITS", "", "what the even bank read"),
+    ("odd_word", "in", "POINTER_BITS", "", "what the odd bank read"),
+    ("busy", "out", "1", "", "a column is held"),
+    ("ready", "out", "1", "pointer_read.ready", "idle, or in a column's last cycle: the head is taken"),
+    ("valid", "out", "1", "pointer_read.valid", "an entry's address is sent"),
+    ("first", "out", "1", "pointer_read.first", "it is a column's first cycle"),
+    ("address", "out", "POINTER_BITS", "pointer_read.address", "the entry's number in the PE"),
+    ("activation", "out", "VALUE_BITS", "pointer_read.activation", "the column's activation a_j"),
+    ("end_wire", "inside", "POINTER_BITS", "pointer_read.end", "the number after the column's last entry"),
+)  # fmt: skip
 
 
 def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:

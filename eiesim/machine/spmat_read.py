@@ -9,7 +9,27 @@ from typing import Any
 import numpy as np
 
 from eiesim._jit import jit
+from eiesim.machine.ports import ports
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields, any_of, numbered
+
+PORTS = ports(
+    ("clock", "in", "1", "", "the array's clock: registers change at its rising edge"),
+    ("start", "in", "1", "", "a layer begins: everything held is dropped"),
+    ("address_valid", "in", "1", "pointer_read.valid", "an entry is asked for"),
+    ("address_first", "in", "1", "pointer_read.first", "it is a column's first cycle"),
+    ("address_entry", "in", "POINTER_BITS", "pointer_read.address", "the entry's number in the PE"),
+    ("address_activation", "in", "VALUE_BITS", "pointer_read.activation", "the column's activation a_j"),
+    ("sram_read", "out", "1", "", "read an SRAM row: another one than the SRAM shows"),
+    ("sram_address", "out", "SPMAT_BITS", "", "the SRAM row's number"),
+    ("sram_row", "in", "ROW_ENTRIES*(INDEX_BITS+WEIGHT_BITS)", "", "the SRAM row shown, its first entry lowest"),
+    ("valid", "out", "1", "spmat_read.valid", "an entry is handed on"),
+    ("first", "out", "1", "spmat_read.first", "it came with a column's first cycle"),
+    ("code", "out", "WEIGHT_BITS", "spmat_read.code", "its code; 0 is padding"),
+    ("z", "out", "INDEX_BITS", "spmat_read.z", "zeros of the PE's rows skipped before it"),
+    ("activation", "out", "VALUE_BITS", "spmat_read.activation", "the column's activation a_j"),
+    ("held", "inside", "SPMAT_BITS", "spmat_read.row", "the SRAM row that the entry is of"),
+)  # fmt: skip
+
 
 NO_ROW = 2**32 - 1
 

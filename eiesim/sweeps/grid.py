@@ -5,8 +5,9 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from eiesim._checks import several
 from eiesim.config import MachineConfig, todays_keys
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, shown, unknown
 from eiesim.sweeps.values import parse_values
 
 SELDOM_MORE = 10_000_000
@@ -32,10 +33,15 @@ class Grid(Sequence[MachineConfig]):
     Raises EieError for an unknown key, for a value that is none, and for a combination that is no machine.
     """
 
-    def __init__(self, config: MachineConfig | None, axes: Mapping[str, Sequence[Any] | str]) -> None:
+    def __init__(self, config: MachineConfig | None, axes: Mapping[str, Any]) -> None:
         self._config = config or MachineConfig()
+        if not isinstance(axes, Mapping):
+            raise EieError(f"axes: {shown(axes)}: needs configuration keys with values, such as {{'pes': [16, 64]}}")
         named = todays_keys(axes)
-        values = {key: parse_values(held) if isinstance(held, str) else list(held) for key, held in named.items()}
+        values = {
+            key: parse_values(held) if isinstance(held, str) else list(several(key, held))
+            for key, held in named.items()
+        }
         known = MachineConfig.model_fields
         for key, held in values.items():
             if key not in known:

@@ -56,7 +56,7 @@ class Plan:
 
 def plan(
     source: Source,
-    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    axes: Mapping[str, Any] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] = (DEFAULT_ENGINE,),
@@ -87,7 +87,7 @@ def plan(
 
 def sweep(
     source: Source,
-    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    axes: Mapping[str, Any] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] = (DEFAULT_ENGINE,),

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import whole
 from eiesim._jit import jit
 from eiesim._shown import Brief
-from eiesim.errors import EieError
+from eiesim.errors import EieError, shown
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, charge, timeline
 
@@ -135,7 +136,9 @@ def _cells(shape: tuple[int, int], types: Sequence[np.dtype[Any]]) -> list[npt.N
 def _window(window: tuple[int, int] | None, cycles: int) -> tuple[int, int]:
     if window is None:
         return 1, cycles + 1
-    start, end = (int(bound) for bound in window)
+    if not isinstance(window, tuple | list) or len(window) != 2:
+        raise EieError(f"cycles = {shown(window)}: needs (first, end), such as (3000, 3200)")
+    start, end = (whole("cycles", bound, 0) for bound in window)
     if start < 1 or end <= start:
         raise EieError(f"cycles {start}:{end}: holds none; cycles are numbered from 1 and the end is left out")
     if start > cycles:

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import whole
 from eiesim._shown import Brief
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
@@ -93,6 +94,8 @@ class Subject(Brief):
     def of_prepared(cls, prepared: Prepared, item: int | None = None) -> "Subject":
         """One input of what is prepared. Raises EieError for an item that is missing or not in the batch."""
         batch_size = len(prepared.activations)
+        if item is not None:
+            item = whole("item", item, 0)
         if item is None and batch_size > 1:
             raise EieError(f"activations: a batch of {batch_size} inputs; say which item, 0 to {batch_size - 1}")
         if item is not None and not 0 <= item < batch_size:
@@ -124,6 +127,8 @@ def _up_to(fed: Sequence[Feed], layer: str | int | None) -> Feed:
     names = [plain(feed.layers[place]).name for feed, place in known]
     if layer is None and len(known) > 1:
         raise EieError(f"{len(known)} layers are given; a trace follows one at a time, say which: {', '.join(names)}")
+    if not isinstance(layer, str | None):
+        layer = whole("layer", layer, 0)
     if isinstance(layer, str):
         if layer not in names:
             raise unknown("no layer", layer, names)

@@ -4,6 +4,7 @@ EXECUTED: dict[str, tuple[str, ...]] = {
     "README.md": ("torch",),
     "docs/tutorial.md": ("torch", "mlxtend", "onnx", "onnxruntime", "bokeh"),
     "docs/how-it-works.md": (),
+    "docs/energy.md": (),
     "docs/how-to/own-layers.md": ("torch", "onnxruntime", "safetensors"),
     "docs/how-to/energy-table.md": (),
     "docs/how-to/cluster.md": ("distributed",),

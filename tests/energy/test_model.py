@@ -101,8 +101,8 @@ def test_activity_by_hand():
 def test_clock_network_is_the_chips_own_in_the_papers_steady_state():
     """An entry a cycle, a column and an SRAM row in eight (EIE Sec. IV): Table II's 1.874 mW."""
     config, cycles = MachineConfig(), 8_000
-    often = ("entries", "entry_groups", "macs", "accumulator_writes", "cycle")
-    busy = {**dict.fromkeys(often, cycles), "activation_rows": 0}
+    often = ("entries", "entry_groups", "macs", "accumulator_writes", "pe_cycles")
+    busy = {**dict.fromkeys(often, cycles), "activation_rows_taken": 0}
     seldom = dict.fromkeys(("queue_pushes", "queue_pops", "pointer_reads", "spmat_row_reads"), cycles / 8)
     bits = sum(clocked_bits(config, {**busy, **seldom}).values())
     assert bits * default_table().pj.clock_bit / cycles * 800 * 1e-3 == pytest.approx(1.874)
@@ -180,8 +180,8 @@ def test_multipliers_move_what_a_group_or_a_cycle_clocks(layer):
     for name in ("combinational", "register"):
         assert parts[1][name] == pytest.approx(parts[0][name])
     groups, config = four.counters.entry_groups, four.config
-    events = {**vars(four.counters), "cycle": four.cycles * config.pes, "activation_rows": 0}
-    by_hand = 4 * 5 * events["cycle"] + (122 * four.counters.macs)
+    events = {**vars(four.counters), "pe_cycles": four.cycles * config.pes, "activation_rows_taken": 0}
+    by_hand = 4 * 5 * events["pe_cycles"] + (122 * four.counters.macs)
     assert clocked_bits(config, events)["arithm_unit"] == by_hand
     assert clocked_bits(config, events)["spmat_read"] - clocked_bits(config, {**events, "entry_groups": 0})[
         "spmat_read"

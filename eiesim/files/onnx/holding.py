@@ -141,11 +141,13 @@ def _node(proto: Any, one: Found) -> Any:
 
 def _feeds(session: Any, path: Path, inputs: npt.NDArray[Any] | Arrays | None, loaded: Loaded) -> Iterator[Arrays]:
     """At most 8 inputs, and of a large graph as many as memory has room for at once, but one."""
-    given = samples(session, loaded, path) if inputs is None else batches(session, inputs, str(path))
     numbers = sum(int(np.prod(shape, dtype=object)) for shape in loaded.shapes.values())
     left = min(RUNS, max(1, MEMORY // max(numbers, 1)))
+    if inputs is None:
+        yield from samples(session, loaded, path, left)
+        return
     open_batch = all(not isinstance(entry.shape[0], int) for entry in session.get_inputs() if entry.shape)
-    for feed in given:
+    for feed in batches(session, inputs, str(path)):
         sizes = {len(values) for values in feed.values() if values.ndim}
         if open_batch and len(sizes) == 1:
             feed = {name: values[:left] if values.ndim else values for name, values in feed.items()}

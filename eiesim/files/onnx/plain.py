@@ -92,7 +92,8 @@ def _graph(
         for attribute, body in bodies(node):
             _graph(found, body, (*place, (next(filter(None, node.output), ""), attribute)), constants, opsets, shapes)
         rule = RULES.get((_family(node.domain), node.op_type))
-        made = rule(node, here, node_name(node, n)) if rule is not None else None
+        given_up = any(value in constants.failed for value in node.output)
+        made = rule(node, here, node_name(node, n)) if rule is not None and not given_up else None
         for one in made if made is not None else [node]:
             if one.op_type == "DequantizeLinear":
                 key = (*one.input, *(f"{name}={value}" for name, value in sorted(settings(one).items())))

@@ -136,14 +136,16 @@ def expose(proto: Any, value: str, within: tuple[tuple[str, str], ...], kind: in
         graphs.append((dict(bodies(node))[attribute], (node, attribute)))
     name = value
     for graph, place in reversed(graphs):
-        if name not in {output.name for output in graph.output}:
-            if place is not None and name not in _made_in(graph):  # an outer value: a body's outputs must be its own
-                inner = f"{name}.of.{place[0].output[0]}"
-                if inner not in {output.name for output in graph.output}:
-                    graph.node.append(helper.make_node("Identity", [name], [inner]))
-                name = inner
-            if name not in {output.name for output in graph.output}:
-                graph.output.append(helper.make_tensor_value_info(name, kind, None))
+        ends = {output.name for output in graph.output}
+        # A body's outputs must be its own, and one that it has already may be a loop's state, of the last turn alone.
+        is_new = place is not None and f"{name}.out.{place[1]}" not in place[0].output
+        if place is not None and is_new and (name in ends or name not in _made_in(graph)):
+            inner = f"{name}.of.{place[0].output[0]}.{place[1]}"
+            if inner not in ends:
+                graph.node.append(helper.make_node("Identity", [name], [inner]))
+            name = inner
+        if name not in ends:
+            graph.output.append(helper.make_tensor_value_info(name, kind, None))
         if place is None:
             continue
         node, attribute = place

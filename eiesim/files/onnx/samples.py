@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
-from eiesim.files.held import RUNS
 from eiesim.files.onnx.found import QUANTISE
 from eiesim.files.onnx.reading import tensor
 from eiesim.files.onnx.running import TYPES, call
@@ -18,11 +17,11 @@ SIZES = (16, 32, 64, 224, 640, 8, 4, 2, 1)
 """Sizes of axes that a model leaves open, in the order in which they are tried; the first axis is the batch."""
 
 
-def samples(session: Any, loaded: Loaded, path: Path) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """8 random inputs of a shape that the model takes, in one run or, where its batch is fixed, in several.
+def samples(session: Any, loaded: Loaded, path: Path, most: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """So many random inputs of a shape that the model takes, in one run or, where its batch is fixed, in several.
 
-    An axis that the model leaves open has the batch's size where it is called as another input's first axis is.
-
+    An input of one truth value is given both. An open axis that is called as another input's first axis is has the
+    batch's size.
     Floating point is normal, or even over the range of a quantiser that takes it; bytes are any; other whole numbers
     are 0 or 1, which every table has. Raises EieError where no shape does.
     """
@@ -33,7 +32,7 @@ def samples(session: Any, loaded: Loaded, path: Path) -> Iterator[dict[str, npt.
     last: EieError | None = None
     batches = {entry.shape[0] for entry in entries if entry.shape and isinstance(entry.shape[0], str)}
     for size in SIZES if is_open else SIZES[:1]:
-        for batch, unnamed in ((RUNS, size), (RUNS, RUNS), (1, size), (1, 1)):
+        for batch, unnamed in ((most, size), (most, most), (1, size), (1, 1)):
             sizes = {**dict.fromkeys(batches, batch), "": unnamed}
             try:
                 feed = {entry.name: _random(entry, size, batch, sizes, ranges, rng) for entry in entries}
@@ -43,7 +42,13 @@ def samples(session: Any, loaded: Loaded, path: Path) -> Iterator[dict[str, npt.
                 continue
             rows = max((len(values) for values in feed.values() if values.ndim), default=1)
             yield feed
-            for _ in range(rows, RUNS, max(rows, 1)):
+            choices = [name for name, values in feed.items() if values.ndim == 0 and values.dtype == bool]
+            if choices:  # the other branches of what is chosen
+                yield {
+                    name: np.logical_not(values, out=values.copy()) if name in choices else values
+                    for name, values in feed.items()
+                }
+            for _ in range(rows, most, max(rows, 1)):
                 yield {entry.name: _random(entry, size, batch, sizes, ranges, rng) for entry in entries}
             return
     raise last or EieError(f"{path}: has no inputs")

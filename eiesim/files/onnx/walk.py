@@ -171,7 +171,8 @@ def _visit(reader: _Reader, scope: Scope, node: Any, name: str) -> None:
     if (known and node.op_type in PASSES) or (node.op_type in ROUNDS and node.domain in QUANTISE):
         _pass(reader, scope, node, name, data)
     elif known and node.op_type == "Clip" and _is_of_codes(scope, node):
-        scope.came_from[node.output[0]] = scope.came_from[node.input[0]]
+        if node.input[0] in scope.came_from:
+            scope.came_from[node.output[0]] = scope.came_from[node.input[0]]
         reader.accounts.take(constants, dict.fromkeys(node.input[1:], "scale"), "")
     elif known and node.op_type in SILENT:
         reader.accounts.take(constants, dict.fromkeys(node.input, "shape"), "")
@@ -188,8 +189,9 @@ def _visit(reader: _Reader, scope: Scope, node: Any, name: str) -> None:
 
 
 def _is_of_codes(scope: Scope, node: Any) -> bool:
-    origin = scope.came_from.get(node.input[0])
-    return origin is not None and origin.codes is not None
+    """Whether a Clip is of whole numbers, between QuantizeLinear and DequantizeLinear."""
+    bounds = [scope.constants.get(value) for value in list(node.input)[1:3] if value]
+    return bool(bounds) and all(one is not None and one.dtype.kind in "iu" for one in bounds)
 
 
 def _pass(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) -> None:

@@ -188,7 +188,9 @@ def test_the_file_that_is_locked_is_the_one_at_the_path(tmp_path, monkeypatch, g
     path = tmp_path / "t.csv"
     write(path)
     path.write_text(HEADER + line(0) + "damaged\n" + line(2))
-    real, calls = journal_module.fcntl.flock, []
+    import fcntl
+
+    real, calls = fcntl.flock, []
 
     def other_sweep_first(handle, how):
         calls.append(handle)
@@ -201,7 +203,7 @@ def test_the_file_that_is_locked_is_the_one_at_the_path(tmp_path, monkeypatch, g
                     other.append([row(7)])
         return real(handle, how)
 
-    monkeypatch.setattr(journal_module.fcntl, "flock", other_sweep_first)
+    monkeypatch.setattr(fcntl, "flock", other_sweep_first)
     with Journal(path) as journal:
         journal.append([row(5)])
     before = [] if gone == "removed" else [0, 2, 7]

@@ -6,13 +6,13 @@ from .api import compare as compare
 from .api import compress as compress
 from .api import open as open
 from .api import open_each as open_each
-from .api import plot as plot
 from .balancing.study import Balance as Balance
 from .comparison.rows import Comparison as Comparison
 from .compression.pipeline import Compressed as Compressed
 from .config import MachineConfig as MachineConfig
 from .config import load_config as load_config
 from .config import preset as preset
+from .drawing import plot as plot
 from .encoding import InterleavedLayer as InterleavedLayer
 from .encoding import decode as decode
 from .encoding import interleave as interleave

@@ -31,12 +31,11 @@ from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pa
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import Model, Workload
 from eiesim.prepared import Config, feeds, prepare_layer, several
-from eiesim.result import LayerResult, Result
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 Progress = Callable[[int], object]
 
@@ -469,49 +468,3 @@ def balance(
     if count != 1:
         raise EieError(f"{count} layers are given; balance takes one at a time, and eiesim.open_each gives them apart")
     return balancing.balance(prepare_layer(fed[0].layers[0], fed[0].activations, machine), engine)
-
-
-def plot(
-    what: "pd.DataFrame | Comparison | Result | LayerResult | Balance",
-    output: str | Path,
-    *,
-    accuracies: Mapping[str, float] | None = None,
-    formats: Sequence[str] = ("png", "svg"),
-) -> list[Path]:
-    """Draw a sweep's table, a comparison, a result or a balance into a folder.
-
-    Each picture says what is simulated, estimated, measured and published. The same data give the same file.
-
-    Parameters
-    ----------
-    what : pandas.DataFrame, Comparison, Result, LayerResult or Balance
-        The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
-        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
-        and how evenly the PEs are loaded), or what `balance` gives (PE-cycles by cause, by assignment).
-    output : str or pathlib.Path
-        The folder, made if need be; files have the pictures' names and appear together.
-    accuracies : mapping of str to float, or None, default None
-        For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
-    formats : sequence of str, default ("png", "svg")
-        Whatever matplotlib writes, such as "pdf"; text stays text.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files, a picture in each format.
-
-    Raises
-    ------
-    EieError
-        Where there is nothing to draw, and for a folder that cannot be made.
-    """
-    from eiesim.drawing import pictures
-    from eiesim.view.saving import save_all
-
-    folder = Path(output)
-    drawn = pictures(what, accuracies or {})
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    return save_all(drawn, folder, formats=formats)

@@ -1,7 +1,8 @@
-"""What `eiesim.plot` draws of each kind of thing: the pictures by name."""
+"""eiesim.plot: the pictures of each kind of thing, drawn into a folder."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from eiesim.balancing.study import Balance
 from eiesim.balancing.terminal import causes_of
@@ -12,6 +13,53 @@ from eiesim.result import LayerResult, Result
 from eiesim.sweeps import plots as sweep_plots
 from eiesim.view import cycles
 from eiesim.view.panels import Picture
+from eiesim.view.saving import FORMATS, save_all
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def plot(
+    what: "pd.DataFrame | Comparison | Result | LayerResult | Balance",
+    output: str | Path,
+    *,
+    accuracies: Mapping[str, float] | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Draw a sweep's table, a comparison, a result or a balance into a folder.
+
+    Each picture says what is simulated, estimated, measured and published. The same data give the same file.
+
+    Parameters
+    ----------
+    what : pandas.DataFrame, Comparison, Result, LayerResult or Balance
+        The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
+        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
+        and how evenly the PEs are loaded), or what `balance` gives (PE-cycles by cause, by assignment).
+    output : str or pathlib.Path
+        The folder, made if need be; files have the pictures' names and appear together.
+    accuracies : mapping of str to float, or None, default None
+        For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
+    formats : sequence of str, default ("png", "svg")
+        Whatever matplotlib writes, such as "pdf"; text stays text.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files, a picture in each format.
+
+    Raises
+    ------
+    EieError
+        Where there is nothing to draw, and for a folder that cannot be made.
+    """
+    folder = Path(output)
+    drawn = pictures(what, accuracies or {})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
+    return save_all(drawn, folder, formats=formats)
 
 
 def pictures(what: Any, accuracies: Mapping[str, float]) -> list[tuple[str, Picture]]:

@@ -108,7 +108,7 @@ def compare(
     with Outputs() as files:  # tables and plots of one comparison, or none of them
         written = write_tables(comparison, made_folder(output), files)
         if plots:
-            from eiesim.comparison.plots import write_plots
+            from eiesim.comparison.files import write_plots
 
             written += write_plots(comparison, output, files, drawn_as)
     _show(screen, comparison, measured)

@@ -72,7 +72,7 @@ def run(
         if shown.json is not None:
             files.text(result.to_json(per_pe), shown.json)
     if plot is not None:
-        from eiesim.api import plot as draw
+        from eiesim.drawing import plot as draw
         from eiesim.tracing.heat_map import draw_heat_maps
 
         screen.note(f"drawing into {plot}")

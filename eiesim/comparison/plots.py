@@ -6,15 +6,12 @@ Bars that are not published are hatched as well as coloured, so that print witho
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle
-from pathlib import Path
 from textwrap import fill
 
-from eiesim._io.atomic import Outputs
 from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names, reach
-from eiesim.view.saving import FORMATS, save_all
 from eiesim.view.words import MODULES, Words
 
 WIDER = 2.0
@@ -32,16 +29,6 @@ PAPER_COLOURS = {
     "mGPU comp": palette.ORANGE,
 }
 """Colours of the paper's baselines, by the names of `paper.speedups.SERIES`."""
-
-
-def write_plots(
-    comparison: Comparison, folder: Path, files: Outputs | None = None, formats: Sequence[str] = FORMATS
-) -> list[Path]:
-    """Draw everything there is something of; returns the files.
-
-    files: the set that they appear with; None is one of their own.
-    """
-    return save_all(pictures(comparison), folder, formats=formats, files=files)
 
 
 def pictures(comparison: Comparison) -> Iterator[tuple[str, Picture]]:

@@ -1,8 +1,7 @@
 """The rows of a comparison's tables. Each class is one table; `COLUMNS` says what its CSV file shows of a row."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from eiesim.paper.speedups import EIE, GEOMEAN
 
@@ -110,7 +109,11 @@ class ModuleRow:
 
 @dataclass(frozen=True)
 class WaterfallRow:
-    """A step of a layer's savings; see `waterfall.Step`."""
+    """A step of a layer's savings.
+
+    energy_uj: of fetching the weights after the step. saving: the energy before the step over that after it; below 1
+    the step costs energy. paper_saving: the saving that the paper names, None where it names none.
+    """
 
     COLUMNS: ClassVar = ("layer", "step", "energy_uj", "saving", "paper_saving")
 
@@ -136,8 +139,3 @@ class AreaRow:
     def machine(self) -> str:
         """What the machine is called in the table."""
         return f"{'Table II' if self.basis == 'published' else 'model'}, {self.pes} PEs"
-
-
-def records(rows: Iterable[Any], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows as dictionaries with these columns, for a CSV file."""
-    return [{column: getattr(row, column) for column in columns} for row in rows]

@@ -14,8 +14,7 @@ from eiesim.reproduction.conclusion import Reproduction
 from eiesim.reproduction.items import VARIATIONS, Claim, ItemRow, PaperItem, Spread, column_name, picture_names
 from eiesim.reproduction.plots import Shown
 from eiesim.reproduction.tally import BANDS, judged, tally
-from eiesim.view import live
-from eiesim.view.page import as_script, bokeh_script, filled
+from eiesim.view.page import as_script, bokeh_script, filled, legend, plot_data
 from eiesim.view.palette import BLACK
 from eiesim.view.words import in_words
 
@@ -61,7 +60,7 @@ def report(found: Reproduction, pictures: Mapping[str, Shown]) -> str:
         f"{len(found.runs.table):,} runs, {seeds} seed{'' if seeds == 1 else 's'} of each synthetic layer.",
         "contents": "\n".join(_link(*one) for one in links),
         "sections": "\n".join(sections),
-        "figures": as_script({name: live.data(one.panels) for name, one in pictures.items()} if script else {}),
+        "figures": as_script({name: plot_data(one.panels) for name, one in pictures.items()} if script else {}),
         **({} if script else {"live.js": ""}),
     }  # fmt: skip
     return filled("eiesim.reproduction", "report.html", parts)
@@ -121,7 +120,7 @@ def _picture(name: str, title: str, one: Shown) -> str:
     series = "".join(
         f'<button type="button" aria-pressed="true" data-series="{escape(each.name)}">'
         f"{_swatch(each.colours[0])}{_text(each.name)}</button>"
-        for each in live.legend(one.panels)
+        for each in legend(one.panels)
     )
     kind = next((kind for kind in VARIATIONS if name.endswith(column_name(kind))), "")
     caption = f"<figcaption>{_text(kind)} layers</figcaption>" if kind else ""

@@ -1,5 +1,5 @@
 """Pictures as plain data: panels of series, with their scales. A study makes them, and nothing in them knows how it is
-drawn: `view.figure` draws them with matplotlib, `view.live` for a page in the browser.
+drawn: `view.figure` draws them with matplotlib, `view.page` makes data for a page's script of them.
 """
 
 import math

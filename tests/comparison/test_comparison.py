@@ -140,8 +140,7 @@ def test_the_command_writes_its_tables_and_plots(tmp_path):
 
 
 def test_measured_tables_and_plots_are_written(tmp_path, comparison):
-    from eiesim.comparison.files import write_tables
-    from eiesim.comparison.plots import write_plots
+    from eiesim.comparison.files import write_plots, write_tables
 
     tables = {path.name for path in write_tables(comparison, tmp_path)}
     assert {"measured.csv", "measured_speedup.csv", "measured_energy_efficiency.csv", "platforms.csv"} <= tables

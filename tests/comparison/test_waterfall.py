@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import eiesim
-from eiesim.comparison.waterfall import waterfall
+from eiesim.comparison.rows import waterfall
 from eiesim.energy.check import against_table2
 
 
@@ -15,7 +15,7 @@ def test_each_step_by_hand():
         weights[row, col] = 1
     layer = eiesim.CompressedLayer.from_dense(weights, codebook=np.array([0, 1], np.float32))
     result = eiesim.simulate(layer, [1, 0, 2, 0, 0], eiesim.MachineConfig(pes=1)).layers[0]
-    steps = {step.name: step for step in waterfall(result)}
+    steps = {step.step: step for step in waterfall(result)}
     picojoules = [step.energy_uj * 1e6 for step in steps.values()]
     assert picojoules == pytest.approx([20 * 640, 20 * 5, 6 * 5, 6 * 5 / 8, 3 * 5 / 8, 3 * 5 / 4])
     assert [step.saving for step in steps.values()] == pytest.approx([1, 128, 20 / 6, 8, 2, 0.5])

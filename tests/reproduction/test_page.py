@@ -13,7 +13,7 @@ from eiesim.reproduction.conclusion import conclude
 from eiesim.reproduction.page import report
 from eiesim.reproduction.plots import Shown
 from eiesim.reproduction.plots import pictures as pictures_of
-from eiesim.view.live import data
+from eiesim.view.page import plot_data
 from tests.browser import in_a_browser
 
 TINY = simulations.Extent(
@@ -69,9 +69,9 @@ def test_bars_and_whiskers_of_table_4(found, pictures):
     rows = [row for row in found.item("table_4").rows if row.quantity == "actual time, µs"]
     assert varied.y == pytest.approx([row.ours["variation 0.15"].mean for row in rows])
     assert varied.high == pytest.approx([row.ours["variation 0.15"].most for row in rows])
-    assert [one["across"] for one in data([actual])[0]["series"]] == [["NT-We", "NT-Wd"]] * 3
+    assert [one["across"] for one in plot_data([actual])[0]["series"]] == [["NT-We", "NT-Wd"]] * 3
     assert theoretical.y.label == "theoretical time (µs)"
-    assert data([actual])[0]["series"][1]["hatch"] == uniform.hatch[:1] == "/"
+    assert plot_data([actual])[0]["series"][1]["hatch"] == uniform.hatch[:1] == "/"
 
 
 TOLD = """() => {

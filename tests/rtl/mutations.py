@@ -8,24 +8,14 @@ Prints, for each, the first difference found and in which random case; ends with
 import argparse
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from eiesim.rtl import lockstep, simulators
 from eiesim.rtl.cases import random_run
+from tests.mutating import Mutation, tried
 
 CASES = 120
 """Random cases that a mutation has to hide in before it counts as not caught."""
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A text of a file, and the faulty one in its place."""
-
-    name: str
-    file: str
-    right: str
-    wrong: str
 
 
 MUTATIONS = (
@@ -63,14 +53,13 @@ MUTATIONS = (
 )  # fmt: skip
 
 
-def caught(mutation: Mutation, simulator: str, folder: Path) -> tuple[int, str] | None:
+def caught(mutation: Mutation, simulator: str, folder: Path) -> str | None:
     """The first case that a mutation differs in, and what is named; None if none does."""
     with simulators.sources() as paths:
         for path in paths:
             text = path.read_text()
             if path.stem == mutation.file:
-                assert mutation.right in text, f"{mutation.name}: {path.name} has no such text"
-                text = text.replace(mutation.right, mutation.wrong, 1)
+                text = mutation.of(text)
             (folder / path.name).write_text(text)
     mutated = sorted(folder.glob("*.sv"))
     for number in range(CASES):
@@ -79,7 +68,7 @@ def caught(mutation: Mutation, simulator: str, folder: Path) -> tuple[int, str] 
         try:
             lockstep.check(run, program)
         except lockstep.LockstepError as difference:
-            return number, str(difference)
+            return f"case {number}, {difference}"
     return None
 
 
@@ -89,15 +78,12 @@ def main() -> int:
     options.add_argument("--simulator", default="icarus", choices=simulators.SIMULATORS)
     options.add_argument("--only", help="one mutation, by name")
     chosen = options.parse_args()
-    escaped = 0
-    wanted = [mutation for mutation in MUTATIONS if chosen.only in (None, mutation.name)]
-    for mutation in wanted:
+
+    def found(mutation: Mutation) -> str | None:
         with tempfile.TemporaryDirectory() as folder:
-            found = caught(mutation, chosen.simulator, Path(folder))
-        escaped += found is None
-        print(f"{mutation.name}: " + ("NOT CAUGHT" if found is None else f"case {found[0]}, {found[1]}"), flush=True)
-    print(f"{len(wanted) - escaped} of {len(wanted)} mutations caught")
-    return 1 if escaped else 0
+            return caught(mutation, chosen.simulator, Path(folder))
+
+    return tried(MUTATIONS, found, chosen.only)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """What a trace writes, read back by other people's libraries and held against the machine's registers."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
 import eiesim
 from eiesim.machine import clock
-from eiesim.tracing.recording import EMPTY, STATES
+from eiesim.tracing.recording import EMPTY
 from eiesim.tracing.subject import Subject
 
 from .cases import BUSY, FLOATS
@@ -147,50 +145,6 @@ def test_pictures_are_the_same_bytes_each_time(tmp_path, suffix):
     for name in ("one", "other"):
         of(BUSY).save(tmp_path / f"{name}.{suffix}")
     assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"other.{suffix}").read_bytes()
-
-
-def test_the_picture_shows_the_states_their_colours_say():
-    from eiesim.tracing.picture import picture
-    from eiesim.tracing.shares import COLOURS, rgb
-
-    trace = of(BUSY)
-    states, lnzd, queues = picture(trace).panels
-    colours = np.array([rgb(COLOURS[name]) for name in STATES])
-    assert np.allclose(states.cells.values, colours[trace.state])
-    assert dict(states.cells.key) == {"critical path": "#000000", **{
-        name: COLOURS[name] for k, name in enumerate(STATES) if (trace.state == k).any()
-    }}  # fmt: skip
-    assert np.allclose(queues.cells.values, trace.occupancy)
-    assert [panel.cells.x for panel in (states, lnzd, queues)] == [(trace.first_cycle - 0.5, trace.end - 0.5)] * 3
-    few = picture(trace, [2, 0]).panels
-    assert np.allclose(few[0].cells.values, colours[trace.state[[2, 0]]])
-    assert few[0].y.ticks == ((0, "2"), (1, "0"))
-    assert (few[0].y.start, few[0].y.end) == (1.5, -0.5)
-
-
-def test_the_picture_shows_the_critical_path_on_its_pes():
-    """Every cycle of the path but the scan's stands on the line of its PE, and only those."""
-    from eiesim.tracing.path import KINDS, SCAN, path_of
-    from eiesim.tracing.picture import picture
-
-    trace = of(BUSY)
-    (line,) = picture(trace).panels[0].series
-    on_it = set()
-    for (x, y), (further, other) in pairwise(zip(line.x, line.y, strict=True)):
-        if y == other and not np.isnan(x + further):
-            on_it |= {(cycle, y) for cycle in np.arange(np.ceil(x), further)}
-    expected = {
-        (cycle, part.pe)
-        for part in path_of(trace.subject).segments
-        if part.kind != KINDS[SCAN]
-        for cycle in range(part.first_cycle, part.first_cycle + part.cycles)
-    }
-    assert on_it == expected
-
-
-def test_plot_gives_a_figure_of_three_panels():
-    pytest.importorskip("matplotlib")
-    assert [len(axes.images) for axes in of(BUSY).plot().axes[:3]] == [1, 1, 1]
 
 
 def test_shares_leave_no_cycle_out():

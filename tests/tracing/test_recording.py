@@ -139,19 +139,3 @@ def test_an_opened_layer_brings_its_input():
         eiesim.trace(layer)
     with pytest.raises(eiesim.EieError, match="one at a time"):
         eiesim.trace(eiesim.open("example:lenet-300-100"))
-
-
-def test_the_heat_map_shows_the_share_of_working_cycles():
-    from eiesim.tracing.heat_map import heat_map
-
-    trace = of(BUSY)
-    left, right = heat_map(trace).panels
-    walking = np.isin(trace.state, (recording.REAL, recording.PADDING))
-    assert np.allclose(right.cells.values, walking)
-    assert right.cells.x == (trace.first_cycle - 0.5, trace.end - 0.5)
-    assert right.cells.y == (-0.5, trace.pes - 0.5)
-    real, padding = left.series
-    assert [one.name for one in left.series] == ["real entry", "padding entry"]
-    assert real.y == padding.y == tuple(range(trace.pes))
-    assert real.x == padding.base == tuple((trace.state == recording.REAL).sum(axis=1))
-    assert padding.x == tuple(walking.sum(axis=1))

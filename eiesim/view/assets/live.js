@@ -1,5 +1,5 @@
 "use strict";
-// Plots by BokehJS from the data of eiesim/view/live.py: what is seen in the static picture, with values on hover.
+// Plots by BokehJS from the data of eiesim/view/page.py: what is seen in the static picture, with values on hover.
 window.eiesimLive = (() => {
   const black = "#000000", mostUpright = 6;
 

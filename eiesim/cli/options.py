@@ -1,5 +1,6 @@
 """Options that several commands take: records of them, and single ones."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -43,13 +44,24 @@ class Base:
             help="Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated.",
         ),
     ] = None
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            metavar="GB",
+            min=0.001,
+            help="Most memory that a layer's tables by column and PE may take. (default: 4)",
+            show_default=False,
+        ),
+    ] = None
 
     def chosen(self) -> "MachineConfig":
         """The machine that --config, the options named after keys and --set make, the later ones winning."""
         from eiesim.config import MachineConfig, load_config, parse_setting
 
         given = dict(vars(self))
-        config, settings = given.pop("config"), given.pop("settings")
+        config, settings, memory = (given.pop(name) for name in ("config", "settings", "memory"))
+        if memory is not None:
+            os.environ["EIESIM_MEMORY_GB"] = f"{memory:g}"  # worker processes see it too
         chosen = load_config(config) if config is not None else MachineConfig()
         changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         changes.update(parse_setting(setting) for setting in settings or [])

@@ -42,7 +42,9 @@ def train(
     together: Annotated[
         bool, typer.Option("--global", help="Rank all layers' weights together (magnitude, iterative, lottery).")
     ] = False,
-    rounds: Annotated[int, typer.Option(help="Rounds of pruning and retraining (iterative, lottery, balanced).")] = 4,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Rounds of pruning and retraining (iterative, lottery, balanced).")
+    ] = 4,
     reinitialise: Annotated[
         bool, typer.Option("--reinitialise", help="Train the lottery's mask from other weights: its control.")
     ] = False,
@@ -65,9 +67,9 @@ def train(
     teacher_share: Annotated[float, typer.Option(help="The teacher's part of the loss, 0 to 1.")] = 0.7,
     bits: Annotated[int, typer.Option(help="Bits of a weight code, 1 to 8: 2**bits - 1 values a layer.")] = 4,
     epochs: Annotated[
-        int, typer.Option(min=1, help="Most epochs from scratch; each round of retraining has two fifths.")
+        int, typer.Option(min=1, max=100_000, help="Most epochs from scratch; each round of retraining has two fifths.")
     ] = 30,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all that is random.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a network folder that is there.")] = False,
 ) -> None:
     """Train a classifier for EIE: prune it by a method of the literature, share its weights, write its folder.

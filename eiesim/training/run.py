@@ -1,5 +1,6 @@
 """eiesim.train: from examples to a pruned, shared network, by any of the methods."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.memory import check_memory
 from eiesim._shown import Brief, html_table
 from eiesim.coding.block_differences import encode_blocks
 from eiesim.compression.statistics import Statistics, statistics
@@ -19,7 +21,7 @@ from eiesim.training.binary import two_values
 from eiesim.training.examples import Examples, Parts, split
 from eiesim.training.loop import Lesson, Progress, fine_tune_centroids, one_thread, train_layers, untrained
 from eiesim.training.methods import method_of
-from eiesim.training.recipe import Networks, Outcome, Recipe
+from eiesim.training.recipe import Networks, Outcome, Recipe, check_whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,6 +116,11 @@ class Trained(Brief):
         return 4 * values
 
 
+MOST_HIDDEN, MOST_UNITS = 100, 2**20
+BYTES_A_WEIGHT = 40
+"""While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
+
+
 def train(
     inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
@@ -142,7 +149,7 @@ def train(
     density : float or None, default None
         See `Recipe`.
     hidden : sequence of int, default (300, 100)
-        Units of each hidden layer.
+        Units of each hidden layer, 1 to 2**20; 100 layers at most.
     teacher : sequence of DenseLayer or CompressedLayer, or None, default None
         Layers in a row that give the same classes, to learn from (`Recipe.distillation`).
     recipe : Recipe or None, default None
@@ -170,12 +177,16 @@ def train(
         recipe = Recipe(method=method, density=density, **options)
     elif method is not None or density is not None or options:
         raise EieError("give a recipe, or a method, density and options; not both")
+    if len(hidden) > MOST_HIDDEN:
+        raise EieError(f"hidden: {len(hidden):,} layers, {MOST_HIDDEN} at most")
+    for width in hidden:
+        check_whole("hidden", width, 1, MOST_UNITS)
     examples = _examples(inputs, labels)
-    if any(int(width) != width or width < 1 for width in hidden):
-        raise EieError(f"hidden = {tuple(hidden)}: each layer needs 1 unit or more")
     sizes = (examples.inputs.shape[1], *map(int, hidden), int(examples.labels.max()) + 1)
     if sizes[-1] < 2:
         raise EieError("labels: hold one class only, and there is nothing to tell apart")
+    weights = sum(cols * rows for cols, rows in itertools.pairwise(sizes))
+    check_memory(BYTES_A_WEIGHT * weights, f"{weights:,} weights to train (fewer hidden units have fewer)")
     parts = split(examples)
     with one_thread():
         lesson = lesson_for(parts, recipe, teacher, progress)

@@ -87,7 +87,7 @@ class MachineConfig(BaseModel):
         default="resident", description="resident, streamed, or streamed-active (only active columns)"
     )
     dram_gbytes_per_s: float = Field(
-        default=25.6, gt=0, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
+        default=25.6, ge=1e-3, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
     )
     dram_pj_per_bit: float = Field(default=20.0, ge=0, le=1e6, description="energy of a bit from DRAM, in picojoules")
 

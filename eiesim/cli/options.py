@@ -1,5 +1,6 @@
 """Options that several commands take: records of them, and single ones."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from json import dumps
@@ -29,6 +30,7 @@ Formats = Annotated[str, Option(FORMATS_HELP, metavar="LIST", callback=_formats)
 Quiet = Annotated[bool, Option("Print nothing but errors.", "-q")]
 SET_HELP = "Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated."
 
+MEMORY_HELP = "Most memory that a layer's tables by column and PE may take. (default: 4)"
 MODELS_HELP = "activity (counters x energy an event), published (Table II x time) or calibrated (default: activity)"
 
 
@@ -40,10 +42,13 @@ class Base:
 
     config: Annotated[str | None, Reads("A TOML file, or a preset: isca16, isca16-simulator.")] = None
     settings: Annotated[list[str] | None, Option(SET_HELP, "--set", metavar="KEY=VALUE")] = None
+    memory: Annotated[float | None, Option(MEMORY_HELP, metavar="GB", min=0.001)] = None
 
     def chosen(self) -> "eiesim.MachineConfig":
         """The machine that --config, the options named after keys and --set make, the later ones winning."""
-        keys = {key: value for key, value in vars(self).items() if key not in ("config", "settings")}
+        keys = {key: value for key, value in vars(self).items() if key not in ("config", "settings", "memory")}
+        if self.memory is not None:
+            os.environ["EIESIM_MEMORY_GB"] = f"{self.memory:g}"  # worker processes see it too
         return eiesim.load_config(self.config, self.settings or (), **keys)
 
 

@@ -25,7 +25,9 @@ class Training:
     together: Annotated[
         bool, Option("Rank all layers' weights together (magnitude, iterative, lottery).", "--global")
     ] = False
-    rounds: Annotated[int, Option("Rounds of pruning and retraining (iterative, lottery, balanced).")] = 4
+    rounds: Annotated[
+        int, Option("Rounds of pruning and retraining (iterative, lottery, balanced).", min=1, max=1_000)
+    ] = 4
     reinitialise: Annotated[bool, Option("Train the lottery's mask from other weights: its control.")] = False
     rank: Annotated[int | None, Option("Rank of low-rank factors, which are then pruned to --density.")] = None
     pes: Annotated[int, Option("Processing elements that --method balanced is for.")] = 64
@@ -39,8 +41,10 @@ class Training:
     temperature: Annotated[float, Option("Softens the teacher's scores.")] = 4.0
     teacher_share: Annotated[float, Option("The teacher's part of the loss, 0 to 1.")] = 0.7
     bits: Annotated[int, Option("Bits of a weight code, 1 to 8: 2**bits - 1 values a layer.")] = 4
-    epochs: Annotated[int, Option("Most epochs from scratch; each round of retraining has two fifths.", min=1)] = 30
-    seed: Annotated[int, Option("Seed of all that is random.", min=0)] = 0
+    epochs: Annotated[
+        int, Option("Most epochs from scratch; each round of retraining has two fifths.", min=1, max=100_000)
+    ] = 30
+    seed: Annotated[int, Option("Seed of all that is random.", min=0, max=2**63 - 1)] = 0
 
 
 @command()

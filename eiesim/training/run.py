@@ -1,5 +1,6 @@
 """eiesim.train: from examples to a pruned, shared network, by any of the methods."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.memory import check_memory
 from eiesim._progress import Progress, Steps
 from eiesim.dense import DenseLayer, expand, forward
 from eiesim.errors import EieError
@@ -19,13 +21,18 @@ from eiesim.training.examples import Examples, Parts, split
 from eiesim.training.loop import Epoch, Lesson, Settings, fine_tune_centroids, one_thread, train_layers, untrained
 from eiesim.training.losses import Distillation, Penalty
 from eiesim.training.methods import method_of
-from eiesim.training.recipe import Networks, Recipe
+from eiesim.training.recipe import Networks, Recipe, check_whole
 from eiesim.training.trained import Trained
 
 Teacher = Sequence[DenseLayer | CompressedLayer]
 
 TAUGHT = {"temperature": 4.0, "teacher_share": 0.7}
 """How a student listens to its teacher, unless told."""
+
+
+MOST_HIDDEN, MOST_UNITS = 100, 2**20
+BYTES_A_WEIGHT = 40
+"""While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
 
 
 def train(
@@ -59,7 +66,7 @@ def train(
     output : str or pathlib.Path or None, default None
         The network folder to write, as `save_trained` does; None writes nothing.
     hidden : sequence of int or str, default (300, 100)
-        Units of each hidden layer, also as "300,100".
+        Units of each hidden layer, 1 to 2**20, also as "300,100"; 100 layers at most.
     teacher : sequence of DenseLayer or CompressedLayer, a path, or None, default None
         Layers in a row that give the same classes, to learn from; or a network folder or a model file.
     recipe : Recipe or None, default None
@@ -94,8 +101,10 @@ def train(
     elif method is not None or density is not None or options:
         raise EieError("give a recipe, or a method, density and options; not both")
     hidden = _widths(hidden) if isinstance(hidden, str) else hidden
-    if any(int(width) != width or width < 1 for width in hidden):
-        raise EieError(f"hidden = {tuple(hidden)}: each layer needs 1 unit or more")
+    if len(hidden) > MOST_HIDDEN:
+        raise EieError(f"hidden: {len(hidden):,} layers, {MOST_HIDDEN} at most")
+    for width in hidden:
+        check_whole("hidden", width, 1, MOST_UNITS)
     if output is not None:
         check_network_folder(output, force)
     values = folder.load_inputs(Path(inputs)) if isinstance(inputs, str | Path) else inputs
@@ -105,6 +114,8 @@ def train(
     sizes = (examples.inputs.shape[1], *map(int, hidden), int(examples.labels.max()) + 1)
     if sizes[-1] < 2:
         raise EieError("labels: hold one class only, and there is nothing to tell apart")
+    weights = sum(cols * rows for cols, rows in itertools.pairwise(sizes))
+    check_memory(BYTES_A_WEIGHT * weights, f"{weights:,} weights to train (fewer hidden units have fewer)")
     parts = split(examples)
     with one_thread():
         lesson = lesson_for(parts, recipe, learned_from, _told(progress, recipe.plan))

@@ -30,7 +30,7 @@ from eiesim.sweeps.backends import unpack, workers
 from eiesim.sweeps.grid import Grid, by_sharing
 from eiesim.sweeps.journal import Journal, Observer, Writer
 from eiesim.sweeps.row import Row, frame, row_hash
-from eiesim.sweeps.values import parse_numbers, parse_values, parse_whole
+from eiesim.sweeps.values import parse_axes, parse_numbers, parse_values, parse_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ class Plan:
 
 def plan(
     source: Source,
-    axes: Mapping[str, Any] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] | str = DEFAULT_ENGINE,
@@ -79,7 +79,8 @@ def plan(
     for engine in engines:
         if engine not in ENGINES:
             raise unknown("no engine", engine, ENGINES)
-    grid = Grid(as_config(config), axes or {})
+    varied = axes if isinstance(axes, Mapping) else parse_axes(axes or ())
+    grid = Grid(as_config(config), varied)
     made = open_workloads(source, several(inputs), seeds, variations, density, activation_density, rows, recorded)
     if not made or not engines:
         raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
@@ -113,7 +114,7 @@ class Swept:
 
 def sweep(
     source: Source,
-    axes: Mapping[str, Any] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] | str = DEFAULT_ENGINE,
@@ -138,8 +139,9 @@ def sweep(
     ----------
     source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
         As in `simulate`; several are swept each by itself, and a network layer by layer.
-    axes : mapping of configuration keys to values, default None
-        What varies, such as `{"pes": [16, 64], "queue_depth": "1:256:x2"}`; None is one machine.
+    axes : mapping of configuration keys to values, or sequence of str, default None
+        What varies, such as `{"pes": [16, 64], "queue_depth": "1:256:x2"}`, or texts, `["pes=16,64"]`; None is one
+        machine.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         What does not vary; None is the published design.
     engines : str or sequence of str, default "recurrence"
@@ -195,7 +197,7 @@ def sweep(
 
 def sweep_rows(
     source: Source,
-    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     output: str | Path | None = None,
     parquet: str | Path | None = None,

@@ -1,4 +1,5 @@
 # The public names, and the modules that they come from.
+from ._progress import Progress as Progress
 from ._version import __version__ as __version__
 from .api import accuracy as accuracy
 from .api import balance as balance
@@ -6,6 +7,9 @@ from .api import compare as compare
 from .api import compress as compress
 from .api import open as open
 from .api import open_each as open_each
+from .api import read_model as read_model
+from .api import save_comparison as save_comparison
+from .balancing.each import balance_each as balance_each
 from .balancing.study import Balance as Balance
 from .comparison.rows import Comparison as Comparison
 from .compression.pipeline import Compressed as Compressed
@@ -22,6 +26,7 @@ from .energy.events import EnergyTable as EnergyTable
 from .energy.events import load_energy_table as load_energy_table
 from .energy.record import Energy as Energy
 from .errors import EieError as EieError
+from .evaluation import Accuracies as Accuracies
 from .files.dump import load_dump as load_dump
 from .files.dump import save_dump as save_dump
 from .files.network import Network as Network
@@ -29,20 +34,30 @@ from .files.network import load_network as load_network
 from .files.npz import load as load
 from .files.npz import load_inputs as load_inputs
 from .files.npz import save as save
+from .inspection import Inspection as Inspection
+from .inspection import inspect as inspect
 from .layer import CompressedLayer as CompressedLayer
 from .model import Model as Model
 from .model import Workload as Workload
+from .reproduction.conclusion import Reproduction as Reproduction
+from .reproduction.run import reproduce as reproduce
 from .result import LayerResult as LayerResult
 from .result import Result as Result
+from .rtl.twin import check_rtl as check_rtl
+from .rtl.twin import export_rtl as export_rtl
+from .rtl.twin import synthesise_rtl as synthesise_rtl
 from .simulation import simulate as simulate
 from .stepping import Machine as Machine
+from .sweeps.run import Swept as Swept
 from .sweeps.run import sweep as sweep
+from .sweeps.run import sweep_rows as sweep_rows
 from .tracing.path import CriticalPath as CriticalPath
 from .tracing.path import critical_path as critical_path
 from .tracing.trace import Trace as Trace
 from .tracing.trace import trace as trace
 from .training.folder import save_trained as save_trained
 from .training.recipe import Recipe as Recipe
-from .training.run import Trained as Trained
 from .training.run import train as train
+from .training.trained import Trained as Trained
+from .view.bar import progress as progress
 from .workloads import workload as workload

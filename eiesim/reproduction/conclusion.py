@@ -21,13 +21,18 @@ LENET = "lenet-300-100"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What was found. text: what agrees, what does not and why, a paragraph each; the first says it all in short."""
+    """What was found. text: what agrees, what does not and why, a paragraph each; the first says it all in short.
+
+    tables, pictures: how many were written.
+    """
 
     runs: Simulations
     items: tuple[PaperItem, ...]
     claims: tuple[Claim, ...]
     text: tuple[str, ...]
     inconsistencies: tuple[str, ...]
+    tables: int = 0
+    pictures: int = 0
 
     def item(self, key: str) -> PaperItem:
         """By its key. Raises StopIteration for one that is not there."""

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from math import isfinite
 from typing import Any
 
 from eiesim.errors import EieError, shown
@@ -40,6 +41,15 @@ def parse_whole(text: str) -> list[int]:
         if type(value) is not int or not 0 <= value < 2**63:
             raise EieError(f"'{text}': {shown(value)} is not a whole number from 0, below 2**63")
     return values
+
+
+def parse_numbers(text: str) -> list[float]:
+    """The same for numbers, such as variations."""
+    values = parse_values(text)
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise EieError(f"'{text}': {shown(value)} is not a number")
+    return [float(value) for value in values]
 
 
 def parse_axis(setting: str) -> tuple[str, list[Any]]:

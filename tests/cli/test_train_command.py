@@ -63,10 +63,10 @@ def test_trains_then_runs_and_compares(call, tmp_path):
         (["--method", "iterativ", "--density", "0.1"], "did you mean 'iterative'"),
         (["--method", "iterative"], "needs a density"),
         (["--density", "0.1"], "give either a method or masks"),
-        (["--method", "snip", "--density", "0.1", "--hidden", "3;4"], "--hidden 3;4: needs whole numbers"),
-        (["--method", "snip", "--density", "0.1", "--penalty", "l1=much"], "--penalty l1=much: needs l1, l2"),
+        (["--method", "snip", "--density", "0.1", "--hidden", "3;4"], "hidden 3;4: needs whole numbers"),
+        (["--method", "snip", "--density", "0.1", "--penalty", "l1=much"], "penalty l1=much: needs l1, l2"),
         (["--method", "snip", "--density", "0.1", "--penalty", "l7"], "penalty 'l7': needs one of l1, l2"),
-        (["--method", "snip", "--density", "0.1", "--temperature", "2"], "need a --teacher"),
+        (["--method", "snip", "--density", "0.1", "--temperature", "2"], "need a teacher"),
         (
             ["--method", "snip", "--density", "0.1", "--rounds", str(10**9)],
             "'--rounds': Input should be less than or equal to 1000",

@@ -212,8 +212,8 @@ def compress(
     check : bool, default True
         Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
         they are.
-    progress : Progress or None, default None
-        Told as `progress(done, total, doing)`, a step a layer; see `Progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step a layer; see `progress`.
 
     Returns
     -------
@@ -320,8 +320,8 @@ def accuracy(
         The network before pruning; None is the one that it was compressed from, where that is known and unchanged.
     pruned : path, or what `compress` takes, default None
         The pruned network; None is the dense one with the kept weights.
-    progress : callable, default None
-        Told each network and arithmetic as `progress(done, total, doing)`; see `Progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told each network and arithmetic as `progress(done, total, doing)`; see `progress`.
 
     Returns
     -------
@@ -498,11 +498,12 @@ def compare(
         measured, about a minute a layer.
     again : bool, default False
         Measure anew what the file has already.
-    cpu_tdp, gpu_tdp : float, default None
-        Watts of this CPU and GPU, to estimate energy from where there is no counter to read; without the second, no
-        energy of a GPU is given.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, a step for each layer that is measured; see `Progress` and `progress`.
+    cpu_tdp : float, default None
+        Watts of this CPU, to estimate energy from where there is no counter to read.
+    gpu_tdp : float, default None
+        Watts of this GPU, likewise; without them a GPU without a counter is left out.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step for each layer that is measured; see `progress`.
 
     Returns
     -------

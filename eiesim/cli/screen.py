@@ -8,10 +8,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import eiesim
-from eiesim import Progress
 from eiesim.errors import plain
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Screen:
         if not self._quiet:
             _console(stderr).print(plain(line), style=style, highlight=False, markup=False, soft_wrap=True)
 
-    def progress(self) -> AbstractContextManager[Progress | None]:
+    def progress(self) -> "AbstractContextManager[Any]":
         """A progress bar on standard error, where that is a terminal; gone when the block ends."""
         return nullcontext() if self._quiet else eiesim.progress()
 

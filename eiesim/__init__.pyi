@@ -1,5 +1,4 @@
 # The public names, and the modules that they come from.
-from ._progress import Progress as Progress
 from ._version import __version__ as __version__
 from .api import accuracy as accuracy
 from .api import balance as balance

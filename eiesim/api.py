@@ -152,7 +152,7 @@ def compress(
     model: Any,
     output: str | Path | None = None,
     *,
-    density: float | Mapping[str, float] | Mapping[str | None, float] | None = None,
+    density: float | Mapping[str, float] | Sequence[str] | None = None,
     global_density: float | None = None,
     threshold: float | None = None,
     bits: int = 4,
@@ -180,8 +180,9 @@ def compress(
         one), or layers in order.
     output : str or pathlib.Path or None, default None
         The network folder to write; None writes nothing.
-    density : float or mapping of str to float, or None, default None
-        Share of each layer's weights to keep, 0 to 1, or shares by layer name; the key None is for the other layers.
+    density : float, mapping of str to float, sequence of str, or None, default None
+        Share of each layer's weights to keep, 0 to 1, or shares by layer name; or texts as the command line takes
+        them, `["0.1", "fc1=0.2"]`.
     global_density : float or None, default None
         Share of all layers' weights together to keep, 0 to 1, by one threshold.
     threshold : float or None, default None
@@ -211,8 +212,8 @@ def compress(
     check : bool, default True
         Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
         they are.
-    progress : Progress or None, default None
-        Told as `progress(done, total, doing)`, a step a layer; see `Progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step a layer; see `progress`.
 
     Returns
     -------
@@ -234,9 +235,7 @@ def compress(
     >>> network.layers[0].nnz
     60
     """
-    shares: dict[Any, Any] = dict(density) if isinstance(density, Mapping) else {None: density}
-    everywhere = shares.pop(None, None)
-    by_layer = {str(key): share for key, share in shares.items()}
+    everywhere, by_layer = _densities(density)
     path = Path(model) if isinstance(model, str | Path) else None
     if output is not None:
         network.check_network_folder(output, force, path)
@@ -321,8 +320,8 @@ def accuracy(
         The network before pruning; None is the one that it was compressed from, where that is known and unchanged.
     pruned : path, or what `compress` takes, default None
         The pruned network; None is the dense one with the kept weights.
-    progress : callable, default None
-        Told each network and arithmetic as `progress(done, total, doing)`; see `Progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told each network and arithmetic as `progress(done, total, doing)`; see `progress`.
 
     Returns
     -------
@@ -397,6 +396,28 @@ def _labels(values: Any) -> Any:
     if isinstance(values, str | Path):
         return npz.load_labels(values)
     return np.atleast_1d(np.asarray(as_float32("labels", values), np.int64))
+
+
+def _densities(given: Any) -> tuple[float | None, dict[str, float]]:
+    """The share for all layers, and those by layer name."""
+    if isinstance(given, Mapping):
+        return None, {str(name): share for name, share in given.items()}
+    if not isinstance(given, list | tuple):
+        return given, {}
+    everywhere, by_layer = None, dict[str, float]()
+    for text in given:
+        name, equals, value = str(text).rpartition("=")
+        try:
+            share = float(value)
+        except ValueError:
+            raise EieError(f"density {text}: is neither a share, such as 0.1, nor LAYER=SHARE") from None
+        if not 0 <= share <= 1:
+            raise EieError(f"density {text}: must be 0 to 1, the share of weights to keep")
+        if equals:
+            by_layer[name] = share
+        else:
+            everywhere = share
+    return everywhere, by_layer
 
 
 def _choice(take: str | Sequence[str], leave: str | Sequence[str]) -> Choice:
@@ -477,11 +498,12 @@ def compare(
         measured, about a minute a layer.
     again : bool, default False
         Measure anew what the file has already.
-    cpu_tdp, gpu_tdp : float, default None
-        Watts of this CPU and GPU, to estimate energy from where there is no counter to read; without the second, no
-        energy of a GPU is given.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, a step for each layer that is measured; see `Progress` and `progress`.
+    cpu_tdp : float, default None
+        Watts of this CPU, to estimate energy from where there is no counter to read.
+    gpu_tdp : float, default None
+        Watts of this GPU, likewise; without them a GPU without a counter is left out.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step for each layer that is measured; see `progress`.
 
     Returns
     -------

@@ -40,10 +40,19 @@ Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
 
 class Accuracies(dict[str, dict[str, float]]):
-    """{network: {arithmetic: share of the inputs that are recognised}}, which is what a table of it needs.
+    """{network: {arithmetic: share of the inputs that are recognised}}, and how they were found.
 
-    inputs: how many there were. layers: how many layers the network has. computed: how many of them were computed
-    in each arithmetic, where they do not follow one another and onnxruntime ran the rest of their graph; else None.
+    Parameters
+    ----------
+    shares : mapping of str to dict
+        The shares, 0 to 1.
+    inputs : int
+        How many inputs there were.
+    layers : int
+        How many layers the network has.
+    computed : int or None, default None
+        How many of these were computed in each arithmetic, where they do not follow one another and onnxruntime ran the
+        rest of their graph.
     """
 
     def __init__(
@@ -53,7 +62,13 @@ class Accuracies(dict[str, dict[str, float]]):
         self.inputs, self.layers, self.computed = inputs, layers, computed
 
     def to_json(self) -> str:
-        """The shares with the number of inputs and, through a graph, of computed layers."""
+        """The shares with the number of inputs and, through a graph, of computed layers.
+
+        Returns
+        -------
+        str
+            JSON: `inputs`, of a graph `layers`, `accuracy`.
+        """
         computed = {} if self.computed is None else {"layers": self.computed}
         return json.dumps({"inputs": self.inputs, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
 

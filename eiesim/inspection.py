@@ -16,9 +16,16 @@ from eiesim.prepared import Config, interleaved_for, opened
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Inspection(Brief):
-    """A layer as the PEs store it, what it needs of each memory, and what streaming its weights would cost.
+    """A layer on a machine, without any input.
 
-    streamed: for JSON, as `streaming.estimate` gives it.
+    Attributes
+    ----------
+    layer : InterleavedLayer
+        The layer as the PEs store it.
+    needs : tuple of Need
+        What it needs of each memory, and what there is.
+    streamed : mapping of str to Any
+        What streaming its weights once would cost, for JSON.
     """
 
     layer: InterleavedLayer
@@ -26,7 +33,13 @@ class Inspection(Brief):
     streamed: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """For JSON.
+
+        Returns
+        -------
+        dict
+            Numbers, texts and lists, for JSON.
+        """
         layer, of = self.layer, self.layer.layer
         spread = {
             name: {"least": int(counts.min()), "mean": float(counts.mean()), "most": int(counts.max())}
@@ -62,7 +75,7 @@ def inspect(source: Source, config: Config = None, **opening: Unpack[Opening]) -
         As in `simulate`; no input is needed.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         The machine; None is the published design.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns
@@ -78,8 +91,8 @@ def inspect(source: Source, config: Config = None, **opening: Unpack[Opening]) -
     Examples
     --------
     >>> import eiesim
-    >>> [str(need) for need in eiesim.inspect("table3:VGG-6")[0].needs if not need.fits][1]
-    'pointer_sram: needs 25,089 pointers a PE, holds 16,384'
+    >>> {need.name: need.needs for need in eiesim.inspect("table3:VGG-6")[0].needs}["pointer_sram"]
+    25089
     """
     machine = as_config(config)
     return tuple(_inspected(one, machine) for one in opened(source, **opening).as_they_came)

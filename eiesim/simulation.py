@@ -85,8 +85,8 @@ def simulate(
         Figures for the activity model in place of the published ones, or the TOML file that holds them.
     threads : int, default None
         How many inputs run at once; None is one a core. The result does not depend on it.
-    progress : Progress or None, default None
-        Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `Progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `progress`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 

@@ -46,9 +46,9 @@ def balance_each(
         Feed each layer its recorded inputs, even where the network has its own.
     output : path, default None
         A folder for NAME.npz, the balanced layer, and NAME-order.npy, its rows' order; None writes nothing.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, a step a layer; see `Progress` and `progress`.
-    **opening
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step a layer; see `progress`.
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns

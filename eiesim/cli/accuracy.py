@@ -44,5 +44,5 @@ def accuracy(
     shown.write(shares.to_json)
     screen.show(accuracy_table(shares, shares.inputs))
     if shares.computed is not None:
-        rest = "onnxruntime runs the rest in float32"
-        screen.say(f"{shares.computed} of {shares.layers} layers in each arithmetic; {rest}")
+        layers = f"{shares.computed} of {shares.layers} layers"
+        screen.say(f"{layers} in each arithmetic; onnxruntime runs the rest in float32")

@@ -2,8 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import partial
@@ -54,29 +54,21 @@ class Role(Enum):
 class Option:
     """An option, beside its type in `Annotated`: what the help says, other names than the parameter's, typer's more."""
 
-    def __init__(self, help: str, *names: str, role: Role | None = None, **more: Any) -> None:
-        self.help, self.names, self.role, self.more = help, names, role, more
+    def __init__(self, help: str, *names: str, role: Role | None = None, argument: bool = False, **more: Any) -> None:
+        self.help, self.names, self.role, self.argument, self.more = help, names, role, argument, more
 
     def for_typer(self, name: str, kind: Any, panel: str | None) -> Any:
         """What typer makes of it. name, kind: the parameter's. panel: where the help shows it."""
+        told = _plain(self.help)
+        if self.argument:
+            return typer.Argument(help=told, show_default=False, **self.more)
         given = any(each.startswith("--") for each in self.names)
         long = [] if given or not (self.names or kind is bool) else [f"--{name.replace('_', '-')}"]
-        return typer.Option(*long, *self.names, help=_plain(self.help), rich_help_panel=panel, **self.more)
+        return typer.Option(*long, *self.names, help=told, rich_help_panel=panel, **self.more)
 
 
 Reads, Writes, Fills, Makes = (partial(Option, role=role) for role in Role)
-
-
-class Argument(Option):
-    """An argument; it names what is read."""
-
-    def __init__(self, help: str, **more: Any) -> None:
-        super().__init__(help, role=Role.READS, **more)
-
-    def for_typer(self, name: str, kind: Any, panel: str | None) -> Any:
-        """What typer makes of it."""
-        return typer.Argument(help=_plain(self.help), show_default=False, **self.more)
-
+Argument = partial(Reads, argument=True)
 
 FILES = ("FILE", "DIR", "LAYER", "NETWORK")
 """Words for what is a path, or may be one."""
@@ -147,16 +139,13 @@ def _plain(text: str | None) -> str | None:
     return None if text is None else re.sub(r"(\\*)(\[[a-z#/@][^[]*?])", r"\1\1\\\2", text)
 
 
-@contextmanager
-def _guarded(roles: Mapping[str, Role | None], given: Mapping[str, Any]) -> Iterator[None]:
-    """Refuse a command that would write over what it reads, before it starts and while it runs."""
+def _guarded(roles: Mapping[str, Role | None], given: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Refuses a command that would write over what it reads, before it starts and while it runs."""
     each = [(roles[name], one) for name, held in given.items() for one in (held if isinstance(held, list) else [held])]
     reads = [str(one) for role, one in each if role is Role.READS and one is not None]
     files = [str(one) for role, one in each if role is Role.WRITES and str(one) not in ("None", "-")]
     if not reads and not files:
-        yield
-        return
+        return nullcontext()
     from eiesim.outputs import guarding
 
-    with guarding(reads, files):
-        yield
+    return guarding(reads, files)

@@ -67,7 +67,7 @@ def compare(
             progress=progress, **energy.chosen(), **fed.how(),
         )  # fmt: skip
     written = eiesim.save_comparison(found, output, plots=plots, formats=formats)
-    screen.add(*report(found))
+    screen.show(*report(found))
     if found.measured is not None and found.measured.warning:
         screen.warn(found.measured.warning)
     screen.note(f"{len(written)} files in {output}")

@@ -56,25 +56,10 @@ def compress(
         raise EieError("Missing option '--output' / '-o': the network folder to write (--explain writes none)")
     with screen.progress() as progress:
         compressed = eiesim.compress(
-            model, output, density=_densities(density or []), global_density=global_density, threshold=threshold,
+            model, output, density=density, global_density=global_density, threshold=threshold,
             bits=bits, initialisation=init, seed=seed, calibration=calibration, positions=positions or None,
             huffman=huffman, force=force, check=not no_check, take=take or (),
             leave=leave or (), progress=progress,
         )  # fmt: skip
     shown.write(compressed.to_json)
-    screen.add(*summary(compressed, output))
-
-
-def _densities(given: list[str]) -> dict[str | None, float] | None:
-    """Shares by layer name; None is the others'."""
-    shares: dict[str | None, float] = {}
-    for text in given:
-        name, equals, value = text.rpartition("=")
-        try:
-            share = float(value)
-        except ValueError:
-            raise EieError(f"--density {text}: is neither a share, such as 0.1, nor LAYER=SHARE") from None
-        if not 0 <= share <= 1:
-            raise EieError(f"--density {text}: must be 0 to 1, the share of weights to keep")
-        shares[name if equals else None] = share
-    return shares or None
+    screen.show(*summary(compressed, output))

@@ -28,8 +28,7 @@ def inspect(
     configured, screen = machine.chosen(), shown.screen()
     costs = eiesim.energy_table(configured) if energy else None
     found = eiesim.inspect(layers, configured, **vars(making))
-    for one in found:
-        screen.show(*layer_table(one))
+    screen.show(*(table for one in found for table in layer_table(one)))
     report: dict[str, Any] = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
     if costs is not None:
         screen.show(energy_costs_table(costs))

@@ -149,5 +149,4 @@ class Shown:
 
     def write_report(self, kind: str, report: dict[str, Any]) -> None:
         """The same of a report that does not say its format's name and version, `kind`."""
-        head = {"format": kind, "eiesim": eiesim.__version__}
-        self.write(lambda: dumps({**head, **report}, indent=1, allow_nan=False))
+        self.write(lambda: dumps({"format": kind, "eiesim": eiesim.__version__, **report}, indent=1, allow_nan=False))

@@ -36,8 +36,6 @@ def reproduce(
     kept = f"the runs that are done are in {out / 'runs.csv'}; the same command goes on from there"
     with keeping(kept), screen.progress() as progress:
         found = eiesim.reproduce(out, quick=quick, dump=dump, jobs=jobs, progress=progress)
-    screen.show(times_table(found.item("table_4")), claims_table(found.claims))
-    for line in found.text:
-        screen.say(line)
+    screen.show(times_table(found.item("table_4")), claims_table(found.claims), *found.text)
     counts = f"{len(found.runs.table):,} runs, {found.tables} tables, {found.pictures} pictures"
     screen.note(f"{counts}; read {out / 'report.html'}")

@@ -64,7 +64,7 @@ def check(
             layers or None, fed.input or (), machine.chosen(), cases=cases, simulator=simulator, progress=progress,
             report=screen.note, **fed.how(),
         )  # fmt: skip
-    screen.add(*checked_lines(checked))
+    screen.show(*checked_lines(checked))
     if checked.difference:
         raise typer.Exit(1)
 

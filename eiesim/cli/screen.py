@@ -8,10 +8,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import eiesim
-from eiesim import Progress
 from eiesim.errors import plain
 
 if TYPE_CHECKING:
@@ -34,31 +33,24 @@ class Screen:
         kernels.setLevel(logging.INFO)
         kernels.handlers = [_Once(self, COMPILING)]
 
-    def show(self, *tables: "Table") -> None:
-        """Print tables; what is too wide for the terminal is folded or cut into several, never a number."""
-        if self._quiet:
-            return
+    def show(self, *parts: "Table | str") -> None:
+        """Print tables and lines; what is too wide for the terminal is folded or cut into several, never a number."""
         from eiesim.view.terminal import pieces
 
-        console = _console(stderr=self._to_stderr)
-        for table in tables:
-            if table.title:
+        for part in parts if not self._quiet else ():
+            if isinstance(part, str):
+                self.say(part)
+                continue
+            console = _console(stderr=self._to_stderr)
+            if part.title:
                 # A line of its own: rich folds a title to its table's width, however narrow that is.
-                console.print(plain(str(table.title)), markup=False)
-            for piece, width in pieces(table, console.width):
+                console.print(plain(str(part.title)), markup=False)
+            for piece, width in pieces(part, console.width):
                 console.print(piece, width=max(width, console.width))
 
     def say(self, line: str) -> None:
         """Print a line of the result, beside the tables."""
         self._print(line, self._to_stderr)
-
-    def add(self, *parts: "Table | str") -> None:
-        """Show tables and say lines, in order."""
-        for part in parts:
-            if isinstance(part, str):
-                self.say(part)
-            else:
-                self.show(part)
 
     def note(self, line: str) -> None:
         """Print a line about the work on standard error."""
@@ -72,7 +64,7 @@ class Screen:
         if not self._quiet:
             _console(stderr).print(plain(line), style=style, highlight=False, markup=False, soft_wrap=True)
 
-    def progress(self) -> AbstractContextManager[Progress | None]:
+    def progress(self) -> "AbstractContextManager[Any]":
         """A progress bar on standard error, where that is a terminal; gone when the block ends."""
         return nullcontext() if self._quiet else eiesim.progress()
 

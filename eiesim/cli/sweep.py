@@ -82,7 +82,7 @@ def sweep(
     from eiesim.sweeps.terminal import rows_table
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
-    swept = _swept({key: text for key, text in named.items() if text is not None}, axes or [])
+    swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
     accuracies = _accuracies(accuracy or [])
     if plot is not None:
         made_folder(plot)
@@ -106,28 +106,15 @@ def sweep(
         screen.show(rows_table(found.rows))
     if plot is not None:
         basis = "given"
-        if not accuracies and "arithmetic" in swept:
+        if not accuracies and any(one.startswith("arithmetic=") for one in swept):
             accuracies, basis = _recognised(layers, configured, screen), "simulated"
         try:
             drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats)
+            lines = [f"drawn: {path}" for path in drawn]
         except NothingToDrawError as nothing:
-            screen.note(str(nothing))
-            return
-        for path in drawn:
-            screen.note(f"drawn: {path}")
-
-
-def _swept(named: dict[str, str], axes: list[str]) -> dict[str, str]:
-    """Keys with their values' texts, those of --sweep too."""
-    swept = dict(named)
-    for setting in axes:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.strip():
-            raise EieError(f"'{setting}' is not key=values, for instance index_bits=2,4,8")
-        if key.strip() in swept:
-            raise EieError(f"{key.strip()} is swept twice; give all its values at once")
-        swept[key.strip()] = text
-    return swept
+            lines = [str(nothing)]
+        for line in lines:
+            screen.note(line)
 
 
 def _recognised(layers: list[str], config: "eiesim.MachineConfig", screen: Screen) -> dict[str, float]:

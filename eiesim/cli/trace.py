@@ -15,25 +15,24 @@ OUTPUT_HELP = (
 
 
 @dataclass(frozen=True)
-class One:
-    """Which layer and which input are looked into."""
+class One(Fed):
+    """The same, and which layer and which input are looked into."""
 
     layer: Annotated[
         str | None, Option("Which of several layers to look into. (default: the first)", metavar="NAME")
     ] = None
     item: Annotated[int | None, Option("Which input of a batch to follow, from 0. (default: 0)")] = None
 
-    def named(self) -> dict[str, Any]:
-        """The first of each, unless told."""
-        return {"layer": self.layer or 0, "item": self.item or 0}
+    def how(self) -> dict[str, Any]:
+        """As the functions take it: the first of each, unless told."""
+        return {**super().how(), "layer": self.layer or 0, "item": self.item or 0}
 
 
 @command()
 def trace(
     layers: Layers,
-    fed: Fed,
-    machine: Machine,
     one: One,
+    machine: Machine,
     cycles: Annotated[
         str | None, Option("Only cycles A to B-1; they are numbered from 1. (default: all)", metavar="A:B")
     ] = None,
@@ -54,8 +53,7 @@ def trace(
     from eiesim.tracing.terminal import show
 
     traced = eiesim.trace(
-        layers, fed.input, machine.chosen(), cycles=cycles, output=output, pes=show_pes, **one.named(),
-        **fed.how(),
+        layers, one.input, machine.chosen(), cycles=cycles, output=output, pes=show_pes, **one.how(),
     )  # fmt: skip
     if output is None and not quiet:
         show(traced, show_pes)
@@ -64,9 +62,8 @@ def trace(
 @command(name="critical-path")
 def critical_path(
     layers: Layers,
-    fed: Fed,
-    machine: Machine,
     one: One,
+    machine: Machine,
     shown: Shown,
     top: Annotated[int, Option("How many PEs and segments to list.", min=1)] = 10,
 ) -> None:
@@ -78,6 +75,6 @@ def critical_path(
     """
     from eiesim.tracing.terminal import path_report
 
-    path = eiesim.critical_path(layers, fed.input, machine.chosen(), **one.named(), **fed.how())
+    path = eiesim.critical_path(layers, one.input, machine.chosen(), **one.how())
     shown.write(path.to_json)
-    shown.screen().add(*path_report(path, top))
+    shown.screen().show(*path_report(path, top))

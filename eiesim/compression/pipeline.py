@@ -145,7 +145,13 @@ class Compressed(Brief):
         )
 
     def to_json(self) -> str:
-        """report.json."""
+        """What report.json holds.
+
+        Returns
+        -------
+        str
+            JSON.
+        """
         return json.dumps(to_dict(self), indent=1, allow_nan=False)
 
     @property

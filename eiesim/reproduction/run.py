@@ -36,8 +36,8 @@ def reproduce(
         The authors' dump of AlexNet-FC8, for the layer that is exact.
     jobs : int, default None
         Tasks at a time; None is one a core.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, of the runs and then of the pictures; see `Progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, of the runs and then of the pictures; see `progress`.
 
     Returns
     -------

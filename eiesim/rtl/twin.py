@@ -51,7 +51,7 @@ def export_rtl(
         The machine; None is the published design.
     recorded : bool, default False
         Feed the layer its recorded inputs, even where its network has its own.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns
@@ -102,7 +102,7 @@ def check_rtl(
     simulator: str = "verilator",
     recorded: bool = False,
     progress: Progress | None = None,
-    report: Callable[[str], object] = lambda line: None,
+    report: Callable[[str], object] | None = None,
     **opening: Unpack[Opening],
 ) -> Checked:
     """Run RTL and clocked machine in lock-step: every register, wire, counter and output, in every cycle.
@@ -123,11 +123,11 @@ def check_rtl(
         "verilator" or "icarus".
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, a step a run; see `Progress` and `progress`.
-    report : callable(str), default none
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step a run; see `progress`.
+    report : callable(str) or None, default None
         Told each build that is made.
-    **opening
+    **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
     Returns
@@ -156,7 +156,7 @@ def check_rtl(
         names, total, runs = tuple(run.name for run in given), len(given), iter(given)
     steps, agreements, difference = Steps(progress, total, "runs in lock-step"), list[Agreement](), ""
     for run in runs:
-        program = simulators.build(run.hardware, simulator, report=report)
+        program = simulators.build(run.hardware, simulator, report=report or (lambda line: None))
         try:
             agreements.append(lockstep.check(run, program))
         except lockstep.LockstepError as found:
@@ -186,8 +186,8 @@ def synthesise_rtl(
         The machine; None is the published design.
     liberty : path, default None
         A cell library; None is yosys' own generic cells, which have no area.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, a step a module; see `Progress` and `progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step a module; see `progress`.
 
     Returns
     -------

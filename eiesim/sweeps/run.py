@@ -30,7 +30,7 @@ from eiesim.sweeps.backends import unpack, workers
 from eiesim.sweeps.grid import Grid, by_sharing
 from eiesim.sweeps.journal import Journal, Observer, Writer
 from eiesim.sweeps.row import Row, frame, row_hash
-from eiesim.sweeps.values import parse_numbers, parse_values, parse_whole
+from eiesim.sweeps.values import parse_axes, parse_numbers, parse_values, parse_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ class Plan:
 
 def plan(
     source: Source,
-    axes: Mapping[str, Any] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] | str = DEFAULT_ENGINE,
@@ -79,7 +79,8 @@ def plan(
     for engine in engines:
         if engine not in ENGINES:
             raise unknown("no engine", engine, ENGINES)
-    grid = Grid(as_config(config), axes or {})
+    varied = axes if isinstance(axes, Mapping) else parse_axes(axes or ())
+    grid = Grid(as_config(config), varied)
     made = open_workloads(source, several(inputs), seeds, variations, density, activation_density, rows, recorded)
     if not made or not engines:
         raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
@@ -93,9 +94,16 @@ def plan(
 
 @dataclass(frozen=True, repr=False)
 class Swept:
-    """What a sweep gave: a `Row` a run, in the plan's order.
+    """What a sweep gave.
 
-    new, known: how many rows were run, and how many were there already or would repeat another.
+    Attributes
+    ----------
+    rows : tuple of Row
+        A row a run, in the plan's order.
+    new : int
+        How many rows were run.
+    known : int
+        How many were there already or would repeat another.
     """
 
     rows: tuple[Row, ...]
@@ -103,17 +111,29 @@ class Swept:
     known: int
 
     def to_frame(self) -> "pd.DataFrame":
-        """A table of the rows."""
+        """A table of the rows.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a run.
+        """
         return frame(self.rows)
 
     def to_csv(self) -> str:
-        """The table as CSV."""
+        """The table as CSV.
+
+        Returns
+        -------
+        str
+            A line a run, after the columns' names.
+        """
         return str(self.to_frame().to_csv(index=False))
 
 
 def sweep(
     source: Source,
-    axes: Mapping[str, Any] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     config: Config = None,
     engines: Sequence[str] | str = DEFAULT_ENGINE,
@@ -138,8 +158,9 @@ def sweep(
     ----------
     source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
         As in `simulate`; several are swept each by itself, and a network layer by layer.
-    axes : mapping of configuration keys to values, default None
-        What varies, such as `{"pes": [16, 64], "queue_depth": "1:256:x2"}`; None is one machine.
+    axes : mapping of configuration keys to values, or sequence of str, default None
+        What varies, such as `{"pes": [16, 64], "queue_depth": "1:256:x2"}`, or texts, `["pes=16,64"]`; None is one
+        machine.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         What does not vary; None is the published design.
     engines : str or sequence of str, default "recurrence"
@@ -161,16 +182,18 @@ def sweep(
     output : path, default None
         A CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a sweep
         that was killed goes on; it may hold other sweeps' rows too, which are left alone.
+    parquet : path, default None
+        A Parquet file for these rows, written when all are done (extra: parquet).
     jobs : int, default None
         Tasks at a time; None is one a core. The rows do not depend on it, nor on `backend` or `scheduler`.
     backend : str, default "threads"
         "threads", "processes", "dask" or "ray".
     scheduler : str, default None
         The address of a running cluster, for Dask and Ray.
-    progress : callable, default None
-        Told as `progress(done, total, doing)`, a step for each new row; see `Progress` and `progress`.
     repair : bool, default False
         Drop damaged lines of `output` and run their rows anew, instead of refusing the file.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step for each new row; see `progress`.
 
     Returns
     -------
@@ -195,7 +218,7 @@ def sweep(
 
 def sweep_rows(
     source: Source,
-    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     output: str | Path | None = None,
     parquet: str | Path | None = None,
@@ -210,10 +233,26 @@ def sweep_rows(
 
     Parameters
     ----------
-    source, axes, output, parquet, jobs, backend, scheduler, repair, progress
-        As in `sweep`.
-    **what
-        config, engines, seeds, variations, inputs, density, activation_density, rows, recorded: as in `sweep`.
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `sweep`, and so are the others.
+    axes : mapping of configuration keys to values, or sequence of str, default None
+        What varies.
+    output : path, default None
+        A CSV file to which rows are added.
+    parquet : path, default None
+        A Parquet file for these rows.
+    jobs : int, default None
+        Tasks at a time.
+    backend : str, default "threads"
+        "threads", "processes", "dask" or "ray".
+    scheduler : str, default None
+        The address of a running cluster.
+    repair : bool, default False
+        Drop damaged lines of `output`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`; see `progress`.
+    **what : Any
+        Further config, engines, seeds, variations, inputs, density, activation_density, rows and recorded.
 
     Returns
     -------
@@ -229,7 +268,7 @@ def sweep_rows(
     --------
     >>> import eiesim
     >>> [row.cycles for row in eiesim.sweep_rows("table3:NT-We", {"pes": [16, 64]}).rows]
-    [18864, 5970]
+    [17950, 5970]
     """
     if output is not None and Path(output).suffix == ".parquet":
         raise EieError(f"{output}: rows are added to a CSV file; give one, and the Parquet file as parquet")

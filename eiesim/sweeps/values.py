@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
@@ -58,6 +59,17 @@ def parse_axis(setting: str) -> tuple[str, list[Any]]:
     if not equals or not key.strip():
         raise EieError(f"'{setting}' is not key=values, for instance index_bits=2,4,8")
     return key.strip(), parse_values(text)
+
+
+def parse_axes(settings: Sequence[str]) -> dict[str, list[Any]]:
+    """Several of these. Raises EieError for a key that is given twice."""
+    swept: dict[str, list[Any]] = {}
+    for setting in settings:
+        key, values = parse_axis(str(setting))
+        if key in swept:
+            raise EieError(f"{key} is swept twice; give all its values at once")
+        swept[key] = values
+    return swept
 
 
 def _range(item: str, match: re.Match[str]) -> list[int]:

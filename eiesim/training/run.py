@@ -73,8 +73,8 @@ def train(
         A whole recipe, in place of method, density and options.
     force : bool, default False
         Replace a network folder that is at `output`.
-    progress : Progress or None, default None
-        Told as `progress(done, total, doing)`, a step an epoch; see `Progress`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step an epoch; see `progress`.
     **options : Any
         Those of `Recipe`; masks may be an .npz file, penalty a text ("l1=1e-4"). Further epochs (int, 30: the most
         from scratch; each round of retraining has two fifths), temperature (float, 4.0) and teacher_share (float, 0.7).

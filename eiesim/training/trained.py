@@ -113,7 +113,13 @@ class Trained(Brief):
         return 4 * values
 
     def to_dict(self) -> dict[str, Any]:
-        """report.json: the recipe, what became of it, and each layer's statistics."""
+        """What report.json holds: the recipe, what became of it, and each layer's statistics.
+
+        Returns
+        -------
+        dict
+            Numbers, texts and lists, for JSON.
+        """
         recipe = self.recipe
         options = {
             **{name: value for name, value in vars(recipe).items() if name != "masks"},
@@ -131,7 +137,13 @@ class Trained(Brief):
         }
 
     def to_json(self) -> str:
-        """`to_dict` as JSON."""
+        """What report.json holds, as text.
+
+        Returns
+        -------
+        str
+            JSON.
+        """
         return json.dumps(self.to_dict(), indent=1, allow_nan=False)
 
 

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def progress() -> "Bar":
-    """A progress bar to give to a long function; it is gone when the work is done.
+    """Make a progress bar to give to a long function; it is gone when the work is done.
+
+    Every long function takes any `progress` and calls it as `progress(done, total, doing)`: steps done so far, how many
+    there are in all as far as is known (it may fall; None: not known), and in words what the steps are and where they
+    stand, such as "rows". It may be called from several threads, never from two at once.
 
     In a terminal it is drawn on standard error, in a notebook below the cell; where standard error is neither, and for
     work of one step, nothing is shown.
@@ -20,11 +24,7 @@ def progress() -> "Bar":
     Returns
     -------
     Bar
-        A `Progress`; as a context manager it goes away with its block, also where that fails.
-
-    Raises
-    ------
-    Nothing; without IPython or a terminal it is silent.
+        What draws; as a context manager it goes away with its block, also where that fails.
 
     Examples
     --------

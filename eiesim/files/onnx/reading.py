@@ -1,6 +1,8 @@
 """ONNX files read and checked; constants; nodes by name; models written back with other weights."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,36 @@ FLOAT_TYPES = (1, 10, 11, 16)
 """ONNX's numbers of float32, float16, float64 and bfloat16."""
 
 
+_parsed: ContextVar[dict[Path, Any] | None] = ContextVar("_parsed", default=None)
+"""Models by file, inside `parsed_once`."""
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """While the block runs, a file that is read several times is parsed and checked once."""
+    token = _parsed.set({} if _parsed.get() is None else _parsed.get())
+    try:
+        yield
+    finally:
+        _parsed.reset(token)
+
+
 def read(path: Path) -> Any:
-    """A checked model, its local functions inlined. Raises EieError for what is not readable as ONNX."""
+    """A checked model, its local functions inlined; the caller may change it.
+
+    Raises EieError for what is not readable as ONNX.
+    """
+    parsed = _parsed.get()
+    if parsed is None:
+        return _read(path)
+    if path not in parsed:
+        parsed[path] = _read(path)
+    copy = type(parsed[path])()
+    copy.CopyFrom(parsed[path])
+    return copy
+
+
+def _read(path: Path) -> Any:
     try:
         import onnx
     except ImportError:

@@ -19,6 +19,9 @@ IS_ONNX = ("", "ai.onnx")
 RECURRENT = ("LSTM", "GRU", "RNN")
 BODIES = ("If", "Loop", "Scan")
 
+TOO_LARGE = 2**31 - 2**20
+"""Bytes of a model that is not passed as one message."""
+
 FLOAT_TYPES = (1, 10, 11, 16)
 """ONNX's numbers of float32, float16, float64 and bfloat16."""
 
@@ -72,7 +75,7 @@ def _read(path: Path) -> Any:
         ]
         for output in shapeless:  # The checker wants a shape; the model need not have one.
             output.type.tensor_type.shape.SetInParent()
-        onnx.checker.check_model(proto)
+        _check(proto, path)
         for output in shapeless:
             output.type.tensor_type.ClearField("shape")
         if proto.functions:
@@ -88,6 +91,17 @@ def _read(path: Path) -> Any:
         raise EieError(f"{path}: not readable as ONNX: {' '.join(str(error).split())[:300]}") from None
     _name_states(proto.graph)
     return proto
+
+
+def _check(proto: Any, path: Path) -> None:
+    """ONNX's own checker; onnxruntime's operators that stand in ONNX's domain are not known to it."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(proto if proto.ByteSize() < TOO_LARGE else str(path))
+    except onnx.checker.ValidationError as error:
+        if "No Op registered for" not in str(error):
+            raise
 
 
 def _widen_indices(graph: Any) -> None:

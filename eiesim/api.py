@@ -38,6 +38,7 @@ from eiesim.files import examples, network, npz
 from eiesim.files.held import check as check_held
 from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
+from eiesim.files.onnx.reading import parsed_once
 from eiesim.files.weights import DenseNetwork
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
@@ -148,6 +149,7 @@ def open_each(
     return [make() for make in made]
 
 
+@parsed_once()
 def compress(
     model: Any,
     output: str | Path | None = None,
@@ -363,6 +365,7 @@ def accuracy(
     return Accuracies(accuracies(rows, values, classes, as_config(config), steps), len(values), len(layers))
 
 
+@parsed_once()
 def _through_the_graph(
     folder: Path,
     found: network.Network,

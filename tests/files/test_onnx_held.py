@@ -130,10 +130,13 @@ def one_relu(monkeypatch):
 
 def no_relu_of_a_quantiser(monkeypatch):
     quantiser = found._quantiser
-    monkeypatch.setattr(
-        found, "_quantiser",
-        lambda node, scope: (lambda got: got and (replace(got[0], least=-1e-9), got[1]))(quantiser(node, scope)),
-    )  # fmt: skip
+
+    def blind(node, scope):
+        got = quantiser(node, scope)
+        return got and (replace(got[0], least=-1e-9), got[1])
+
+    monkeypatch.setattr(found, "_quantiser", blind)
+    monkeypatch.setattr(walk, "cuts_at_zero", lambda node, known: False)
 
 
 def the_second_use_dropped(monkeypatch):

@@ -463,3 +463,64 @@ def test_a_cast_to_whole_numbers_is_not(tmp_path):
     assert not found.chain
     assert "makes whole numbers" in found.left_out[0].reason
     check(hold_onnx(tmp_path / "model.onnx"))
+
+
+@pytest.mark.parametrize("many", [1, 2])
+def test_a_pair_of_quantisers_for_each_that_takes_a_value(tmp_path, many):
+    """As onnxruntime's option DedicatedQDQPair writes: pairs that are the same are one, and its ReLU is read."""
+    nodes = [node("MatMul", ["x", "W"], ["m"], "one")]
+    tensors = {"W": f(6, 5), "V": f(5, 4)}
+    for k in range(2):
+        tensors |= {f"s{k}": np.float32(0.05), f"z{k}": np.uint8(0 if many == 1 else 3 * k)}
+        nodes += [node("QuantizeLinear", ["m", f"s{k}", f"z{k}"], [f"q{k}"]),
+                  node("DequantizeLinear", [f"q{k}", f"s{k}", f"z{k}"], [f"d{k}"])]  # fmt: skip
+    nodes += [node("MatMul", ["d0", "V"], ["y"], "two"), node("Tanh", ["d1"], ["t"])]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "t")]
+    path = _saved(graph(nodes, [constant(*pair) for pair in tensors.items()], ("N", 6), outputs=ends), tmp_path)
+    found, _ = load_onnx(path)
+    # Where one of two pairs cuts off at 0, the layer has no ReLU, and what is behind that pair is not its outputs.
+    assert found.layers[0].activation == ("relu" if many == 1 else "none")
+    assert found.chain == (many == 1)
+    check(hold_onnx(path))
+
+
+def test_onnxruntime_s_operators_in_onnx_s_own_domain(tmp_path):
+    """SimplifiedLayerNormalization, of no domain where onnxruntime wrote the file; ONNX's checker does not know it."""
+    nodes = [node("SimplifiedLayerNormalization", ["x", "g"], ["n"], "norm", axis=-1, epsilon=1e-5),
+             node("MatMul", ["n", "W"], ["y"], "fc")]  # fmt: skip
+    path = _saved(graph(nodes, [constant("g", np.ones(6, np.float32)), constant("W", f(6, 5))], ("N", 6)), tmp_path)
+    found, _ = load_onnx(path)
+    assert [layer.name for layer in found.layers] == ["fc"]
+    held = hold_onnx(path)
+    check(held)
+    assert held.layers[0].error < 1e-5
+
+
+def test_a_graph_of_chance_is_held_layer_by_layer(tmp_path):
+    four_bits = {"K": 16, "N": 4, "bits": 4, "block_size": 16}
+    nodes = [
+        node("MatMul", ["x", "W"], ["m"], "one"), node("RandomNormalLike", ["m"], ["r"]),
+        node("Add", ["m", "r"], ["s"]),
+        node("MatMulNBits", ["s", "B", "scales"], ["y"], "two", domain="com.microsoft", **four_bits),
+    ]  # fmt: skip
+    tensors = {
+        "W": f(6, 16),
+        "B": RNG.integers(0, 256, (4, 1, 8)).astype(np.uint8),
+        "scales": np.ones((4, 1), np.float32),
+    }
+    path = _saved(graph(nodes, [constant(*pair) for pair in tensors.items()], ("N", 6), microsoft=True), tmp_path)
+    held = hold_onnx(path)
+    check(held)
+    assert held.network is None
+    assert max(one.error for one in held.layers) < 1e-5
+
+
+def test_a_table_that_is_a_matrix_too(tmp_path):
+    """Embeddings whose table is the last layer's matrix: a lookup, and a layer."""
+    nodes = [node("Gather", ["T", "ids"], ["e"], "embedding"), node("Transpose", ["T"], ["W"]),
+             node("MatMul", ["e", "W"], ["y"], "vocabulary")]  # fmt: skip
+    entries = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["N"])]
+    path = _saved(graph(nodes, [constant("T", f(9, 4))], entries), tmp_path)
+    found, _ = load_onnx(path)
+    assert [(entry.role, entry.layer) for entry in found.ledger if entry.tensor == "T"] == [("weight", "vocabulary")]
+    check(hold_onnx(path))

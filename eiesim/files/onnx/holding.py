@@ -15,6 +15,7 @@ import numpy.typing as npt
 from eiesim.dense import forward
 from eiesim.errors import EieError
 from eiesim.files.held import AGAINST_NOTHING, RUNS, TOLERANCE, TOLERANCE_16_BITS, Held, HeldLayer
+from eiesim.files.onnx.constants import RANDOM
 from eiesim.files.onnx.found import Found
 from eiesim.files.onnx.reading import bodies, read
 from eiesim.files.onnx.running import Arrays, batches, call, expose, start
@@ -92,6 +93,8 @@ def hold_onnx(path: Path, inputs: npt.NDArray[Any] | Arrays | None = None, loade
         _recurrent(loaded, one, layer, path) if one.recurrent else _held(one, layer, types)
         for one, layer in zip(loaded.found, seen, strict=True)
     )
+    if _is_random(proto.graph):  # two runs of it give other values
+        return Held("onnxruntime", each)
     network = _chained(loaded, seen, types, path, feeds) if loaded.model.chain else None
     for value in same:
         if network is None or network.fits:
@@ -120,6 +123,12 @@ def _exposed(proto: Any, one: Found, types: Mapping[str, int], made: set[str]) -
     elif not made.issuperset(names):
         return None
     return {name: expose(proto, name, one.tap.within, types.get(name, 1)) for name in dict.fromkeys(names)}
+
+
+def _is_random(graph: Any) -> bool:
+    trained = [one for one in graph.node if one.op_type == "Dropout" and len(one.input) > 2 and one.input[2]]
+    inside = any(_is_random(body) for node in graph.node for _, body in bodies(node))
+    return bool(trained) or inside or any(node.op_type in RANDOM for node in graph.node)
 
 
 def _stored(graph: Any) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _nbits(node: Any, here: Graph, name: str) -> Nodes:
     own, output, x = settings(node), node.output[0], [entry(node, k) for k in range(6)]
     rows, cols, bits, block = own["N"], own["K"], own.get("bits", 4), own["block_size"]
     packed, scales, zeros = (here.constants.get(value) for value in x[1:4])
-    if packed is None or scales is None or (x[3] and zeros is None) or x[4]:
+    if packed is None or scales is None or (x[3] and zeros is None) or x[4] or own.get("weight_prepacked"):
         return None
     blocks = -(-cols // block)
     codes = _unpacked(packed.reshape(rows, blocks, -1), bits)[..., :block].astype(np.float32)

@@ -103,8 +103,10 @@ def _graph(
         given_up = any(value in constants.failed for value in node.output)
         made = rule(node, here, node_name(node, n)) if rule is not None and not given_up else None
         for one in made if made is not None else [node]:
-            if one.op_type == "DequantizeLinear":
-                key = (*one.input, *(f"{name}={value}" for name, value in sorted(settings(one).items())))
+            if one.op_type in ("QuantizeLinear", "DequantizeLinear"):
+                for k, value in enumerate(one.input):
+                    one.input[k] = renamed.get(value, value)
+                key = (one.op_type, one.input[0], *_numbers(one, constants))
                 taken_inside = any(one.output[0] in free(body) for user in users.get(one.output[0], [])
                                    for _, body in bodies(user))  # fmt: skip
                 if key in alike and one.output[0] not in here.outputs and not taken_inside:
@@ -133,6 +135,15 @@ def _needed(nodes: list[Any], here: Graph) -> list[Any]:
         if len(fewer) == len(nodes):
             return [type(node).FromString(node.SerializeToString()) for node in nodes]
         nodes = fewer
+
+
+def _numbers(node: Any, constants: Constants) -> tuple[Any, ...]:
+    """A quantiser's scale, zero point and attributes: their numbers, or the values' names."""
+    told: list[Any] = [f"{name}={value}" for name, value in sorted(settings(node).items())]
+    for value in list(node.input)[1:]:
+        held = constants.get(value)
+        told.append(value if held is None else (held.dtype.name, held.shape, held.tobytes()))
+    return tuple(told)
 
 
 def free(graph: Any) -> set[str]:

@@ -11,7 +11,7 @@ from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files.onnx.accounts import Accounts
 from eiesim.files.onnx.constants import Constants
-from eiesim.files.onnx.found import QUANTISE, Found, Origin, Scope, codes_of, grown
+from eiesim.files.onnx.found import QUANTISE, Found, Origin, Scope, codes_of, cuts_at_zero, grown
 from eiesim.files.onnx.matrices import MATRICES, Matrix
 from eiesim.files.onnx.plain import Place, free, plain
 from eiesim.files.onnx.reading import BODIES, FLOAT_TYPES, IS_ONNX, RECURRENT, bodies, floats, node_name, read, settings
@@ -218,7 +218,9 @@ def _pass(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) 
     elif kind == "DynamicQuantizeLinear":
         origin = replace(origin, codes=(node.output[1], node.output[2], None)) if origin.codes is None else None
     elif kind == "QuantizeLinear":
-        origin = replace(origin, codes=codes_of(node, constants)) if origin.codes is None else None
+        is_relu = origin.layer < 0 or reader.found[origin.layer].layer.activation == "relu"
+        kept = origin.codes is None and (is_relu or not cuts_at_zero(node, constants))
+        origin = replace(origin, codes=codes_of(node, constants)) if kept else None
     elif kind == "DequantizeLinear":
         origin = replace(origin, codes=None) if origin.codes == codes_of(node, constants) else None
     if origin is not None:

@@ -24,9 +24,11 @@ NO_PRODUCTS = {
     },
     "com.microsoft": {
         "BiasAdd", "BiasDropout", "BiasGelu", "BiasSoftmax", "BiasSplitGelu", "DequantizeLinear",
-        "DynamicTimeWarping", "FastGelu", "Gelu", "GroupNorm", "LayerNormalization", "NhwcMaxPool", "QLinearAdd",
+        "DynamicTimeWarping", "FastGelu", "GatherBlockQuantized", "Gelu",
+        "GroupNorm", "LayerNormalization", "NhwcMaxPool", "QLinearAdd",
         "QLinearAveragePool", "QLinearConcat", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearMul",
         "QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere", "QuantizeLinear", "QuickGelu",
+        "RotaryEmbedding",
         "SimplifiedLayerNormalization", "SkipGroupNorm", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
     },
     "qonnx.custom_op.general": {"BipolarQuant", "FloatQuant", "IntQuant", "MultiThreshold", "Quant", "Trunc"},
@@ -97,6 +99,10 @@ def macs_of(node: Any, shapes: Shapes) -> int | None:
     if node.op_type == "Attention":
         return _attention(node, shapes)
     if node.op_type not in PRODUCTS:
+        from onnx import defs
+
+        if not defs.has(node.op_type):  # of onnxruntime, which writes some of its operators without their domain
+            return 0 if node.op_type in NO_PRODUCTS["com.microsoft"] else None
         return None if node.op_type in UNCOUNTED else 0
     places = {"QLinearMatMul": (0, 3), "QLinearConv": (0, 3)}.get(node.op_type, (0, 1))
     if len(node.input) <= places[1]:

@@ -26,7 +26,7 @@ class DamagedError(Exception):
 
 
 def kernel_hash(dispatcher: Any) -> str:
-    """SHA-256 (hex) of what a compiled function computes: its bytecode and options, and those of all that it calls.
+    """SHA-256 (hex) of what a compiled function computes: bytecode, defaults and options, and those of all it calls.
 
     The values of the global constants that it uses are part of it, since they are compiled in. Comments, docstrings
     and whatever else stands in its file are not.
@@ -42,6 +42,7 @@ def kernel_hash(dispatcher: Any) -> str:
             seen.add(id(dispatcher))
             function = dispatcher.py_func
             digest.update(repr(sorted(dispatcher.targetoptions.items())).encode())
+            digest.update(repr((function.__defaults__, function.__kwdefaults__)).encode())
             code(function.__code__, function.__globals__, function.__doc__)
 
     def code(body: CodeType, known: dict[str, Any], docstring: str | None = None) -> None:

@@ -4,40 +4,50 @@ Each parses what may be given in several ways, calls one function of the package
 that returns. The public names stand in `__init__.pyi`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from eiesim._checks import several as several_of
+from eiesim._io.atomic import Outputs
+from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison import rows as comparison
+from eiesim.comparison.files import write_plots, write_tables
 from eiesim.comparison.rows import Comparison
 from eiesim.compression import pipeline
 from eiesim.compression.pipeline import Compressed
-from eiesim.config import MachineConfig, as_config
+from eiesim.config import ARITHMETICS, as_config
 from eiesim.energy.events import EnergyTable
 from eiesim.errors import EieError
-from eiesim.evaluation import accuracies, check_labels, dense_of_folder, generations, matching
-from eiesim.files import examples, network
+from eiesim.evaluation import (
+    Accuracies,
+    accuracies,
+    check_labels,
+    generations,
+    graph_accuracies,
+    matching,
+    model_of_folder,
+)
+from eiesim.files import examples, network, npz
 from eiesim.files.held import check as check_held
 from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
+from eiesim.files.onnx.reading import parsed_once
+from eiesim.files.weights import DenseNetwork
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import Model, Workload
-from eiesim.prepared import Config, feeds, prepare_layer, several
+from eiesim.outputs import made_folder
+from eiesim.prepared import Config, feeds, given, opened, prepare_layer, several
 from eiesim.simulation import DEFAULT_ENGINE
+from eiesim.sweeps.values import parse_whole
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
-
-if TYPE_CHECKING:
-    pass
-
-Progress = Callable[[int], object]
 
 
 def open(
@@ -139,11 +149,12 @@ def open_each(
     return [make() for make in made]
 
 
+@parsed_once()
 def compress(
     model: Any,
     output: str | Path | None = None,
     *,
-    density: float | Mapping[str, float] | None = None,
+    density: float | Mapping[str, float] | Sequence[str] | None = None,
     global_density: float | None = None,
     threshold: float | None = None,
     bits: int = 4,
@@ -171,8 +182,9 @@ def compress(
         one), or layers in order.
     output : str or pathlib.Path or None, default None
         The network folder to write; None writes nothing.
-    density : float or mapping of str to float, or None, default None
-        Share of each layer's weights to keep, 0 to 1, or shares by layer name.
+    density : float, mapping of str to float, sequence of str, or None, default None
+        Share of each layer's weights to keep, 0 to 1, or shares by layer name; or texts as the command line takes
+        them, `["0.1", "fc1=0.2"]`.
     global_density : float or None, default None
         Share of all layers' weights together to keep, 0 to 1, by one threshold.
     threshold : float or None, default None
@@ -202,8 +214,8 @@ def compress(
     check : bool, default True
         Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
         they are.
-    progress : callable(int) or None, default None
-        Called with 1 after each layer.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step a layer; see `progress`.
 
     Returns
     -------
@@ -225,19 +237,13 @@ def compress(
     >>> network.layers[0].nnz
     60
     """
-    by_layer = dict(density) if isinstance(density, Mapping) else {}
-    everywhere = None if isinstance(density, Mapping) else density
-    options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
+    everywhere, by_layer = _densities(density)
     path = Path(model) if isinstance(model, str | Path) else None
-    choice = Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
-    values: Any = None
-    if calibration is not None:
-        if isinstance(calibration, str | Path):
-            values = pipeline.load_calibration(calibration)
-        elif isinstance(calibration, Mapping):
-            values = {str(key): np.asarray(held) for key, held in calibration.items()}
-        else:
-            values = as_float32("calibration", calibration)
+    if output is not None:
+        network.check_network_folder(output, force, path)
+    options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
+    choice = _choice(take, leave)
+    values = None if calibration is None else _calibration_inputs(calibration)
     found, taps = (
         pipeline.load_model(path, choice)
         if path
@@ -249,69 +255,192 @@ def compress(
     known = None
     if values is not None:
         known = pipeline.calibrate(path or found.name, found, taps, values, positions, seed)
-    compressed = pipeline.compress(found, options, known, progress)
+    steps = Steps(progress, len(found.layers), "layers")
+    compressed = pipeline.compress(found, options, known, steps)
     if output is not None:
         pipeline.write(compressed, output, path, huffman=huffman, force=force)
     return compressed
 
 
+def read_model(model: str | Path, *, take: str | Sequence[str] = (), leave: str | Sequence[str] = ()) -> DenseNetwork:
+    """Read a trained network's file as `compress` does, and say what each of its tensors is taken for.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        A file: .onnx, .safetensors, .npz.
+    take : str or sequence of str, default ()
+        Tensors that are layers whatever they are called: names, or patterns as `fnmatch` has them.
+    leave : str or sequence of str, default ()
+        Tensors or layers that are not to be read, in the same way.
+
+    Returns
+    -------
+    DenseNetwork
+        The layers as read, what is left out and why, and the `ledger` of all tensors.
+
+    Raises
+    ------
+    EieError
+        For another kind of file, and anything malformed.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.read_model("model.safetensors", leave="*.running_mean").ledger  # doctest: +SKIP
+    """
+    return pipeline.read_model(Path(model), _choice(take, leave))[0]
+
+
 def accuracy(
-    model: Source,
+    source: Source,
     activations: Any = None,
     labels: Any = None,
-    config: MachineConfig | None = None,
+    config: Config = None,
     *,
     dense: Any = None,
     pruned: Any = None,
     progress: Progress | None = None,
-) -> dict[str, dict[str, float]]:
+) -> Accuracies:
     """The share of inputs that a network recognises, before and after compression, in each arithmetic.
 
-    model: a network folder (or any other name that `open` takes), or what has layers in order.
-    activations: float[batch, cols]; labels: int[batch], each input's class, the place of its largest output.
-        None takes what the model brings (`inputs.npy`, `labels.npy`).
-    config: the machine, but for its arithmetic; None is the published design.
-    dense: the network before pruning, a file or whatever `compress` takes; None is the one that it was compressed
-        from, where that is known and unchanged.
-    pruned: the pruned network; None is the dense one with the kept weights.
-    progress: called with 1 after each network and arithmetic.
+    Layers that do not follow one another are those of an ONNX graph: they are computed in each arithmetic, and
+    onnxruntime runs the rest of the graph in float32.
 
-    Returns {network: {arithmetic: share}}: networks "dense", "pruned" or "pruned, not retrained" (both only where the
-    dense one is known), "shared"; arithmetics float32, fixed32, fixed16, fixed8. Raises EieError where inputs or
-    labels are missing, or do not fit.
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        The network: its layers in order, or its folder.
+    activations : float[batch, cols], or a path, default None
+        None is what the network brings (`inputs.npy`). Of an ONNX graph the model's own inputs, of any shape, or a
+        mapping of arrays by input name.
+    labels : int[batch], or a path, default None
+        Each input's class, the place of its largest output; None is what the network brings (`labels.npy`).
+    config : MachineConfig, preset's name, TOML file or mapping of keys, default None
+        The machine, but for its arithmetic; None is the published design.
+    dense : path, or what `compress` takes, default None
+        The network before pruning; None is the one that it was compressed from, where that is known and unchanged.
+    pruned : path, or what `compress` takes, default None
+        The pruned network; None is the dense one with the kept weights.
+    progress : callable(int, int or None, str) or None, default None
+        Told each network and arithmetic as `progress(done, total, doing)`; see `progress`.
 
-    `eiesim.accuracy("example:lenet-300-100")["shared"]["fixed16"]`
+    Returns
+    -------
+    Accuracies
+        {network: {arithmetic: share}}: networks "dense", "pruned" or "pruned, not retrained" (both only where the dense
+        one is known), "shared"; arithmetics float32, fixed32, fixed16, fixed8.
+
+    Raises
+    ------
+    EieError
+        Where inputs or labels are missing, or do not fit, and where a graph's model is not at hand.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.accuracy("example:lenet-300-100")["shared"]["fixed16"]
+    0.972
     """
-    opened: Any = open(model) if isinstance(model, str | Path) else model
-    layers = tuple(getattr(opened, "layers", opened))
+    folder = examples.place(str(source)) if isinstance(source, str | Path) else None
+    if folder is not None and network.is_network(folder):
+        found = network.load_network(folder)
+        dense = model_of_folder(folder, found) if dense is None else dense
+        if not found.chain:
+            return _through_the_graph(folder, found, activations, labels, config, dense, pruned, progress)
+    model = opened(source)
+    if dense is None and isinstance(source, Compressed):
+        dense = source.model.layers
+    layers = model.layers
     if activations is not None and labels is None:
         raise EieError("activations come without labels; give the inputs' classes")
-    values = getattr(opened, "activations", None) if activations is None else as_float32("activations", activations)
-    classes = getattr(opened, "labels", None) if labels is None else labels
+    values = model.activations if activations is None else given(activations)[0]
+    classes = model.labels if labels is None else _labels(labels)
     if values is None or classes is None:
         raise EieError("the network brings no inputs or no labels; give activations and labels")
-    values, classes = np.atleast_2d(values), np.atleast_1d(np.asarray(as_float32("labels", classes), np.int64))
+    values = np.atleast_2d(values)
     check_labels(classes, len(values), layers[-1].rows)
-    original = _dense_of(dense, layers)
-    if dense is None and isinstance(opened, Compressed):
-        original = opened.model.layers
-    elif dense is None and isinstance(model, str | Path):
-        original = _dense_beside(str(model))
-    return accuracies(
-        generations(layers, original, _dense_of(pruned, layers)), values, classes, config, progress=progress
-    )
+    rows = generations(layers, _dense_of(dense, layers), _dense_of(pruned, layers))
+    steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
+    return Accuracies(accuracies(rows, values, classes, as_config(config), steps), len(values), len(layers))
 
 
-def _dense_beside(name: str) -> Any:
-    folder = examples.place(name)
-    return dense_of_folder(folder, network.load_network(folder)) if network.is_network(folder) else None
+@parsed_once()
+def _through_the_graph(
+    folder: Path,
+    found: network.Network,
+    activations: Any,
+    labels: Any,
+    config: Config,
+    dense: Any,
+    pruned: Any,
+    progress: Progress | None,
+) -> Accuracies:
+    if not isinstance(dense, str | Path) or Path(dense).suffix != ".onnx":
+        raise EieError(
+            f"{folder}: its layers do not follow one another, so its accuracy needs the ONNX model they are from; "
+            f"name it with --dense MODEL.onnx"
+        )
+    inputs = _calibration_inputs(_brought(folder / network.INPUTS) if activations is None else activations)
+    classes = _labels(_brought(folder / network.LABELS) if labels is None else labels)
+    rows = generations(found.layers, _dense_of(dense, found.layers), _dense_of(pruned, found.layers))
+    steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
+    shares, computed = graph_accuracies(Path(dense), rows, inputs, classes, as_config(config), steps)
+    return Accuracies(shares, len(classes), len(found.layers), computed)
+
+
+def _brought(path: Path) -> Path:
+    if not path.is_file():
+        raise EieError(f"{path.parent}: brings no {path.name}; give inputs and labels")
+    return path
+
+
+def _labels(values: Any) -> Any:
+    if isinstance(values, str | Path):
+        return npz.load_labels(values)
+    return np.atleast_1d(np.asarray(as_float32("labels", values), np.int64))
+
+
+def _densities(given: Any) -> tuple[float | None, dict[str, float]]:
+    """The share for all layers, and those by layer name."""
+    if isinstance(given, Mapping):
+        return None, {str(name): share for name, share in given.items()}
+    if not isinstance(given, list | tuple):
+        return given, {}
+    everywhere, by_layer = None, dict[str, float]()
+    for text in given:
+        name, equals, value = str(text).rpartition("=")
+        try:
+            share = float(value)
+        except ValueError:
+            raise EieError(f"density {text}: is neither a share, such as 0.1, nor LAYER=SHARE") from None
+        if not 0 <= share <= 1:
+            raise EieError(f"density {text}: must be 0 to 1, the share of weights to keep")
+        if equals:
+            by_layer[name] = share
+        else:
+            everywhere = share
+    return everywhere, by_layer
+
+
+def _choice(take: str | Sequence[str], leave: str | Sequence[str]) -> Choice:
+    return Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
+
+
+def _calibration_inputs(values: Any) -> Any:
+    """A model's own inputs: of one, or by name."""
+    if isinstance(values, str | Path):
+        return pipeline.load_calibration(values)
+    if isinstance(values, Mapping):
+        return {str(key): np.asarray(held) for key, held in values.items()}
+    return as_float32("calibration", values)
 
 
 def _dense_of(model: Any, layers: Sequence[CompressedLayer]) -> Any:
     if model is None:
         return None
     if isinstance(model, str | Path):
-        return matching(pipeline.load_model(model)[0], layers)
+        return matching(pipeline.load_model(model)[0], layers, model)
     return matching(model_in_memory(model), layers)
 
 
@@ -321,7 +450,7 @@ def compare(
     *,
     inputs: Any = (),
     seed: int = 0,
-    seeds: Sequence[int] | None = None,
+    seeds: Sequence[int] | str | None = None,
     variation: float = 0.0,
     density: float | None = None,
     activation_density: float | None = None,
@@ -331,6 +460,10 @@ def compare(
     energy_table: EnergyTable | None = None,
     published: bool = True,
     measured: Measured | str | Path | None = None,
+    again: bool = False,
+    cpu_tdp: float | None = None,
+    gpu_tdp: float | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Set simulated layers beside CPUs and GPUs: time, energy, area (EIE Figs. 6 and 7, Tables II, IV and V).
 
@@ -345,8 +478,8 @@ def compare(
         Activations for the layers that bring none: one for all, or one for each.
     seed : int, default 0
         Of `table3:` layers.
-    seeds : sequence of int, default None
-        Several seeds in place of one: ratios are means over them, with bars of their spread.
+    seeds : sequence of int or str, default None
+        Several seeds, also as "0:5", in place of one: ratios are means over them, with bars of their spread.
     variation : float, default 0.0
         Coefficient of variation of the densities of `table3:` layers; see `workload`.
     density : float, default None
@@ -366,6 +499,14 @@ def compare(
     measured : Measured or path, default None
         Beside this machine's CPU and GPU: measurements, or the file where they are kept; what it has not yet is
         measured, about a minute a layer.
+    again : bool, default False
+        Measure anew what the file has already.
+    cpu_tdp : float, default None
+        Watts of this CPU, to estimate energy from where there is no counter to read.
+    gpu_tdp : float, default None
+        Watts of this GPU, likewise; without them a GPU without a counter is left out.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step for each layer that is measured; see `progress`.
 
     Returns
     -------
@@ -387,25 +528,59 @@ def compare(
     """
     machine = as_config(config)
     synthesis = Synthesis(seed, density, activation_density, variation)
-    every = [seed] if seeds is None else several_of("seeds", seeds)
     if not isinstance(measured, str | Path | Measured | None):
         raise EieError(f"measured: {type(measured).__name__} is none; give measurements or the file that holds them")
+    every = [seed] if seeds is None else parse_whole(seeds) if isinstance(seeds, str) else several_of("seeds", seeds)
     made = open_workloads(
         _prefixed(source), several(inputs), every, [variation], density, activation_density, rows, recorded
     )
     workloads = [make() for make in made]
+    options: dict[str, Any] = {"energy": energy, "energy_table": energy_table, "synthesis": synthesis}
     if isinstance(measured, str | Path):
-        first_of_each = {one.layer.name: one for one in reversed(workloads)}
-        measured = measure(list(first_of_each.values())[::-1], measured)
-    return comparison.compare(
-        workloads,
-        machine,
-        energy=energy,
-        energy_table=energy_table,
-        with_published=published,
-        measured=measured,
-        synthesis=synthesis,
-    )
+        # Before measuring for a minute, see that the rest can be done.
+        comparison.compare(workloads[:1], machine, with_published=False, **options)
+        firsts = list({one.layer.name: one for one in reversed(workloads)}.values())[::-1]
+        steps = Steps(progress, len(firsts), "layers measured")
+        measured = measure(firsts, measured, again=again, cpu_tdp_w=cpu_tdp, gpu_tdp_w=gpu_tdp, progress=steps)
+    return comparison.compare(workloads, machine, with_published=published, measured=measured, **options)
+
+
+def save_comparison(
+    found: Comparison, folder: str | Path, *, plots: bool = True, formats: Sequence[str] = ("png", "svg")
+) -> list[Path]:
+    """Write a comparison's tables (CSV) and pictures into a folder; all of them appear, or none.
+
+    Parameters
+    ----------
+    found : Comparison
+        What `compare` gives.
+    folder : path
+        The folder, made if need be.
+    plots : bool, default True
+        Draw the pictures, too.
+    formats : sequence of str, default ("png", "svg")
+        Whatever matplotlib writes.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    EieError
+        Where the folder or a file cannot be written.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> files = eiesim.save_comparison(eiesim.compare("NT-We"), "out")  # doctest: +SKIP
+    """
+    with Outputs() as files:
+        written = write_tables(found, made_folder(folder), files)
+        if plots:
+            written += write_plots(found, Path(folder), files, formats)
+    return written
 
 
 def _prefixed(source: Any) -> Any:

@@ -3,7 +3,7 @@
 import math
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -87,7 +87,7 @@ class MachineConfig(BaseModel):
         default="resident", description="resident, streamed, or streamed-active (only active columns)"
     )
     dram_gbytes_per_s: float = Field(
-        default=25.6, gt=0, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
+        default=25.6, ge=1e-3, description="bytes a second from DRAM into the array, in 10**9; inf is allowed"
     )
     dram_pj_per_bit: float = Field(default=20.0, ge=0, le=1e6, description="energy of a bit from DRAM, in picojoules")
 
@@ -232,13 +232,17 @@ def preset(name: str) -> MachineConfig:
     return MachineConfig(**PRESETS[name])
 
 
-def load_config(source: str | Path) -> MachineConfig:
-    """A machine from a preset's name or a TOML file.
+def load_config(source: str | Path | None = None, settings: Sequence[str] = (), **keys: Any) -> MachineConfig:
+    """A machine from a preset's name or a TOML file, with some keys changed.
 
     Parameters
     ----------
-    source : str or pathlib.Path
-        A preset's name, or a file of keys with values, such as `pes = 256`; a key that it leaves out has its default.
+    source : str or pathlib.Path or None, default None
+        A preset's name (isca16, isca16-simulator) or a TOML file; None is the published design.
+    settings : sequence of str, default ()
+        Keys with their values as the command line's --set takes them, such as "rounding=floor"; they win over `keys`.
+    **keys : Any
+        Keys of the configuration with their values; None changes nothing.
 
     Returns
     -------
@@ -248,9 +252,23 @@ def load_config(source: str | Path) -> MachineConfig:
     Raises
     ------
     EieError
-        For what is neither a preset nor a file, and, naming the file, for what it holds: no TOML, an unknown key, a
-        value out of range.
+        For a file that is missing or malformed, an unknown key, and a value that is no machine's.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> eiesim.load_config("isca16-simulator", ["multipliers=2"], pes=16).queue_depth
+    7
     """
+    chosen = _named_config(source)
+    changes = {key: value for key, value in keys.items() if value is not None}
+    changes.update(parse_setting(setting) for setting in settings)
+    return chosen.replace(**changes) if changes else chosen
+
+
+def _named_config(source: str | Path | None) -> MachineConfig:
+    if source is None:
+        return MachineConfig()
     if str(source) in PRESETS:
         return preset(str(source))
     path = Path(source)

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eiesim._io.atomic import Outputs
 from eiesim.balancing.study import Balance
 from eiesim.balancing.terminal import causes_of
 from eiesim.comparison import plots as comparison_plots
 from eiesim.comparison.rows import Comparison
-from eiesim.errors import EieError
+from eiesim.errors import EieError, NothingToDrawError
+from eiesim.outputs import made_folder
 from eiesim.result import LayerResult, Result
 from eiesim.sweeps import plots as sweep_plots
+from eiesim.tracing.heat_map import draw_heat_maps
 from eiesim.view import cycles
 from eiesim.view.panels import Picture
 from eiesim.view.saving import FORMATS, save_all
@@ -24,6 +27,7 @@ def plot(
     output: str | Path,
     *,
     accuracies: Mapping[str, float] | None = None,
+    basis: str = "given",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Draw a sweep's table, a comparison, a result or a balance into a folder.
@@ -35,11 +39,14 @@ def plot(
     what : pandas.DataFrame, Comparison, Result, LayerResult or Balance
         The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
         (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
-        and how evenly the PEs are loaded), or what `balance` gives (PE-cycles by cause, by assignment).
+        how evenly the PEs are loaded, and what each PE did over time; nothing is simulated again), or what `balance`
+        gives (PE-cycles by cause, by assignment).
     output : str or pathlib.Path
         The folder, made if need be; files have the pictures' names and appear together.
     accuracies : mapping of str to float, or None, default None
         For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
+    basis : str, default "given"
+        Where these come from, for their axis: "given", "simulated" or "measured".
     formats : sequence of str, default ("png", "svg")
         Whatever matplotlib writes, such as "pdf"; text stays text.
 
@@ -53,16 +60,14 @@ def plot(
     EieError
         Where there is nothing to draw, and for a folder that cannot be made.
     """
-    folder = Path(output)
-    drawn = pictures(what, accuracies or {})
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EieError(f"{folder}: cannot be made: {error.strerror}") from None
-    return save_all(drawn, folder, formats=formats)
+    drawn = pictures(what, accuracies or {}, f"accuracy ({basis})")
+    folder = made_folder(output)
+    layers = what.layers if isinstance(what, Result) else [what] if isinstance(what, LayerResult) else []
+    with Outputs() as files:
+        return [*save_all(drawn, folder, formats=formats, files=files), *draw_heat_maps(layers, folder, formats, files)]
 
 
-def pictures(what: Any, accuracies: Mapping[str, float]) -> list[tuple[str, Picture]]:
+def pictures(what: Any, accuracies: Mapping[str, float], accuracy_label: str) -> list[tuple[str, Picture]]:
     """The pictures of a thing, by name. what, accuracies: see `eiesim.plot`.
 
     Raises EieError where there is nothing to draw.
@@ -78,9 +83,9 @@ def pictures(what: Any, accuracies: Mapping[str, float]) -> list[tuple[str, Pict
     if {"layer", "cycles", "time_us", "eiesim"} <= set(getattr(what, "columns", ())):
         if not len(what):
             raise EieError("the table has no rows to draw")
-        drawn = list(sweep_plots.pictures(what, accuracies))
+        drawn = list(sweep_plots.pictures(what, accuracies, accuracy_label))
         if not drawn:
-            raise EieError("nothing to draw: pes, queue_depth, spmat_width, arithmetic or two keys should vary")
+            raise NothingToDrawError
         return drawn
     raise EieError(
         f"{type(what).__name__}: is nothing that plot draws; give a sweep's table, a comparison, a result or a balance"

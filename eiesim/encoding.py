@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._io.memory import check_memory
+from eiesim._io.memory import check_allowed
 from eiesim._jit import uncounted
 from eiesim.config import MAPPINGS
 from eiesim.errors import EieError, unknown
@@ -180,7 +180,7 @@ def interleave(
     ------
     EieError
         For `pes` or `index_bits` outside their range, an unknown mapping, a layer too large for 32-bit pointers and
-        cycle counts, or one that needs more memory than is free.
+        cycle counts, or one whose tables need more memory than is free or than EIESIM_MEMORY_GB (4) allows.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def interleave(
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
     pe_of, place_of = _deal(layer.rows, pes, mapping)
     row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
-    check_memory(
+    check_allowed(
         columns * pes * (8 + 2 * np.dtype(row).itemsize),
         f"{layer.name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less",
     )

@@ -1,4 +1,4 @@
-"""What eiesim raises on purpose, and how its messages show a value or a likely name."""
+"""What eiesim raises on purpose, and how messages show a value, a likely name, or text that came from a file."""
 
 import reprlib
 from collections.abc import Iterable
@@ -19,6 +19,16 @@ class NoInputError(EieError):
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} brings no activations; give some")
         self.name = name
+
+
+class NothingToDrawError(EieError):
+    """A sweep's table varies in nothing that there is a picture of."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing to draw: sweep pes, queue_depth, multipliers, spmat_width, or two keys that change the load "
+            "balance"
+        )
 
 
 class FolderExistsError(EieError):
@@ -55,3 +65,28 @@ def likeliest(name: str, known: Iterable[str]) -> str | None:
     every = {one.lower(): one for one in known}
     close = get_close_matches(name.lower(), every, n=1)
     return every[close[0]] if close else None
+
+
+LONGEST_LINE = 1000
+"""Longer ones are shortened in the middle."""
+
+
+def plain(text: str) -> str:
+    """Text with control characters as escapes (`\\x1b`), line by line, and long lines shortened in the middle."""
+    return "\n".join(_shortened("".join(map(_visible, line))) for line in str(text).split("\n"))
+
+
+def one_line(text: str) -> str:
+    """`plain` text on a single line."""
+    return plain(" ".join(str(text).split()))
+
+
+def _visible(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+
+
+def _shortened(line: str) -> str:
+    if len(line) <= LONGEST_LINE:
+        return line
+    half = (LONGEST_LINE - 3) // 2
+    return f"{line[:half]}...{line[-half:]}"

@@ -4,6 +4,7 @@ Shared layers run on the simulated machine. Dense and pruned ones have no codebo
 arithmetic (docs/formats.md) is applied to every weight instead, each quantised by itself.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,40 @@ from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
 
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
+
+
+class Accuracies(dict[str, dict[str, float]]):
+    """{network: {arithmetic: share of the inputs that are recognised}}, and how they were found.
+
+    Parameters
+    ----------
+    shares : mapping of str to dict
+        The shares, 0 to 1.
+    inputs : int
+        How many inputs there were.
+    layers : int
+        How many layers the network has.
+    computed : int or None, default None
+        How many of these were computed in each arithmetic, where they do not follow one another and onnxruntime ran the
+        rest of their graph.
+    """
+
+    def __init__(
+        self, shares: Mapping[str, dict[str, float]], inputs: int, layers: int, computed: int | None = None
+    ) -> None:
+        super().__init__(shares)
+        self.inputs, self.layers, self.computed = inputs, layers, computed
+
+    def to_json(self) -> str:
+        """The shares with the number of inputs and, through a graph, of computed layers.
+
+        Returns
+        -------
+        str
+            JSON: `inputs`, of a graph `layers`, `accuracy`.
+        """
+        computed = {} if self.computed is None else {"layers": self.computed}
+        return json.dumps({"inputs": self.inputs, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
 
 
 def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:

@@ -346,7 +346,7 @@ class CompressedLayer:
             For a module without such a weight, and for what `from_dense` refuses.
         """
         kind = type(module).__name__
-        if getattr(module, "weight", None) is None:
+        if not modules.has_weight(module):
             raise EieError(f"{kind}: has no weight; give an nn.Linear, or a whole network to eiesim.compress")
         found = modules.matrix_alone(module)
         if isinstance(found, str):

@@ -104,6 +104,8 @@ class LayerResult(ByContent):
         Why there is no energy.
     made_from : callable, default Provenance
         Gives `provenance`, which takes the layer's hash and so is not worked out before it is asked for.
+    prepare : callable or None, default None
+        Prepares the layer and its input anew, as they were run, for pictures; None where that is not known.
     """
 
     name: str
@@ -123,6 +125,7 @@ class LayerResult(ByContent):
     energy_model: EnergyModel | None = None
     no_energy: str = ""
     made_from: Callable[[], Provenance] = field(default=Provenance, compare=False)
+    prepare: Callable[[], Any] | None = field(default=None, compare=False)
 
     @cached_property
     def provenance(self) -> Provenance:
@@ -131,7 +134,7 @@ class LayerResult(ByContent):
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickle says what the result was made from; it does not carry the layer, which is many times as large.
-        return {**vars(self), "made_from": partial(Provenance, *astuple(self.provenance))}
+        return {**vars(self), "made_from": partial(Provenance, *astuple(self.provenance)), "prepare": None}
 
     @cached_property
     def metrics(self) -> Metrics:

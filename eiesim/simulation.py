@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from eiesim import capacity, streaming
 from eiesim._checks import whole
+from eiesim._progress import Progress, Steps
 from eiesim.arithmetic import Each
 from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Run
@@ -35,7 +36,7 @@ DEFAULT_ENGINE = "recurrence"
 
 TASKS_A_THREAD = 4
 
-Progress = Callable[[int], object]
+Passed = Callable[[int], object]
 """Called with the number of inputs that have passed a layer since the last call."""
 
 
@@ -84,8 +85,8 @@ def simulate(
         Figures for the activity model in place of the published ones, or the TOML file that holds them.
     threads : int, default None
         How many inputs run at once; None is one a core. The result does not depend on it.
-    progress : callable(int), default None
-        Called with the number of inputs that have passed a layer since the last call.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `progress`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
@@ -115,10 +116,11 @@ def simulate(
     fed = model.feeds(*given(activations), recorded)
     model.check_codebooks(machine.weight_bits)
     classes = _labels_for(labels, model, fed)
+    steps = Steps(progress, sum(feed.batch_size * len(feed.layers) for feed in fed), "inputs")
     results: list[LayerResult] = []
     for feed in fed:
         with _side_by_side(threads, feed.batch_size) as each:
-            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=progress)
+            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=steps)
             results += _in_a_row(feed, machine, outputs, each, go)
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
@@ -151,7 +153,9 @@ def _in_a_row(
         wanted = outputs or place < len(feed.layers)
         one = prepare_layer(layer, values, config, wanted, each, fed=fed, vectors=feed.vectors)
         own_input = feed.activations if place == 1 else None
-        result = run(one, made_from=partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation))
+        again = partial(prepare_layer, layer, values, config, False, fed=fed, vectors=feed.vectors)
+        made_from = partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation)
+        result = run(one, made_from=made_from, prepare=again)
         yield result
         if place < len(feed.layers):
             assert result.outputs is not None
@@ -234,10 +238,11 @@ def _run(
     run: Callable[[Job, npt.NDArray[Any]], Run],
     each: Each,
     energy: tuple[EnergyModel | None, str],
-    progress: Progress | None = None,
+    progress: Passed | None = None,
     made_from: Callable[[], Provenance] = Provenance,
+    prepare: Callable[[], Prepared] | None = None,
 ) -> LayerResult:
-    """energy: the model, or None and why. made_from: see `LayerResult`."""
+    """energy: the model, or None and why. made_from, prepare: see `LayerResult`."""
     config, layer, operands, outputs = prepared.config, prepared.plain, prepared.operands, prepared.outputs
     if config.weights == "resident":
         job = prepared.job
@@ -273,4 +278,5 @@ def _run(
         energy_model=energy[0],
         no_energy=energy[1],
         made_from=made_from,
+        prepare=prepare,
     )

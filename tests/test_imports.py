@@ -10,7 +10,7 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
-    ("errors", "_version", "_cache", "_shown"),
+    ("errors", "_version", "_cache", "_shown", "_progress"),
     ("_checks",),
     ("_numba",),
     ("_jit",),
@@ -32,7 +32,7 @@ LEVELS = (
     ("simulation",),
     ("compression", "stepping"),
     ("training",),
-    ("evaluation", "outputs"),
+    ("evaluation", "outputs", "inspection"),
     ("view",),
     ("balancing", "baselines", "sweeps", "rtl"),
     ("comparison", "tracing"),

@@ -81,6 +81,14 @@ def test_a_callee_that_stands_further_down_is_known(kernels):
     assert run() == (34, {"whole", "later"})
 
 
+def test_a_default_of_a_callee_is_part_of_the_kernel(kernels):
+    run, edit = kernels
+    edit("parts.py", "part(x):\n    return x * 2", "part(x, by=2):\n    return x * by")
+    assert run() == (24, {"whole", "part"})
+    edit("parts.py", "by=2", "by=4")
+    assert run() == (34, {"whole", "part"})
+
+
 def test_comments_docstrings_and_neighbours_compile_nothing(kernels):
     run, edit = kernels
     edit("parts.py", "    return x", '    """Twice."""\n    # A comment.\n    return x')

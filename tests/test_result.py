@@ -235,6 +235,13 @@ def test_simulate_refuses(
         eiesim.simulate(model, activations, CONFIG, **keys)
 
 
+class Told(list[tuple[int, int | None, str]]):
+    """Keeps what a long function tells."""
+
+    def __call__(self, *now: Any) -> None:
+        self.append(now)
+
+
 @pytest.mark.parametrize("weights", ["resident", "streamed"])
 @pytest.mark.parametrize("arithmetic", ["float32", "fixed16"])
 def test_threads_share_a_batch_of_any_size(weights: str, arithmetic: str) -> None:
@@ -242,17 +249,15 @@ def test_threads_share_a_batch_of_any_size(weights: str, arithmetic: str) -> Non
     layer = random_layer(5, rows=20, cols=30)
     config = CONFIG.replace(weights=weights, arithmetic=arithmetic)
     for size, threads in ((2, 2), (5, 2), (7, 3), (16, 2), (17, 2), (33, 4), (40, 64)):
-        passed: list[int] = []
-        results = [
-            eiesim.simulate(layer, inputs(2, size, 30), config, threads=n, progress=passed.append) for n in (1, threads)
-        ]
+        told = Told()
+        results = [eiesim.simulate(layer, inputs(2, size, 30), config, threads=n, progress=told) for n in (1, threads)]
         assert results[0] == results[1], (size, threads)
-        assert sum(passed) == 2 * size
+        assert told == 2 * [(done, size, "inputs") for done in range(1, size + 1)]
         assert len({run.cycles for run in results[0].layers[0].runs}) > 1, "inputs that differ, or this shows little"
 
 
 def test_what_a_thread_raises_is_raised() -> None:
-    def stop(done: int) -> None:
+    def stop(*now: object) -> None:
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.tensors import on_the_host
+from eiesim.errors import EieError
 
 CONVOLUTIONS = {"Conv1d", "Conv2d", "Conv3d"}
 TRANSPOSED = {"ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"}
@@ -145,6 +146,23 @@ def _restore(module: Any, state: dict[str, Any]) -> None:
             value.extend(copy) if isinstance(value, list) else value.update(copy)
 
 
+def check_complete(module: Any) -> None:
+    """Raise EieError where a module has parameters that its first run is yet to make."""
+    for name, held in [*module.named_parameters(), *module.named_buffers()]:
+        if type(held).__name__.startswith("Uninitialized"):
+            raise EieError(f"{name}: is not there yet; run the module once, so that its shape is known")
+
+
+def has_weight(module: Any) -> bool:
+    """Whether a module has a weight, which is not computed for that: computing it may change the module."""
+    if not is_module(module) or hasattr(module, "_c"):
+        return getattr(module, "weight", None) is not None
+    for where in (module._parameters, module._buffers, vars(module)):
+        if where.get("weight") is not None:
+            return True
+    return hasattr(type(module), "weight")
+
+
 def compute(module: Any) -> None:
     """Let a module's own hooks compute its weights, as they do before each run: pruning, weight and spectral norm."""
     for hook in getattr(module, "_forward_pre_hooks", {}).values():
@@ -206,12 +224,13 @@ def matrix_alone(module: Any) -> Matrix | str:
     """The matrix of a single module, which is left as it was; or why it has none."""
     if not is_module(module):
         return matrix_of(module)
+    check_complete(module)
     with untouched(module):
         found = matrix_of(module)
+        if isinstance(found, str) and found.startswith("a "):
+            return f"its weight has {len(module.weight.shape)} dimensions, {found}"
     if isinstance(found, Matrix) and not found.is_seen:
         return "its outputs are not its weight times its inputs, and a bias"
-    if isinstance(found, str) and found.startswith("a "):
-        return f"its weight has {len(module.weight.shape)} dimensions, {found}"
     return found
 
 

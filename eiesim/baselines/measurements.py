@@ -82,6 +82,14 @@ class Measured(BaseModel):
         """Whether other work may have slowed the measurements."""
         return self.load_average is not None and self.load_average > BUSY_A_CORE * self.machine.cores
 
+    @property
+    def warning(self) -> str:
+        """What may have spoilt the times; empty where nothing did."""
+        if not self.busy:
+            return ""
+        busy = f"load average {self.load_average:.1f} on {self.machine.cores} cores"
+        return f"the machine was not idle ({busy}): times may be too long"
+
     def of(self, layer: str) -> list[Measurement]:
         """A layer's measurements."""
         return [one for one in self.measurements if one.layer == layer]

@@ -16,8 +16,7 @@ import typer
 
 from eiesim.cli.app import app
 from eiesim.cli.screen import StoppedError
-from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError
-from eiesim.view.text import one_line
+from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError, one_line
 
 COMMANDS = (
     "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce", "rtl",

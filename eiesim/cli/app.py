@@ -2,17 +2,17 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
-from eiesim._version import __version__
+import eiesim
 
 app = typer.Typer(
     help="Simulate EIE, the sparse neural-network accelerator (Han et al., ISCA 2016), cycle by cycle.",
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"eiesim {__version__}")
+        print(f"eiesim {eiesim.__version__}")
         raise typer.Exit
 
 
@@ -39,18 +39,36 @@ def _top(
 
 
 class Role(Enum):
-    """What a command does with the files that an option or argument names; stands beside `typer.Option`.
+    """What a command does with the files that an option or argument names.
 
     READS: files, and what belongs to them. WRITES: one file. FILLS: a folder, made if need be, that files go into.
-    MAKES: a folder that is made as a whole. ASIDE: a file that is both read and written, or no file at all.
+    MAKES: a folder that is made as a whole.
     """
 
     READS = "reads"
     WRITES = "writes"
     FILLS = "fills"
     MAKES = "makes"
-    ASIDE = "aside"
 
+
+class Option:
+    """An option, beside its type in `Annotated`: what the help says, other names than the parameter's, typer's more."""
+
+    def __init__(self, help: str, *names: str, role: Role | None = None, argument: bool = False, **more: Any) -> None:
+        self.help, self.names, self.role, self.argument, self.more = help, names, role, argument, more
+
+    def for_typer(self, name: str, kind: Any, panel: str | None) -> Any:
+        """What typer makes of it. name, kind: the parameter's. panel: where the help shows it."""
+        told = _plain(self.help)
+        if self.argument:
+            return typer.Argument(help=told, show_default=False, **self.more)
+        given = any(each.startswith("--") for each in self.names)
+        long = [] if given or not (self.names or kind is bool) else [f"--{name.replace('_', '-')}"]
+        return typer.Option(*long, *self.names, help=told, rich_help_panel=panel, **self.more)
+
+
+Reads, Writes, Fills, Makes = (partial(Option, role=role) for role in Role)
+Argument = partial(Reads, argument=True)
 
 FILES = ("FILE", "DIR", "LAYER", "NETWORK")
 """Words for what is a path, or may be one."""
@@ -62,14 +80,13 @@ def command(name: str | None = None, *, to: typer.Typer = app, **options: Any) -
     """Make a function a command of `to`.
 
     A parameter whose type is a dataclass stands for an option of each of its fields (`PANEL`: where the help shows
-    them). Before the function runs, no file
-    that it would write is one that it reads; while it runs, none can become one.
-    Raises TypeError, at import, where a path has no `Role`.
+    them). Before the function runs, no file that it would write is one that it reads; while it runs, none can become
+    one. Raises TypeError, at import, where what names files says not what is done with them.
     """
 
     def register(function: Command) -> Command:
         records, parameters = _spread(function)
-        roles = {each.name: _role(function, each) for each in parameters}
+        roles = {each.name: role for each, role in parameters}
 
         def run(**given: Any) -> None:
             values = {key: record(**{part: given.pop(part) for part in parts}) for key, record, parts in records}
@@ -77,8 +94,8 @@ def command(name: str | None = None, *, to: typer.Typer = app, **options: Any) -
                 function(**given, **values)
 
         run.__name__, run.__doc__ = function.__name__, _plain(function.__doc__)
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        run.__signature__ = inspect.Signature([each for each, _ in parameters])  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each, _ in parameters}
         run.roles, run.written = roles, function.__doc__  # type: ignore[attr-defined]
         to.command(name, **options)(run)
         return function
@@ -86,11 +103,14 @@ def command(name: str | None = None, *, to: typer.Typer = app, **options: Any) -
     return register
 
 
-def _spread(function: Callable[..., Any]) -> tuple[list[tuple[str, Any, list[str]]], list[inspect.Parameter]]:
-    """The records that a function takes, with their fields; its own parameters, then these fields, by panel of help."""
+Spread = tuple[list[tuple[str, Any, list[str]]], list[tuple[inspect.Parameter, Role | None]]]
+
+
+def _spread(function: Callable[..., Any]) -> Spread:
+    """The records that a function takes, with their fields; its own parameters, then these fields, with their roles."""
     records: list[tuple[str, Any, list[str]]] = []
-    own: list[inspect.Parameter] = []
-    spread: list[inspect.Parameter] = []
+    own: list[tuple[inspect.Parameter, Role | None]] = []
+    spread: list[tuple[inspect.Parameter, Role | None]] = []
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
         kind: Any = hints[name]
@@ -104,12 +124,14 @@ def _spread(function: Callable[..., Any]) -> tuple[list[tuple[str, Any, list[str
     return records, [*own, *spread]
 
 
-def _parameter(name: str, kind: Any, default: Any, panel: str | None = None) -> inspect.Parameter:
-    value, option, *details = get_args(kind)
-    option = copy(option)
-    option.help, option.rich_help_panel = _plain(option.help), panel
-    annotation = Annotated[(value, option, *details)]  # type: ignore[valid-type]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+def _parameter(name: str, kind: Any, default: Any, panel: str | None = None) -> tuple[inspect.Parameter, Role | None]:
+    held, option = get_args(kind)
+    told = str(option.more.get("metavar", ""))
+    names_files = Path in (held, *get_args(held)) or ("=" not in told and any(word in told for word in FILES))
+    if names_files and option.role is None:
+        raise TypeError(f"{name}: names files, and says not whether they are read or written")
+    annotation: Any = Annotated[(held, option.for_typer(name, held, panel))]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation), option.role
 
 
 def _plain(text: str | None) -> str | None:
@@ -117,29 +139,13 @@ def _plain(text: str | None) -> str | None:
     return None if text is None else re.sub(r"(\\*)(\[[a-z#/@][^[]*?])", r"\1\1\\\2", text)
 
 
-def _role(function: Callable[..., Any], parameter: inspect.Parameter) -> Role | None:
-    held, *details = get_args(parameter.annotation)
-    roles = [each for each in details if isinstance(each, Role)]
-    told = str(getattr(details[0], "metavar", "") or "")
-    names_files = Path in (held, *get_args(held)) or ("=" not in told and any(word in told for word in FILES))
-    if names_files and not roles:
-        raise TypeError(f"{function.__name__}: {parameter.name} names files, and says not whether it reads or writes")
-    return roles[0] if roles else None
-
-
-@contextmanager
-def _guarded(roles: Mapping[str, Role | None], given: Mapping[str, Any]) -> Iterator[None]:
-    """Refuse a command that would write over what it reads, before it starts and while it runs."""
-    named: dict[Role | None, list[str]] = {role: [] for role in Role}
-    for name, value in given.items():
-        each = value if isinstance(value, list) else [value]
-        named.setdefault(roles[name], []).extend(str(one) for one in each if one is not None)
-    reads = named[Role.READS]
-    files = [name for name in named[Role.WRITES] if name != "-"]
+def _guarded(roles: Mapping[str, Role | None], given: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Refuses a command that would write over what it reads, before it starts and while it runs."""
+    each = [(roles[name], one) for name, held in given.items() for one in (held if isinstance(held, list) else [held])]
+    reads = [str(one) for role, one in each if role is Role.READS and one is not None]
+    files = [str(one) for role, one in each if role is Role.WRITES and str(one) not in ("None", "-")]
     if not reads and not files:
-        yield
-        return
+        return nullcontext()
     from eiesim.outputs import guarding
 
-    with guarding(reads, files):
-        yield
+    return guarding(reads, files)

@@ -1,29 +1,37 @@
 """Options that several commands take: records of them, and single ones."""
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-import typer
-
-from eiesim.cli.app import Role
+import eiesim
+from eiesim.cli.app import Argument, Option, Reads, Writes
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
-    from eiesim.config import MachineConfig
-    from eiesim.inputs import Synthesis
-    from eiesim.model import Maker, Model
+def _formats(text: str) -> tuple[str, ...]:
+    known = ("png", "svg", "pdf")
+    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    for name in names:
+        if name not in known:
+            raise EieError(f"--formats {text}: pictures are written as {', '.join(known)}, not {name!r}")
+    return names
+
 
 LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
-Layers = Annotated[list[str], typer.Argument(metavar="LAYER...", help=LAYERS_HELP, show_default=False), Role.READS]
-Formats = Annotated[
-    str, typer.Option("--formats", metavar="LIST", help="What pictures are written as: png, svg or pdf, with commas.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Layers = Annotated[list[str], Argument(LAYERS_HELP, metavar="LAYER...")]
+FORMATS_HELP = "What pictures are written as: png, svg or pdf, with commas."
+Formats = Annotated[str, Option(FORMATS_HELP, metavar="LIST", callback=_formats)]
+"""On the command line a text; what the command is given are the names."""
+Quiet = Annotated[bool, Option("Print nothing but errors.", "-q")]
+SET_HELP = "Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated."
+
+MEMORY_HELP = "Most memory that a layer's tables by column and PE may take. (default: 4)"
+MODELS_HELP = "activity (counters x energy an event), published (Table II x time) or calibrated (default: activity)"
 
 
 @dataclass(frozen=True)
@@ -32,128 +40,75 @@ class Base:
 
     PANEL: ClassVar[str] = "Machine"
 
-    config: Annotated[
-        str | None, typer.Option(help="A TOML file, or a preset: isca16, isca16-simulator."), Role.READS
-    ] = None
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated.",
-        ),
-    ] = None
+    config: Annotated[str | None, Reads("A TOML file, or a preset: isca16, isca16-simulator.")] = None
+    settings: Annotated[list[str] | None, Option(SET_HELP, "--set", metavar="KEY=VALUE")] = None
+    memory: Annotated[float | None, Option(MEMORY_HELP, metavar="GB", min=0.001)] = None
 
-    def chosen(self) -> "MachineConfig":
+    def chosen(self) -> "eiesim.MachineConfig":
         """The machine that --config, the options named after keys and --set make, the later ones winning."""
-        from eiesim.config import MachineConfig, load_config, parse_setting
-
-        given = dict(vars(self))
-        config, settings = given.pop("config"), given.pop("settings")
-        chosen = load_config(config) if config is not None else MachineConfig()
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        changes.update(parse_setting(setting) for setting in settings or [])
-        return chosen.replace(**changes)
+        keys = {key: value for key, value in vars(self).items() if key not in ("config", "settings", "memory")}
+        if self.memory is not None:
+            os.environ["EIESIM_MEMORY_GB"] = f"{self.memory:g}"  # worker processes see it too
+        return eiesim.load_config(self.config, self.settings or (), **keys)
 
 
 @dataclass(frozen=True)
 class Machine(Base):
     """The machine. A field here that `Base` has not is a key of the configuration, and its option's name."""
 
-    pes: Annotated[
-        int | None, typer.Option(help="Processing elements, 1 to 4096. (default: 64)", show_default=False)
-    ] = None
-    queue_depth: Annotated[
-        int | None, typer.Option(help="Places of an activation queue. (default: 8)", show_default=False)
-    ] = None
-    spmat_width: Annotated[
-        int | None, typer.Option(help="Bits of a sparse-matrix SRAM row. (default: 64)", show_default=False)
-    ] = None
+    pes: Annotated[int | None, Option("Processing elements, 1 to 4096. (default: 64)")] = None
+    queue_depth: Annotated[int | None, Option("Places of an activation queue. (default: 8)")] = None
+    spmat_width: Annotated[int | None, Option("Bits of a sparse-matrix SRAM row. (default: 64)")] = None
 
 
-@dataclass(frozen=True)
-class Opened:
-    """How layers are opened; the functions take these and the next by the same names."""
+class OfLayers:
+    """Options of layers."""
 
     PANEL: ClassVar[str] = "Layers and inputs"
 
-    rows: Annotated[int | None, typer.Option(min=1, help="Outputs of a dumped layer, which a dump does not say.")] = (
-        None
-    )
-    density: Annotated[
-        float | None, typer.Option(help="Share of weights kept in table3: layers, instead of the table's.")
-    ] = None
+
+@dataclass(frozen=True)
+class Opened(OfLayers):
+    """How layers are opened; the functions take these and the next by the same names."""
+
+    rows: Annotated[int | None, Option("Outputs of a dumped layer, which a dump does not say.", min=1)] = None
+    density: Annotated[float | None, Option("Share of weights kept in table3: layers, instead of the table's.")] = None
 
 
 @dataclass(frozen=True)
-class Given:
+class Given(OfLayers):
     """What a network is fed."""
 
-    PANEL: ClassVar[str] = Opened.PANEL
-
-    input: Annotated[
-        Path | None,
-        typer.Option("--input", "-i", help="Activations, .npy or .npz: (cols,) or (batch, cols)."),
-        Role.READS,
-    ] = None
-
-    def activations(self) -> "npt.NDArray[np.float32] | None":
-        """What --input brings."""
-        from eiesim.files import npz
-
-        return None if self.input is None else npz.load_inputs(self.input)
+    input: Annotated[Path | None, Reads("Activations, .npy or .npz: (cols,) or (batch, cols).", "-i")] = None
 
 
 @dataclass(frozen=True)
-class OwnInputs:
+class OwnInputs(OfLayers):
     """What layers bring to be fed with."""
 
-    PANEL: ClassVar[str] = Opened.PANEL
-
-    activation_density: Annotated[float | None, typer.Option(help="Share of active inputs of table3: layers.")] = None
-    recorded: Annotated[
-        bool,
-        typer.Option("--recorded", help="Feed each layer its recorded inputs, even where the network has its own."),
-    ] = False
+    activation_density: Annotated[float | None, Option("Share of active inputs of table3: layers.")] = None
+    recorded: Annotated[bool, Option("Feed each layer its recorded inputs, even where the network has its own.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True)
 class Making(Opened):
     """How layers are opened, and one of each made."""
 
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of table3: layers.")] = 0
+    seed: Annotated[int, Option("Seed of table3: layers.", min=0, max=2**63 - 1)] = 0
     variation: Annotated[
-        float, typer.Option(help="How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
+        float, Option("How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
     ] = 0.0
-
-    def model(self, layers: list[str]) -> "Model":
-        """What LAYER... stand for, opened."""
-        from eiesim.inputs import open_model
-
-        return open_model(layers, self.rows, self.synthesis)
-
-    @property
-    def synthesis(self) -> "Synthesis":
-        """How table3: layers are made."""
-        from eiesim.inputs import Synthesis
-
-        return Synthesis(self.seed, self.density, vars(self).get("activation_density"), self.variation)
 
 
 @dataclass(frozen=True)
 class Fed(OwnInputs, Making, Given):
     """The same, and what they are fed."""
 
-    def workloads(self, layers: list[str], seeds: list[int] | None = None) -> "list[Maker]":
-        """Each layer by itself, with what it is fed. seeds: instead of --seed."""
-        from eiesim.inputs import open_workloads
-
-        given = self.activations()
-        inputs = [] if given is None else [given]
-        return open_workloads(
-            layers, inputs, seeds or [self.seed], [self.variation], self.density, self.activation_density, self.rows,
-            self.recorded,
-        )  # fmt: skip
+    def how(self) -> dict[str, Any]:
+        """How layers are opened, as the functions take it."""
+        return {key: value for key, value in vars(self).items() if key != "input"}
 
 
 @dataclass(frozen=True)
@@ -162,41 +117,36 @@ class EnergyFigures:
 
     PANEL: ClassVar[str] = "Energy"
 
-    energy_model: Annotated[
-        str | None,
-        typer.Option(
-            help="activity (counters x energy an event), published (Table II x time) or calibrated (default: activity)",
-            show_default=False,
-        ),
-    ] = None
-    energy_table: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.toml", help="Your own picojoules for the activity model."),
-        Role.READS,
-    ] = None
+    energy_model: Annotated[str | None, Option(MODELS_HELP)] = None
+    energy_table: Annotated[str | None, Reads("Your own picojoules for the activity model.", metavar="FILE.toml")] = (
+        None
+    )
+
+    def chosen(self) -> dict[str, Any]:
+        """What the functions take of it."""
+        table = self.energy_table and eiesim.load_energy_table(self.energy_table)
+        return {"energy": self.energy_model, "energy_table": table}
 
 
 @dataclass(frozen=True)
 class Shown:
     """What of a result is printed, and where."""
 
-    json: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output."),
-        Role.WRITES,
-    ] = None
+    json: Annotated[str | None, Writes("Write the result as JSON; - is standard output.", metavar="FILE|-")] = None
     quiet: Quiet = False
 
     def screen(self) -> Screen:
         """Where the command prints."""
         return Screen(self.quiet, self.json)
 
+    def write(self, to_json: Callable[[], str]) -> None:
+        """Write a result's JSON where --json says."""
+        if self.json is not None:
+            from eiesim.outputs import Outputs
 
-def picture_formats(text: str) -> tuple[str, ...]:
-    """The formats of `--formats`. Raises EieError for one that is not written."""
-    known = ("png", "svg", "pdf")
-    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    for name in names:
-        if name not in known:
-            raise EieError(f"--formats {text}: pictures are written as {', '.join(known)}, not {name!r}")
-    return names
+            with Outputs() as files:
+                files.text(to_json(), self.json)
+
+    def write_report(self, kind: str, report: dict[str, Any]) -> None:
+        """The same of a report that does not say its format's name and version, `kind`."""
+        self.write(lambda: dumps({"format": kind, "eiesim": eiesim.__version__, **report}, indent=1, allow_nan=False))

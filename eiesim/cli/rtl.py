@@ -1,16 +1,14 @@
 """eiesim rtl: the SystemVerilog twin, exported, checked and synthesised."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import Role, app, command
+import eiesim
+from eiesim.cli.app import Argument, Makes, Option, Reads, app, command
 from eiesim.cli.options import Fed, Machine
 from eiesim.cli.screen import Screen
-
-if TYPE_CHECKING:
-    from eiesim.rtl.runs import RtlRun
 
 rtl = typer.Typer(
     help="The RTL twin in SystemVerilog: export it, check it against the clocked machine, synthesise it.",
@@ -22,10 +20,8 @@ app.add_typer(rtl, name="rtl")
 
 @command(to=rtl)
 def export(
-    layer: Annotated[
-        str, typer.Argument(metavar="LAYER", help="What `run` takes: a file, a dump, table3:NAME."), Role.READS
-    ],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="A new folder for it all."), Role.MAKES],
+    layer: Annotated[str, Argument("What `run` takes: a file, a dump, table3:NAME.", metavar="LAYER")],
+    out: Annotated[Path, Makes("A new folder for it all.", "-o", "--out", metavar="DIR")],
     fed: Fed,
     machine: Machine,
 ) -> None:
@@ -34,14 +30,11 @@ def export(
     \b
     eiesim rtl export table3:NT-We --pes 4 -o twin/ && make -C twin
     """
-    from eiesim.rtl.export import export as write
-
-    (run,) = _runs([layer], fed, machine)
-    written = write(run, out)
     screen = Screen()
-    for sentence in run.hardware.grown(machine.chosen()):
+    made = eiesim.export_rtl(layer, out, fed.input or (), machine.chosen(), **fed.how())
+    for sentence in made.grown:
         screen.note(f"larger than configured, for this layer: {sentence}")
-    screen.note(f"{written} files in {out}; run make there")
+    screen.note(f"{made.files} files in {out}; run make there")
 
 
 @command(to=rtl)
@@ -49,12 +42,10 @@ def check(
     fed: Fed,
     machine: Machine,
     layers: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[LAYER]...", help="What `run` takes, each by itself (default: random cases)"),
-        Role.READS,
+        list[str] | None, Argument("What `run` takes, each by itself (default: random cases)", metavar="[LAYER]...")
     ] = None,
-    cases: Annotated[int, typer.Option(min=0, help="Random cases, where no layer is named.")] = 24,
-    simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    cases: Annotated[int, Option("Random cases, where no layer is named.", min=0)] = 24,
+    simulator: Annotated[str, Option("verilator or icarus.")] = "verilator",
 ) -> None:
     """Run RTL and clocked machine in lock-step: every register, wire, counter and output, in every cycle.
 
@@ -65,40 +56,24 @@ def check(
     eiesim rtl check --cases 100 --seed 1
     eiesim rtl check table3:NT-We --pes 16 --simulator icarus
     """
-    import time
+    from eiesim.rtl.terminal import checked_lines
 
-    from eiesim.rtl import lockstep, simulators
-    from eiesim.rtl.cases import random_run
-
-    simulators.need(simulator)
     screen = Screen()
-    runs = _runs(layers, fed, machine) if layers else None
-    total = cases if runs is None else len(runs)
-    cycles, outputs, begin = 0, 0, time.perf_counter()
-    with screen.progress("runs in lock-step", total) as advance:
-        for number in range(total):
-            run = random_run(fed.seed, number) if runs is None else runs[number]
-            program = simulators.build(run.hardware, simulator, report=screen.note)
-            try:
-                agreed = lockstep.check(run, program)
-            except lockstep.LockstepError as difference:
-                screen.say(f"{run.name}: {difference}")
-                raise typer.Exit(1) from None
-            cycles, outputs = cycles + agreed.compared, outputs + agreed.outputs
-            if runs is not None:
-                screen.say(f"{run.name}: {agreed.cycles:,} cycles, checksum {agreed.checksum:08x}")
-            advance(1)
-    seconds = time.perf_counter() - begin
-    screen.say(f"{total:,} runs agree: {cycles:,} cycles compared, {outputs:,} outputs, {seconds:.0f} s, {simulator}")
+    with screen.progress() as progress:
+        checked = eiesim.check_rtl(
+            layers or None, fed.input or (), machine.chosen(), cases=cases, simulator=simulator, progress=progress,
+            report=screen.note, **fed.how(),
+        )  # fmt: skip
+    screen.show(*checked_lines(checked))
+    if checked.difference:
+        raise typer.Exit(1)
 
 
 @command(to=rtl)
 def synth(
     machine: Machine,
     liberty: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.lib", help="A cell library (default: yosys' own generic cells)."),
-        Role.READS,
+        Path | None, Reads("A cell library (default: yosys' own generic cells).", metavar="FILE.lib")
     ] = None,
 ) -> None:
     """Synthesise each module with yosys: area and longest path beside EIE Table II, memory from CACTI.
@@ -106,24 +81,9 @@ def synth(
     \b
     eiesim rtl synth --liberty gscl45nm.lib
     """
-    from eiesim.rtl.hardware import Hardware
-    from eiesim.rtl.synthesis import MODULES, synthesise
-    from eiesim.rtl.table import synthesis_table
+    from eiesim.rtl.terminal import synthesis_table
 
-    configured = machine.chosen()
-    hardware = Hardware.of(configured)
-    made = []
     screen = Screen()
-    with screen.progress("modules synthesised", len(MODULES)) as advance:
-        for module in MODULES:
-            made.append(synthesise(module, hardware, liberty))
-            advance(1)
-    screen.show(synthesis_table(made, configured, liberty))
-
-
-def _runs(layers: list[str], fed: Fed, machine: Machine) -> "list[RtlRun]":
-    from eiesim.prepared import prepare_layer
-    from eiesim.rtl.runs import of_prepared
-
-    configured, workloads = machine.chosen(), [make() for make in fed.workloads(layers)]
-    return [of_prepared(prepare_layer(one.layer, one.activations, configured)) for one in workloads]
+    with screen.progress() as progress:
+        made = eiesim.synthesise_rtl(machine.chosen(), liberty, progress=progress)
+    screen.show(synthesis_table(made))

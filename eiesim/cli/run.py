@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from eiesim.cli.app import Role, command
-from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown, picture_formats
+import eiesim
+from eiesim.cli.app import Fills, Option, Reads, Writes, command
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown
 
 
 @command()
@@ -17,26 +16,16 @@ def run(
     energy: EnergyFigures,
     shown: Shown,
     labels: Annotated[
-        Path | None,
-        typer.Option(help="The inputs' classes, .npy of whole numbers: shows how many are recognised."),
-        Role.READS,
+        Path | None, Reads("The inputs' classes, .npy of whole numbers: shows how many are recognised.")
     ] = None,
-    engine: Annotated[
-        str, typer.Option(help="recurrence (fast), clocked (the machine itself) or event (SimPy).")
-    ] = "recurrence",
-    per_pe: Annotated[bool, typer.Option("--per-pe", help="Put the counters of every PE into the JSON.")] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the outputs as .npy, float32."), Role.WRITES
-    ] = None,
+    engine: Annotated[str, Option("recurrence (fast), clocked (the machine itself) or event (SimPy).")] = "recurrence",
+    per_pe: Annotated[bool, Option("Put the counters of every PE into the JSON.")] = False,
+    output: Annotated[Path | None, Writes("Write the outputs as .npy, float32.", "-o")] = None,
     plot: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Draw where the cycles went, and each PE's work over time."),
-        Role.FILLS,
+        Path | None, Fills("Draw where the cycles went, and each PE's work over time.", metavar="DIR")
     ] = None,
     formats: Formats = "png,svg",
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse layers that exceed a memory of the machine.")
-    ] = False,
+    strict: Annotated[bool, Option("Refuse layers that exceed a memory of the machine.")] = False,
 ) -> None:
     """Run layers on the machine: outputs, cycles, time, energy, and where the cycles went.
 
@@ -50,20 +39,14 @@ def run(
     import sys
     from dataclasses import replace
 
-    from eiesim.energy.events import load_energy_table
     from eiesim.outputs import Outputs
-    from eiesim.simulation import simulate
     from eiesim.view.terminal import result_table
 
-    screen, drawn_as, configured = shown.screen(), picture_formats(formats), machine.chosen()
-    model = fed.model(layers)
-    feeds = model.feeds(fed.activations(), str(fed.input or ""), fed.recorded)
-    model.check_codebooks(configured.weight_bits)
-    table = None if energy.energy_table is None else load_energy_table(energy.energy_table)
-    with screen.progress("inputs", sum(feed.batch_size * len(feed.layers) for feed in feeds)) as advance:
-        result = simulate(
-            model, fed.input, configured, engine, labels=labels, recorded=fed.recorded, strict=strict,
-            energy=energy.energy_model, energy_table=table, progress=advance,
+    screen = shown.screen()
+    with screen.progress() as progress:
+        result = eiesim.simulate(
+            layers, fed.input, machine.chosen(), engine, labels=labels, strict=strict, progress=progress,
+            **energy.chosen(), **fed.how(),
         )  # fmt: skip
     result = replace(result, command=("eiesim", *sys.argv[1:]))
     with Outputs() as files:
@@ -72,14 +55,10 @@ def run(
         if shown.json is not None:
             files.text(result.to_json(per_pe), shown.json)
     if plot is not None:
-        from eiesim.drawing import plot as draw
-        from eiesim.tracing.heat_map import draw_heat_maps
-
         screen.note(f"drawing into {plot}")
-        draw(result, plot, formats=drawn_as)
-        draw_heat_maps(feeds, result, plot, drawn_as)
+        eiesim.plot(result, plot, formats=formats)
     screen.show(result_table(result))
     if result.accuracy is not None:
-        screen.say(f"accuracy: {result.accuracy:.2%} of {feeds[-1].batch_size:,} inputs")
+        screen.say(f"accuracy: {result.accuracy:.2%} of {len(result.layers[-1].runs):,} inputs")
     for warning in result.warnings:
         screen.warn(warning)

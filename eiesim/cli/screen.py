@@ -7,36 +7,20 @@ tables go to standard error too. Quiet shows nothing.
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import copy
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
-from eiesim.view.text import plain
+import eiesim
+from eiesim.errors import plain
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.progress import ProgressColumn
-    from rich.table import Column, Table
+    from rich.console import Console
+    from rich.table import Table
 
 WIDE = 100_000
 """Columns of what is no terminal: a pipe or file gets whole lines, however long."""
 
-LEAST_WORDS = 12
-"""Letters that a column of words is not squeezed below."""
-
-BORDER = 3
-"""What a column takes besides its letters: padding and a line."""
-
-
 COMPILING = "compiling what this command runs, once for this machine: it takes a few seconds and is kept"
-
-
-class Progress(Protocol):
-    """Told how many steps were done since its last call, and how many fell away."""
-
-    def __call__(self, done: int, fell_away: int = 0) -> object:
-        """Steps since the last call."""
 
 
 class Screen:
@@ -49,16 +33,19 @@ class Screen:
         kernels.setLevel(logging.INFO)
         kernels.handlers = [_Once(self, COMPILING)]
 
-    def show(self, *tables: "Table") -> None:
-        """Print tables; what is too wide for the terminal is folded or cut into several, never a number."""
-        if self._quiet:
-            return
-        console = _console(stderr=self._to_stderr)
-        for table in tables:
-            if table.title:
+    def show(self, *parts: "Table | str") -> None:
+        """Print tables and lines; what is too wide for the terminal is folded or cut into several, never a number."""
+        from eiesim.view.terminal import pieces
+
+        for part in parts if not self._quiet else ():
+            if isinstance(part, str):
+                self.say(part)
+                continue
+            console = _console(stderr=self._to_stderr)
+            if part.title:
                 # A line of its own: rich folds a title to its table's width, however narrow that is.
-                console.print(plain(str(table.title)), markup=False)
-            for piece, width in _fitted(_made_plain(table), console.width):
+                console.print(plain(str(part.title)), markup=False)
+            for piece, width in pieces(part, console.width):
                 console.print(piece, width=max(width, console.width))
 
     def say(self, line: str) -> None:
@@ -77,36 +64,9 @@ class Screen:
         if not self._quiet:
             _console(stderr).print(plain(line), style=style, highlight=False, markup=False, soft_wrap=True)
 
-    @contextmanager
-    def progress(self, unit: str, total: int, *extra: "ProgressColumn") -> "Iterator[Progress]":
-        """A progress bar on standard error, where that is a terminal, for work of more than one step; gone when done.
-
-        Gives a function of (steps done, steps that fell away) since its last call. extra: columns between bar and time.
-        """
-        console = _console(stderr=True)
-        if self._quiet or total == 1 or not console.is_terminal:
-            yield _unseen
-            return
-        from rich import progress
-
-        columns = (
-            progress.TextColumn(unit),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            *extra,
-            progress.TimeRemainingColumn(),
-            progress.TextColumn("left"),
-        )
-        left = total
-        with progress.Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(unit, total=total)
-
-            def advance(done: int, fell_away: int = 0) -> None:
-                nonlocal left
-                left -= fell_away
-                bar.update(task, total=left, advance=done)
-
-            yield advance
+    def progress(self) -> "AbstractContextManager[Any]":
+        """A progress bar on standard error, where that is a terminal; gone when the block ends."""
+        return nullcontext() if self._quiet else eiesim.progress()
 
 
 class _Once(logging.Handler):
@@ -123,10 +83,6 @@ class _Once(logging.Handler):
             self._line = ""
 
 
-def _unseen(done: int, fell_away: int = 0) -> None:
-    pass
-
-
 def _console(stderr: bool) -> "Console":
     import os
 
@@ -135,64 +91,6 @@ def _console(stderr: bool) -> "Console":
     stream = sys.stderr if stderr else sys.stdout
     wide = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     return Console(stderr=stderr, width=wide, highlight=False)
-
-
-def _made_plain(table: "Table") -> "Table":
-    """The table with its texts as they are: names from files are no markup, and no control characters pass."""
-    from rich.text import Text
-
-    def safe(cell: "RenderableType") -> "RenderableType":
-        return Text(plain(cell)) if isinstance(cell, str) else cell
-
-    made = copy(table)
-    made.title = None
-    made.caption = None if table.caption is None else Text(plain(str(table.caption)))
-    made.columns = [
-        replace(column, header=safe(column.header), _cells=[safe(cell) for cell in column._cells])
-        for column in table.columns
-    ]
-    return made
-
-
-def _fitted(table: "Table", width: int) -> "Iterator[tuple[Table, int]]":
-    """The table in one piece where it fits, else cut between its columns of numbers; words are folded.
-
-    With each piece the columns that it needs: more than there are where a single number is wider than the terminal.
-    """
-    room = width - 1
-    needs = []
-    for column in table.columns:
-        if column.justify == "right":  # Numbers.
-            column.min_width = max([_longest_word(column.header), *(_width(cell) for cell in column._cells)])
-            needs.append(column.min_width)
-        else:
-            column.overflow, column.no_wrap = "fold", False
-            cells = [column.header, *column._cells]
-            most = max(_longest_word(cell) for cell in cells)
-            needs.append(min(max(most, LEAST_WORDS), max(map(_width, cells)), room // 2))
-    first, part = table.columns[0], list[Any]()
-    used = needs[0] + BORDER
-    for column, need in zip(table.columns[1:], needs[1:], strict=True):
-        if part and used + need + BORDER > room:
-            yield _of(table, [first, *part]), used + 1
-            part, used = [], needs[0] + BORDER
-        part.append(column)
-        used += need + BORDER
-    yield _of(table, [first, *part]), used + 1
-
-
-def _of(table: "Table", columns: "list[Column]") -> "Table":
-    piece = copy(table)
-    piece.columns = [replace(column, _index=k) for k, column in enumerate(columns)]
-    return piece
-
-
-def _width(cell: Any) -> int:
-    return max((len(line) for line in str(cell).split("\n")), default=0)
-
-
-def _longest_word(cell: Any) -> int:
-    return max((len(word) for word in str(cell).split()), default=0)
 
 
 class StoppedError(Exception):

@@ -1,24 +1,23 @@
 """eiesim sweep."""
 
 from contextlib import nullcontext
-from importlib.util import find_spec
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from eiesim.cli.app import Role, command
-from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, picture_formats
+import eiesim
+from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
+from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
 from eiesim.cli.screen import Screen, keeping
-from eiesim.errors import EieError
-from eiesim.sweeps.values import parse_axis, parse_values, parse_whole
+from eiesim.errors import EieError, NothingToDrawError
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.progress import ProgressColumn
-
-    from eiesim.config import MachineConfig
+LAYERS_HELP = "Layer files (.npz), network or dump folders, table3:NAME, or table3:all (nine); each on its own."
+OUTPUT_HELP = (
+    "The table, CSV; started again with it, only what is missing is run. - is standard output; "
+    "without it the rows are shown in short."
+)
+AXES_HELP = "Sweep any other configuration key, such as multipliers=1,2,4; may be repeated."
 
 
 def _columns(wanted: bool) -> None:
@@ -31,77 +30,41 @@ def _columns(wanted: bool) -> None:
 
 @command()
 def sweep(
-    layers: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="LAYER...",
-            help="Layer files (.npz), network or dump folders, table3:NAME, or table3:all (nine); each on its own.",
-            show_default=False,
-        ),
-        Role.READS,
-    ],
+    layers: Annotated[list[str], Argument(LAYERS_HELP, metavar="LAYER...")],
     base: Base,
     opened: Opened,
     own: OwnInputs,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE.csv|-",
-            help="The table, CSV; started again with it, only what is missing is run. - is standard output; "
-            "without it the rows are shown in short.",
-        ),
-        Role.WRITES,
-    ] = None,
-    pes: Annotated[str | None, typer.Option(metavar="VALUES", help="Processing elements, 1 to 4096.")] = None,
-    queue_depth: Annotated[str | None, typer.Option(metavar="VALUES", help="Places of an activation queue.")] = None,
-    spmat_width: Annotated[str | None, typer.Option(metavar="VALUES", help="Bits of a sparse-matrix SRAM row.")] = None,
-    arithmetic: Annotated[str | None, typer.Option(metavar="VALUES", help="float32, fixed32, fixed16, fixed8.")] = None,
-    axes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sweep",
-            metavar="KEY=VALUES",
-            help="Sweep any other configuration key, such as multipliers=1,2,4; may be repeated.",
-        ),
-    ] = None,
-    seeds: Annotated[str, typer.Option(metavar="VALUES", help="Seeds of table3: layers.")] = "0",
+    output: Annotated[Path | None, Writes(OUTPUT_HELP, "-o", metavar="FILE.csv|-")] = None,
+    pes: Annotated[str | None, Option("Processing elements, 1 to 4096.", metavar="VALUES")] = None,
+    queue_depth: Annotated[str | None, Option("Places of an activation queue.", metavar="VALUES")] = None,
+    spmat_width: Annotated[str | None, Option("Bits of a sparse-matrix SRAM row.", metavar="VALUES")] = None,
+    arithmetic: Annotated[str | None, Option("float32, fixed32, fixed16, fixed8.", metavar="VALUES")] = None,
+    axes: Annotated[list[str] | None, Option(AXES_HELP, "--sweep", metavar="KEY=VALUES")] = None,
+    seeds: Annotated[str, Option("Seeds of table3: layers.", metavar="VALUES")] = "0",
     variation: Annotated[
-        str, typer.Option(metavar="VALUES", help="How uneven table3: layers are: 0 uniform, 0.15 as pruned layers are.")
+        str, Option("How uneven table3: layers are: 0 uniform, 0.15 as pruned layers are.", metavar="VALUES")
     ] = "0",
-    engine: Annotated[str, typer.Option(metavar="VALUES", help="recurrence, clocked, event.")] = "recurrence",
+    engine: Annotated[str, Option("recurrence, clocked, event.", metavar="VALUES")] = "recurrence",
     input: Annotated[
-        list[Path] | None,
-        typer.Option("--input", "-i", help="Activations for layers that bring none; once, or once for each of them."),
-        Role.READS,
+        list[Path] | None, Reads("Activations for layers that bring none; once, or once for each of them.", "-i")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw what the table shows."), Role.FILLS] = None,
+    plot: Annotated[Path | None, Fills("Draw what the table shows.", metavar="DIR")] = None,
     formats: Formats = "png,svg",
     accuracy: Annotated[
         list[str] | None,
-        typer.Option(metavar="ARITHMETIC=SHARE", help="Accuracies to draw beside energy, such as fixed16=0.983."),
+        Option("Accuracies to draw beside energy, such as fixed16=0.983.", metavar="ARITHMETIC=SHARE"),
     ] = None,
     parquet: Annotated[
-        Path | None,
-        typer.Option(help="Write this sweep's rows as Parquet too, when done (extra: parquet)."),
-        Role.WRITES,
+        Path | None, Writes("Write this sweep's rows as Parquet too, when done (extra: parquet).")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Tasks at a time; one a core unless given.")
-    ] = None,
-    backend: Annotated[str, typer.Option(help="threads, processes, dask or ray (the last two: extras).")] = "threads",
+    jobs: Annotated[int | None, Option("Tasks at a time; one a core unless given.", "-j", min=1)] = None,
+    backend: Annotated[str, Option("threads, processes, dask or ray (the last two: extras).")] = "threads",
     scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="A running cluster: tcp://HOST:8786 (Dask), ray://HOST:10001 (Ray)."),
+        str | None, Option("A running cluster: tcp://HOST:8786 (Dask), ray://HOST:10001 (Ray).", metavar="ADDRESS")
     ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Drop damaged lines of the table and run their rows anew.")
-    ] = False,
+    repair: Annotated[bool, Option("Drop damaged lines of the table and run their rows anew.")] = False,
     quiet: Quiet = False,
-    columns: Annotated[
-        bool, typer.Option("--columns", callback=_columns, is_eager=True, help="Explain the table's columns.")
-    ] = False,
+    columns: Annotated[bool, Option("Explain the table's columns.", callback=_columns, is_eager=True)] = False,
 ) -> None:
     """Run layers on a grid of machines; one row a run, added to a CSV file as it finishes, or shown.
 
@@ -115,129 +78,62 @@ def sweep(
     eiesim sweep table3:all --pes 16:256:x2 --sweep multipliers=1,2,4,8 --sweep mapping=interleaved,blocked
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
-    from eiesim._io.atomic import check_target
-    from eiesim.files import npz
     from eiesim.outputs import made_folder, print_text
-    from eiesim.sweeps.row import frame
-    from eiesim.sweeps.run import collect_rows, plan
     from eiesim.sweeps.terminal import rows_table
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
-    swept: dict[str, list[Any]] = {key: parse_values(text) for key, text in named.items() if text is not None}
-    for setting in axes or []:
-        key, values = parse_axis(setting)
-        if key in swept:
-            raise EieError(f"{key} is swept twice; give all its values at once")
-        swept[key] = values
-    accuracies, drawn_as = _accuracies(accuracy), picture_formats(formats)
+    swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
+    accuracies = _accuracies(accuracy or [])
     if plot is not None:
-        check_target(made_folder(plot) / "figure.png")
-    if output is not None and output.suffix == ".parquet":
-        raise EieError(f"{output}: rows are added to a CSV file; give -o NAME.csv and --parquet {output}")
-    if parquet is not None and find_spec("pyarrow") is None:
-        raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'")
-    planned = plan(
-        layers,
-        swept,
-        config=base.chosen(),
-        engines=[str(name) for name in parse_values(engine)],
-        seeds=parse_whole(seeds),
-        variations=[_number(value) for value in parse_values(variation)],
-        inputs=[npz.load_inputs(path) for path in input or []],
-        **vars(opened),
-        **vars(own),
-    )
+        made_folder(plot)
     file = None if output is None or str(output) == "-" else output
-    screen = Screen(quiet)
-    new = known = 0
+    screen, configured = Screen(quiet), base.chosen()
     with (
         keeping(f"rows that are done are in {file}; the same command goes on from there") if file else nullcontext(),
-        screen.progress("rows", planned.runs, _rate()) as advance,
+        screen.progress() as progress,
     ):
-
-        def observe(done: int, there: int) -> None:
-            nonlocal new, known
-            new, known = new + done, known + there
-            advance(done, there)
-
-        found = collect_rows(
-            planned, file, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair
-        )
-    if parquet is not None:
-        _write_parquet(frame(found), parquet)
+        found = eiesim.sweep_rows(
+            layers, swept, config=configured, engines=engine, seeds=seeds, variations=variation, inputs=input or (),
+            output=file, parquet=parquet, jobs=jobs, backend=backend, scheduler=scheduler, repair=repair,
+            progress=progress, **vars(opened), **vars(own),
+        )  # fmt: skip
     if file is not None:
-        there = f", {new:,} new and {known:,} that were there" if known else ""
-        screen.note(f"{len(found):,} rows in {file}{there}")
+        there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
+        screen.note(f"{len(found.rows):,} rows in {file}{there}")
     elif output is not None:
-        print_text(frame(found).to_csv(index=False).removesuffix("\n"))
+        print_text(found.to_csv().removesuffix("\n"))
     else:
-        screen.show(rows_table(found))
+        screen.show(rows_table(found.rows))
     if plot is not None:
-        from eiesim.sweeps.plots import draw
-
-        label = "accuracy (given)"
-        if not accuracies and "arithmetic" in swept:
-            accuracies, label = _recognised(layers, base.chosen(), screen), "accuracy (simulated)"
-        drawn = draw(frame(found), plot, accuracies, label, formats=drawn_as)
-        for path in drawn:
-            screen.note(f"drawn: {path}")
-        if not drawn:
-            screen.note(
-                "nothing to draw: sweep pes, queue_depth, multipliers, spmat_width, or two keys that change the load "
-                "balance"
-            )
+        basis = "given"
+        if not accuracies and any(one.startswith("arithmetic=") for one in swept):
+            accuracies, basis = _recognised(layers, configured, screen), "simulated"
+        try:
+            drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats)
+            lines = [f"drawn: {path}" for path in drawn]
+        except NothingToDrawError as nothing:
+            lines = [str(nothing)]
+        for line in lines:
+            screen.note(line)
 
 
-def _recognised(layers: list[str], config: "MachineConfig", screen: Screen) -> dict[str, float]:
+def _recognised(layers: list[str], config: "eiesim.MachineConfig", screen: Screen) -> dict[str, float]:
     """Accuracy by arithmetic of a single network that brings inputs and labels; of anything else none is known."""
-    from eiesim.api import accuracy
-    from eiesim.config import ARITHMETICS
-    from eiesim.inputs import open_model
-
-    model = open_model(layers) if len(layers) == 1 else None
+    model = eiesim.open(layers[0]) if len(layers) == 1 else None
     if model is None or not model.chain or model.activations is None or model.labels is None:
         return {}
-    with screen.progress("arithmetics", len(ARITHMETICS)) as advance:
-        return accuracy(model, config=config, progress=advance)["shared"]
+    with screen.progress() as progress:
+        return eiesim.accuracy(model, config=config, progress=progress)["shared"]
 
 
-def _rate() -> "ProgressColumn":
-    """Rows a second, for the progress bar."""
-    from rich.progress import ProgressColumn, Task
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        """Rows a second."""
-
-        def render(self, task: Task) -> Text:
-            """The rate, once it is known."""
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} rows/s" if speed >= 10 else f"{speed:.2g} rows/s")
-
-    return Rate()
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise EieError(f"--variation {value}: is not a number")
-    return float(value)
-
-
-def _accuracies(texts: list[str] | None) -> dict[str, float]:
+def _accuracies(texts: list[str]) -> dict[str, float]:
     found = {}
-    for text in texts or []:
+    for text in texts:
         key, _, value = text.partition("=")
         try:
-            found[key.strip()] = float(value)
-            if not 0 <= found[key.strip()] <= 1:
-                raise ValueError
+            found[key.strip()] = share = float(value)
         except ValueError:
-            raise EieError(f"--accuracy {text}: is not ARITHMETIC=SHARE, for instance fixed16=0.983") from None
+            share = -1
+        if not 0 <= share <= 1:
+            raise EieError(f"--accuracy {text}: is not ARITHMETIC=SHARE, for instance fixed16=0.983")
     return found
-
-
-def _write_parquet(rows: "pd.DataFrame", path: Path) -> None:
-    from eiesim._io.atomic import writing
-
-    with writing(path) as file:
-        rows.to_parquet(file, index=False, engine="pyarrow")

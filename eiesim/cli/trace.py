@@ -2,66 +2,44 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
-import typer
-
-from eiesim.cli.app import Role, command
+import eiesim
+from eiesim.cli.app import Option, Writes, command
 from eiesim.cli.options import Fed, Layers, Machine, Quiet, Shown
-from eiesim.errors import EieError
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from eiesim.config import MachineConfig
-    from eiesim.tracing.subject import Subject
+OUTPUT_HELP = (
+    "Where to; the suffix says what: .html a page to explore, .png .svg .pdf a picture, .vcd waveforms, "
+    ".pftrace for Perfetto, .npz the arrays. Without it, a picture in the terminal."
+)
 
 
 @dataclass(frozen=True)
-class One:
-    """Which layer and which input are looked into."""
+class One(Fed):
+    """The same, and which layer and which input are looked into."""
 
     layer: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Which of several layers to look into. (default: the first)"),
+        str | None, Option("Which of several layers to look into. (default: the first)", metavar="NAME")
     ] = None
-    item: Annotated[
-        int | None, typer.Option(help="Which input of a batch to follow, from 0. (default: 0)", show_default=False)
-    ] = None
+    item: Annotated[int | None, Option("Which input of a batch to follow, from 0. (default: 0)")] = None
+
+    def how(self) -> dict[str, Any]:
+        """As the functions take it: the first of each, unless told."""
+        return {**super().how(), "layer": self.layer or 0, "item": self.item or 0}
 
 
 @command()
 def trace(
     layers: Layers,
-    fed: Fed,
-    machine: Machine,
     one: One,
+    machine: Machine,
     cycles: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A:B", help="Only cycles A to B-1; they are numbered from 1. (default: all)", show_default=False
-        ),
+        str | None, Option("Only cycles A to B-1; they are numbered from 1. (default: all)", metavar="A:B")
     ] = None,
     show_pes: Annotated[
-        str | None,
-        typer.Option(
-            "--show-pes",
-            metavar="LIST",
-            help="Only these PEs, for instance 0,17,20:24. (default: all)",
-            show_default=False,
-        ),
+        str | None, Option("Only these PEs, for instance 0,17,20:24. (default: all)", metavar="LIST")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Where to; the suffix says what: .html a page to explore, .png .svg .pdf a picture, .vcd waveforms, "
-            ".pftrace for Perfetto, .npz the arrays. Without it, a picture in the terminal.",
-        ),
-        Role.WRITES,
-    ] = None,
+    output: Annotated[Path | None, Writes(OUTPUT_HELP, "-o", metavar="FILE")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Show what every PE does in every cycle, what waits in its queue, and who holds back the broadcasts.
@@ -72,33 +50,22 @@ def trace(
     eiesim trace table3:Alex-8 --cycles 3000:3200 -o alex8.vcd   every register and wire, for a waveform viewer
     eiesim trace net/ -i x.npy --layer fc2 --item 3              one layer, one input of a batch
     """  # fmt: skip
-    from eiesim.sweeps.values import parse_whole
-    from eiesim.tracing.recording import record
-    from eiesim.tracing.saving import check_suffix, save
-    from eiesim.tracing.shares import chosen
-    from eiesim.tracing.terminal import picture
+    from eiesim.tracing.terminal import show
 
-    if output is not None:
-        check_suffix(output)
-    window = _window(cycles)
-    wanted = None if show_pes is None else parse_whole(show_pes)
-    traced = record(_subject(layers, fed, one, machine.chosen()), window)
-    chosen(traced, wanted)
-    if output is not None:
-        save(traced, output, wanted)
-    elif not quiet:
-        terminal = _terminal()
-        terminal.print(picture(traced, terminal.width, wanted, terminal.encoding.startswith("utf")))
+    traced = eiesim.trace(
+        layers, one.input, machine.chosen(), cycles=cycles, output=output, pes=show_pes, **one.how(),
+    )  # fmt: skip
+    if output is None and not quiet:
+        show(traced, show_pes)
 
 
 @command(name="critical-path")
 def critical_path(
     layers: Layers,
-    fed: Fed,
-    machine: Machine,
     one: One,
+    machine: Machine,
     shown: Shown,
-    top: Annotated[int, typer.Option(min=1, help="How many PEs and segments to list.")] = 10,
+    top: Annotated[int, Option("How many PEs and segments to list.", min=1)] = 10,
 ) -> None:
     """Find the chain of events that sets a layer's cycles, and say what bounds it and what would help.
 
@@ -106,43 +73,8 @@ def critical_path(
     eiesim critical-path table3:Alex-8
     eiesim critical-path net/ -i x.npy --layer fc2 --json path.json
     """
-    from eiesim.outputs import Outputs
-    from eiesim.tracing.terminal import path_tables
-    from eiesim.tracing.verdict import verdict
+    from eiesim.tracing.terminal import path_report
 
-    judged = verdict(_subject(layers, fed, one, machine.chosen()))
-    screen = shown.screen()
-    if shown.json is not None:
-        with Outputs() as files:
-            files.text(judged.path.to_json(), shown.json)
-    screen.show(*path_tables(judged, top))
-    screen.say(judged.sentence)
-
-
-def _terminal() -> "Console":
-    """Where the picture goes: as wide as the terminal; 100 characters where there is none."""
-    import os
-    import sys
-
-    from rich.console import Console
-
-    known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=None if known else 100, highlight=False)
-
-
-def _window(cycles: str | None) -> tuple[int, int] | None:
-    if cycles is None:
-        return None
-    start, colon, end = cycles.partition(":")
-    if not (colon and start.strip().isdecimal() and end.strip().isdecimal()):
-        raise EieError(f"--cycles {cycles}: is not A:B, for instance 3000:3200")
-    return int(start), int(end)
-
-
-def _subject(layers: list[str], fed: Fed, one: One, config: "MachineConfig") -> "Subject":
-    """The layer and the input that the command line names; the layers before it are run to get its input."""
-    from eiesim.tracing.subject import Subject
-
-    model = fed.model(layers)
-    model.check_codebooks(config.weight_bits)
-    return Subject.of(model, fed.input, config, one.item or 0, layer=one.layer or 0, recorded=fed.recorded)
+    path = eiesim.critical_path(layers, one.input, machine.chosen(), **one.how())
+    shown.write(path.to_json)
+    shown.screen().show(*path_report(path, top))

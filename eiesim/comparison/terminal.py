@@ -1,6 +1,6 @@
 """Terminal tables of a comparison. They are fed with its rows and compute nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -8,7 +8,7 @@ from rich.table import Table
 from eiesim.comparison.records import Ratio
 from eiesim.comparison.rows import Comparison
 from eiesim.energy.check import Check
-from eiesim.paper.speedups import Headline
+from eiesim.paper.speedups import Headline, headlines, inconsistencies
 from eiesim.view.words import MODULES
 
 
@@ -162,3 +162,36 @@ def platform_table(comparison: Comparison) -> Table:
         )
         table.add_row(one.name, one.basis, str(one.technology_nm), *(_cell(*cell) for cell in cells))
     return _whole_words(table)
+
+
+RATIOS = (
+    ("Speed-up over the CPU, dense, batch 1 (Fig. 6)", "speedup"),
+    ("Energy efficiency over the CPU, dense, batch 1 (Fig. 7)", "efficiency"),
+    ("Speed-up over this machine's CPU, dense, batch 1", "measured_speedup"),
+    ("Energy efficiency over this machine's CPU, dense, batch 1", "measured_efficiency"),
+)
+"""Tables of ratios: title, and the comparison's field."""
+
+
+def report(comparison: Comparison) -> Iterator[Table | str]:
+    """All that a terminal is shown of a comparison, in order: tables, and lines between them."""
+    yield eie_table(comparison)
+    for title, field in RATIOS:
+        if ratios := getattr(comparison, field):
+            yield ratio_table(title, ratios)
+    measured = comparison.measured
+    if measured is not None:
+        threads = " or ".join(str(count) for count in sorted({one.threads for one in measured.measurements}))
+        yield f"times measured on {measured.machine.cpu}, {threads} threads (the faster), {measured.when}"
+        for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
+            yield f"  energy {source}"
+    if comparison.checks:
+        yield check_table(comparison.checks)
+        yield from (f"- {line}" for line in check_causes(comparison.checks))
+    yield waterfall_table(comparison)
+    if comparison.platforms:
+        yield platform_table(comparison)
+    if comparison.speedup:
+        yield headline_table(headlines())
+        yield "Where the paper disagrees with itself:"
+        yield from (f"- {line}" for line in inconsistencies())

@@ -144,6 +144,16 @@ class Compressed(Brief):
             vectors=tuple(1 if vectors is None else vectors for vectors in self.vectors),
         )
 
+    def to_json(self) -> str:
+        """What report.json holds.
+
+        Returns
+        -------
+        str
+            JSON.
+        """
+        return json.dumps(to_dict(self), indent=1, allow_nan=False)
+
     @property
     def total(self) -> Statistics:
         """All layers' statistics added up."""

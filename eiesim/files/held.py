@@ -109,13 +109,20 @@ def _refusal(what: str, one: HeldLayer, held: Held) -> str:
     return f"{what}: as read it gives other outputs than {source} (relative error {one.error:.2g})"
 
 
-def _error(layers: Sequence[DenseLayer], seen: Seen) -> float:
-    """Largest error over largest magnitude; infinite for another shape or where a number is none."""
+def _error(layers: Sequence[DenseLayer], seen: Seen) -> float | None:
+    """Largest error over largest magnitude; infinite for another shape, and where ours is no number.
+
+    None where the source's are none themselves.
+    """
     right = seen.outputs
     if seen.inputs.shape[1:] != (layers[0].cols,) or right.shape != (len(seen.inputs), layers[-1].rows):
         return float("inf")
+    known = np.isfinite(seen.inputs).all(axis=1) & np.isfinite(right).all(axis=1)
+    if not known.any():
+        return None
+    right = right[known]
     with np.errstate(all="ignore"):
-        found = forward(layers, seen.inputs)
+        found = forward(layers, seen.inputs[known])
         wide = right.astype(np.float64)
         most = float(np.abs(found - wide).max(initial=0.0))
         largest = float(np.abs(wide).max(initial=0.0))

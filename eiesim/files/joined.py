@@ -157,9 +157,8 @@ def _spectral(weight: Any, u: Any, v: Any) -> npt.NDArray[Any] | None:
     for axis in (0, 1):  # 1 is a transposed convolution's
         matrix = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1)
         if matrix.shape == (len(u), len(v)):
-            sigma = u.astype(np.float64) @ matrix.astype(np.float64) @ v.astype(np.float64)
             with np.errstate(all="ignore"):
-                return np.asarray((weight / sigma).astype(np.float32))
+                return np.asarray((weight / (u @ (matrix @ v))).astype(np.float32))
     return None
 
 

@@ -33,10 +33,12 @@ def held_against_run(
     whole: the module's run, where its outputs are the last layer's; None where something follows that one.
     in_order: whether the module is a sequence, in which a ReLU that follows belongs to a layer.
     """
-    seen = [
-        _seen(layer, part, own, recorded, in_order)
-        for layer, part, own in zip(network.layers, parts, calls, strict=True)
-    ]
+    used = {id(call) for own in calls for call in own}
+    spare = [call for call in recorded.calls if id(call) not in used] if recorded is not None else []
+    seen = []
+    for layer, part, own in zip(network.layers, parts, calls, strict=True):
+        runs = own or [call for call in spare if call.module is part.module]
+        seen.append(_seen(layer, part, runs, recorded, in_order))
     together = None
     if network.chain and recorded is not None and recorded.inputs is not None:
         start, end = calls[0][:1], calls[-1][-1:]

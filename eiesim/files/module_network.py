@@ -65,10 +65,9 @@ def network_of_module(module: Any, name: str, choice: Choice, check: bool, given
     """
     while (wrapped := WRAPPERS.get(type(module).__name__)) is not None:
         module = getattr(module, wrapped)
+    modules.check_complete(module)
     every = list(modules.parts(module))
-    leaves = [
-        (path, part) for path, part in every if modules.is_leaf(part) or getattr(part, "weight", None) is not None
-    ]
+    leaves = [one for one in every if modules.is_leaf(one[1]) or modules.has_weight(one[1])]
     with modules.untouched(module):
         sequence = _sequence(module)
         recorded = run(module, leaves, given) if check else None

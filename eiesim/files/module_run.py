@@ -15,6 +15,9 @@ from eiesim.files.held import RUNS
 SIDES = (32, 28, 64, 224, 8, 1)
 """Sides of images that a convolution first in a network is tried with."""
 
+LARGE = 30.0
+"""By how much two of the random inputs are larger: an activation that saturates is then seen to be no ReLU."""
+
 STEPS = 5
 """Of a sequence."""
 
@@ -99,7 +102,9 @@ def _tries(
         elif _is_tensor(ready):
             yield (ready,), {}
     for shape in dict.fromkeys(_shapes(parts)):
-        yield (torch.randn(RUNS, *shape, generator=generator).to(**place),), {}
+        values = torch.randn(RUNS, *shape, generator=generator)
+        values[-2:] *= LARGE
+        yield (values.to(**place),), {}
     for _, part in parts:
         if type(part).__name__ in ("Embedding", "EmbeddingBag"):
             most = int(part.weight.shape[0])

@@ -107,6 +107,13 @@ def packed_format(name: str) -> str:
     return _PACKED.get(parts(name)[-1], "")
 
 
+def is_aside(name: str) -> bool:
+    """Whether a tensor takes no part when the network runs: an optimiser's, an adapter's, an operator's of NNCF."""
+    return any(_OPTIMISER.fullmatch(part) or part in ("pre_ops", "post_ops") for part in parts(name)) or is_adapter(
+        name
+    )
+
+
 def is_adapter(name: str) -> bool:
     """Whether a tensor is a factor of an adapter."""
     return any(_LORA.fullmatch(part) for part in parts(name))

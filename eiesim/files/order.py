@@ -61,7 +61,8 @@ def _does_something(entry: Entry) -> bool:
     own = names.parts(entry.tensor)[-1]
     if entry.role == "statistics":
         return own.startswith(("running", "moving"))
-    return entry.role == "left out" and own in ("weight", "kernel", "scale", "gamma", "alpha")
+    runs = own in ("weight", "kernel", "scale", "gamma", "alpha") and not names.is_aside(entry.tensor)
+    return entry.role == "left out" and runs
 
 
 def _is_side_by_side(source: str) -> bool:

@@ -21,16 +21,47 @@ LENET = "lenet-300-100"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What was found. text: what agrees, what does not and why, a paragraph each; the first says it all in short."""
+    """What was found.
+
+    Attributes
+    ----------
+    runs : Simulations
+        Every run, in a table.
+    items : tuple of PaperItem
+        Tables and figures of the paper, published beside simulated.
+    claims : tuple of Claim
+        What the paper says, and whether it holds.
+    text : tuple of str
+        What agrees, what does not and why, a paragraph each; the first says it all in short.
+    inconsistencies : tuple of str
+        Where the paper disagrees with itself.
+    tables : int, default 0
+        How many tables were written.
+    pictures : int, default 0
+        How many pictures were written.
+    """
 
     runs: Simulations
     items: tuple[PaperItem, ...]
     claims: tuple[Claim, ...]
     text: tuple[str, ...]
     inconsistencies: tuple[str, ...]
+    tables: int = 0
+    pictures: int = 0
 
     def item(self, key: str) -> PaperItem:
-        """By its key. Raises StopIteration for one that is not there."""
+        """A table or figure by its key.
+
+        Parameters
+        ----------
+        key : str
+            Such as "table_4" or "fig_6".
+
+        Returns
+        -------
+        PaperItem
+            What the paper has beside what was simulated. StopIteration is raised where there is none.
+        """
         return next(one for one in self.items if one.key == key)
 
 

@@ -4,7 +4,8 @@ What is guaranteed: a row that `append` has returned for is in the file and on t
 file opened for appending, then fsync); a sweep reports no row before that (`Writer`). A process killed during `append`
 leaves at most one line without its end, which the next `Journal` on the file cuts off; no line before it can be
 touched. While a journal is open, no other can be opened on the same file (flock; it goes with the process, however
-that ends). Without flock there is no lock.
+that ends): what is locked is the file that the path leads to, also where another sweep's `repair` replaces it between
+the opening and the lock. Without flock there is no lock.
 
 The last cell of each line, `check`, is 16 hex digits of the SHA-256 over the line's other cells. A line that no longer
 gives its check was changed after it was written, by hand or by a bad disk: the file is refused, naming the line, or
@@ -93,18 +94,30 @@ class Journal:
             raise
 
     def _open(self) -> None:
-        self.close()
-        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
-        if fcntl is None:
-            return
+        """Open the file and lock it. A file that another process has put in its place meanwhile is opened instead."""
+        while True:
+            self.close()
+            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
+            if fcntl is None:
+                return
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise EieError(f"{self.path}: another sweep is writing it; wait for that one, or {_ANOTHER}") from None
+            if self._is_at_path():
+                return
+
+    def _is_at_path(self) -> bool:
+        """Whether the open file is the one that the path leads to, by device and inode."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise EieError(f"{self.path}: another sweep is writing it; wait for that one, or {_ANOTHER}") from None
+            return os.path.samestat(os.fstat(self._file), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _recover(self, repair: bool) -> bool:
         """Read the rows, and cut off a line without its end. True where damaged lines were dropped from the file."""
-        content = self.path.read_bytes()
+        with open(self._file, "rb", closefd=False) as file:
+            content = file.read()
         whole = content.rfind(b"\n") + 1
         header = next((one for one in HEADERS if content.startswith(one)), HEADER)
         self._checked = HEADERS[header]
@@ -209,7 +222,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and self._new and not self._rows:
+        if kind is not None and self._new and not self._rows and self._is_at_path():
             # Nothing came of it: no table of a header alone is left.
             with suppress(OSError):
                 self.path.unlink()

@@ -10,11 +10,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from eiesim._io.atomic import writing
+from eiesim._progress import Progress, Steps
 from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
@@ -27,6 +30,7 @@ from eiesim.sweeps.backends import unpack, workers
 from eiesim.sweeps.grid import Grid, by_sharing
 from eiesim.sweeps.journal import Journal, Observer, Writer
 from eiesim.sweeps.row import Row, frame, row_hash
+from eiesim.sweeps.values import parse_axes, parse_numbers, parse_values, parse_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,12 +60,12 @@ class Plan:
 
 def plan(
     source: Source,
-    axes: Mapping[str, Any] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     config: Config = None,
-    engines: Sequence[str] = (DEFAULT_ENGINE,),
-    seeds: Sequence[int] = (0,),
-    variations: Sequence[float] = (0.0,),
+    engines: Sequence[str] | str = DEFAULT_ENGINE,
+    seeds: Sequence[int] | str = (0,),
+    variations: Sequence[float] | str = (0.0,),
     inputs: Any = (),
     density: float | None = None,
     activation_density: float | None = None,
@@ -69,11 +73,14 @@ def plan(
     recorded: bool = False,
 ) -> Plan:
     """What to sweep; see `sweep` for the arguments."""
-    engines = (engines,) if isinstance(engines, str) else tuple(engines)
+    engines = [str(name) for name in (parse_values(engines) if isinstance(engines, str) else engines)]
+    seeds = parse_whole(seeds) if isinstance(seeds, str) else seeds
+    variations = parse_numbers(variations) if isinstance(variations, str) else variations
     for engine in engines:
         if engine not in ENGINES:
             raise unknown("no engine", engine, ENGINES)
-    grid = Grid(as_config(config), axes or {})
+    varied = axes if isinstance(axes, Mapping) else parse_axes(axes or ())
+    grid = Grid(as_config(config), varied)
     made = open_workloads(source, several(inputs), seeds, variations, density, activation_density, rows, recorded)
     if not made or not engines:
         raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
@@ -85,25 +92,65 @@ def plan(
     return Plan(tuple(made), grid, tuple(dict.fromkeys(engines)))
 
 
+@dataclass(frozen=True, repr=False)
+class Swept:
+    """What a sweep gave.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        A row a run, in the plan's order.
+    new : int
+        How many rows were run.
+    known : int
+        How many were there already or would repeat another.
+    """
+
+    rows: tuple[Row, ...]
+    new: int
+    known: int
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A table of the rows.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a run.
+        """
+        return frame(self.rows)
+
+    def to_csv(self) -> str:
+        """The table as CSV.
+
+        Returns
+        -------
+        str
+            A line a run, after the columns' names.
+        """
+        return str(self.to_frame().to_csv(index=False))
+
+
 def sweep(
     source: Source,
-    axes: Mapping[str, Any] | None = None,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     config: Config = None,
-    engines: Sequence[str] = (DEFAULT_ENGINE,),
-    seeds: Sequence[int] = (0,),
-    variations: Sequence[float] = (0.0,),
+    engines: Sequence[str] | str = DEFAULT_ENGINE,
+    seeds: Sequence[int] | str = (0,),
+    variations: Sequence[float] | str = (0.0,),
     inputs: Any = (),
     density: float | None = None,
     activation_density: float | None = None,
     rows: int | None = None,
     recorded: bool = False,
     output: str | Path | None = None,
+    parquet: str | Path | None = None,
     jobs: int | None = None,
     backend: str = "threads",
     scheduler: str | None = None,
-    observer: Observer | None = None,
     repair: bool = False,
+    progress: Progress | None = None,
 ) -> "pd.DataFrame":
     """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
 
@@ -111,15 +158,16 @@ def sweep(
     ----------
     source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
         As in `simulate`; several are swept each by itself, and a network layer by layer.
-    axes : mapping of configuration keys to values, default None
-        What varies, such as `{"pes": [16, 64], "queue_depth": "1:256:x2"}`; None is one machine.
+    axes : mapping of configuration keys to values, or sequence of str, default None
+        What varies, such as `{"pes": [16, 64], "queue_depth": "1:256:x2"}`, or texts, `["pes=16,64"]`; None is one
+        machine.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         What does not vary; None is the published design.
-    engines : sequence of str, default ("recurrence",)
-        One or several engines; see `simulate`.
-    seeds : sequence of int, default (0,)
-        Each makes `table3:` layers of its own.
-    variations : sequence of float, default (0.0,)
+    engines : str or sequence of str, default "recurrence"
+        One or several engines; see `simulate`. These three may be texts as the command line takes them, too.
+    seeds : sequence of int or str, default (0,)
+        Each makes `table3:` layers of its own; "0:5" are five.
+    variations : sequence of float or str, default (0.0,)
         Coefficients of variation of the densities of `table3:` layers; see `workload`.
     inputs : float[cols] or [batch, cols], a path, or several of these, default ()
         Activations for the layers that bring none: one for all, or one for each.
@@ -134,16 +182,18 @@ def sweep(
     output : path, default None
         A CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a sweep
         that was killed goes on; it may hold other sweeps' rows too, which are left alone.
+    parquet : path, default None
+        A Parquet file for these rows, written when all are done (extra: parquet).
     jobs : int, default None
         Tasks at a time; None is one a core. The rows do not depend on it, nor on `backend` or `scheduler`.
     backend : str, default "threads"
         "threads", "processes", "dask" or "ray".
     scheduler : str, default None
         The address of a running cluster, for Dask and Ray.
-    observer : callable(int, int), default None
-        Called with the number of new rows, and of rows that were there, since the last call.
     repair : bool, default False
         Drop damaged lines of `output` and run their rows anew, instead of refusing the file.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step for each new row; see `progress`.
 
     Returns
     -------
@@ -162,22 +212,84 @@ def sweep(
     >>> eiesim.sweep("table3:NT-We", {"pes": [16, 64]})["pes"].tolist()
     [16, 64]
     """
-    planned = plan(
-        source,
-        axes,
-        config=config,
-        engines=engines,
-        seeds=seeds,
-        variations=variations,
-        inputs=inputs,
-        density=density,
-        activation_density=activation_density,
-        rows=rows,
-        recorded=recorded,
+    given = locals()
+    return sweep_rows(**given).to_frame()
+
+
+def sweep_rows(
+    source: Source,
+    axes: Mapping[str, Any] | Sequence[str] | None = None,
+    *,
+    output: str | Path | None = None,
+    parquet: str | Path | None = None,
+    jobs: int | None = None,
+    backend: str = "threads",
+    scheduler: str | None = None,
+    repair: bool = False,
+    progress: Progress | None = None,
+    **what: Any,
+) -> Swept:
+    """Sweep as `sweep` does, but without pandas, which takes half a second to import.
+
+    Parameters
+    ----------
+    source : name, path, layer or layers, or what `open`, `compress`, `train` or `load_network` gives
+        As in `sweep`, and so are the others.
+    axes : mapping of configuration keys to values, or sequence of str, default None
+        What varies.
+    output : path, default None
+        A CSV file to which rows are added.
+    parquet : path, default None
+        A Parquet file for these rows.
+    jobs : int, default None
+        Tasks at a time.
+    backend : str, default "threads"
+        "threads", "processes", "dask" or "ray".
+    scheduler : str, default None
+        The address of a running cluster.
+    repair : bool, default False
+        Drop damaged lines of `output`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`; see `progress`.
+    **what : Any
+        Further config, engines, seeds, variations, inputs, density, activation_density, rows and recorded.
+
+    Returns
+    -------
+    Swept
+        The rows, and how many are new.
+
+    Raises
+    ------
+    EieError
+        As `sweep` does.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> [row.cycles for row in eiesim.sweep_rows("table3:NT-We", {"pes": [16, 64]}).rows]
+    [17950, 5970]
+    """
+    if output is not None and Path(output).suffix == ".parquet":
+        raise EieError(f"{output}: rows are added to a CSV file; give one, and the Parquet file as parquet")
+    if parquet is not None and find_spec("pyarrow") is None:
+        raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'")
+    planned = plan(source, axes, **what)
+    steps = Steps(progress, planned.runs, "rows")
+    counts = [0, 0]
+
+    def observe(new: int, known: int) -> None:
+        counts[0] += new
+        counts[1] += known
+        steps(new, known)
+
+    found = collect_rows(
+        planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair
     )
-    return frame(
-        collect_rows(planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observer, repair=repair)
-    )
+    if parquet is not None:
+        with writing(parquet) as file:
+            frame(found).to_parquet(file, index=False, engine="pyarrow")
+    return Swept(tuple(found), *counts)
 
 
 def collect_rows(

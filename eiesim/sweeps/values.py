@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from eiesim.errors import EieError, shown
@@ -42,12 +44,32 @@ def parse_whole(text: str) -> list[int]:
     return values
 
 
+def parse_numbers(text: str) -> list[float]:
+    """The same for numbers, such as variations."""
+    values = parse_values(text)
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise EieError(f"'{text}': {shown(value)} is not a number")
+    return [float(value) for value in values]
+
+
 def parse_axis(setting: str) -> tuple[str, list[Any]]:
     """`key=values`, for instance `index_bits=2,4,8`."""
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise EieError(f"'{setting}' is not key=values, for instance index_bits=2,4,8")
     return key.strip(), parse_values(text)
+
+
+def parse_axes(settings: Sequence[str]) -> dict[str, list[Any]]:
+    """Several of these. Raises EieError for a key that is given twice."""
+    swept: dict[str, list[Any]] = {}
+    for setting in settings:
+        key, values = parse_axis(str(setting))
+        if key in swept:
+            raise EieError(f"{key} is swept twice; give all its values at once")
+        swept[key] = values
+    return swept
 
 
 def _range(item: str, match: re.Match[str]) -> list[int]:

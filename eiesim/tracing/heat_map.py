@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eiesim.model import Feed
-from eiesim.result import Result
-from eiesim.tracing.recording import PADDING, REAL, Recording, record
+from eiesim._io.atomic import Outputs
+from eiesim.layer_result import LayerResult
+from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
-from eiesim.tracing.subject import subjects
+from eiesim.tracing.subject import Subject
 from eiesim.view import style
 from eiesim.view.panels import Cells, Panel, Picture, Scale, Series, floats
 from eiesim.view.saving import FORMATS, save_all
@@ -19,29 +19,31 @@ from eiesim.view.words import Words
 BLOCKS, ROWS = 200, 256
 """Cells of the map, at most."""
 
+CELL_BYTES = 9
+"""Of a recording, a PE and a cycle, at most."""
+
 
 def draw_heat_maps(
-    feeds: Sequence[Feed], result: Result, folder: str | Path, formats: Sequence[str] = FORMATS
+    layers: Sequence[LayerResult],
+    folder: str | Path,
+    formats: Sequence[str] = FORMATS,
+    files: Outputs | None = None,
 ) -> list[Path]:
     """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
 
-    feeds: what `result` was simulated from; its outputs are the later layers' inputs. Streamed weights are not traced:
-    nothing is drawn of them.
+    Nothing is simulated again: a layer's input is what it was run on. Nothing is drawn of streamed weights, which are
+    not traced, nor of what is too long to be traced at once. files: the set that they appear with.
     """
-    if result.config.weights != "resident":
-        return []
-    return save_all(_pictures(feeds, result), folder, formats=formats)
+    return save_all(_pictures(layers), folder, formats=formats, files=files)
 
 
-def _pictures(feeds: Sequence[Feed], result: Result) -> Iterator[tuple[str, Picture]]:
+def _pictures(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
     """One after the other, so that only one recording is held."""
-    count = 0
-    for feed in feeds:
-        known = [layer.outputs for layer in result.layers[count : count + len(feed.layers)]]
-        for subject in subjects(feed, result.config, 0, known):
-            count += 1
-            letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in subject.name)
-            yield f"heat_map_{count}_{letters}", heat_map(record(subject))
+    for number, layer in enumerate(layers, 1):
+        cells = layer.config.pes * layer.runs[0].cycles
+        if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:
+            letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in layer.name or "layer")
+            yield f"heat_map_{number}_{letters}", heat_map(record(Subject.of_prepared(layer.prepare(), 0)))
 
 
 def heat_map(trace: Recording) -> Picture:

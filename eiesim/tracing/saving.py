@@ -24,10 +24,10 @@ def check_suffix(path: str | Path) -> str:
     return suffix
 
 
-def save(trace: Recording, path: str | Path, pes: Sequence[int] | None = None) -> None:
+def save(trace: Recording, path: str | Path, pes: Sequence[int] | str | None = None) -> None:
     """Write the trace, whole or not at all. Arguments and errors as those of `eiesim.Trace.save`."""
     suffix = check_suffix(path)
-    chosen(trace, pes)
+    pes = None if pes is None else chosen(trace, pes)
     with writing(path) as file:
         if suffix == ".html":
             from eiesim.tracing.page import page

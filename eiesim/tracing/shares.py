@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
+from eiesim.sweeps.values import parse_whole
 from eiesim.tracing.recording import STATES, Recording
 from eiesim.view.palette import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, YELLOW
 
@@ -21,11 +22,14 @@ OTHER_BLOCKER, BROADCAST = "#8A8A8A", "#FFFFFF"
 """Stalled broadcasts by the PE that held them, those that caused most first; all other PEs; no stall."""
 
 
-def chosen(trace: Recording, pes: Sequence[int] | None) -> list[int]:
-    """The PEs to show: all, or those named. Raises EieError for none, one twice, or one that is not there."""
+def chosen(trace: Recording, pes: Sequence[int] | str | None) -> list[int]:
+    """The PEs to show: all, or those named, also as `0,17,20:24`.
+
+    Raises EieError for none, one twice, or one that is not there.
+    """
     if pes is None:
         return list(range(trace.pes))
-    numbers = [int(p) for p in pes]
+    numbers = parse_whole(pes) if isinstance(pes, str) else [int(p) for p in pes]
     for p in numbers:
         if not 0 <= p < trace.pes:
             raise EieError(f"PE {p}: the machine has {trace.pes:,}, 0 to {trace.pes - 1:,}")

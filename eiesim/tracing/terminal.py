@@ -1,25 +1,30 @@
 """The trace as a picture of characters, and the critical path as a table."""
 
+import os
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from eiesim.errors import one_line
+from eiesim.tracing.path import CriticalPath
 from eiesim.tracing.recording import EMPTY, PADDING, REAL, STATES, Recording
 from eiesim.tracing.shares import COLOURS, blend, broadcast_lane, chosen, edges, state_shares
-from eiesim.tracing.verdict import Verdict
-from eiesim.view.text import one_line
+from eiesim.tracing.verdict import Verdict, verdict
 
 LEVELS, ASCII_LEVELS = " ░▒▓█", " .-+#"
 """A cell's share of cycles that walk entries: none, up to a third, up to two thirds, less than all, all."""
 MOST_ROWS = 64
 
 
-def picture(trace: Recording, width: int, pes: Sequence[int] | None = None, unicode: bool = True) -> RenderableType:
+def picture(
+    trace: Recording, width: int, pes: Sequence[int] | str | None = None, unicode: bool = True
+) -> RenderableType:
     """PEs down, time across. width: characters in all. unicode: whether the terminal shows block characters."""
     numbers = chosen(trace, pes)
     names = _names(numbers, edges(len(numbers), MOST_ROWS))
@@ -105,9 +110,22 @@ def _legend(levels: str) -> list[Text]:
     return [first, second, Text("LNZD: share of cycles in which the broadcast waits for a full queue")]
 
 
-def path_tables(verdict: Verdict, top: int) -> list[Table]:
+def show(trace: Recording, pes: Sequence[int] | str | None = None) -> None:
+    """Print `picture` as wide as the terminal; 100 characters where there is none."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    terminal = Console(width=None if known else 100, highlight=False)
+    terminal.print(picture(trace, terminal.width, pes, terminal.encoding.startswith("utf")))
+
+
+def path_report(path: CriticalPath, top: int) -> list[Table | str]:
+    """The path's tables, then what bounds the layer and what would help, in a sentence."""
+    judged = verdict(path)
+    return [*path_tables(judged, top), judged.sentence]
+
+
+def path_tables(judged: Verdict, top: int) -> list[Table]:
     """The path's totals, its PEs, and its longest segments. top: the most PEs and segments listed."""
-    path = verdict.path
+    path = judged.path
 
     def table(title: str, *headings: str) -> Table:
         made = Table(title=title, title_justify="left", title_style="")
@@ -122,7 +140,7 @@ def path_tables(verdict: Verdict, top: int) -> list[Table]:
     for kind, cycles in path.by_kind.items():
         totals.add_row(kind, f"{cycles:,}", f"{cycles / path.cycles:.1%}", f"{counts[kind]:,}")
     busy = table("PEs on the path, and the broadcast stalls that PEs caused", "PE", "cycles", "share", "stalls caused")
-    caused = verdict.stall_caused
+    caused = judged.stall_caused
     ranked = sorted(range(path.pes), key=lambda pe: (-path.by_pe[pe], -int(caused[pe]), pe))
     for pe in ranked[:top]:
         if path.by_pe[pe] or caused[pe]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._io.memory import check_allowed
 from eiesim._jit import jit
 from eiesim.engines.recurrence import scan
 from eiesim.machine.latency import QUEUE, WRITTEN
@@ -52,6 +53,8 @@ def charge(blocker: npt.NDArray[np.int32], stall: npt.NDArray[np.int32], pes: in
 def timeline(subject: Subject) -> Timeline:
     """All events of a subject. Cost and memory grow with broadcasts x PEs."""
     columns, bubbles = scan(subject.activation_rows)
+    pes = subject.job.layer.pes
+    check_allowed(4 * len(columns) * pes, f"events of {len(columns):,} broadcasts on {pes:,} PEs; fewer PEs need less")
     depth = min(subject.job.queue_depth, len(columns) + 1)
     broadcast, blocker, first, last_real, cycles, scan_last = _follow(
         columns, bubbles, depth, subject.job.walk_pointers

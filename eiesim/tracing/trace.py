@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from eiesim.errors import EieError
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config
 from eiesim.tracing import saving
 from eiesim.tracing.recording import STATES, Recording, record
+from eiesim.tracing.shares import chosen
 from eiesim.tracing.subject import Subject
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Trace(Recording):
         cells = max(1, self.state.size)
         return [(name, int(np.count_nonzero(self.state == k)) / cells) for k, name in enumerate(STATES)]
 
-    def save(self, path: str | Path, pes: Sequence[int] | None = None) -> None:
+    def save(self, path: str | Path, pes: Sequence[int] | str | None = None) -> None:
         """Write the trace; the suffix says what (docs/trace.md).
 
         Parameters
@@ -117,8 +119,10 @@ def trace(
     *,
     layer: str | int | None = None,
     item: int | None = None,
-    cycles: tuple[int, int] | None = None,
+    cycles: tuple[int, int] | str | None = None,
     recorded: bool = False,
+    output: str | Path | None = None,
+    pes: Sequence[int] | str | None = None,
     **opening: Unpack[Opening],
 ) -> Trace:
     """What every PE does in every cycle of one input through one layer.
@@ -137,10 +141,14 @@ def trace(
         Which of several layers to look into, by its name or its number from 0. The layers before it are run.
     item : int, default None
         Which input of a batch to follow, from 0.
-    cycles : (int, int), default None
-        (a, b) keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
+    cycles : (int, int) or str, default None
+        (a, b), or "a:b", keeps cycles a to b - 1, as far as the run goes; cycles are numbered from 1. None keeps all.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
+    output : str or pathlib.Path or None, default None
+        The file to write, as `Trace.save` does; None writes nothing.
+    pes : sequence of int or str, or None, default None
+        The PEs to write, also as "0,17,20:24"; None is all.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
@@ -161,6 +169,20 @@ def trace(
     >>> eiesim.trace("table3:NT-We", cycles=(100, 200)).state.shape
     (64, 100)
     """
+    if output is not None:
+        saving.check_suffix(output)
     subject = Subject.of(source, activations, config, item, layer=layer, recorded=recorded, **opening)
-    recording = record(subject, cycles)
+    recording = record(subject, _window(cycles))
+    chosen(recording, pes)
+    if output is not None:
+        saving.save(recording, output, pes)
     return Trace(**{part.name: getattr(recording, part.name) for part in fields(recording)})
+
+
+def _window(cycles: tuple[int, int] | str | None) -> tuple[int, int] | None:
+    if not isinstance(cycles, str):
+        return cycles
+    start, colon, end = cycles.partition(":")
+    if not (colon and start.strip().isdecimal() and end.strip().isdecimal()):
+        raise EieError(f"cycles {cycles}: is not A:B, for instance 3000:3200")
+    return int(start), int(end)

@@ -9,8 +9,7 @@ from eiesim._shown import Brief
 from eiesim.balancing.order import balanced_order, permute_rows
 from eiesim.encoding import interleave
 from eiesim.engines import recurrence
-from eiesim.tracing.path import CriticalPath, path_of
-from eiesim.tracing.subject import Subject
+from eiesim.tracing.path import CriticalPath
 from eiesim.tracing.timeline import timeline
 
 ALONE = 0.95
@@ -86,10 +85,10 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}"
 
 
-def verdict(subject: Subject) -> Verdict:
-    """Find the path, judge it, and simulate the two remedies."""
+def verdict(path: CriticalPath) -> Verdict:
+    """Judge a path, and simulate the two remedies."""
+    subject = path.subject
     events = timeline(subject)
-    path = path_of(subject, events)
     job, layer = subject.job, subject.layer
     deeper = recurrence.run(replace(job, queue_depth=job.queue_depth + 1, outputs=False), subject.activation_rows)
     rows = permute_rows(layer.layer, balanced_order(layer.layer, layer.pes, mapping=layer.mapping))

@@ -1,6 +1,5 @@
 """A trained network as a folder that every other command takes, with its held-out examples (docs/formats.md)."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from eiesim.files import npz
 from eiesim.files.network import FILE, INPUTS, LABELS, is_network, load_network, write_network, writing_network_folder
 from eiesim.files.weights import save_npz_model
 from eiesim.layer import CompressedLayer
-from eiesim.training.run import Trained, summary
+from eiesim.training.trained import Trained
 
-REPORT_FORMAT = "eiesim-train/1"
 DENSE, PRUNED = "dense.npz", "pruned.npz"
 
 
@@ -74,37 +72,15 @@ def _write_parts(trained: Trained, parts: Path) -> None:
         about |= {"model": DENSE, "model_sha256": sha256_of(parts / DENSE)}
     write_network(parts / FILE, f"{recipe.method or 'masks'}, seed {recipe.seed}", True, about, tables)
     with writing(parts / REPORT) as file:
-        file.write(f"{json.dumps(to_dict(trained), indent=1, allow_nan=False)}\n".encode())
+        file.write(f"{trained.to_json()}\n".encode())
 
 
-def to_dict(trained: Trained) -> dict[str, Any]:
-    """report.json: the recipe, what became of it, and each layer's statistics."""
-    recipe = trained.recipe
-    options = {
-        **{name: value for name, value in vars(recipe).items() if name != "masks"},
-        "penalty": None if recipe.penalty is None else vars(recipe.penalty),
-        **{name: vars(getattr(recipe, name)) for name in ("distillation", "dense", "retraining", "shared")},
-    }
-    return {
-        "format": REPORT_FORMAT,
-        "eiesim": __version__,
-        "recipe": options,
-        "examples": {name: len(part.labels) for name, part in vars(trained.parts).items()},
-        **summary(trained),
-        "layers": [{**part.to_dict(), "activation": layer.activation} for part, layer in _layers(trained)],
-    }
-
-
-def _layers(trained: Trained) -> Any:
-    return zip(trained.statistics, trained.shared, strict=True)
-
-
-def load_examples(inputs: Path, labels: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Examples from two .npy files: numbers [n, ...] and whole numbers [n]. Raises EieError for anything else."""
-    values = read_arrays(inputs)
+def load_inputs(path: Path) -> npt.NDArray[Any]:
+    """Examples from an .npy file: numbers [n, ...]. Raises EieError for anything else."""
+    values = read_arrays(path)
     if not isinstance(values, np.ndarray):
-        raise EieError(f"{inputs}: inputs: is an archive of arrays, needs one .npy array")
-    return values, npz.load_labels(labels)
+        raise EieError(f"{path}: inputs: is an archive of arrays, needs one .npy array")
+    return values
 
 
 def load_teacher(path: Path) -> tuple[DenseLayer, ...] | tuple[CompressedLayer, ...]:

@@ -17,7 +17,7 @@ from eiesim.layer import CompressedLayer
 from eiesim.training.examples import Examples
 from eiesim.training.losses import Distillation, Penalty, load_torch
 
-Progress = Callable[[str, int, float, float], object]
+Epoch = Callable[[str, int, float, float], object]
 """Called after each epoch with the stage's name, the epoch (from 1), the validation loss and accuracy."""
 
 Change = Callable[[Any], Any]
@@ -53,7 +53,7 @@ class Lesson:
     penalty: Penalty | None = None
     distillation: Distillation | None = None
     teacher_scores: npt.NDArray[np.float32] | None = None
-    progress: Progress | None = None
+    progress: Epoch | None = None
 
 
 @contextmanager

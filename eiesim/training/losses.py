@@ -35,6 +35,17 @@ class Penalty:
         if self.strength is not None and not 0 <= self.strength < float("inf"):
             raise EieError(f"penalty strength {self.strength}: must be 0 or more")
 
+    @classmethod
+    def of(cls, text: str) -> "Penalty":
+        """A penalty from `l1`, `l2` or `l1=STRENGTH`."""
+        kind, equals, strength = text.partition("=")
+        try:
+            return cls(kind, float(strength) if equals else None)
+        except ValueError as error:
+            if isinstance(error, EieError):
+                raise
+            raise EieError(f"penalty {text}: needs l1, l2, or l1=STRENGTH such as l1=1e-4") from None
+
     def __call__(self, weights: Sequence[Any]) -> Any:
         """The penalty of weight tensors, a scalar tensor."""
         strength = PENALTIES[self.kind] if self.strength is None else self.strength

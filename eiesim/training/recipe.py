@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, Mask
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, shown, unknown
 from eiesim.training.loop import Settings
 from eiesim.training.losses import Distillation, Penalty
 from eiesim.training.masks import check_n_of_m
@@ -32,6 +32,16 @@ NAMES = (
 RANKED_TOGETHER = ("magnitude", "iterative", "lottery")
 
 
+MOST_ROUNDS, MOST_EPOCHS = 1_000, 100_000
+
+
+def check_whole(name: str, value: object, least: int, most: int) -> None:
+    """Raise EieError where a value is no whole number from `least` to `most`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:  # type: ignore[operator]
+        raise EieError(f"{name} = {shown(value)}: must be a whole number from {least} to {most}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How to make a network's zeros.
@@ -46,7 +56,7 @@ class Recipe:
     together : bool, default False
         Rank all layers' weights together, by one threshold, instead of each layer's by themselves.
     rounds : int, default 4
-        Of pruning and retraining.
+        Of pruning and retraining, 1 to 1,000.
     reinitialise : bool, default False
         Train a lottery's mask from other random weights: its control.
     rank : int or None, default None
@@ -62,9 +72,9 @@ class Recipe:
     bits : int, default 4
         Of a code, 1 to 8.
     seed : int, default 0
-        Of everything that is drawn.
+        Of everything that is drawn, 0 to 2**63 - 1.
     dense : Settings, default Settings(epochs=30, patience=8)
-        How long and how fast to train before pruning, and from scratch.
+        How long and how fast to train before pruning, and from scratch; 100,000 epochs at most.
     retraining : Settings, default Settings(epochs=12, patience=4)
         The same after each round of pruning; a single pruning is followed by all rounds' epochs.
     shared : Settings, default Settings(epochs=8, patience=4, rate=3e-05, decay=0.0)
@@ -117,12 +127,14 @@ class Recipe:
             raise EieError(f"only a lottery ticket is trained again from other weights, not {self._what}")
         if self.rank is not None and (self.method != "low-rank" or self.rank < 1):
             raise EieError(f"rank = {self.rank}: is 1 or more, of method low-rank only")
-        if self.rounds < 1:
-            raise EieError(f"rounds = {self.rounds}: must be 1 or more")
-        if not 1 <= self.pes <= 4096:
-            raise EieError(f"pes = {self.pes}: must be 1 to 4096")
-        if not 1 <= self.bits <= 8:
-            raise EieError(f"bits = {self.bits}: must be 1 to 8")
+        check_whole("rounds", self.rounds, 1, MOST_ROUNDS)
+        check_whole("seed", self.seed, 0, 2**63 - 1)
+        for settings in (self.dense, self.retraining, self.shared):
+            check_whole("epochs", settings.epochs, 1, MOST_EPOCHS)
+            check_whole("patience", settings.patience, 1, MOST_EPOCHS)
+            check_whole("batch", settings.batch, 1, 2**31 - 1)
+        check_whole("pes", self.pes, 1, 4096)
+        check_whole("bits", self.bits, 1, 8)
         if self.method == "binary" and self.bits < 2:
             raise EieError("binary weights are two shared values, and biases need more: give 2 bits or more")
 

@@ -1,156 +1,83 @@
 """eiesim.train: from examples to a pruned, shared network, by any of the methods."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief, html_table
-from eiesim.coding.block_differences import encode_blocks
-from eiesim.compression.statistics import Statistics, statistics
+from eiesim._io.memory import check_memory
+from eiesim._progress import Progress, Steps
 from eiesim.dense import DenseLayer, expand, forward
 from eiesim.errors import EieError
+from eiesim.files import npz
+from eiesim.files.network import check_network_folder
 from eiesim.layer import CompressedLayer
-from eiesim.model import Model
+from eiesim.training import folder
 from eiesim.training.binary import two_values
 from eiesim.training.examples import Examples, Parts, split
-from eiesim.training.loop import Lesson, Progress, fine_tune_centroids, one_thread, train_layers, untrained
+from eiesim.training.loop import Epoch, Lesson, Settings, fine_tune_centroids, one_thread, train_layers, untrained
+from eiesim.training.losses import Distillation, Penalty
 from eiesim.training.methods import method_of
-from eiesim.training.recipe import Networks, Outcome, Recipe
+from eiesim.training.recipe import Networks, Recipe, check_whole
+from eiesim.training.trained import Trained
+
+Teacher = Sequence[DenseLayer | CompressedLayer]
+
+TAUGHT = {"temperature": 4.0, "teacher_share": 0.7}
+"""How a student listens to its teacher, unless told."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Trained(Brief):
-    """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples.
-
-    Attributes
-    ----------
-    recipe : Recipe
-        How it was made.
-    parts : Parts
-        The examples: training, validation and held out.
-    networks : Networks
-        The first weights (`initial`) and the dense network (`dense`).
-    outcome : Outcome
-        The pruned and retrained layers, and their masks.
-    shared : tuple of CompressedLayer
-        The layers with shared, fine-tuned values.
-    """
-
-    recipe: Recipe
-    parts: Parts
-    networks: Networks
-    outcome: Outcome
-    shared: tuple[CompressedLayer, ...]
-
-    def __repr__(self) -> str:
-        accuracies = ", ".join(f"{stage} {share:.1%}" for stage, share in self.accuracy.items())
-        return (
-            f"<Trained by {self.recipe.method or 'masks'}: {self._layers}, density {self.density:.1%}, accuracy "
-            f"{accuracies}, {self.dense_bytes / self.coded_bytes:.1f} times smaller>"
-        )
-
-    def _repr_html_(self) -> str:
-        rate = self.dense_bytes / self.coded_bytes
-        sizes = {"dense": f"{self.dense_bytes:,}", "shared": f"{self.coded_bytes:,.0f} ({rate:.1f} times smaller)"}
-        rows = [(stage, f"{share:.2%}", sizes.get(stage, "")) for stage, share in self.accuracy.items()]
-        caption = (
-            f"{self.recipe.method or 'masks'}, {self._layers}, density {self.density:.1%}; accuracy on "
-            f"{len(self.parts.held_out.labels):,} examples held out"
-        )
-        return html_table(caption, ("network", "accuracy", "bytes"), rows)
-
-    @property
-    def _layers(self) -> str:
-        return "-".join(str(layer.cols) for layer in self.networks.dense) + f"-{self.networks.dense[-1].rows}"
-
-    def opened(self) -> Model:
-        """The shared network as a source, with the held-out examples and their labels.
-
-        Returns
-        -------
-        Model
-            What `open` gives.
-        """
-        held_out = self.parts.held_out
-        return Model(self.shared, held_out.inputs, held_out.labels)
-
-    @property
-    def density(self) -> float:
-        """Kept weights as a share of the dense network's, biases left out."""
-        kept = sum(int(np.count_nonzero(layer.weights)) for layer in self.outcome.layers)
-        return kept / sum(layer.weights.size for layer in self.networks.dense)
-
-    @cached_property
-    def accuracy(self) -> dict[str, float]:
-        """Share of the held-out examples recognised in float32: "dense", "pruned" and "shared"."""
-        stages: dict[str, Sequence[DenseLayer]] = {
-            "dense": self.networks.dense,
-            "pruned": self.outcome.layers,
-            "shared": [expand(layer) for layer in self.shared],
-        }
-        return {name: _share_right(layers, self.parts.held_out) for name, layers in stages.items()}
-
-    @cached_property
-    def statistics(self) -> tuple[Statistics, ...]:
-        """Each shared layer's sizes (Deep Compression's P, P+Q, P+Q+H)."""
-        return tuple(statistics(layer, self.recipe.bits) for layer in self.shared)
-
-    @cached_property
-    def coded_bytes(self) -> float:
-        """Bytes after Huffman coding; of MESA's equal blocks by MESA's own coding."""
-        if self.outcome.blocks:
-            coded = map(encode_blocks, self.shared, self.outcome.blocks)
-            return sum(one.bits for one in coded) / 8
-        return sum(part.huffman_bits for part in self.statistics) / 8
-
-    @property
-    def dense_bytes(self) -> int:
-        """Bytes of the dense network in float32, biases included."""
-        values = sum(layer.weights.size + (0 if layer.bias is None else layer.rows) for layer in self.networks.dense)
-        return 4 * values
+MOST_HIDDEN, MOST_UNITS = 100, 2**20
+BYTES_A_WEIGHT = 40
+"""While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
 
 
 def train(
-    inputs: npt.ArrayLike,
-    labels: npt.ArrayLike,
+    inputs: npt.ArrayLike | str | Path,
+    labels: npt.ArrayLike | str | Path,
     method: str | None = None,
     density: float | None = None,
+    output: str | Path | None = None,
     *,
-    hidden: Sequence[int] = (300, 100),
-    teacher: Sequence[DenseLayer | CompressedLayer] | None = None,
+    hidden: Sequence[int] | str = (300, 100),
+    teacher: Teacher | str | Path | None = None,
     recipe: Recipe | None = None,
+    force: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> Trained:
     """Train a classifier, prune it by a method of the literature, share its weights.
 
-    A tenth of the examples is held out and another tenth chooses the best epoch, class by class. Needs the extra
-    `train` (PyTorch).
+    A tenth of the examples is held out, and another tenth chooses the best epoch, class by class. Needs extra [train].
 
     Parameters
     ----------
-    inputs : float[n, ...]
-        The examples, flattened to [n, features]; rounded to float32, best scaled to about 0 to 1.
-    labels : int[n]
-        Each example's class, from 0.
+    inputs : float[n, ...] or a path
+        The examples, flattened to [n, features] and rounded to float32, best scaled to about 0 to 1; or an .npy file.
+    labels : int[n] or a path
+        Their classes, whole numbers from 0.
     method : str or None, default None
-        See `Recipe`.
+        A method's name, such as "iterative" or "2:4"; None with `masks`.
     density : float or None, default None
-        See `Recipe`.
-    hidden : sequence of int, default (300, 100)
-        Units of each hidden layer.
-    teacher : sequence of DenseLayer or CompressedLayer, or None, default None
-        Layers in a row that give the same classes, to learn from (`Recipe.distillation`).
+        Share of all weights to keep, 0 to 1, for the methods that need one.
+    output : str or pathlib.Path or None, default None
+        The network folder to write, as `save_trained` does; None writes nothing.
+    hidden : sequence of int or str, default (300, 100)
+        Units of each hidden layer, 1 to 2**20, also as "300,100"; 100 layers at most.
+    teacher : sequence of DenseLayer or CompressedLayer, a path, or None, default None
+        Layers in a row that give the same classes, to learn from; or a network folder or a model file.
     recipe : Recipe or None, default None
-        A whole recipe, instead of method, density and options.
-    progress : callable or None, default None
-        Called after each epoch with the stage, the epoch, the validation loss and accuracy.
+        A whole recipe, in place of method, density and options.
+    force : bool, default False
+        Replace a network folder that is at `output`.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, a step an epoch; see `progress`.
     **options : Any
-        Other parameters of `Recipe`.
+        Those of `Recipe`; masks may be an .npz file, penalty a text ("l1=1e-4"). Further epochs (int, 30: the most
+        from scratch; each round of retraining has two fifths), temperature (float, 4.0) and teacher_share (float, 0.7).
 
     Returns
     -------
@@ -160,26 +87,87 @@ def train(
     Raises
     ------
     EieError
-        For examples, a teacher or a recipe that make no sense, and where PyTorch is missing.
+        For examples, a teacher or a recipe that make no sense, where PyTorch is missing, and where the folder may not
+        be written.
 
     See Also
     --------
     save_trained : Write what `train` gives as a network folder.
     """
     if recipe is None:
-        recipe = Recipe(method=method, density=density, **options)
+        if teacher is None and any(key in options and options[key] != usual for key, usual in TAUGHT.items()):
+            raise EieError("temperature and teacher_share need a teacher")
+        recipe = _recipe(method=method, density=density, **options)
     elif method is not None or density is not None or options:
         raise EieError("give a recipe, or a method, density and options; not both")
-    examples = _examples(inputs, labels)
-    if any(int(width) != width or width < 1 for width in hidden):
-        raise EieError(f"hidden = {tuple(hidden)}: each layer needs 1 unit or more")
+    hidden = _widths(hidden) if isinstance(hidden, str) else hidden
+    if len(hidden) > MOST_HIDDEN:
+        raise EieError(f"hidden: {len(hidden):,} layers, {MOST_HIDDEN} at most")
+    for width in hidden:
+        check_whole("hidden", width, 1, MOST_UNITS)
+    if output is not None:
+        check_network_folder(output, force)
+    values = folder.load_inputs(Path(inputs)) if isinstance(inputs, str | Path) else inputs
+    classes = npz.load_labels(labels) if isinstance(labels, str | Path) else labels
+    learned_from = folder.load_teacher(Path(teacher)) if isinstance(teacher, str | Path) else teacher
+    examples = _examples(values, classes)
     sizes = (examples.inputs.shape[1], *map(int, hidden), int(examples.labels.max()) + 1)
     if sizes[-1] < 2:
         raise EieError("labels: hold one class only, and there is nothing to tell apart")
+    weights = sum(cols * rows for cols, rows in itertools.pairwise(sizes))
+    check_memory(BYTES_A_WEIGHT * weights, f"{weights:,} weights to train (fewer hidden units have fewer)")
     parts = split(examples)
     with one_thread():
-        lesson = lesson_for(parts, recipe, teacher, progress)
-        return finish(parts, lesson, begin(sizes, lesson, recipe), recipe)
+        lesson = lesson_for(parts, recipe, learned_from, _told(progress, recipe.plan))
+        trained = finish(parts, lesson, begin(sizes, lesson, recipe), recipe)
+    if output is not None:
+        folder.save_trained(trained, output, force=force)
+    return trained
+
+
+def _recipe(
+    *,
+    epochs: int = 30,
+    temperature: float = TAUGHT["temperature"],
+    teacher_share: float = TAUGHT["teacher_share"],
+    penalty: Penalty | str | None = None,
+    masks: Any = None,
+    **options: Any,
+) -> Recipe:
+    """A recipe from what `train` takes. epochs: of training; a round of retraining has two fifths."""
+    given = {
+        "distillation": Distillation(temperature, teacher_share),
+        "dense": Settings(epochs=epochs, patience=8),
+        "retraining": Settings(epochs=max(1, round(0.4 * epochs)), patience=4),
+        "penalty": Penalty.of(penalty) if isinstance(penalty, str) else penalty,
+        "masks": folder.load_masks(Path(masks)) if isinstance(masks, str | Path) else masks,
+    }
+    return Recipe(**{**given, **options})
+
+
+def _widths(given: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in given.split(",")) if given else ()
+    except ValueError:
+        raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
+
+
+def _told(progress: Progress | None, plan: Sequence[int]) -> Epoch | None:
+    """Tells how far the epochs are. plan: the most of each stage; what a stage does not need falls away."""
+    if progress is None:
+        return None
+    steps, stages = Steps(progress, sum(plan), "epochs"), iter(plan)
+    left, before = 0, ""
+
+    def each(stage: str, epoch: int, loss: float, accuracy: float) -> None:
+        nonlocal left, before
+        fell_away = 0
+        if stage != before:
+            fell_away, left, before = left, next(stages), stage
+        left -= 1
+        steps(1, fell_away, f"epochs, {stage}: validation loss {loss:.4f}, accuracy {accuracy:.1%}")
+
+    return each
 
 
 def begin(sizes: Sequence[int], lesson: Lesson, recipe: Recipe) -> Networks:
@@ -204,7 +192,7 @@ def lesson_for(
     parts: Parts,
     recipe: Recipe,
     teacher: Sequence[DenseLayer | CompressedLayer] | None = None,
-    progress: Progress | None = None,
+    progress: Epoch | None = None,
 ) -> Lesson:
     """What a recipe's stages learn from; a teacher is asked once for each training example."""
     scores = None
@@ -235,18 +223,3 @@ def _examples(inputs: npt.ArrayLike, labels: npt.ArrayLike) -> Examples:
     if not np.isfinite(flat).all():
         raise EieError("inputs: hold NaN or infinity")
     return Examples(flat, classes.astype(np.int64))
-
-
-def _share_right(layers: Sequence[DenseLayer], examples: Examples) -> float:
-    return float((forward(layers, examples.inputs).argmax(axis=1) == examples.labels).mean())
-
-
-def summary(trained: Trained) -> Mapping[str, float]:
-    """The figures of a trained network: density, accuracies, bytes and how many times smaller than float32."""
-    return {
-        "density": trained.density,
-        **{f"accuracy_{stage}": share for stage, share in trained.accuracy.items()},
-        "dense_bytes": trained.dense_bytes,
-        "coded_bytes": trained.coded_bytes,
-        "rate": trained.dense_bytes / trained.coded_bytes,
-    }

@@ -4,7 +4,7 @@ from rich import box
 from rich.table import Table
 
 from eiesim.training.methods import METHODS, N_OF_M
-from eiesim.training.run import Trained
+from eiesim.training.trained import Trained
 
 
 def trained_tables(trained: Trained) -> list[Table]:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eiesim.errors import plain
 from eiesim.view import palette, style
 from eiesim.view.panels import Cells, Note, Panel, Picture, Rule, Scale, Series, limits
-from eiesim.view.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

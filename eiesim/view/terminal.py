@@ -1,6 +1,6 @@
 """Terminal tables of results."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from eiesim._shown import number as number
-from eiesim.capacity import Need
-from eiesim.encoding import InterleavedLayer
 from eiesim.energy.record import Energy
+from eiesim.inspection import Inspection
 from eiesim.result import LayerResult, Result
+from eiesim.view.fitting import pieces as pieces
 from eiesim.view.words import MODULES
-from eiesim.workloads import Benchmark
+from eiesim.workloads import TABLE_III
 
 MOST_COLUMNS = 6
 """Layers that stand beside one another in a table; more stand below one another."""
@@ -166,11 +166,9 @@ def _waiting(layer: LayerResult) -> str:
     return percent(layer.memory.waiting_cycles, layer.memory.cycles)
 
 
-def layer_table(layer: InterleavedLayer, needs: Sequence[Need], streamed: Mapping[str, Any]) -> list[Table]:
-    """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost.
-
-    streamed: `streaming.estimate`'s.
-    """
+def layer_table(inspection: Inspection) -> list[Table]:
+    """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost."""
+    layer, needs, streamed = inspection.layer, inspection.needs, inspection.streamed
     of = layer.layer
     entries, padding = layer.entries_per_pe, layer.padding_per_pe
     facts = Table(title=f"{of.name} on {layer.pes} PEs", title_justify="left", title_style="", show_header=False)
@@ -215,36 +213,19 @@ def _streaming_table(streamed: Mapping[str, Any]) -> Table:
     return table
 
 
-def layer_dict(layer: InterleavedLayer, needs: Sequence[Need]) -> dict[str, Any]:
-    """What `layer_table` shows, for JSON."""
-    of = layer.layer
-    spread = {
-        name: {"least": int(counts.min()), "mean": float(counts.mean()), "most": int(counts.max())}
-        for name, counts in (("entries_per_pe", layer.entries_per_pe), ("padding_per_pe", layer.padding_per_pe))
-    }
-    return {
-        "name": of.name,
-        "rows": of.rows,
-        "cols": of.cols,
-        "nnz": of.nnz,
-        "density": of.density,
-        "codebook_entries": len(of.codebook),
-        "bias": of.bias_codes is not None,
-        "activation": of.activation,
-        "pes": layer.pes,
-        **spread,
-        "memory": [{**asdict(need), "fits": need.fits} for need in needs],
-    }
-
-
-def workloads_table(benchmarks: Sequence[Benchmark]) -> Table:
+def workloads_table() -> Table:
     """Table III."""
     table = Table(title="EIE Table III; run one as table3:NAME", title_justify="left", title_style="")
     for heading in ("layer", "inputs", "outputs", "weights kept", "active inputs", "from"):
         table.add_column(heading, justify="left" if heading in ("layer", "from") else "right")
-    for row in benchmarks:
+    for row in TABLE_III.values():
         table.add_row(
             row.name, f"{row.cols:,}", f"{row.rows:,}", f"{row.weight_density:.0%}", f"{row.activation_density:.1%}",
             row.network,
         )  # fmt: skip
     return table
+
+
+def workloads_dict() -> dict[str, Any]:
+    """What `workloads_table` shows, for JSON."""
+    return {"layers": [asdict(one) for one in TABLE_III.values()]}

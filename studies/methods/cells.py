@@ -18,7 +18,8 @@ from eiesim.training.examples import Examples, Parts, split
 from eiesim.training.loop import Settings, one_thread
 from eiesim.training.losses import Penalty
 from eiesim.training.recipe import Networks, Recipe
-from eiesim.training.run import Trained, begin, finish, lesson_for
+from eiesim.training.run import begin, finish, lesson_for
+from eiesim.training.trained import Trained
 
 SIZES = (784, 300, 100, 10)
 DENSITIES = (0.3, 0.1, 0.05, 0.02, 0.01)

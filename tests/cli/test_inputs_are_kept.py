@@ -13,7 +13,7 @@ import pytest
 import typer
 
 import eiesim
-from eiesim.cli.app import Role, command
+from eiesim.cli.app import Option, Role, command
 from eiesim.files.huffman import save_huffman
 from eiesim.files.members import members
 from tests import walk
@@ -34,7 +34,7 @@ READ: dict[str, tuple[str, ...]] = {
     "dense": ("model.npz",),
     "pruned": ("model.npz",),
     "inputs": ("x.npy", "net/inputs.npy"),
-    "mask": ("mask.npz",),
+    "masks": ("mask.npz",),
     "teacher": ("net", "model.npz"),
     "dump": ("dump",),
     "liberty": ("cells.lib",),
@@ -191,8 +191,8 @@ def test_results_may_be_replaced(world, monkeypatch):
 
 
 def test_a_path_that_says_not_what_is_done_with_it_is_refused():
-    with pytest.raises(TypeError, match="file names files, and says not whether"):
+    with pytest.raises(TypeError, match="file: names files, and says not whether"):
 
         @command(to=typer.Typer())
-        def forgetful(file: Annotated[Path, typer.Argument()]) -> None:
+        def forgetful(file: Annotated[Path, Option("A file.")]) -> None:
             """Forget the role."""

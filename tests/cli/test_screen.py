@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import eiesim
-from eiesim.view.text import LONGEST_LINE, one_line, plain
+from eiesim.errors import LONGEST_LINE, one_line, plain
 from tests.cases import Answer, cli
 
 NUMBER = re.compile(r"[\d,]*\d(?:\.\d+)?%?")

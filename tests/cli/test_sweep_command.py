@@ -107,16 +107,14 @@ def test_balance_table_fits_a_terminal(command):
 
 
 def test_a_networks_accuracy_is_drawn_beside_its_energy(command, tmp_path, monkeypatch):
-    from eiesim.sweeps import plots
-
     drawn = []
-    monkeypatch.setattr(plots, "draw", lambda rows, folder, *of, formats: drawn.append(of) or [])
+    monkeypatch.setattr(eiesim, "plot", lambda rows, folder, **of: drawn.append((of["accuracies"], of["basis"])) or [])
     arguments = ["sweep", "example:lenet-300-100", "--arithmetic", "fixed16,fixed8", "-o", tmp_path / "t.csv"]
     assert command(*arguments, "--plot", tmp_path)[0] == 0
     shares = eiesim.accuracy("example:lenet-300-100")["shared"]
-    assert drawn == [(shares, "accuracy (simulated)")]
+    assert drawn == [(shares, "simulated")]
     assert command(*arguments, "--plot", tmp_path, "--accuracy", "fixed16=0.5")[0] == 0
-    assert drawn[1:] == [({"fixed16": 0.5}, "accuracy (given)")]
+    assert drawn[1:] == [({"fixed16": 0.5}, "given")]
 
 
 def test_rows_that_go_to_a_file_need_no_pandas(tmp_path):

@@ -2,7 +2,7 @@
 
 EXECUTED: dict[str, tuple[str, ...]] = {
     "README.md": ("torch",),
-    "docs/tutorial.md": ("torch", "mlxtend", "onnx", "onnxruntime", "bokeh"),
+    "docs/tutorial.md": ("torch", "mlxtend", "onnx", "onnxruntime", "onnxscript", "safetensors", "bokeh"),
     "docs/how-it-works.md": (),
     "docs/energy.md": (),
     "docs/how-to/own-layers.md": ("torch", "onnxruntime", "safetensors"),

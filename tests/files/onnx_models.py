@@ -64,3 +64,37 @@ def recurrent(kind="LSTM"):
     tensors.append(numpy_helper.from_array(np.array([1]), "axis"))
     outputs = [value("y", "S", "N", 3), value("states", "S", 1, "N", 6)]
     return model(nodes, [value("x", "S", "N", 4)], outputs, tensors)
+
+
+def constant(name, values):
+    return numpy_helper.from_array(np.asarray(values), name)
+
+
+def graph(nodes, tensors, inputs, *, opset=21, microsoft=False, domains=(), outputs=None, **more):
+    """A model with output y (of any shape and type FLOAT unless given). inputs: the shape of x, or value infos."""
+    entries = [value("x", *inputs)] if isinstance(inputs, tuple) else inputs
+    ends = outputs or [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    held = helper.make_graph(nodes, "g", entries, ends, tensors, **more)
+    imports = [helper.make_opsetid("", opset)]
+    imports += [helper.make_opsetid(domain, 1) for domain in (*domains, *(["com.microsoft"] if microsoft else []))]
+    return helper.make_model(held, opset_imports=imports, ir_version=10)
+
+
+def run_plainly(path, feed):
+    """All outputs, by onnxruntime without its optimiser, whose fused graphs have other values."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    if not isinstance(feed, dict):
+        feed = {session.get_inputs()[0].name: feed}
+    return session.run(None, feed)
+
+
+def matrix_by_running(path, cols, dtype=np.float32):
+    """Weights [rows, cols] and bias of a model that is one product: its outputs for 0 and for each unit vector."""
+    (bias,) = run_plainly(path, np.zeros((1, cols), dtype))
+    (columns,) = run_plainly(path, np.eye(cols, dtype=dtype))
+    return (columns.astype(np.float64) - bias).T, bias[0]

@@ -110,3 +110,21 @@ def test_labels_that_do_not_fit(tmp_path):
     assert "gives 30 outputs for 7 labels" in answer.err
     with pytest.raises(EieError, match="are float64"):
         outputs_with(tmp_path / "model.onnx", X.astype(np.float64), lambda k, vectors: vectors, ())
+
+
+def test_a_command_parses_a_model_once(tmp_path, monkeypatch):
+    import onnx
+
+    path, _ = made(tmp_path, density=0.5)
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", run_onnx(path, X).argmax(axis=1))
+    parsed, load = [], onnx.load
+    monkeypatch.setattr(onnx, "load", lambda name, *of, **how: parsed.append(name) or load(name, *of, **how))
+    for arguments in (
+        ("accuracy", tmp_path / "net", "-i", tmp_path / "x.npy", "--labels", tmp_path / "y.npy"),
+        ("compress", path, "-o", tmp_path / "again", "-c", tmp_path / "x.npy"),
+    ):
+        parsed.clear()
+        answer = cli(*arguments)
+        assert answer.status == 0, answer.err
+        assert len(parsed) == 1

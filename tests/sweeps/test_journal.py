@@ -182,6 +182,71 @@ def test_two_at_once_are_refused_until_the_first_is_closed(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("gone", ["repaired", "removed"])
+def test_the_file_that_is_locked_is_the_one_at_the_path(tmp_path, monkeypatch, gone):
+    """Replaced between opening and lock, rows went to a file that no name leads to any more."""
+    path = tmp_path / "t.csv"
+    write(path)
+    path.write_text(HEADER + line(0) + "damaged\n" + line(2))
+    import fcntl
+
+    real, calls = fcntl.flock, []
+
+    def other_sweep_first(handle, how):
+        calls.append(handle)
+        if len(calls) == 1:
+            if gone == "removed":
+                path.unlink()
+            else:
+                with Journal(path, repair=True) as other:
+                    assert other.repaired == 1
+                    other.append([row(7)])
+        return real(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", other_sweep_first)
+    with Journal(path) as journal:
+        journal.append([row(5)])
+    before = [] if gone == "removed" else [0, 2, 7]
+    assert path.read_text() == HEADER + "".join(map(line, [*before, 5]))
+
+
+def test_no_row_is_lost_where_sweeps_and_repairs_take_turns(tmp_path):
+    """Four processes append a row, damage a line of nobody's and repair, as often as the lock lets them."""
+    path = tmp_path / "t.csv"
+    write(path, 1)
+
+    def work(number):
+        done = []
+        for k in range(20):
+            try:
+                with Journal(path, repair=True) as journal:
+                    key = 1000 * (number + 1) + k
+                    journal.append([row(key)])
+                    done.append(key)
+                    os.write(journal._file, b"damage\n")
+            except EieError as error:
+                if "another sweep is writing it" not in str(error):
+                    raise
+        (tmp_path / f"done{number}").write_text(" ".join(map(str, done)))
+
+    children = []
+    for number in range(4):
+        children.append(os.fork())
+        if children[-1] == 0:
+            try:
+                work(number)
+            except BaseException as error:
+                (tmp_path / "error").write_text(repr(error))
+            os._exit(0)
+    for child in children:
+        os.waitpid(child, 0)
+    assert not (tmp_path / "error").exists(), (tmp_path / "error").read_text()
+    reported = {f"h{key}" for number in range(4) for key in (tmp_path / f"done{number}").read_text().split()}
+    assert reported
+    with Journal(path, repair=True) as journal:
+        assert set(journal) == reported | {"h0"}
+
+
 def test_a_killed_writer_leaves_no_lock(tmp_path):
     path = tmp_path / "t.csv"
     reading, writing = os.pipe()

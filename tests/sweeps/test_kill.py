@@ -36,7 +36,14 @@ def attempt(path, reading, writing):
     if child == 0:
         os.close(reading)
         # One byte for each row that the sweep has reported.
-        sweep([pair], axes, output=path, jobs=1 + file % 2, observer=lambda new, known: os.write(writing, b"r" * new))
+        written = 0
+
+        def tell(done, total, doing):
+            nonlocal written
+            os.write(writing, b"r" * (done - written))
+            written = done
+
+        sweep([pair], axes, output=path, jobs=1 + file % 2, progress=tell)
         os._exit(0)
     os.close(writing)
     return child

@@ -119,14 +119,14 @@ def test_a_sweep_goes_on_with_what_is_missing(tmp_path):
     calls = []
 
     def run(axes):
-        counts = [0, 0]
-        calls.append(counts)
-
-        def observer(new, known):
-            counts[0] += new
-            counts[1] += known
-
-        return sweep([pair], axes, output=tmp_path / "t.csv", observer=observer)
+        told = []
+        found = sweep([pair], axes, output=tmp_path / "t.csv", progress=lambda *now: told.append(now))
+        done, total, doing = told[-1]
+        assert done == total
+        assert doing == "rows"
+        assert [steps for steps, *_ in told] == sorted(steps for steps, *_ in told)
+        calls.append([done, len(found) - done])
+        return found
 
     run({"pes": [1, 2], "queue_depth": [1, 2]})
     wider = run({"pes": [1, 2, 3], "queue_depth": [2, 4]})

@@ -1,6 +1,7 @@
 """eiesim.train from Python: what it gives, what it writes, what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tests.training.clouds import clouds
 
 pytest.importorskip("torch", reason="needs extra [train]")
 
-from eiesim.training.folder import load_masks, load_teacher, to_dict
+from eiesim.training.folder import load_masks, load_teacher
 from eiesim.training.loop import Settings
 
 QUICK = {
@@ -47,7 +48,7 @@ def test_folder_is_a_network_that_runs_and_compares(trained, tmp_path):
         model, _ = load_model(tmp_path / "net" / f"{name}.npz")
         assert all((a.weights == b.weights).all() for a, b in zip(model.layers, layers, strict=True))
     report = json.loads((tmp_path / "net" / "report.json").read_text())
-    assert report == json.loads(json.dumps(to_dict(trained)))
+    assert report == json.loads(json.dumps(trained.to_dict()))
     assert report["examples"] == {"training": 158, "validation": 21, "held_out": 21}
     assert report["density"] == pytest.approx(0.4, abs=0.002)
     with pytest.raises(EieError, match="is there already"):
@@ -68,10 +69,12 @@ def test_epochs_are_at_most_the_plans():
     for method, density in (("magnitude", 0.5), ("iterative", 0.5), ("lottery", 0.5), ("random", 0.5), ("2:4", None)):
         seen = []
         done = eiesim.train(X, Y, method, density, progress=lambda *now, seen=seen: seen.append(now), **patient)
-        assert len(seen) == sum(done.recipe.plan)
-        stages = list(dict.fromkeys(stage for stage, *_ in seen))
-        assert [sum(stage == name for stage, *_ in seen) for name in stages] == list(done.recipe.plan)
-        assert all(0 <= accuracy <= 1 for *_, accuracy in seen)
+        plan = done.recipe.plan
+        assert [(steps, total) for steps, total, _ in seen] == [(n + 1, sum(plan)) for n in range(sum(plan))]
+        stages = [
+            re.fullmatch(r"epochs, (.*): validation loss [\d.]+, accuracy [\d.]+%", doing)[1] for *_, doing in seen
+        ]
+        assert [stages.count(name) for name in dict.fromkeys(stages)] == list(plan)
 
 
 def test_torchs_threads_are_as_before():
@@ -119,8 +122,16 @@ def test_teacher_and_masks_from_files(trained, tmp_path):
         ({"method": "snip", "density": 0.1, "rank": 3}, "of method low-rank only"),
         ({"method": "low-rank", "density": 0.1, "rank": 0}, "rank = 0"),
         ({"method": "iterative", "density": 0.1, "rounds": 0}, "rounds = 0"),
-        ({"method": "balanced", "density": 0.1, "pes": 5000}, "pes = 5000: must be 1 to 4096"),
-        ({"method": "snip", "density": 0.1, "bits": 9}, "bits = 9: must be 1 to 8"),
+        ({"method": "iterative", "density": 0.1, "rounds": 10**9}, "rounds = 1000000000: must be .* from 1 to 1000"),
+        ({"method": "iterative", "density": 0.1, "rounds": 10**30}, "rounds = 10{30}: must be"),
+        ({"method": "iterative", "density": 0.1, "rounds": 2.5}, r"rounds = 2\.5: must be a whole number"),
+        ({"method": "iterative", "density": 0.1, "rounds": True}, "rounds = True: must be a whole number"),
+        ({"method": "iterative", "density": 0.1, "seed": 2**63}, "seed = 9223372036854775808: must be .* from 0 to"),
+        ({"method": "iterative", "density": 0.1, "seed": -1}, "seed = -1: must be"),
+        ({"method": "iterative", "density": 0.1, "dense": Settings(epochs=10**9)}, "epochs = .* from 1 to 100000"),
+        ({"method": "iterative", "density": 0.1, "shared": Settings(epochs=0)}, "epochs = 0: must be"),
+        ({"method": "balanced", "density": 0.1, "pes": 5000}, "pes = 5000: must be a whole number from 1 to 4096"),
+        ({"method": "snip", "density": 0.1, "bits": 9}, "bits = 9: must be a whole number from 1 to 8"),
         ({"method": "binary", "density": 0.1, "bits": 1}, "give 2 bits or more"),
     ],
 )
@@ -156,7 +167,7 @@ def test_examples_that_make_no_sense(x, y, message):
 
 
 def test_refuses_what_does_not_fit():
-    with pytest.raises(EieError, match="each layer needs 1 unit or more"):
+    with pytest.raises(EieError, match="hidden = 0: must be a whole number from 1 to 1048576"):
         eiesim.train(X, Y, "random", 0.5, **{**QUICK, "hidden": (0,)})
     with pytest.raises(EieError, match="not both"):
         eiesim.train(X, Y, "random", 0.5, recipe=Recipe(method="random", density=0.5))
@@ -164,6 +175,25 @@ def test_refuses_what_does_not_fit():
         eiesim.train(X, Y, "random", 0.5, teacher=[DenseLayer("fc", np.ones((2, 16)))], **QUICK)
     with pytest.raises(EieError, match="no hidden layer to take neurons from"):
         eiesim.train(X, Y, "neurons", 0.5, **{**QUICK, "hidden": ()})
+
+
+@pytest.mark.parametrize(
+    ("hidden", "message"),
+    [
+        ((3,) * 20_000, "hidden: 20,000 layers, 100 at most"),
+        ((10**30,), "hidden = 10{30}: must be a whole number from 1 to 1048576"),
+        ((2**20, 2**20), r"1,099,5\d\d,\d{3},\d{3} weights to train .*: needs [\d,.]+ GB of memory"),
+        ((2.5,), r"hidden = 2\.5: must be"),
+        (("8",), "hidden = '8': must be"),
+    ],
+)
+def test_networks_of_no_size_are_refused_at_once(hidden, message):
+    with pytest.raises(EieError, match=message):
+        eiesim.train(X, Y, "random", 0.5, **{**QUICK, "hidden": hidden})
+
+
+def test_the_largest_seed_trains():
+    assert eiesim.train(X, Y, "random", 0.5, **QUICK, seed=2**63 - 1).recipe.seed == 2**63 - 1
 
 
 def test_what_was_trained_is_shown_in_a_line_and_a_table(trained):

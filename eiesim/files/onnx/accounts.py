@@ -34,7 +34,8 @@ class Accounts:
         """Constants that a layer, or an operator that is passed, takes: the tensors they are made of have roles."""
         for value, role in roles.items():
             for tensor, own in constants.parts.get(value, {}).items():
-                if self.roles.get(tensor, ("left out",))[0] == "left out":
+                known = self.roles.get(tensor, ("left out",))[0]
+                if known == "left out" or (known == "lookup" and layer):
                     self.roles[tensor] = (role if own == "weight" else own, layer, reason)
 
     def leave(self, constants: Constants, values: Iterable[str], reason: str) -> None:

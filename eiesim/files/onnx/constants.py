@@ -150,7 +150,9 @@ def _parts(node: Any, constants: Constants) -> dict[str, str]:
     parts: dict[str, str] = {}
     for k, value in enumerate(node.input):
         for name, role in constants.parts.get(value, {}).items():
-            parts.setdefault(name, roles.get(k, role))
+            own = roles.get(k, role) if role == "weight" else role
+            if parts.setdefault(name, own) != "weight" and own == "weight":
+                parts[name] = own  # of a tensor and its norm, it is the tensor
     return parts
 
 

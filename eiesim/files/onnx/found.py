@@ -226,6 +226,15 @@ def limits(zero: npt.NDArray[Any] | None, kind: int) -> tuple[float, float] | No
         return None
 
 
+def cuts_at_zero(node: Any, constants: Constants) -> bool:
+    """Whether a QuantizeLinear has no value below 0: its zero point is its type's least value."""
+    zero = constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    ends = limits(zero, settings(node).get("output_dtype", 0))
+    if ends is None or (zero is None and len(node.input) > 2 and node.input[2]):
+        return False
+    return bool(zero is None or (zero.astype(np.float64) == ends[0]).all())
+
+
 def codes_of(node: Any, constants: Constants) -> tuple[Any, ...]:
     """What tells one pair of scale and zero point from another: their numbers, or the values' names."""
     told: list[Any] = []

@@ -6,6 +6,7 @@
 | QLinearMatMul, QLinearConv; com.microsoft QGemm, QLinearAdd, QLinearMul | the operator between (De)QuantizeLinear |
 | MatMulInteger, ConvInteger, the Cast and the Mul of both scales | DequantizeLinear and MatMul, Conv |
 | com.microsoft MatMulIntegerToFloat, DynamicQuantizeMatMul | the same |
+| com.microsoft DynamicQuantizeLSTM | LSTM |
 | com.microsoft MatMulNBits | MatMul by the dequantised matrix |
 | QONNX's Quant on activations | QuantizeLinear, Clip, DequantizeLinear |
 
@@ -18,11 +19,14 @@ from typing import Any
 
 from eiesim.errors import EieError
 from eiesim.files.onnx.constants import QONNX, Constants, folded, stored
+from eiesim.files.onnx.integers import INTEGER_RULES
 from eiesim.files.onnx.reading import IS_ONNX, bodies, node_name, settings
 from eiesim.files.onnx.rules import RULES, Graph
 
 REARRANGED = "com.microsoft.nchwc"
 REFUSED = "optimised for one machine; export without optimized_model_filepath"
+
+ALL_RULES = {**RULES, **INTEGER_RULES}
 
 Place = tuple[tuple[str, str], ...]
 """Where a graph is: nodes and attributes on the way to a body, as `Tap.within`; empty for the model's own graph."""
@@ -30,11 +34,15 @@ Place = tuple[tuple[str, str], ...]
 
 @dataclass
 class Plain:
-    """A model in plain operators. constants: of each graph, by its place. changed: whether anything was rewritten."""
+    """A model in plain operators. constants: of each graph, by its place. changed: whether anything was rewritten.
+
+    rounds: whether what was rewritten rounds activations inside one operator.
+    """
 
     proto: Any
     constants: dict[Place, Constants] = field(default_factory=dict)
     changed: bool = False
+    rounds: bool = False
 
 
 def plain(proto: Any, shapes: Mapping[str, tuple[int, ...]]) -> Plain:
@@ -91,12 +99,14 @@ def _graph(
             continue
         for attribute, body in bodies(node):
             _graph(found, body, (*place, (next(filter(None, node.output), ""), attribute)), constants, opsets, shapes)
-        rule = RULES.get((_family(node.domain), node.op_type))
+        rule = ALL_RULES.get((_family(node.domain), node.op_type))
         given_up = any(value in constants.failed for value in node.output)
         made = rule(node, here, node_name(node, n)) if rule is not None and not given_up else None
         for one in made if made is not None else [node]:
-            if one.op_type == "DequantizeLinear":
-                key = (*one.input, *(f"{name}={value}" for name, value in sorted(settings(one).items())))
+            if one.op_type in ("QuantizeLinear", "DequantizeLinear"):
+                for k, value in enumerate(one.input):
+                    one.input[k] = renamed.get(value, value)
+                key = (one.op_type, one.input[0], *_numbers(one, constants))
                 taken_inside = any(one.output[0] in free(body) for user in users.get(one.output[0], [])
                                    for _, body in bodies(user))  # fmt: skip
                 if key in alike and one.output[0] not in here.outputs and not taken_inside:
@@ -109,13 +119,31 @@ def _graph(
     if not changed:
         return
     found.changed = True
-    taken = {value for node in nodes for value in node.input} | here.outputs
-    taken |= {value for node in nodes for _, body in bodies(node) for value in free(body)}
-    idle = {id(node) for node in here.idle if not taken.intersection(node.output)}
-    kept = [type(node).FromString(node.SerializeToString()) for node in nodes if id(node) not in idle]
+    found.rounds |= here.rounds
+    kept = _needed(nodes, here)
     del graph.node[:]
     graph.node.extend(kept)
     graph.initializer.extend(here.added)
+
+
+def _needed(nodes: list[Any], here: Graph) -> list[Any]:
+    """Copies of the nodes, but for those whose outputs nothing takes since others were replaced."""
+    while True:
+        taken = {value for node in nodes for value in node.input} | here.outputs
+        taken |= {value for node in nodes for _, body in bodies(node) for value in free(body)}
+        fewer = [node for node in nodes if taken.intersection(node.output) or not here.idle.intersection(node.output)]
+        if len(fewer) == len(nodes):
+            return [type(node).FromString(node.SerializeToString()) for node in nodes]
+        nodes = fewer
+
+
+def _numbers(node: Any, constants: Constants) -> tuple[Any, ...]:
+    """A quantiser's scale, zero point and attributes: their numbers, or the values' names."""
+    told: list[Any] = [f"{name}={value}" for name, value in sorted(settings(node).items())]
+    for value in list(node.input)[1:]:
+        held = constants.get(value)
+        told.append(value if held is None else (held.dtype.name, held.shape, held.tobytes()))
+    return tuple(told)
 
 
 def free(graph: Any) -> set[str]:

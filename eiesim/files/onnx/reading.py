@@ -1,6 +1,8 @@
 """ONNX files read and checked; constants; nodes by name; models written back with other weights."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,43 @@ IS_ONNX = ("", "ai.onnx")
 RECURRENT = ("LSTM", "GRU", "RNN")
 BODIES = ("If", "Loop", "Scan")
 
+TOO_LARGE = 2**31 - 2**20
+"""Bytes of a model that is not passed as one message."""
+
 FLOAT_TYPES = (1, 10, 11, 16)
 """ONNX's numbers of float32, float16, float64 and bfloat16."""
 
 
+_parsed: ContextVar[dict[Path, Any] | None] = ContextVar("_parsed", default=None)
+"""Models by file, inside `parsed_once`."""
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """While the block runs, a file that is read several times is parsed and checked once."""
+    token = _parsed.set({} if _parsed.get() is None else _parsed.get())
+    try:
+        yield
+    finally:
+        _parsed.reset(token)
+
+
 def read(path: Path) -> Any:
-    """A checked model, its local functions inlined. Raises EieError for what is not readable as ONNX."""
+    """A checked model, its local functions inlined; the caller may change it.
+
+    Raises EieError for what is not readable as ONNX.
+    """
+    parsed = _parsed.get()
+    if parsed is None:
+        return _read(path)
+    if path not in parsed:
+        parsed[path] = _read(path)
+    copy = type(parsed[path])()
+    copy.CopyFrom(parsed[path])
+    return copy
+
+
+def _read(path: Path) -> Any:
     try:
         import onnx
     except ImportError:
@@ -42,7 +75,7 @@ def read(path: Path) -> Any:
         ]
         for output in shapeless:  # The checker wants a shape; the model need not have one.
             output.type.tensor_type.shape.SetInParent()
-        onnx.checker.check_model(proto)
+        _check(proto, path)
         for output in shapeless:
             output.type.tensor_type.ClearField("shape")
         if proto.functions:
@@ -58,6 +91,17 @@ def read(path: Path) -> Any:
         raise EieError(f"{path}: not readable as ONNX: {' '.join(str(error).split())[:300]}") from None
     _name_states(proto.graph)
     return proto
+
+
+def _check(proto: Any, path: Path) -> None:
+    """ONNX's own checker; onnxruntime's operators that stand in ONNX's domain are not known to it."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(proto if proto.ByteSize() < TOO_LARGE else str(path))
+    except onnx.checker.ValidationError as error:
+        if "No Op registered for" not in str(error):
+            raise
 
 
 def _widen_indices(graph: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.files.onnx.constants import Constants
-from eiesim.files.onnx.reading import FLOAT_TYPES, settings
+from eiesim.files.onnx.reading import settings
 
 MICROSOFT = "com.microsoft"
 
@@ -17,8 +17,8 @@ MICROSOFT = "com.microsoft"
 class Graph:
     """A graph while it is rewritten.
 
-    gone: outputs of nodes that went into another's place. idle: nodes that nothing may need any more.
-    added: new initialisers.
+    gone: outputs of nodes that went into another's place. idle: values that nothing may need any more.
+    added: new initialisers. rounds: whether an operator that was replaced rounds activations.
     """
 
     graph: Any
@@ -28,8 +28,9 @@ class Graph:
     makers: dict[str, Any]
     outputs: set[str]
     gone: set[str] = field(default_factory=set)
-    idle: list[Any] = field(default_factory=list)
+    idle: set[str] = field(default_factory=set)
     added: list[Any] = field(default_factory=list)
+    rounds: bool = False
 
     def only_user(self, value: str) -> Any:
         """The node that alone takes a value, or None."""
@@ -50,8 +51,14 @@ class Graph:
 Nodes = list[Any] | None
 """What stands in a node's place; None leaves it as it is."""
 
+Rule = Callable[[Any, Graph, str], Nodes]
+"""Of a node, the graph that it is in, and its name."""
 
-def _node(kind: str, inputs: Sequence[str], output: str, name: str = "", own: Mapping[str, Any] | None = None) -> Any:
+
+def made_node(
+    kind: str, inputs: Sequence[str], output: str, name: str = "", own: Mapping[str, Any] | None = None
+) -> Any:
+    """A node of one output; inputs that are left off at the end may be empty."""
     from onnx import helper
 
     given = list(inputs)
@@ -60,7 +67,8 @@ def _node(kind: str, inputs: Sequence[str], output: str, name: str = "", own: Ma
     return helper.make_node(kind, given, [output], name, **(own or {}))
 
 
-def _input(node: Any, k: int) -> str:
+def entry(node: Any, k: int) -> str:
+    """A node's input by place; empty where it has none."""
     return str(node.input[k]) if len(node.input) > k else ""
 
 
@@ -68,9 +76,9 @@ def _activation(kind: str, parameters: Sequence[float], value: str, output: str,
     if kind == "Clip":
         ends = [here.store(f"{output}.{end}", np.array(number, np.float32), {})
                 for end, number in zip(("least", "most"), parameters)]  # fmt: skip
-        return _node("Clip", [value, *ends], output)
+        return made_node("Clip", [value, *ends], output)
     names = {"LeakyRelu": ["alpha"], "Elu": ["alpha"], "ThresholdedRelu": ["alpha"], "HardSigmoid": ["alpha", "beta"]}
-    return _node(kind, [value], output, own=dict(zip(names.get(kind, []), map(float, parameters))))
+    return made_node(kind, [value], output, own=dict(zip(names.get(kind, []), map(float, parameters))))
 
 
 def _fused(node: Any, here: Graph, name: str) -> Nodes:
@@ -80,12 +88,12 @@ def _fused(node: Any, here: Graph, name: str) -> Nodes:
     parameters = own.pop("activation_params", [])
     parameters = [*parameters, *(own.pop(f"activation_{one}") for one in ("alpha", "beta", "gamma")
                                  if f"activation_{one}" in own)]  # fmt: skip
-    beside = _input(node, 3)
+    beside = entry(node, 3)
     steps = [kind] + ["Add"] * bool(beside) + [activation] * bool(activation)
     values = [f"{output}.{k}" for k in range(len(steps) - 1)] + [output]
-    nodes = [_node(kind, node.input[:3], values[0], name, own)]
+    nodes = [made_node(kind, node.input[:3], values[0], name, own)]
     if beside:
-        nodes.append(_node("Add", [values[0], beside], values[1]))
+        nodes.append(made_node("Add", [values[0], beside], values[1]))
     if activation:
         nodes.append(_activation(activation, parameters, nodes[-1].output[0], output, here))
     return nodes
@@ -108,19 +116,17 @@ def _fused_matmul(node: Any, here: Graph, name: str) -> Nodes:
             parts = here.constants.parts[values[k]]
             values[k] = here.store(f"{values[k]}.turned", np.ascontiguousarray(held.transpose(perm)), parts)
         else:
-            nodes.append(_node("Transpose", [values[k]], f"{output}.turned{k}", own={"perm": perm}))
+            nodes.append(made_node("Transpose", [values[k]], f"{output}.turned{k}", own={"perm": perm}))
             values[k] = f"{output}.turned{k}"
     alpha = np.float32(own.get("alpha", 1.0))
-    nodes.append(_node("MatMul", values, output if alpha == 1 else f"{output}.product", name))
+    nodes.append(made_node("MatMul", values, output if alpha == 1 else f"{output}.product", name))
     if alpha != 1:
         factor = here.store(f"{output}.alpha", np.array(alpha), {})
-        nodes.append(_node("Mul", [f"{output}.product", factor], output))
+        nodes.append(made_node("Mul", [f"{output}.product", factor], output))
     return nodes
 
 
-def _dequantised(
-    here: Graph, codes: str, scale: str, zero: str, name: str, axis: int, factor: Any = None
-) -> str | None:
+def dequantised(here: Graph, codes: str, scale: str, zero: str, name: str, axis: int, factor: Any = None) -> str | None:
     """A new initialiser of constant codes, (codes - zero) x scale along an axis (x factor); None if not constant."""
     held, by, less = (here.constants.get(value) for value in (codes, scale, zero))
     if held is None or (scale and by is None) or (zero and less is None):
@@ -141,7 +147,7 @@ def _dequantised(
     return here.store(name, values.astype(np.float32), parts)
 
 
-def _as_scalar(here: Graph, value: str) -> str | None:
+def as_scalar(here: Graph, value: str) -> str | None:
     """A scale or zero point of a whole tensor, as DequantizeLinear wants it; None if it is of rows or columns."""
     held = here.constants.get(value)
     if held is None or held.ndim == 0:
@@ -151,41 +157,43 @@ def _as_scalar(here: Graph, value: str) -> str | None:
     return here.store(f"{value}.scalar", held.reshape(()), here.constants.parts[value])
 
 
-def _dequantise(here: Graph, codes: str, scale: str, zero: str, output: str) -> Any:
+def dequantise(here: Graph, codes: str, scale: str, zero: str, output: str) -> Any:
     """A DequantizeLinear of activations; None where their scale is not one number."""
-    by, less = _as_scalar(here, scale), _as_scalar(here, zero) if zero else ""
-    return None if by is None or less is None else _node("DequantizeLinear", [codes, by, less], output)
+    by, less = as_scalar(here, scale), as_scalar(here, zero) if zero else ""
+    return None if by is None or less is None else made_node("DequantizeLinear", [codes, by, less], output)
 
 
-def _requantise(here: Graph, value: str, scale: str, zero: str, output: str) -> Any:
-    by, less = _as_scalar(here, scale), _as_scalar(here, zero) if zero else ""
-    return None if by is None or less is None else _node("QuantizeLinear", [value, by, less], output)
+def requantise(here: Graph, value: str, scale: str, zero: str, output: str) -> Any:
+    """A QuantizeLinear of activations; None where their scale is not one number."""
+    by, less = as_scalar(here, scale), as_scalar(here, zero) if zero else ""
+    return None if by is None or less is None else made_node("QuantizeLinear", [value, by, less], output)
 
 
-def _all(*nodes: Any) -> Nodes:
+def every(*nodes: Any) -> Nodes:
+    """The nodes, or None where one of them could not be made."""
     return None if any(node is None for node in nodes) else list(nodes)
 
 
 def _operand(here: Graph, triple: Sequence[str], output: str, axis: int) -> tuple[str, list[Any]] | None:
     """One of two quantised factors or addends: an initialiser where it is constant, else dequantised first."""
     if triple[0] in here.constants:
-        made = _dequantised(here, triple[0], triple[1], triple[2], output, axis)
+        made = dequantised(here, triple[0], triple[1], triple[2], output, axis)
         return None if made is None else (made, [])
-    node = _dequantise(here, triple[0], triple[1], triple[2], output)
+    node = dequantise(here, triple[0], triple[1], triple[2], output)
     return None if node is None else (output, [node])
 
 
 def _qlinear(node: Any, here: Graph, name: str) -> Nodes:
     """QLinearMatMul, and com.microsoft's QLinearAdd and QLinearMul: two triples, then the output's scale and zero."""
     output = node.output[0]
-    every = [_input(node, k) for k in range(8)]
+    every = [entry(node, k) for k in range(8)]
     first = _operand(here, every[:3], f"{output}.a", -1)
     second = _operand(here, every[3:6], f"{output}.b", -1)
-    last = _requantise(here, f"{output}.real", every[6], every[7], output)
+    last = requantise(here, f"{output}.real", every[6], every[7], output)
     if first is None or second is None or last is None:
         return None
     kind = node.op_type.removeprefix("QLinear")
-    return [*first[1], *second[1], _node(kind, [first[0], second[0]], f"{output}.real", name), last]
+    return [*first[1], *second[1], made_node(kind, [first[0], second[0]], f"{output}.real", name), last]
 
 
 def _bias(here: Graph, bias: str, scales: Sequence[str], name: str, factor: float = 1.0) -> str | None:
@@ -202,158 +210,30 @@ def _bias(here: Graph, bias: str, scales: Sequence[str], name: str, factor: floa
 
 
 def _qlinear_conv(node: Any, here: Graph, name: str) -> Nodes:
-    output, x = node.output[0], [_input(node, k) for k in range(9)]
-    weights = _dequantised(here, x[3], x[4], x[5], f"{output}.weight", 0)
+    output, x = node.output[0], [entry(node, k) for k in range(9)]
+    weights = dequantised(here, x[3], x[4], x[5], f"{output}.weight", 0)
     bias = _bias(here, x[8], (x[1], x[4]), f"{output}.bias")
     if weights is None or bias is None:
         return None
-    return _all(
-        _dequantise(here, x[0], x[1], x[2], f"{output}.a"),
-        _node("Conv", [f"{output}.a", weights, bias], f"{output}.real", name, settings(node)),
-        _requantise(here, f"{output}.real", x[6], x[7], output),
+    return every(
+        dequantise(here, x[0], x[1], x[2], f"{output}.a"),
+        made_node("Conv", [f"{output}.a", weights, bias], f"{output}.real", name, settings(node)),
+        requantise(here, f"{output}.real", x[6], x[7], output),
     )
 
 
 def _qgemm(node: Any, here: Graph, name: str) -> Nodes:
-    output, own, x = node.output[0], settings(node), [_input(node, k) for k in range(9)]
-    weights = _dequantised(here, x[3], x[4], x[5], f"{output}.weight", 0 if own.get("transB") else 1)
+    output, own, x = node.output[0], settings(node), [entry(node, k) for k in range(9)]
+    weights = dequantised(here, x[3], x[4], x[5], f"{output}.weight", 0 if own.get("transB") else 1)
     bias = _bias(here, x[6], (x[1], x[4]), f"{output}.bias", own.get("alpha", 1.0))
     if weights is None or bias is None:
         return None
     real = f"{output}.real" if x[7] else output
     nodes = [
-        _dequantise(here, x[0], x[1], x[2], f"{output}.a"),
-        _node("Gemm", [f"{output}.a", weights, bias], real, name, own),
+        dequantise(here, x[0], x[1], x[2], f"{output}.a"),
+        made_node("Gemm", [f"{output}.a", weights, bias], real, name, own),
     ]
-    return _all(*nodes, *([_requantise(here, real, x[7], x[8], output)] if x[7] else []))
-
-
-def _to_float(node: Any, here: Graph, name: str) -> Nodes:
-    """MatMulIntegerToFloat (A, B, scales, zero points, bias) and DynamicQuantizeMatMul (A float, B, its own, bias)."""
-    output, x = node.output[0], [_input(node, k) for k in range(7)]
-    nodes: list[Any] = []
-    codes, scale, zero = x[0], x[2], x[4]
-    by, less, bias = x[3], x[5], x[6]
-    if node.op_type == "DynamicQuantizeMatMul":
-        from onnx import helper
-
-        by, less, bias = x[2], x[3], x[4]
-        codes, scale, zero = (f"{output}.{one}" for one in ("codes", "scale", "zero"))
-        nodes.append(helper.make_node("DynamicQuantizeLinear", [x[0]], [codes, scale, zero]))
-    weights = _dequantised(here, x[1], by, less, f"{output}.weight", -1)
-    if weights is None:
-        return None
-    real = f"{output}.product" if bias else output
-    nodes += [
-        _dequantise(here, codes, scale, zero, f"{output}.a"),
-        _node("MatMul", [f"{output}.a", weights], real, name),
-    ]
-    return _all(*nodes, *([_node("Add", [real, bias], output)] if bias else []))
-
-
-MOVED = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity")
-
-
-def _integer(node: Any, here: Graph, name: str) -> Nodes:
-    """MatMulInteger or ConvInteger with the Cast to floating point and the Mul that scales its outputs back."""
-    weights = here.constants.get(node.input[1])
-    cast = here.only_user(node.output[0])
-    if weights is None or cast is None or cast.op_type != "Cast" or settings(cast)["to"] not in FLOAT_TYPES:
-        return None
-    made = here.makers.get(node.input[0])
-    while made is not None and made.op_type in MOVED:
-        made = here.makers.get(made.input[0])
-    dynamic = made.output[1] if made is not None and made.op_type == "DynamicQuantizeLinear" else ""
-    static = made.input[1] if made is not None and made.op_type == "QuantizeLinear" else ""
-    if static and static not in here.constants:
-        return None
-    is_conv = node.op_type == "ConvInteger"
-    rows = weights.shape[0] if is_conv else weights.shape[-1]
-    factor, value, gone, scales = np.ones(1, np.float32), cast.output[0], [cast], []
-    scaled = not dynamic
-    while (after := here.only_user(value)) is not None and after.op_type == "Mul" and not (scaled and gone[1:]):
-        other = next((one for one in after.input if one != value), "")
-        by, has_dynamic = _scale(here, other, dynamic)
-        if by is None or (has_dynamic and scaled) or by.size not in (1, rows) or not _by_rows(by, rows, is_conv):
-            break
-        factor, value, scaled = factor * by.astype(np.float32).reshape(-1), after.output[0], scaled or has_dynamic
-        gone.append(after)
-        scales.append(other)
-    if not scaled:
-        return None
-    output = node.output[0]
-    if static:
-        factor = factor / here.constants[static].astype(np.float32).reshape(-1)
-    new = _dequantised(here, node.input[1], "", _input(node, 3), f"{output}.weight", 0 if is_conv else -1, factor)
-    scale = dynamic or static or here.store(f"{output}.one", np.array(1, np.float32), {})
-    codes = _dequantise(here, node.input[0], scale, _input(node, 2), f"{output}.a")
-    if new is None or codes is None:
-        return None
-    parts = dict(here.constants.parts[new])
-    for one in scales:
-        makers = [one, *(here.makers[one].input if one in here.makers else [])]
-        parts.update((part, "scale") for held in makers for part in here.constants.parts.get(held, {}))
-    here.constants.parts[new] = parts
-    here.gone.update(one.output[0] for one in gone)
-    here.idle += [here.makers[one] for one in scales if one in here.makers]
-    own = settings(node)
-    return [codes, _node("Conv" if is_conv else "MatMul", [codes.output[0], new], value, name, own)]
-
-
-def _scale(here: Graph, value: str, dynamic: str) -> tuple[npt.NDArray[Any] | None, bool]:
-    """What a scale is times the activations' own, and whether that is in it."""
-    if value in here.constants:
-        return here.constants[value], False
-    if value == dynamic:
-        return np.ones(1, np.float32), True
-    made = here.makers.get(value)
-    if made is None or made.op_type != "Mul" or not dynamic:
-        return None, False
-    other = next((one for one in made.input if one in here.constants), None)
-    return (here.constants[other], True) if other is not None and dynamic in made.input else (None, False)
-
-
-def _by_rows(by: npt.NDArray[Any], rows: int, is_conv: bool) -> bool:
-    shape = by.shape
-    if by.size == 1:
-        return True
-    return len(shape) >= 3 and shape[-3 if len(shape) == 4 else 0] == rows if is_conv else shape[-1] == rows
-
-
-def _nbits(node: Any, here: Graph, name: str) -> Nodes:
-    """MatMulNBits: B [N, blocks, bytes], low bits first; scales [N, blocks]; zero points packed too, or as numbers."""
-    own, output, x = settings(node), node.output[0], [_input(node, k) for k in range(6)]
-    rows, cols, bits, block = own["N"], own["K"], own.get("bits", 4), own["block_size"]
-    packed, scales, zeros = (here.constants.get(value) for value in x[1:4])
-    if packed is None or scales is None or (x[3] and zeros is None) or x[4]:
-        return None
-    blocks = -(-cols // block)
-    codes = _unpacked(packed.reshape(rows, blocks, -1), bits)[..., :block].astype(np.float32)
-    by_block = scales.astype(np.float32).reshape(rows, blocks)
-    if zeros is None:
-        less = np.full((rows, blocks), 2.0 ** (bits - 1), np.float32)
-    elif zeros.dtype == np.uint8:
-        less = _unpacked(zeros.reshape(rows, -1), bits)[:, :blocks].astype(np.float32)
-    else:
-        less = zeros.astype(np.float32).reshape(rows, blocks)
-    values = ((codes - less[..., None]) * by_block[..., None]).reshape(rows, blocks * block)[:, :cols]
-    parts = {**here.constants.parts[x[1]]}
-    for value, role in ((x[2], "scale"), (x[3], "zero_point")):
-        parts.update(dict.fromkeys(here.constants.parts.get(value, {}), role))
-    stored_as = scales.dtype if scales.dtype.kind == "f" else np.dtype(np.float32)
-    weights = here.store(f"{output}.weight", np.ascontiguousarray(values.T).astype(stored_as), parts)
-    if not x[5]:
-        return [_node("MatMul", [x[0], weights], output, name)]
-    return [_node("MatMul", [x[0], weights], f"{output}.product", name),
-            _node("Add", [f"{output}.product", x[5]], output)]  # fmt: skip
-
-
-def _unpacked(packed: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
-    """Codes of 1 to 8 bits from bytes, the lowest bits first."""
-    places = np.unpackbits(packed, axis=-1, bitorder="little")
-    whole = places[..., : places.shape[-1] // bits * bits]
-    codes = whole.reshape(*whole.shape[:-1], -1, bits)
-    return np.packbits(codes, axis=-1, bitorder="little")[..., 0]
+    return every(*nodes, *([requantise(here, real, x[7], x[8], output)] if x[7] else []))
 
 
 def _quant(node: Any, here: Graph, name: str) -> Nodes:
@@ -375,26 +255,21 @@ def _quant(node: Any, here: Graph, name: str) -> Nodes:
     less = here.store(f"{output}.zero", np.array(number, kind), parts[node.input[2]])
     ends = [here.store(f"{output}.{end}", np.array(value, kind), {}) for end, value in (("low", low), ("high", high))]
     return [
-        _node("QuantizeLinear", [node.input[0], by, less], f"{output}.codes"),
-        _node("Clip", [f"{output}.codes", *ends], f"{output}.clipped"),
-        _node("DequantizeLinear", [f"{output}.clipped", by, less], output, name),
+        made_node("QuantizeLinear", [node.input[0], by, less], f"{output}.codes"),
+        made_node("Clip", [f"{output}.codes", *ends], f"{output}.clipped"),
+        made_node("DequantizeLinear", [f"{output}.clipped", by, less], output, name),
     ]
 
 
-RULES: dict[tuple[str, str], Callable[[Any, Graph, str], Nodes]] = {
+RULES: dict[tuple[str, str], Rule] = {
     (MICROSOFT, "FusedGemm"): _fused,
     (MICROSOFT, "FusedConv"): _fused,
     (MICROSOFT, "FusedMatMul"): _fused_matmul,
     (MICROSOFT, "QGemm"): _qgemm,
     (MICROSOFT, "QLinearAdd"): _qlinear,
     (MICROSOFT, "QLinearMul"): _qlinear,
-    (MICROSOFT, "MatMulIntegerToFloat"): _to_float,
-    (MICROSOFT, "DynamicQuantizeMatMul"): _to_float,
-    (MICROSOFT, "MatMulNBits"): _nbits,
     ("", "QLinearMatMul"): _qlinear,
     ("", "QLinearConv"): _qlinear_conv,
-    ("", "MatMulInteger"): _integer,
-    ("", "ConvInteger"): _integer,
     ("qonnx", "Quant"): _quant,
     ("qonnx", "IntQuant"): _quant,
 }

@@ -1,5 +1,6 @@
 """A model run in onnxruntime: every layer's real inputs, read off the untouched graph."""
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.errors import EieError
-from eiesim.files.onnx.reading import bodies
+from eiesim.files.onnx.reading import TOO_LARGE, bodies
 from eiesim.files.onnx.taps import Tap
 from eiesim.files.onnx.walk import read_plain
 from eiesim.files.onnx.work import element_types
@@ -109,9 +110,25 @@ def start(proto: Any, path: Path, optimised: bool = False) -> Any:
         options.log_severity_level = 4
         if not optimised:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        providers = ["CPUExecutionProvider"]
+        if proto.ByteSize() < TOO_LARGE:
+            return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=providers)
+        return _from_disk(proto, options, providers)
     except Exception as error:
         raise EieError(f"{path}: onnxruntime refuses: {' '.join(str(error).split())[:300]}") from None
+
+
+def _from_disk(proto: Any, options: Any, providers: list[str]) -> Any:
+    """A session of a model that is too large for one message: its tensors go through a file."""
+    import onnx
+    import onnxruntime
+
+    copy = type(proto)()
+    copy.CopyFrom(proto)
+    with tempfile.TemporaryDirectory() as folder:
+        place = str(Path(folder) / "model.onnx")
+        onnx.save(copy, place, save_as_external_data=True, all_tensors_to_one_file=True, location="tensors")
+        return onnxruntime.InferenceSession(place, options, providers=providers)
 
 
 def call(session: Any, wanted: list[str] | None, feed: Arrays, path: Path) -> list[npt.NDArray[Any]]:

@@ -11,7 +11,7 @@ from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files.onnx.accounts import Accounts
 from eiesim.files.onnx.constants import Constants
-from eiesim.files.onnx.found import QUANTISE, Found, Origin, Scope, codes_of, grown
+from eiesim.files.onnx.found import QUANTISE, Found, Origin, Scope, codes_of, cuts_at_zero, grown
 from eiesim.files.onnx.matrices import MATRICES, Matrix
 from eiesim.files.onnx.plain import Place, free, plain
 from eiesim.files.onnx.reading import BODIES, FLOAT_TYPES, IS_ONNX, RECURRENT, bodies, floats, node_name, read, settings
@@ -33,8 +33,9 @@ ROUNDED = "the source rounds activations; the layers here take and give them as 
 class Loaded:
     """A network and the graph that it was read from, in plain operators.
 
-    changed: whether the file's operators are others. unchanged: for values that a later layer takes, or that are
-    outputs of the graph, the place of the layer whose outputs they are said to be.
+    changed: whether the file's operators are others; rounds: and one of them rounds what is inside it.
+    unchanged: for values that a later layer takes, or that are outputs of the graph, the place of the layer whose
+    outputs they are said to be.
     """
 
     model: DenseNetwork
@@ -43,6 +44,7 @@ class Loaded:
     changed: bool
     shapes: Shapes
     unchanged: Mapping[str, int]
+    rounds: bool = False
 
 
 @dataclass
@@ -116,7 +118,7 @@ def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -
     made = plain(proto, shapes)
     if made.changed:
         shapes = shapes_of(proto, given)
-    reader = _Reader(shapes, accounts, made.constants)
+    reader = _Reader(shapes, accounts, made.constants, rounded=made.rounds)
     graph = proto.graph
     entries = [value.name for value in graph.input if value.name not in made.constants[()]]
     scope = _scope(reader, graph, dict.fromkeys(entries, Origin(-1)))
@@ -142,7 +144,7 @@ def _walk(proto: Any, path: Path, given: Mapping[str, tuple[int, ...]] | None) -
         for value, origin in scope.came_from.items()
         if value in taken and origin.layer >= 0 and origin.codes is None and found[origin.layer].value != value
     }
-    return Loaded(model, tuple(found), proto, made.changed, shapes, unchanged)
+    return Loaded(model, tuple(found), proto, made.changed, shapes, unchanged, made.rounds)
 
 
 def _scope(reader: _Reader, graph: Any, came_from: dict[str, Origin], within: Place = (), prefix: str = "") -> Scope:
@@ -216,7 +218,9 @@ def _pass(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) 
     elif kind == "DynamicQuantizeLinear":
         origin = replace(origin, codes=(node.output[1], node.output[2], None)) if origin.codes is None else None
     elif kind == "QuantizeLinear":
-        origin = replace(origin, codes=codes_of(node, constants)) if origin.codes is None else None
+        is_relu = origin.layer < 0 or reader.found[origin.layer].layer.activation == "relu"
+        kept = origin.codes is None and (is_relu or not cuts_at_zero(node, constants))
+        origin = replace(origin, codes=codes_of(node, constants)) if kept else None
     elif kind == "DequantizeLinear":
         origin = replace(origin, codes=None) if origin.codes == codes_of(node, constants) else None
     if origin is not None:

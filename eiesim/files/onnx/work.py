@@ -24,9 +24,11 @@ NO_PRODUCTS = {
     },
     "com.microsoft": {
         "BiasAdd", "BiasDropout", "BiasGelu", "BiasSoftmax", "BiasSplitGelu", "DequantizeLinear",
-        "DynamicTimeWarping", "FastGelu", "Gelu", "GroupNorm", "LayerNormalization", "NhwcMaxPool", "QLinearAdd",
+        "DynamicTimeWarping", "FastGelu", "GatherBlockQuantized", "Gelu",
+        "GroupNorm", "LayerNormalization", "NhwcMaxPool", "QLinearAdd",
         "QLinearAveragePool", "QLinearConcat", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearMul",
         "QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere", "QuantizeLinear", "QuickGelu",
+        "RotaryEmbedding",
         "SimplifiedLayerNormalization", "SkipGroupNorm", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
     },
     "qonnx.custom_op.general": {"BipolarQuant", "FloatQuant", "IntQuant", "MultiThreshold", "Quant", "Trunc"},

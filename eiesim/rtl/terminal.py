@@ -1,7 +1,6 @@
 """What synthesis says, beside EIE Table II, as a terminal table."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from rich.table import Table
 
@@ -10,14 +9,31 @@ from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import POINTER_BANKS, lnzd_nodes, memory
 from eiesim.errors import EieError
 from eiesim.paper import source
-from eiesim.rtl.synthesis import MODULES, Module
+from eiesim.rtl.synthesis import MODULES
+from eiesim.rtl.twin import Checked, Synthesised
 
 PAPER_PATH_NS = 1.15
 """The critical path of the published chip (EIE Sec. VI)."""
 
 
-def synthesis_table(modules: Sequence[Module], config: MachineConfig, liberty: Path | None) -> Table:
+def checked_lines(checked: Checked) -> Iterator[str]:
+    """What a check came to: each layer, and all of them; or the first difference."""
+    if checked.names:
+        for name, agreed in zip(checked.names, checked.agreements, strict=False):
+            yield f"{name}: {agreed.cycles:,} cycles, checksum {agreed.checksum:08x}"
+    if checked.difference:
+        yield checked.difference
+        return
+    compared, outputs = (sum(getattr(one, part) for one in checked.agreements) for part in ("compared", "outputs"))
+    yield (
+        f"{len(checked.agreements):,} runs agree: {compared:,} cycles compared, {outputs:,} outputs, "
+        f"{checked.seconds:.0f} s, {checked.simulator}"
+    )
+
+
+def synthesis_table(made: Synthesised) -> Table:
     """A line a module: cells, register bits, logic, memory, Table II's area, longest path."""
+    modules, config, liberty = made.modules, made.config, made.liberty
     cells = "yosys' generic cells" if liberty is None else liberty.name
     table = Table(
         title=f"A PE of {config.pes}, {config.arithmetic}: logic by yosys in {cells} (paths by abc, without registers' "
@@ -30,20 +46,20 @@ def synthesis_table(modules: Sequence[Module], config: MachineConfig, liberty: P
         table.add_column(name, justify="right")
     published, arrays = source.module_area_um2(), memory_um2(config)
     published[source.LNZD] = source.constant("lnzd_node_area_um2") * lnzd_nodes(config.pes)
-    for made in modules:
-        name = MODULES[made.name]
+    for module in modules:
+        name = MODULES[module.name]
         table.add_row(
-            made.name,
-            f"{made.cells:,}",
-            f"{made.held_bits:,}",
-            f"{made.free_bits:,}",
-            _number(made.area_um2),
-            _number(made.gate_equivalents),
+            module.name,
+            f"{module.cells:,}",
+            f"{module.held_bits:,}",
+            f"{module.free_bits:,}",
+            _number(module.area_um2),
+            _number(module.gate_equivalents),
             _number(arrays.get(name)),
             _number(published.get(name)),
-            "-" if made.path_ns is None else f"{made.path_ns:.2f}",
+            "-" if module.path_ns is None else f"{module.path_ns:.2f}",
         )
-    paths = [made.path_ns for made in modules if made.path_ns is not None]
+    paths = [module.path_ns for module in modules if module.path_ns is not None]
     longest = f"{max(paths):.2f}" if paths else "-"
     table.caption = f"longest path {longest} ns, the published chip's {PAPER_PATH_NS} ns; lnzd: all nodes and the CCU"
     return table

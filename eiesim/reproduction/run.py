@@ -1,0 +1,90 @@
+"""eiesim.reproduce: the paper's tables and figures, run, drawn and written as one report."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eiesim._io.atomic import Outputs, check_target
+from eiesim._progress import Progress, Steps
+from eiesim.outputs import made_folder
+from eiesim.view.helper import helper
+
+if TYPE_CHECKING:
+    from eiesim.reproduction.conclusion import Reproduction
+    from eiesim.view.helper import Drawn
+
+
+def reproduce(
+    output: str | Path = "reproduction",
+    *,
+    quick: bool = False,
+    dump: str | Path | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> "Reproduction":
+    """Run every table and figure of the paper (Tables I to V, Figs. 6 to 13) and set them beside what was published.
+
+    Writes report.html (one file), tables/*.csv, figures/*.png and *.svg, and runs.csv with every run.
+
+    Parameters
+    ----------
+    output : path, default "reproduction"
+        The folder; given again, only what is missing in its runs.csv is run.
+    quick : bool, default False
+        Fewer seeds and points: under a minute.
+    dump : path, default None
+        The authors' dump of AlexNet-FC8, for the layer that is exact.
+    jobs : int, default None
+        Tasks at a time; None is one a core.
+    progress : callable(int, int or None, str) or None, default None
+        Told as `progress(done, total, doing)`, of the runs and then of the pictures; see `progress`.
+
+    Returns
+    -------
+    Reproduction
+        Items, claims and what agrees in words; `tables` and `pictures` count what was written.
+
+    Raises
+    ------
+    EieError
+        For a dump that is not readable, and where the folder cannot be written.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> found = eiesim.reproduce(quick=True, progress=eiesim.progress())  # doctest: +SKIP
+    """
+    with helper("eiesim.reproduction.plots", jobs) as drawn:
+        return _reproduce(Path(output), quick, dump, jobs, progress, drawn)
+
+
+def _reproduce(
+    out: Path, quick: bool, dump: str | Path | None, jobs: int | None, progress: Progress | None, drawn: "Drawn"
+) -> "Reproduction":
+    # Imported while the helper imports the same.
+    from eiesim.reproduction import simulations
+    from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
+    from eiesim.reproduction.page import report
+    from eiesim.reproduction.plots import pictures, write_figures
+    from eiesim.reproduction.terminal import times_markdown
+
+    extent = simulations.QUICK if quick else simulations.FULL
+    planned = simulations.plans(extent, dump)
+    for folder in (out, out / "tables", out / "figures"):
+        made_folder(folder)
+    check_target(out / "report.html")
+    runs = simulations.run(
+        planned, extent, out, jobs=jobs, observer=Steps(progress, sum(one.runs for one in planned), "runs")
+    )
+    found = conclude(runs, lenet_accuracies())
+    made = pictures(found)
+    shown: dict[str, Any] = {name: None for name, _ in made}  # in their order, however they come
+    done = Steps(progress, len(made), "pictures")
+    with Outputs() as files:  # tables, figures and report of the same runs, or none of them
+        tables = write_tables(found, out / "tables", files)
+        files.open(out / "tables" / "table_4.md").write(f"{times_markdown(found.item('table_4'))}\n".encode())
+        for name, picture in write_figures(made, out / "figures", files, drawn):
+            shown[name] = picture
+            done()
+        files.open(out / "report.html").write(report(found, shown).encode())
+    return replace(found, tables=len(tables), pictures=len(made))

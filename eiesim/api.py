@@ -346,7 +346,9 @@ def accuracy(
     if folder is not None and network.is_network(folder):
         found = network.load_network(folder)
         dense = model_of_folder(folder, found) if dense is None else dense
-        if not found.chain:
+        # One output alone has no largest: the graph says whether a Sigmoid makes it.
+        one_column = found.layers[-1].rows == 1 and str(dense).endswith(".onnx")
+        if not found.chain or one_column:
             return _through_the_graph(folder, found, activations, labels, config, dense, pruned, progress)
     model = opened(source)
     if dense is None and isinstance(source, Compressed):

@@ -449,6 +449,25 @@ def test_a_worker_process_ends_with_its_parent(tmp_path):
         raise AssertionError("the worker lives on")
 
 
+def test_sigterm_leaves_no_temporary_file(here):
+    """A VCD of 225 MB was left."""
+    code = "from eiesim.cli import main; main()"
+    arguments = ("trace", "table3:NT-We", "--pes", "16", "-o", "long.vcd", "-q")
+    started = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(PACKAGE)}
+    )
+    for _ in range(1200):
+        parts = list(here.glob(".eiesim-*"))
+        if parts and parts[0].stat().st_size > 10**6:
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError("nothing is being written")
+    started.terminate()
+    assert (started.wait(60), started.stderr.read()) == (128 + signal.SIGTERM, b"")
+    assert not [path.name for path in here.iterdir() if path.name.startswith(".eiesim") or path.suffix == ".vcd"]
+
+
 # --- 9: the compiler's cache -----------------------------------------------------------------------------------------
 
 RUN = """

@@ -7,8 +7,12 @@ What is slow to import is imported inside the commands, so that `--help` answers
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -26,6 +30,9 @@ COMMANDS = (
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells have it."""
 
+TERMINATED = 128 + signal.SIGTERM
+"""After SIGTERM."""
+
 for _name in COMMANDS:
     import_module(f"eiesim.cli.{_name}")
 
@@ -36,6 +43,11 @@ UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ i
 def main() -> None:
     """The `eiesim` command, and the one place where what goes wrong becomes a line and a status."""
     _open_streams()
+    with _ending_tidily():
+        _command()
+
+
+def _command() -> None:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
@@ -63,6 +75,24 @@ def main() -> None:
     if status == INTERRUPTED:
         _interrupted("nothing was written")
     raise SystemExit(status)
+
+
+@contextmanager
+def _ending_tidily() -> Iterator[None]:
+    """In the block SIGTERM ends the program as an error does, so that no temporary file is left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: Any) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupted(what: str) -> NoReturn:

@@ -103,7 +103,10 @@ class Journal:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise EieError(f"{self.path}: another sweep is writing it; wait for that one, or {_ANOTHER}") from None
+                whose = _holder(self._file)
+                raise EieError(
+                    f"{self.path}: another sweep is writing it{whose}; wait for that one, or {_ANOTHER}"
+                ) from None
             if self._is_at_path():
                 return
 
@@ -146,6 +149,11 @@ class Journal:
         return False
 
     def _refuse_columns(self, content: bytes) -> None:
+        if content.partition(b"\n")[0].endswith(b"\r"):
+            raise EieError(
+                f"{self.path}: has lines that end in CRLF, as spreadsheets and Windows write them; a sweep's table has "
+                f"plain line ends: turn them back, or {_ANOTHER}"
+            )
         there = content.partition(b"\n")[0][:10_000].decode(errors="replace").strip().split(",")
         odd = sorted(set(there) ^ {*columns(), CHECK})
         if "hash" not in there:
@@ -227,6 +235,21 @@ class Journal:
             with suppress(OSError):
                 self.path.unlink()
         self.close()
+
+
+def _holder(file: int) -> str:
+    """Which process has a file's lock, where Linux says so: ` (process 123, python)`."""
+    try:
+        held = os.fstat(file)
+        place = f":{held.st_ino}"
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()
+            if words[1] == "FLOCK" and words[5].endswith(place):
+                name = Path(f"/proc/{int(words[4])}/comm").read_text().strip()
+                return f" (process {words[4]}, {shown(name).strip(chr(39))})"
+    except (OSError, LookupError, ValueError):
+        pass
+    return ""
 
 
 class Writer:

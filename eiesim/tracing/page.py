@@ -5,6 +5,7 @@ shares at every zoom: `assets/page.js` computes the cells in sight from the pack
 """
 
 import gzip
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -22,6 +23,8 @@ from eiesim.view.page import as_script, bokeh_script, filled
 LEFT = 58
 """Pixels left of every plot, so that equal cycles stand above each other."""
 BAR_ORDER = (REAL, PADDING, EMPTY, STARVED)
+_NAMES = re.compile(r"(?<=\")p\d+(?=\")|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Of models, `"p1009"`, and of documents and elements."""
 FIRST_OF_COLUMN = 4
 """Added to a cell's state where PointerRead begins with a column."""
 
@@ -33,7 +36,7 @@ def page(trace: Recording, pes: Sequence[int] | None = None) -> str:
 
     numbers = chosen(trace, pes)
     plots = _plots(trace, numbers)
-    script, places = components({plot.name: plot for plot in plots})
+    script, places = _renumbered(*components({plot.name: plot for plot in plots}))
     parts = {
         "title": escape(f"{trace.subject.name}: eiesim trace"),
         "heading": escape(_heading(trace, numbers)),
@@ -43,6 +46,16 @@ def page(trace: Recording, pes: Sequence[int] | None = None) -> str:
         **{f"plot {name}": place for name, place in places.items()},
     }
     return filled("eiesim.tracing", "page.html", parts)
+
+
+def _renumbered(script: str, places: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Bokeh's output with its names numbered from 1: it draws some at random, and counts others since Python began."""
+    names: dict[str, str] = {}
+
+    def renamed(text: str) -> str:
+        return _NAMES.sub(lambda found: names.setdefault(found[0], f"bokeh-{len(names) + 1}"), text)
+
+    return renamed(script), {name: renamed(place) for name, place in places.items()}
 
 
 def in_frame(trace: Recording) -> str:

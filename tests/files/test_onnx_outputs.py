@@ -197,3 +197,21 @@ def test_outputs_that_are_no_tensors_are_read(tmp_path, kind):
     assert [layer.weights.shape for layer in found.layers] == [(8, 12), (5, 8)]
     assert max(one.error for one in hold_onnx(path).layers) < 1e-5
     assert eiesim.compress(path).macs_share == 1
+
+
+def test_one_sigmoid_column_behind_layers_that_follow_one_another(tmp_path):
+    """Two classes as scikit-learn and Keras have them: Gemm, Relu, Gemm, Sigmoid."""
+    nodes = [node("Gemm", ["x", "W"], ["h"]), node("Relu", ["h"], ["t"]), *sigmoid("p")]
+    tensors = [constant(name, TENSORS[name]) for name in ("W", "U")]
+    path = tmp_path / "model.onnx"
+    onnx.save(graph(nodes, tensors, ("N", 12), outputs=[info("p", FLOAT, None)]), str(path))
+    labels = (run_plainly(path, X)[0][:, 0] > 0.5).astype(int)
+    assert 0 < labels.mean() < 1
+    made = eiesim.compress(path, tmp_path / "net")
+    assert made.model.chain
+    assert eiesim.accuracy(tmp_path / "net", X, labels)["dense"]["float32"] == 1
+    wrong = labels.copy()
+    wrong[:15] = 1 - wrong[:15]
+    assert eiesim.accuracy(tmp_path / "net", X, wrong)["dense"]["float32"] == 0.75
+    with pytest.raises(EieError, match="labels: 2 occurs"):
+        eiesim.accuracy(tmp_path / "net", X, labels + 1)

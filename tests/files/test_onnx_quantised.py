@@ -428,7 +428,9 @@ def test_qonnx_without_its_package_is_refused_by_its_name(tmp_path, monkeypatch)
     found, _ = load_onnx(_saved(qonnx_model()[0], tmp_path))
     assert "one" not in {layer.name for layer in found.layers}
     reasons = {part.name: part.reason for part in found.left_out}
-    assert "it goes through QONNX's Quant, which package qonnx computes: pip install qonnx" in reasons["one"]
+    why = "it goes through QONNX's Quant, which package qonnx computes: pip install qonnx"
+    assert why in reasons["one"]
+    assert why in next(entry.reason for entry in found.ledger if entry.tensor == "W")
 
 
 def with_casts(whole=False):

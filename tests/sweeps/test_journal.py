@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from dataclasses import replace
 from threading import Event
 
@@ -182,6 +183,22 @@ def test_two_at_once_are_refused_until_the_first_is_closed(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc/locks")
+def test_whose_lock_it_is(tmp_path):
+    with Journal(tmp_path / "t.csv"), pytest.raises(EieError, match=rf"is writing it \(process {os.getpid()}, .+\);"):
+        Journal(tmp_path / "t.csv")
+
+
+def test_a_table_with_other_line_ends_is_told_so(tmp_path):
+    path = tmp_path / "t.csv"
+    write(path)
+    content = path.read_bytes().replace(b"\n", b"\r\n")
+    path.write_bytes(content)
+    with pytest.raises(EieError, match="has lines that end in CRLF"):
+        Journal(path, repair=True)
+    assert path.read_bytes() == content
+
+
 @pytest.mark.parametrize("gone", ["repaired", "removed"])
 def test_the_file_that_is_locked_is_the_one_at_the_path(tmp_path, monkeypatch, gone):
     """Replaced between opening and lock, rows went to a file that no name leads to any more."""

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -156,6 +158,21 @@ def test_the_page_needs_no_network_and_is_small(tmp_path):
     assert len(text) < 3_000_000
     data = re.search(r'id="trace-data">(.*?)</script>', text)[1]
     assert json.loads(data)["cycles"] == of(long_case()).cycles
+
+
+def test_a_page_has_the_same_bytes_each_time(tmp_path):
+    """Bokeh draws the names of elements at random, and counts models since Python began."""
+    for name in ("a.html", "b.html"):
+        of(long_case()).save(tmp_path / name)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+    code = (
+        "import sys, numpy as np, eiesim\n"
+        "layer = eiesim.CompressedLayer.from_dense(np.eye(6, 9), name='eye')\n"
+        "eiesim.trace(layer, np.ones(9, np.float32), {'pes': 2}).save(sys.argv[1])\n"
+    )
+    for name in ("c.html", "d.html"):
+        subprocess.run([sys.executable, "-c", code, tmp_path / name], check=True)
+    assert (tmp_path / "c.html").read_bytes() == (tmp_path / "d.html").read_bytes()
 
 
 def test_a_notebook_shows_the_page():

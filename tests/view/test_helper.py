@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 from eiesim.view.helper import helper
 
@@ -27,10 +30,27 @@ def test_alone():
         assert list(drawn(square, [3, 1])) == [(3, (9, os.getpid())), (1, (1, os.getpid()))]
 
 
-def test_a_helper_that_dies_is_done_without():
+def die_twice():
+    """What the next test runs, in a process of its own."""
+    here = os.getpid()
     with helper("math", jobs=2) as drawn:
-        assert dict(drawn(end_the_helper, [os.getpid()] * 3)) == {os.getpid(): os.getpid()}
-        assert dict(drawn(end_the_helper, [os.getpid()] * 3)) == {os.getpid(): os.getpid()}
+        for _ in range(2):
+            assert dict(drawn(end_the_helper, [here] * 3)) == {here: here}
+    print("drawn")
+
+
+def test_a_helper_that_dies_is_done_without():
+    """In a process of its own: whatever the death of a child does to its parent, the suite goes on and says it."""
+    code = "from tests.view.test_helper import die_twice\nif __name__ == '__main__': die_twice()"
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "drawn\n", "")
 
 
 def test_a_module_that_is_missing_is_done_without():

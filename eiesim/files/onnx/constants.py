@@ -4,7 +4,7 @@ A node all of whose inputs are constant is evaluated by ONNX's reference evaluat
 such operator, and by package qonnx for the quantisers of QONNX and Brevitas.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,22 +103,29 @@ def folded(node: Any, constants: Constants, opsets: Mapping[str, int], shapes: M
     broken = next((constants.failed[value] for value in node.input if value in constants.failed), "")
     if any(value and value not in constants for value in node.input):
         if broken and all(not v or v in constants or v in constants.failed for v in node.input):
-            constants.failed.update(dict.fromkeys(filter(None, node.output), broken))
+            _fail(node, constants, broken)
         return False
     given = {value: constants[value] for value in node.input if value}
     size = _size(node, [given.get(value) for value in node.input], shapes)
     if size is None or size > LARGEST:
-        why = f"what {node.op_type} makes of it is too large, or of a size that is not known"
-        constants.failed.update(dict.fromkeys(filter(None, node.output), why))
+        _fail(node, constants, f"what {node.op_type} makes of it is too large, or of a size that is not known")
         return False
     made = _evaluated(node, given, opsets)
     if isinstance(made, str):
-        constants.failed.update(dict.fromkeys(filter(None, node.output), made))
+        _fail(node, constants, made)
         return False
     parts = _parts(node, constants)
     for name, value in made.items():
         constants.put(name, value, parts)
     return True
+
+
+def _fail(node: Any, constants: Constants, reason: str) -> None:
+    """Say why a node's outputs are no constants; the tensors that they would be made of are theirs all the same."""
+    parts = {one: role for value in reversed(node.input) for one, role in constants.parts.get(value, {}).items()}
+    for value in filter(None, node.output):
+        constants.failed[value] = reason
+        constants.parts[value] = parts
 
 
 def _constant(node: Any) -> npt.NDArray[Any]:
@@ -253,8 +260,3 @@ def _by_qonnx(
         return {name: np.asarray(context[name], np.float32) for name in node.output}
     except Exception as error:
         return f"it goes through QONNX's {node.op_type}, at which qonnx ends: {' '.join(str(error).split())[:120]}"
-
-
-def broken(values: Sequence[str], constants: Constants) -> Iterator[str]:
-    """Why those of the values that could be constants are none."""
-    return (constants.failed[value] for value in values if value in constants.failed)

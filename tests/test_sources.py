@@ -343,7 +343,7 @@ def test_values_that_make_no_layer_are_refused_in_one_line(verb, key):
         (lambda: eiesim.simulate(LAYER, X[None], labels=[[1]]), r"labels: \[\[1\]\]: need whole numbers"),
         (lambda: eiesim.simulate("", X), r"source: an empty name"),
         (lambda: eiesim.simulate("a" * 5000, X), r"no such file or folder"),
-        (lambda: eiesim.sweep(LAYER, ["pes"], inputs=X), r"axes: .* needs configuration keys with values"),
+        (lambda: eiesim.sweep(LAYER, ["pes"], inputs=X), r"'pes' is not key=values, for instance index_bits=2,4,8"),
         (lambda: eiesim.sweep(LAYER, {"pes": "x"}, inputs=X), r"pes"),
         (lambda: eiesim.sweep("table3:NT-We", seeds=object()), r"seeds = .*: must be a value or several"),
         (lambda: eiesim.compare("NT-We", measured=3), r"measured: int is none"),

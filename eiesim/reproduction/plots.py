@@ -30,7 +30,7 @@ from eiesim.reproduction.items import (
     Spread,
     Time,
     picture_names,
-)
+)  # fmt: skip
 from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.sweeps.canvas import log_ticks

@@ -24,7 +24,7 @@ def reproduce(
 ) -> "Reproduction":
     """Run every table and figure of the paper (Tables I to V, Figs. 6 to 13) and set them beside what was published.
 
-    Writes report.html (one file), tables/*.csv, figures/*.png and *.svg, and runs.csv with every run.
+    Writes report.html (one file), the tables as CSV, the figures as PNG and SVG, and runs.csv with every run.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from eiesim.engines import clocked
 from eiesim.errors import EieError
 from eiesim.machine import clock
 from eiesim.rtl import images, simulators
-from eiesim.rtl.probes import Comparison, Difference, Snapshot
+from eiesim.rtl.probes import LNZD_PROBES, PE_PROBES, Comparison, Difference, Snapshot
 from eiesim.rtl.runs import RtlRun, Stage, checksum, outputs_in_rows
 
 
@@ -39,12 +39,16 @@ class Agreement:
     checksum: int
 
 
+PROBED = {probe.key for probe in (*LNZD_PROBES, *PE_PROBES)}
+
+
 def counted(kind: str) -> dict[str, list[str]]:
     """The probes of counters of a kind (`counters.TABLE`), and the counters that add up to each."""
     found: dict[str, list[str]] = {}
     for counter in TABLE:
-        if counter.kind == kind and counter.register:
-            found.setdefault(f"{counter.unit}.registers.{counter.register}", []).append(counter.name)
+        probe = f"{counter.unit}.registers.{counter.register}"
+        if counter.kind == kind and probe in PROBED:
+            found.setdefault(probe, []).append(counter.name)
     return found
 
 

@@ -12,6 +12,7 @@ from eiesim.view.panels import Cells, Note, Panel, Picture, Rule, Scale, Series,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
 
 LETTERS_PER_IN, PATCH_LETTERS = 16.5, 8
@@ -89,11 +90,18 @@ def _panel(axes: "Axes", panel: Panel, *, lines: bool) -> list[Any]:
     elif panel.x.named:
         axes.grid(axis="x", visible=False)
         if not lines:
-            style.horizontal_grid(axes)
+            _horizontal_grid(axes)
     elif not lines and not panel.y.named:
         axes.grid(linewidth=0.3, color=palette.LINE)
         axes.set_axisbelow(True)
     return handles
+
+
+def _horizontal_grid(axes: "Axes") -> None:
+    """Thin horizontal lines behind bars, and no tick marks under them."""
+    axes.tick_params(axis="x", length=0)
+    axes.grid(axis="y", linewidth=0.3, color=palette.LINE)
+    axes.set_axisbelow(True)
 
 
 def _axis(axis: "Axis", scale: Scale) -> None:
@@ -126,8 +134,19 @@ def _bars(axes: "Axes", one: Series) -> Any:
         whiskers = axes.errorbar(
             one.x, one.y, _ends(one), fmt="none", ecolor="black", elinewidth=0.8, capsize=2.5
         )  # fmt: skip
-        style.outline_whiskers(whiskers)
+        _outline(whiskers)
     return drawn
+
+
+def _outline(drawn: "ErrorbarContainer") -> None:
+    """Give error bars a white edge and lay them over markers and hatches. A range too short to be seen on its axis is
+    still two caps."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    halo = [Stroke(linewidth=1.9, foreground="white"), Normal()]
+    for part in (*drawn.lines[1], *drawn.lines[2]):
+        part.set_path_effects(halo)
+        part.set_zorder(4)
 
 
 def _ends(one: Series) -> Any:
@@ -152,7 +171,7 @@ def _line(axes: "Axes", one: Series) -> Any:
     if not one.low:
         return axes.plot(one.x, one.y, **looks)[0]
     whiskers = axes.errorbar(one.x, one.y, _ends(one), capsize=3, elinewidth=1.2, **looks)
-    style.outline_whiskers(whiskers)
+    _outline(whiskers)
     return whiskers
 
 

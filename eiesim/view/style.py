@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eiesim.view.palette import DARK, LINE, PALE
+from eiesim.view.palette import DARK, PALE
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
 
 PAGE_IN = 7.2
@@ -67,21 +65,3 @@ def headed(figure: "Figure", title: str, caption: str = "") -> None:
     figure.suptitle(title, fontweight="bold", x=0.01, ha="left", fontsize=1.2 * size)
     if caption:
         figure.supxlabel(caption, fontsize=0.8 * size, color=DARK, x=0.01, ha="left")
-
-
-def outline_whiskers(drawn: "ErrorbarContainer") -> None:
-    """Give error bars a white edge and lay them over markers and hatches. A range too short to be seen on its axis is
-    still two caps."""
-    from matplotlib.patheffects import Normal, Stroke
-
-    halo = [Stroke(linewidth=1.9, foreground="white"), Normal()]
-    for part in (*drawn.lines[1], *drawn.lines[2]):
-        part.set_path_effects(halo)
-        part.set_zorder(4)
-
-
-def horizontal_grid(axes: "Axes") -> None:
-    """Thin horizontal lines behind bars, and no tick marks under them."""
-    axes.tick_params(axis="x", length=0)
-    axes.grid(axis="y", linewidth=0.3, color=LINE)
-    axes.set_axisbelow(True)

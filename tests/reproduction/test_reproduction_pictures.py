@@ -21,7 +21,7 @@ from eiesim.reproduction.items import (
     Power,
     Spread,
     Time,
-)
+)  # fmt: skip
 from eiesim.reproduction.plots import pictures, ratios
 from eiesim.view import palette
 from eiesim.view.words import words

@@ -451,6 +451,7 @@ def test_a_worker_process_ends_with_its_parent(tmp_path):
 
 def test_sigterm_leaves_no_temporary_file(here):
     """A VCD of 225 MB was left."""
+    pytest.importorskip("vcd", reason="needs extra [trace]")
     code = "from eiesim.cli import main; main()"
     arguments = ("trace", "table3:NT-We", "--pes", "16", "-o", "long.vcd", "-q")
     started = subprocess.Popen(

@@ -4,7 +4,7 @@
 # Guess: the element of MXFP4 is the E2M1 float of the OCP specification, so that any two tools give the same code for
 # the same value once the scale is the same: half way goes to the even code.
 # What happens: ml_dtypes rounds half to even. gguf takes the nearest entry of its table and, of two equally near, the
-# one nearer to zero: 0.75 becomes 0.5 (not 1), 1.75 becomes 1.5 (not 2), 3.5 becomes 3 (not 4), and -0.25 loses its sign.
+# one nearer to zero: 0.75 becomes 0.5 (not 1), 1.75 becomes 1.5 (not 2), 3.5 becomes 3 (not 4).
 # Why it matters: half-way values are rare in float32 and common in what was quantised before (int8, bfloat16, a float8
 # checkpoint): in such a layer the codes of two tools differ without either being damaged.
 set -euo pipefail

@@ -4,10 +4,10 @@
 # Guess: an affine 4-bit format chooses its offset so that zero stays zero, as ONNX and TFLite do (their zero point is
 # a code), so quantising after pruning keeps the pattern.
 # What happens: a block of Q4_1 stores its least value and a step; no code need fall on zero. Of a matrix with 11 % of
-# its weights left, 82 % are non-zero after Q4_1, and a "zero" may be as large as 0.18. (The zeros that stay
+# its weights left, 83 % are non-zero after Q4_1, and a "zero" may be as large as 0.19. (The zeros that stay
 # are those of blocks without a negative weight or without any.)
 # Why it matters: the suffix _1 looks like the more exact sibling of _0, and is for dense weights. For a pruned network
-# it undoes the pruning: a simulator that reads it counts seven times the multiplications.
+# it undoes the pruning: a simulator that reads it counts nearly eight times the weights.
 set -euo pipefail
 unset PYTHONPATH VIRTUAL_ENV
 work=$(mktemp -d)

@@ -275,6 +275,20 @@ def test_the_bound_can_be_moved(monkeypatch, tmp_path):
     refused(*given, word="EIESIM_MEMORY_GB = 'much': needs gigabytes, such as 16")
 
 
+def test_a_commands_bound_ends_with_it(monkeypatch, tmp_path):
+    """It stayed for whatever the process did next."""
+    eiesim.save(eiesim.CompressedLayer.from_dense(np.ones((1, 2), np.float32)), tmp_path / "small.npz")
+    for before in (None, "7"):
+        if before is None:
+            monkeypatch.delenv(memory.ALLOWED, raising=False)
+        else:
+            monkeypatch.setenv(memory.ALLOWED, before)
+        assert cli("inspect", tmp_path / "small.npz", "--memory", "1", "-q").status == 0
+        assert os.environ.get(memory.ALLOWED) == before
+        refused("inspect", tmp_path / "no.npz", "--memory", "1", word="no.npz")
+        assert os.environ.get(memory.ALLOWED) == before
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and ulimit -v")
 def test_memory_that_a_limit_takes_away_is_not_free(tmp_path):
     """numpy's MemoryError, from Python."""

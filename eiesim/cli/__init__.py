@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import typer
 
 from eiesim.cli.app import app
+from eiesim.cli.options import MEMORY
 from eiesim.cli.screen import StoppedError
 from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError, one_line
 
@@ -43,8 +44,14 @@ UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ i
 def main() -> None:
     """The `eiesim` command, and the one place where what goes wrong becomes a line and a status."""
     _open_streams()
-    with _ending_tidily():
-        _command()
+    before = os.environ.get(MEMORY)
+    try:
+        with _ending_tidily():
+            _command()
+    finally:  # --memory is this command's, not of what its process does next
+        os.environ.pop(MEMORY, None)
+        if before is not None:
+            os.environ[MEMORY] = before
 
 
 def _command() -> None:

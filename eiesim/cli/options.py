@@ -30,6 +30,7 @@ Formats = Annotated[str, Option(FORMATS_HELP, metavar="LIST", callback=_formats)
 Quiet = Annotated[bool, Option("Print nothing but errors.", "-q")]
 SET_HELP = "Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated."
 
+MEMORY = "EIESIM_MEMORY_GB"
 MEMORY_HELP = "Most memory that a layer's tables by column and PE may take. (default: 4)"
 MODELS_HELP = "activity (counters x energy an event), published (Table II x time) or calibrated (default: activity)"
 
@@ -48,7 +49,7 @@ class Base:
         """The machine that --config, the options named after keys and --set make, the later ones winning."""
         keys = {key: value for key, value in vars(self).items() if key not in ("config", "settings", "memory")}
         if self.memory is not None:
-            os.environ["EIESIM_MEMORY_GB"] = f"{self.memory:g}"  # worker processes see it too
+            os.environ[MEMORY] = f"{self.memory:g}"  # worker processes see it too
         return eiesim.load_config(self.config, self.settings or (), **keys)
 
 

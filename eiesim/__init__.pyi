@@ -36,11 +36,11 @@ from .files.npz import save as save
 from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
 from .layer import CompressedLayer as CompressedLayer
+from .layer_result import LayerResult as LayerResult
 from .model import Model as Model
 from .model import Workload as Workload
 from .reproduction.conclusion import Reproduction as Reproduction
 from .reproduction.run import reproduce as reproduce
-from .result import LayerResult as LayerResult
 from .result import Result as Result
 from .rtl.twin import check_rtl as check_rtl
 from .rtl.twin import export_rtl as export_rtl

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from eiesim._checks import several as several_of
+from eiesim._checks import several
 from eiesim._io.atomic import Outputs
 from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
@@ -34,7 +34,7 @@ from eiesim.evaluation import (
     matching,
     model_of_folder,
 )
-from eiesim.files import examples, network, npz
+from eiesim.files import examples, network
 from eiesim.files.held import check as check_held
 from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
@@ -44,7 +44,7 @@ from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pa
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import Model, Workload
 from eiesim.outputs import made_folder
-from eiesim.prepared import Config, feeds, given, opened, prepare_layer, several
+from eiesim.prepared import Config, feeds, given, inputs_given, labels_given, opened, opened_each, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.values import parse_whole
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
@@ -145,8 +145,8 @@ def open_each(
     >>> [one.layer.name for one in eiesim.open_each("example:lenet-300-100")]
     ['ip1', 'ip2', 'ip3']
     """
-    made = open_workloads(source, several(inputs), [seed], [variation], density, activation_density, rows, recorded)
-    return [make() for make in made]
+    how = Opening(rows=rows, seed=seed, density=density, activation_density=activation_density, variation=variation)
+    return [make() for make in opened_each(source, inputs, recorded, **how)]
 
 
 @parsed_once()
@@ -356,11 +356,13 @@ def accuracy(
     layers = model.layers
     if activations is not None and labels is None:
         raise EieError("activations come without labels; give the inputs' classes")
-    values = model.activations if activations is None else given(activations)[0]
-    classes = model.labels if labels is None else _labels(labels)
-    if values is None or classes is None:
+    classes = model.labels if labels is None else labels_given(labels)
+    if classes is None or (activations is None and not model.brings_inputs()):
         raise EieError("the network brings no inputs or no labels; give activations and labels")
-    values = np.atleast_2d(values)
+    fed = model.feeds(*given(activations))
+    if len(fed) > 1:
+        raise EieError("layers that run each by itself recognise nothing; accuracy needs layers in a row")
+    values = np.atleast_2d(fed[0].activations)
     check_labels(classes, len(values), layers[-1].rows)
     rows = generations(layers, _dense_of(dense, layers), _dense_of(pruned, layers))
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
@@ -384,7 +386,7 @@ def _through_the_graph(
             f"name it with --dense MODEL.onnx"
         )
     inputs = _calibration_inputs(_brought(folder / network.INPUTS) if activations is None else activations)
-    classes = _labels(_brought(folder / network.LABELS) if labels is None else labels)
+    classes = labels_given(_brought(folder / network.LABELS) if labels is None else labels)
     rows = generations(found.layers, _dense_of(dense, found.layers), _dense_of(pruned, found.layers))
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
     shares, computed = graph_accuracies(Path(dense), rows, inputs, classes, as_config(config), steps)
@@ -395,12 +397,6 @@ def _brought(path: Path) -> Path:
     if not path.is_file():
         raise EieError(f"{path.parent}: brings no {path.name}; give inputs and labels")
     return path
-
-
-def _labels(values: Any) -> Any:
-    if isinstance(values, str | Path):
-        return npz.load_labels(values)
-    return np.atleast_1d(np.asarray(as_float32("labels", values), np.int64))
 
 
 def _densities(given: Any) -> tuple[float | None, dict[str, float]]:
@@ -532,9 +528,9 @@ def compare(
     synthesis = Synthesis(seed, density, activation_density, variation)
     if not isinstance(measured, str | Path | Measured | None):
         raise EieError(f"measured: {type(measured).__name__} is none; give measurements or the file that holds them")
-    every = [seed] if seeds is None else parse_whole(seeds) if isinstance(seeds, str) else several_of("seeds", seeds)
+    every = [seed] if seeds is None else parse_whole(seeds) if isinstance(seeds, str) else several("seeds", seeds)
     made = open_workloads(
-        _prefixed(source), several(inputs), every, [variation], density, activation_density, rows, recorded
+        _prefixed(source), inputs_given(inputs), every, [variation], density, activation_density, rows, recorded
     )
     workloads = [make() for make in made]
     options: dict[str, Any] = {"energy": energy, "energy_table": energy_table, "synthesis": synthesis}

@@ -10,8 +10,9 @@ from eiesim.balancing.terminal import causes_of
 from eiesim.comparison import plots as comparison_plots
 from eiesim.comparison.rows import Comparison
 from eiesim.errors import EieError, NothingToDrawError
+from eiesim.layer_result import LayerResult
 from eiesim.outputs import made_folder
-from eiesim.result import LayerResult, Result
+from eiesim.result import Result
 from eiesim.sweeps import plots as sweep_plots
 from eiesim.tracing.heat_map import draw_heat_maps
 from eiesim.view import cycles

@@ -27,7 +27,6 @@ from eiesim.arithmetic import (
     salt_of,
     scale,
 )
-from eiesim.compression.pipeline import load_model
 from eiesim.config import ARITHMETICS, MachineConfig, in_arithmetic
 from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
@@ -167,12 +166,6 @@ def generations(
         masks = [Mask(to_codes(layer) != 0) for layer in shared]
         rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
     return {**rows, "shared": shared}
-
-
-def dense_of_folder(folder: Path, network: Network) -> tuple[DenseLayer, ...] | None:
-    """The network that a folder was compressed from, if its file is still there and still the same; else None."""
-    path = model_of_folder(folder, network)
-    return None if path is None else matching(load_model(path)[0], network.layers, path)
 
 
 def model_of_folder(folder: Path, network: Network) -> Path | None:

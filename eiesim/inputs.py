@@ -232,7 +232,7 @@ def _with_inputs(
     models: Sequence[Model], inputs: Sequence[npt.NDArray[np.float32]], recorded: bool, alone: bool
 ) -> list[list[Maker]]:
     """Makers of each model's layers. alone: a single source takes the input in place of what it brings."""
-    takes = [alone or not _brings(model, recorded) for model in models]
+    takes = [alone or not model.brings_inputs(recorded) for model in models]
     if inputs and len(inputs) != 1 and len(inputs) != sum(takes):
         raise EieError(f"{len(inputs)} inputs for {sum(takes)} layers that bring none; give one, or one for each")
     waiting = list(inputs) * sum(takes) if len(inputs) == 1 else list(inputs)
@@ -250,12 +250,6 @@ def _with_inputs(
                     values, fed = float_outputs(plain(layer), values), CHAINED
         made.append(makers)
     return made
-
-
-def _brings(model: Model, recorded: bool) -> bool:
-    """Whether a model has all the inputs that it needs."""
-    chained = model.chain and model.activations is not None and not recorded
-    return chained or all(values is not None for values in model.recorded_inputs)
 
 
 def _alone(layer: CompressedLayer, name: str, own: npt.NDArray[np.float32] | None, origin: str) -> Model:

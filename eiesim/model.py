@@ -145,10 +145,20 @@ class Model(Brief):
         """The layers, interleaved where they came so."""
         return tuple(made or layer for layer, made in zip(self.layers, self.interleaved, strict=True))
 
-    @property
-    def brings_inputs(self) -> bool:
-        """Whether it has all the inputs that it needs."""
-        chained = self.chain and self.activations is not None
+    def brings_inputs(self, recorded: bool = False) -> bool:
+        """Whether the layers bring all the inputs that they need.
+
+        Parameters
+        ----------
+        recorded : bool, default False
+            Whether each layer's own input is asked for.
+
+        Returns
+        -------
+        bool
+            True where `feeds` needs no given input.
+        """
+        chained = self.chain and self.activations is not None and not recorded
         return chained or all(values is not None for values in self.recorded_inputs)
 
     def feeds(
@@ -195,14 +205,14 @@ class Model(Brief):
             fed = CHAINED if self.input_origin[0] == RECORDED else GIVEN
             return (Feed(self.as_they_came, self.activations, fed, 1, *made_by),)
         feeds = []
-        of_layers = (self.as_they_came, self.origins, self.recorded_inputs)
-        how = (self.input_origin, self.vectors, self.seeds, self.variations)
-        for (layer, origin, own), parts in zip(zip(*of_layers, strict=True), zip(*how, strict=True), strict=True):
+        how = zip(self.input_origin, self.vectors, self.seeds, self.variations, strict=True)
+        for k, made_how in enumerate(how):
+            layer, origin, own = self.layers[k], self.origins[k], self.recorded_inputs[k]
             if own is None:
-                whole = (self.chain and not recorded) or origin == _named(plain(layer))
-                raise NoInputError(origin if whole else f"{_named(plain(layer))} of {origin}")
-            _check_columns(plain(layer), own, origin, origin)
-            feeds.append(Feed((layer,), own, *parts))
+                whole = (self.chain and not recorded) or origin == _named(layer)
+                raise NoInputError(origin if whole else f"{_named(layer)} of {origin}")
+            _check_columns(layer, own, origin, origin)
+            feeds.append(Feed((self.interleaved[k] or layer,), own, *made_how))
         return tuple(feeds)
 
     def check_codebooks(self, weight_bits: int) -> None:

@@ -4,7 +4,7 @@
 whatever is refused for one of them is refused for all, in the same words.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
@@ -21,10 +21,10 @@ from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.errors import EieError, unknown
 from eiesim.files import npz
-from eiesim.inputs import Opening, Source, Synthesis, open_model
+from eiesim.inputs import Opening, Source, Synthesis, open_model, open_workloads
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer, as_float32
-from eiesim.model import CHAINED, GIVEN, Feed, Layer, Model, check_codebook, plain
+from eiesim.model import CHAINED, GIVEN, Feed, Layer, Maker, Model, Workload, as_labels, check_codebook, plain
 
 Config = MachineConfig | str | Path | Mapping[str, Any] | None
 """What a verb takes as its machine; see `config.as_config`."""
@@ -100,21 +100,15 @@ def prepare(
     )
 
 
-def in_a_row(
-    feed: Feed, config: MachineConfig, outputs: bool = True, known: Sequence[npt.NDArray[Any] | None] = ()
-) -> Iterator[Prepared]:
-    """Layers that run in a row, each prepared when it is asked for: its input is what the one before gives.
-
-    known: the outputs of layers that were run already; those of the others come from the golden product.
-    """
+def in_a_row(feed: Feed, config: MachineConfig, outputs: bool = True) -> Iterator[Prepared]:
+    """Layers that run in a row, each prepared when it is asked for: its input is what the one before gives."""
     values, fed = feed.activations, feed.fed
     for place, layer in enumerate(feed.layers, 1):
         last = place == len(feed.layers)
         one = prepare_layer(layer, values, config, outputs or not last, fed=fed, vectors=feed.vectors)
         yield one
         if not last:
-            ran = known[place - 1] if place <= len(known) else None
-            values, fed = one.golden() if ran is None else ran, CHAINED
+            values, fed = one.golden(), CHAINED
 
 
 def feeds(
@@ -129,11 +123,27 @@ def feeds(
 
 def opened(source: Source, **opening: Unpack[Opening]) -> Model:
     """A source as a model. Raises EieError for a keyword that is none of `Opening`."""
-    for name in opening:
+    rows, how = _split(opening)
+    return open_model(source, rows, Synthesis(**how))
+
+
+def opened_each(source: Source, inputs: Any = (), recorded: bool = False, **opening: Unpack[Opening]) -> list[Maker]:
+    """A source as layers that run each by itself, with their inputs; see `inputs.open_workloads`.
+
+    inputs: as in `inputs_given`. Raises EieError for a keyword that is none of `Opening`.
+    """
+    rows, how = _split(opening)
+    seed, variation = how.pop("seed", 0), how.pop("variation", 0.0)
+    return open_workloads(source, inputs_given(inputs), [seed], [variation], rows=rows, recorded=recorded, **how)
+
+
+def _split(opening: Opening) -> tuple[int | None, dict[str, Any]]:
+    """`rows`, and how synthetic layers are made."""
+    how: dict[str, Any] = dict(opening)
+    for name in how:
         if name not in Opening.__annotations__:
             raise unknown("no keyword", name, Opening.__annotations__)
-    how: dict[str, Any] = {key: value for key, value in opening.items() if key != "rows"}
-    return open_model(source, opening.get("rows"), Synthesis(**how))
+    return how.pop("rows", None), how
 
 
 def given(activations: Any) -> tuple[npt.NDArray[np.float32] | None, str]:
@@ -145,7 +155,12 @@ def given(activations: Any) -> tuple[npt.NDArray[np.float32] | None, str]:
     return np.atleast_1d(as_float32("activations", activations)), ""
 
 
-def several(inputs: Any) -> list[npt.NDArray[np.float32]]:
+def labels_given(labels: Any) -> npt.NDArray[np.int64]:
+    """Class numbers that a verb is given, int64[batch], or the file that holds them."""
+    return npz.load_labels(labels) if isinstance(labels, str | Path) else as_labels(labels)
+
+
+def inputs_given(inputs: Any) -> list[npt.NDArray[np.float32]]:
     """Activations that a verb is given for several layers: one array or file, or a sequence of them."""
     one = isinstance(inputs, str | Path) or getattr(inputs, "ndim", None) is not None
     # A list of numbers is one input, a list of lists or arrays one for each.
@@ -183,6 +198,12 @@ def prepare_layer(
     operands = operands_of(held, values, config, outputs, each)
     batched = np.ndim(activations) == 2
     return Prepared(config, interleaved, values, batched, operands, outputs, fed, vectors)
+
+
+def prepare_workload(workload: Workload, config: MachineConfig, outputs: bool = True) -> Prepared:
+    """A layer that runs by itself, as it came. Raises EieError as `prepare_layer` does."""
+    one, values = workload, workload.activations
+    return prepare_layer(one.interleaved or one.layer, values, config, outputs, fed=one.fed, vectors=one.vectors)
 
 
 def interleaved_for(layer: Layer, config: MachineConfig) -> InterleavedLayer:

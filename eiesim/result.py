@@ -16,9 +16,7 @@ from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe
 from eiesim.energy.record import Energy, add_up, scaled
 from eiesim.errors import EieError, shown, unknown
-from eiesim.layer_result import LayerResult as LayerResult
-from eiesim.layer_result import Provenance as Provenance
-from eiesim.layer_result import frame, html, in_words, made_by, warnings_of
+from eiesim.layer_result import LayerResult, frame, html, in_words, made_by, warnings_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,12 +24,12 @@ from eiesim.energy.events import EnergyTable, as_energy_table
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
 from eiesim.errors import EieError, ExceededError, unknown
-from eiesim.files import npz
 from eiesim.inputs import Opening, Source
 from eiesim.job import Job
-from eiesim.model import CHAINED, Feed, Model, as_labels, check_labels, plain, recognised
-from eiesim.prepared import Config, Prepared, given, opened, prepare_layer
-from eiesim.result import LayerResult, Provenance, Result
+from eiesim.layer_result import LayerResult, Provenance
+from eiesim.model import CHAINED, Feed, Model, check_labels, plain, recognised
+from eiesim.prepared import Config, Prepared, given, labels_given, opened, prepare_layer
+from eiesim.result import Result
 
 ENGINES = ("clocked", "recurrence", "event")
 DEFAULT_ENGINE = "recurrence"
@@ -174,10 +174,8 @@ def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[n
         if model.labels is None or fed[0].activations is not model.activations:
             return None
         classes = model.labels
-    elif isinstance(labels, str | Path):
-        classes = npz.load_labels(labels)
     else:
-        classes = as_labels(labels)
+        classes = labels_given(labels)
     if len(fed) > 1:
         named = labels if isinstance(labels, str | Path) else "labels"
         raise EieError(f"{named}: layers that run each by itself recognise nothing; labels go with a network's input")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eiesim
-from eiesim.result import Provenance
+from eiesim.layer_result import Provenance
 from tests.cases import cli, random_layer
 
 CONFIG = eiesim.MachineConfig(pes=4)

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ import eiesim
 from eiesim import EieError
 from eiesim.files.network import write_network
 from eiesim.prepared import prepare
-from eiesim.rtl.runs import of_prepared
 
 from .cases import random_layer
 
@@ -22,12 +22,10 @@ X = np.random.default_rng(0).random(7, dtype=np.float32)
 
 
 def cycles_of_rtl(source, activations=None, config=None):
-    """What the clocked machine takes for what the RTL is given."""
-    from eiesim.engines import clocked
-
-    (one,) = prepare(source, activations, config)
-    run = of_prepared(one)
-    return clocked.run(run.stages[0].job, run.stages[0].rows(run.inputs[0])).cycles
+    """What the exported twin's testbench is told to expect."""
+    with TemporaryDirectory() as folder:
+        eiesim.export_rtl(source, Path(folder) / "twin", () if activations is None else activations, config)
+        return int(re.search(r"\+cycles=(\d+)", (Path(folder) / "twin" / "Makefile").read_text())[1])
 
 
 VERBS = {
@@ -35,12 +33,13 @@ VERBS = {
     "sweep": lambda source, x, config: eiesim.sweep(source, config=config, inputs=() if x is None else x)["cycles"][0],
     "compare": lambda source, x, config: eiesim.compare(source, config, inputs=() if x is None else x).layers[0].cycles,
     "balance": lambda source, x, config: eiesim.balance(source, x, config).assignments[0].cycles,
+    "balance_each": lambda source, x, config: (
+        eiesim.balance_each(source, () if x is None else x, config)[0].assignments[0].cycles
+    ),
     "trace": lambda source, x, config: eiesim.trace(source, x, config).total_cycles,
     "critical_path": lambda source, x, config: eiesim.critical_path(source, x, config).cycles,
     "rtl": cycles_of_rtl,
 }
-BY_ITSELF = ("sweep", "compare")
-"""Verbs that run several layers each by itself."""
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +111,6 @@ def right():
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_takes_every_kind(sources, right, verb, kind):
     source, activations = sources[kind]
-    if verb == "sweep" and isinstance(activations, list):
-        activations = [activations]
-    if verb == "compare" and isinstance(activations, list):
-        activations = [activations]
     assert VERBS[verb](source, activations, CONFIG) == right
 
 
@@ -306,6 +301,40 @@ def test_labels_give_the_accuracy_that_counting_gives():
         eiesim.simulate(layer, batch, labels=labels[1:])
     with pytest.raises(EieError, match="labels: 9 occurs"):
         eiesim.simulate(layer, batch, labels=labels * 0 + 9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_accuracy_takes_every_kind(sources, kind):
+    source, activations = sources[kind]
+    best = int(eiesim.simulate(LAYER, X, {"arithmetic": "float32"}).outputs.argmax())
+    for label, share in ((best, 1), ((best + 1) % 9, 0)):
+        assert eiesim.accuracy(source, activations, [label])["shared"]["float32"] == share
+
+
+@pytest.mark.parametrize("number", range(len(NO_SOURCES)))
+def test_accuracy_refuses_what_is_no_source_alike(number):
+    with pytest.raises(EieError, match=r"^[^\n]*(give|no such|did you mean|there are|called)[^\n]*$"):
+        eiesim.accuracy(NO_SOURCES[number], X, [0])
+
+
+@pytest.mark.parametrize("labels", [[1.5], [-1], [[1]], ["a"], object()])
+def test_labels_are_refused_alike(labels):
+    for verb in (eiesim.simulate, eiesim.accuracy):
+        with pytest.raises(EieError, match=r"^labels: [^\n]*need whole numbers from 0"):
+            verb(LAYER, X[None], labels=labels)
+
+
+def test_accuracy_is_of_layers_in_a_row():
+    pairs = [(random_layer(1, 9, 7), np.ones(7)), (random_layer(2, 5, 9), np.ones(9))]
+    with pytest.raises(EieError, match="run each by itself recognise nothing"):
+        eiesim.accuracy(pairs, labels=[0])
+
+
+@pytest.mark.parametrize("verb", ["balance_each", "export_rtl", "check_rtl"])
+def test_an_unknown_keyword_is_named_by_verbs_of_layers_apart_too(verb, tmp_path):
+    given = (LAYER, tmp_path / "twin") if verb == "export_rtl" else (LAYER,)
+    with pytest.raises(EieError, match=r"no keyword is called 'sed'.*did you mean 'seed'"):
+        getattr(eiesim, verb)(*given, inputs=X, sed=5)
 
 
 def test_strict_refuses_what_exceeds_a_memory():

@@ -13,9 +13,9 @@ from eiesim.balancing.study import Balance
 from eiesim.config import as_config
 from eiesim.errors import EieError
 from eiesim.files import npz
-from eiesim.inputs import Opening, Source, open_workloads
+from eiesim.inputs import Opening, Source
 from eiesim.outputs import made_folder
-from eiesim.prepared import Config, prepare_layer, several
+from eiesim.prepared import Config, opened_each, prepare_workload
 from eiesim.simulation import DEFAULT_ENGINE
 
 
@@ -68,17 +68,14 @@ def balance_each(
     ['NT-We', 'NT-LSTM']
     """
     machine = as_config(config)
-    given: dict[str, Any] = dict(opening)
-    seed, variation = given.pop("seed", 0), given.pop("variation", 0.0)
-    makers = open_workloads(source, several(inputs), [seed], [variation], recorded=recorded, **given)
+    makers = opened_each(source, inputs, recorded, **opening)
     folder, stems = Path(output or ""), []
     if output is not None:
         stems = file_stems([make().layer.name for make in makers])
         _check_folder(made_folder(folder), stems)
     steps, found = Steps(progress, len(makers), "layers"), []
     for make in makers:
-        workload = make()
-        found.append(study.balance(prepare_layer(workload.layer, workload.activations, machine), engine))
+        found.append(study.balance(prepare_workload(make(), machine), engine))
         steps()
     with Outputs() as files:
         for stem, one in zip(stems, found, strict=bool(stems)):

@@ -12,8 +12,8 @@ from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MachineConfig
 from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
+from eiesim.layer_result import LayerResult
 from eiesim.prepared import Prepared, interleaved_for
-from eiesim.result import LayerResult
 from eiesim.simulation import DEFAULT_ENGINE, simulate_prepared
 
 

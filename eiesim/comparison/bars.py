@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from eiesim.baselines.measurements import Measured, Measurement
 from eiesim.comparison.records import Ratio
 from eiesim.energy.record import Energy
+from eiesim.layer_result import LayerResult
 from eiesim.paper import source
 from eiesim.paper import speedups as published
 from eiesim.paper.speedups import BASELINES, CPU, EIE, GEOMEAN, SERIES, geomean
-from eiesim.result import LayerResult
 
 SIMULATED = f"{EIE} simulated"
 TOTAL = "total"

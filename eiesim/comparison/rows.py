@@ -33,12 +33,12 @@ from eiesim.energy.model import energy_model
 from eiesim.energy.operations import operation_pj
 from eiesim.errors import EieError
 from eiesim.inputs import Synthesis
+from eiesim.layer_result import LayerResult
 from eiesim.model import Workload
 from eiesim.paper import source
 from eiesim.paper import speedups as published
 from eiesim.paper.source import TABLE_V_LAYER, TABLE_V_PES
 from eiesim.paper.speedups import EIE, GEOMEAN
-from eiesim.result import LayerResult
 from eiesim.simulation import simulate
 from eiesim.workloads import workload
 

@@ -55,14 +55,6 @@ def save_huffman(layer: CompressedLayer, path: str | Path, index_bits: int = 4) 
         file.write(MAGIC + CRC.pack(zlib.crc32(body)) + body)
 
 
-def is_huffman(path: Path) -> bool:
-    """Whether a regular file begins as a Huffman-coded layer does."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
-
-
 def load_huffman(path: str | Path) -> CompressedLayer:
     """A layer from a Huffman-coded file. Raises EieError, naming the file, for anything malformed."""
     path = Path(path)

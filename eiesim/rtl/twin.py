@@ -9,8 +9,8 @@ from typing import Any, Unpack
 from eiesim._progress import Progress, Steps
 from eiesim.config import MachineConfig, as_config
 from eiesim.errors import EieError
-from eiesim.inputs import Opening, Source, open_workloads
-from eiesim.prepared import Config, prepare_layer, several
+from eiesim.inputs import Opening, Source
+from eiesim.prepared import Config, opened_each, prepare_workload
 from eiesim.rtl import export, lockstep, simulators
 from eiesim.rtl.cases import random_run
 from eiesim.rtl.hardware import Hardware
@@ -216,7 +216,5 @@ def synthesise_rtl(
 def _runs(
     source: Source, inputs: Any, config: MachineConfig, recorded: bool, **opening: Unpack[Opening]
 ) -> list[RtlRun]:
-    given: dict[str, Any] = dict(opening)
-    seed, variation = given.pop("seed", 0), given.pop("variation", 0.0)
-    makers = open_workloads(source, several(inputs), [seed], [variation], recorded=recorded, **given)
-    return [of_prepared(prepare_layer(one.layer, one.activations, config)) for one in (make() for make in makers)]
+    makers = opened_each(source, inputs, recorded, **opening)
+    return [of_prepared(prepare_workload(make(), config)) for make in makers]

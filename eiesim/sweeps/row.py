@@ -20,9 +20,9 @@ from eiesim import counters
 from eiesim._version import __version__
 from eiesim.config import FORMER_KEYS, MachineConfig
 from eiesim.errors import EieError, shown
+from eiesim.layer_result import LayerResult
 from eiesim.model import Workload
 from eiesim.paper.source import COMPONENTS
-from eiesim.result import LayerResult
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,7 +24,7 @@ from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, unknown
 from eiesim.inputs import Source, open_workloads
 from eiesim.model import Maker, Workload
-from eiesim.prepared import Config, interleaved_for, prepare_layer, several
+from eiesim.prepared import Config, inputs_given, interleaved_for, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate_prepared
 from eiesim.sweeps.backends import unpack, workers
 from eiesim.sweeps.grid import Grid, by_sharing
@@ -81,7 +81,7 @@ def plan(
             raise unknown("no engine", engine, ENGINES)
     varied = axes if isinstance(axes, Mapping) else parse_axes(axes or ())
     grid = Grid(as_config(config), varied)
-    made = open_workloads(source, several(inputs), seeds, variations, density, activation_density, rows, recorded)
+    made = open_workloads(source, inputs_given(inputs), seeds, variations, density, activation_density, rows, recorded)
     if not made or not engines:
         raise EieError("nothing to sweep: a layer, a seed, a variation or an engine is missing")
     for make in made:

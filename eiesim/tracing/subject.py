@@ -1,6 +1,6 @@
 """Subject: one input on its way through one layer, prepared as `simulate` prepares it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
@@ -105,14 +105,6 @@ class Subject(Brief):
     def with_sums(self) -> "Subject":
         """The same with the accumulators' format, which timing alone does not need."""
         return replace(self, prepared=with_outputs(self.prepared))
-
-
-def subjects(
-    feed: Feed, config: MachineConfig, item: int | None = None, known: Sequence[npt.NDArray[Any] | None] = ()
-) -> Iterator[Subject]:
-    """One input on its way through layers in a row, layer by layer. known: outputs of layers that were run already."""
-    for one in in_a_row(feed, _resident(config), False, known):
-        yield Subject.of_prepared(one, item)
 
 
 def _resident(config: MachineConfig) -> MachineConfig:

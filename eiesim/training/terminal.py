@@ -3,7 +3,6 @@
 from rich import box
 from rich.table import Table
 
-from eiesim.training.methods import METHODS, N_OF_M
 from eiesim.training.trained import Trained
 
 
@@ -26,17 +25,6 @@ def trained_tables(trained: Trained) -> list[Table]:
     if trained.outcome.blocks:
         layers.caption = f"MESA's own coding of the blocks takes {trained.coded_bytes:,.0f} bytes in all"
     return [stages, layers]
-
-
-def methods_table() -> Table:
-    """The methods, in words, with their sources."""
-    table = Table(title="Methods", title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("method", "what it keeps", "source"):
-        table.add_column(heading)
-    for name, method in METHODS.items():
-        table.add_row(name, method.does, method.source)
-    table.add_row("N:M", N_OF_M.does, N_OF_M.source)
-    return table
 
 
 def _table(title: str, first: str, *others: str) -> Table:

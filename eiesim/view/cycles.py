@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from eiesim.result import LayerResult
+from eiesim.layer_result import LayerResult
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names
 from eiesim.view.words import Words

@@ -11,7 +11,8 @@ from rich.text import Text
 from eiesim._shown import number as number
 from eiesim.energy.record import Energy
 from eiesim.inspection import Inspection
-from eiesim.result import LayerResult, Result
+from eiesim.layer_result import LayerResult
+from eiesim.result import Result
 from eiesim.view.fitting import pieces as pieces
 from eiesim.view.words import MODULES
 from eiesim.workloads import TABLE_III

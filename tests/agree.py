@@ -2,11 +2,13 @@
 
     python -m tests.agree --seconds 60 --seed 0
 
-Outputs by their bits, cycles, scan_last and every counter of every PE. Prints how many cases agreed; on a
-disagreement prints the case and ends with status 1. `--first N` starts at case N, to see one again.
+Outputs by their bits, cycles, scan_last and every counter of every PE. Tells how far it is, then how many cases agreed;
+on a disagreement prints the case and ends with status 1. `--first N` starts at case N, to see one again. The first run
+compiles for some minutes; the time asked for begins after that.
 """
 
 import argparse
+import math
 import sys
 import time
 
@@ -17,6 +19,9 @@ from tests import numba_cache
 ARITHMETICS = ("float32", "fixed32", "fixed16", "fixed8")
 LANES = (1, 2, 3, 4, 8)
 """Multipliers; the clocked machine is compiled anew for each number."""
+
+WARM_UP = 40
+"""Cases that need every kernel: each arithmetic, rounding and number of lanes."""
 
 
 def random_case(seed, number):
@@ -110,10 +115,32 @@ def fraction(rng):
     return int(rng.integers(0, 16) if kind == 2 else rng.integers(-16, 48))
 
 
+class Telling:
+    """How far a long run is, on the standard error: one line that changes on a terminal, a line a minute elsewhere."""
+
+    def __init__(self):
+        self._live = sys.stderr.isatty()
+        self._every = 0.5 if self._live else 60
+        self._next = 0.0
+
+    def __call__(self, words):
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._every
+            print(
+                f"\r{words}\033[K" if self._live else words, end="" if self._live else "\n", file=sys.stderr, flush=True
+            )
+
+    def end(self):
+        """What is told next is told at once, on a new line."""
+        self._next = 0.0
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Run the cases; 0 when all agree."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seconds", type=float, default=60, help="how long (default 60)")
+    options.add_argument("--seconds", type=float, help="how long (default 60, or until --cases are done)")
     options.add_argument("--cases", type=int, help="how many at most")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--first", type=int, default=0, help="number of the first case (default 0)")
@@ -121,24 +148,31 @@ def main() -> int:
 
     from tests.compare import differences
 
-    for number in range(40):
-        differences(random_case(0, number))  # compiles for each arithmetic, rounding and number of lanes
+    seconds = (math.inf if chosen.cases else 60) if chosen.seconds is None else chosen.seconds
+    telling = Telling()
+    for number in range(WARM_UP):
+        telling(f"compiling: {number} of {WARM_UP} machines (minutes the first time, seconds later)")
+        differences(random_case(0, number))
+    telling.end()
     begin = time.perf_counter()
     number = chosen.first
-    while time.perf_counter() - begin < chosen.seconds and (
-        chosen.cases is None or number < chosen.first + chosen.cases
-    ):
+    while time.perf_counter() - begin < seconds and (chosen.cases is None or number < chosen.first + chosen.cases):
+        done, took = number - chosen.first, time.perf_counter() - begin
+        whole = f"{chosen.cases:,} cases" if chosen.cases else f"{seconds:.0f} s"
+        telling(f"{done:,} cases agree after {took:.0f} s, {done / max(took, 1e-9):.0f} a second; {whole} in all")
         case = random_case(chosen.seed, number)
         try:
             found = differences(case)
         except Exception as error:
             found = [f"{type(error).__name__}: {error}"]
         if found:
+            telling.end()
             print(f"case {number} of seed {chosen.seed} disagrees:", *found[:20], sep="\n  ")
             print(f"again: python -m tests.agree --seed {chosen.seed} --first {number} --cases 1")
             print(f"{case!r}\nconfig: {case.config.model_dump()}")
             return 1
         number += 1
+    telling.end()
     cases = number - chosen.first
     rate = cases / (time.perf_counter() - begin)
     print(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, unknown, with_extra
 
 MAX_ITERATIONS = 100_000
 """A guard, not a limit: 4 million normal weights take some 700 steps to 15 centroids and 17,000 to 255,
@@ -124,7 +124,7 @@ def optimal_initialisation(weights: npt.NDArray[np.float32], count: int) -> npt.
     try:
         import kmeans1d
     except ImportError:
-        raise EieError("initialisation 'optimal' needs kmeans1d: pip install 'eiesim[optimal]'") from None
+        raise EieError(f"initialisation 'optimal' needs kmeans1d; {with_extra('optimal')}") from None
     ordered = np.sort(weights)
     sample = ordered if len(ordered) <= OPTIMAL_SAMPLE else _quantiles(ordered, OPTIMAL_SAMPLE)
     return np.array(kmeans1d.cluster(sample.astype(np.float64), count).centroids)

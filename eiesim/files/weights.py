@@ -24,7 +24,6 @@ from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files.assembly import Assembly
 from eiesim.files.held import AGAINST_NOTHING, Held
-from eiesim.files.joined import NEEDS_THE_MODULE
 from eiesim.files.ledger import LEFT_BY_NAME, NO_CHOICE, Choice, Entry, first_reason
 from eiesim.files.order import followed
 from eiesim.files.tensors import Tensor, of_npz, of_safetensors
@@ -92,9 +91,9 @@ def load_safetensors(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
 
 def check_layers(network: DenseNetwork, where: str | Path) -> None:
     """Raise EieError where a network has no layer, or a weight that only the module itself can tell."""
-    code = next((entry for entry in network.ledger if entry.reason.endswith(NEEDS_THE_MODULE)), None)
-    if code is not None:
-        raise EieError(f"{where}: {code.tensor}: {code.reason}; or leave it out with --leave '{code.tensor}'")
+    stops = next((entry for entry in network.ledger if entry.stops), None)
+    if stops is not None:
+        raise EieError(f"{where}: {stops.tensor}: {stops.reason}; or leave it out with --leave '{stops.tensor}'")
     if not network.layers:
         reasons = first_reason(network.ledger) or "; ".join(f"{one.name}: {one.reason}" for one in network.left_out)
         raise EieError(f"{where}: has no layer that EIE can run" + (f" ({reasons})" if reasons else ""))

@@ -23,6 +23,7 @@ from eiesim.dense import DenseLayer, Mask, expand, to_codes
 from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.assembly import check_patterns
+from eiesim.files.containers import CONTAINERS
 from eiesim.files.held import check as check_held
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
@@ -226,8 +227,10 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
         model, taps = load_safetensors(path, choice), ()
     elif path.suffix == ".npz":
         model, taps = load_npz_model(path, choice), ()
+    elif path.suffix in CONTAINERS:
+        model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
-        raise EieError(f"{path}: a model is .onnx, .safetensors or .npz, not '{path.suffix}'")
+        raise EieError(f"{path}: a model is .onnx, .safetensors, .npz, {', '.join(CONTAINERS)}, not '{path.suffix}'")
     return model, taps
 
 

@@ -218,7 +218,7 @@ def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
 
 
 def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
-    """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
+    """A trained network from a file (docs/reading.md), and where an ONNX graph has its layers' inputs.
 
     choice: tensors to take or leave by name. The network may be without any layer; its ledger says why.
     Raises EieError for another kind of file, anything malformed, NaN or infinity.
@@ -239,7 +239,8 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
     elif path.suffix in CONTAINERS:
         model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
-        raise EieError(f"{path}: a model is .onnx, .safetensors, .npz, {', '.join(CONTAINERS)}, not '{path.suffix}'")
+        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
+        raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 
 

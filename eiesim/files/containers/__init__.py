@@ -34,4 +34,7 @@ CONTAINERS: dict[str, Callable[[Path, Choice], DenseNetwork]] = {
 }
 """Readers by suffix."""
 
-__all__ = ["CONTAINERS"]
+FOLDERS = (".mlpackage", ".keras")
+"""Suffixes of those that are folders, or may be."""
+
+__all__ = ["CONTAINERS", "FOLDERS"]

@@ -5,7 +5,8 @@ operators: palettised (a look-up table), sparse, quantised, or several of these 
 """
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.files.containers.operators import (
     EXPONENTIAL,
     MAY_MULTIPLY,
@@ -63,7 +64,7 @@ def load_mlpackage(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
             from coremltools.converters.mil.frontend.milproto.load import load
             from coremltools.converters.mil.mil.types import builtin_to_string
         except ImportError:
-            raise EieError("reading Core ML needs coremltools: pip install 'eiesim[formats]'") from None
+            raise EieError(f"reading Core ML needs coremltools: {with_extra('formats')}") from None
         try:
             model = coremltools.models.MLModel(str(path), skip_model_load=True)
             spec = model.get_spec()
@@ -73,7 +74,7 @@ def load_mlpackage(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
             program = load(spec, specification_version=spec.specificationVersion, file_weights_dir=model.weights_dir)
             name = getattr(program, "default_function_name", None) or "main"
             function = program.functions[name if name in program.functions else next(iter(program.functions))]
-            reader = _Reader(path, builtin_to_string)
+            reader = _Reader(path, builtin_to_string, function.operations)
             for operator in function.operations:
                 reader.read(operator)
         except EieError:
@@ -105,10 +106,20 @@ def _quiet() -> Iterator[None]:
 
 
 class _Reader:
-    """A function's operators as steps, and what each constant is. held: shape and type of each, in order."""
+    """A function's operators as steps, and what each constant is. held: shape and type of each, in order.
 
-    def __init__(self, path: Path, type_name: Any) -> None:
+    names: of constants that the file holds within an operator, `OPERATOR.INPUT`; coremltools numbers them as it reads.
+    """
+
+    def __init__(self, path: Path, type_name: Any, operators: Iterable[Any]) -> None:
         self.path, self.type_name = path, type_name
+        self.names = {
+            value.name: f"{operator.name}.{name}"
+            for operator in operators
+            if operator.op_type != "const"
+            for name, value in _named(operator)
+            if _is_constant(value) and re.fullmatch(rf"{re.escape(operator.name)}_{name}_\d+", value.name)
+        }
         self.steps: list[Product | Step] = []
         self.held: dict[str, tuple[tuple[int, ...], str]] = {}
         self.roles: dict[str, tuple[str, str, str]] = {}
@@ -119,8 +130,8 @@ class _Reader:
         kind = operator.op_type
         if kind == "const":
             value = operator.outputs[0]
-            if isinstance(operator.val.val, np.ndarray) and operator.val.val.dtype.kind in "fiub":
-                self.held[value.name] = (tuple(operator.val.val.shape), self.type_name(operator.val.dtype))
+            if isinstance(value.val, np.ndarray) and value.val.dtype.kind in "fiub":
+                self.held[self._name(value)] = (tuple(value.val.shape), self.type_name(value.dtype))
             return
         if kind.startswith("constexpr_"):
             return
@@ -132,13 +143,16 @@ class _Reader:
             reason = ""
         self._step(operator, kind, reason)
 
+    def _name(self, value: Any) -> str:
+        return self.names.get(value.name, str(value.name))
+
     def _step(self, operator: Any, kind: str, reason: str) -> None:
         takes = [value for value in _values(operator) if not _is_constant(value)]
         gives = tuple(value.name for value in operator.outputs)
         does = "same" if kind in SAME else "relu" if kind == "relu" else ""
         if kind == "cast":
             every = [*takes, *operator.outputs]
-            does = "same" if all(self.type_name(value.dtype).startswith("fp") for value in every) else ""
+            does = "same" if all(self.type_name(value.dtype).startswith("fp") for value in every) else does
         groups = ((EXPONENTIALS, EXPONENTIAL), (POOLING, POOLS), (MOVING, MOVES), (BY_ELEMENT | SAME, NO_MATRIX))
         known = next((text for group, text in groups if kind in group), "relu" if does else "")
         macs = 0 if known else None
@@ -181,7 +195,7 @@ class _Reader:
         parts = self._parts(weight)
         for constant, role in parts.items():
             self.roles.setdefault(constant, (role, layer, ""))
-        source = next((one for one, role in parts.items() if role == "weight"), weight.name)
+        source = next((one for one, role in parts.items() if role == "weight"), self._name(weight))
         offsets = None if bias is None else _dense(bias)
         if bias is not None:
             self.roles.update((one, ("bias", layer, "")) for one in self._parts(bias) if one not in parts)
@@ -200,7 +214,7 @@ class _Reader:
         if value.op is None:
             return {}
         if value.op.op_type == "const":
-            return {value.name: "weight"}
+            return {self._name(value): "weight"}
         if not value.op.op_type.startswith("constexpr_"):
             return {}
         found: dict[str, str] = {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from eiesim._io.reading import check_regular
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.files.ledger import NO_CHOICE, Choice
 from eiesim.files.tensors import Tensor
 from eiesim.files.weights import DenseNetwork, network_of_tensors
@@ -24,7 +24,7 @@ def load_gguf(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
     try:
         import gguf
     except ImportError:
-        raise EieError("reading GGUF needs gguf: pip install 'eiesim[formats]'") from None
+        raise EieError(f"reading GGUF needs gguf: {with_extra('formats')}") from None
     tensors: list[Tensor] = []
     for part in parts_of(path):
         tensors += _tensors(part, gguf)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 
 
 class Weights:
@@ -63,7 +63,7 @@ def open_hdf5(where: str, data: bytes) -> Weights:
     try:
         import h5py
     except ImportError:
-        raise EieError("reading Keras' HDF5 files needs h5py: pip install 'eiesim[formats]'") from None
+        raise EieError(f"reading Keras' HDF5 files needs h5py: {with_extra('formats')}") from None
     try:
         return Weights(where, h5py.File(io.BytesIO(data), "r"), h5py)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -51,9 +51,10 @@ class Product:
 
 @dataclass(frozen=True)
 class Step:
-    """An operator that is no layer. does: "same" where it leaves values as they are, "relu", or "" for anything else.
+    """An operator that is no layer.
 
-    macs: multiply-accumulates in one input, None where they are not known.
+    does: "same" where it leaves values as they are; "relu"; "clips" where what it gives cannot be below 0 and is else
+    what it takes; "" for anything else. macs: multiply-accumulates in one input, None where they are not known.
     """
 
     name: str
@@ -112,15 +113,12 @@ def network_of(
             layers.append(_layer(where, step))
             continue
         at = came_from.get(step.takes[0]) if step.takes else None
-        of_layer = at is not None and at >= 0
-        if step.does in ("relu", "clips") and of_layer and users[step.takes[0]] == 1:
+        if step.does == "clips" and (at is None or at < 0):
+            pass  # an input, which is taken as the file takes it
+        elif step.does in ("relu", "clips") and at is not None and at >= 0 and users[step.takes[0]] == 1:
             layers[at] = replace(layers[at], activation="relu")
-        elif step.does in ("relu", "clips") and of_layer and layers[at].activation == "relu":
+        elif step.does in ("relu", "clips") and at is not None and at >= 0 and layers[at].activation == "relu":
             pass  # of what is not negative
-        elif step.does == "clips" and at == -1:
-            pass  # an input, of which nothing is below 0
-        elif step.does == "clips" and not of_layer:
-            at = None
         elif step.does != "same":
             reason = step.reason
             if step.does in ("relu", "clips"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eiesim._io.reading import read_bytes
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.files.containers.operators import (
     EXPONENTIAL,
     MAY_MULTIPLY,
@@ -49,7 +49,7 @@ def load_tflite(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
     try:
         import tflite
     except ImportError:
-        raise EieError("reading TensorFlow Lite needs tflite: pip install 'eiesim[formats]'") from None
+        raise EieError(f"reading TensorFlow Lite needs tflite: {with_extra('formats')}") from None
     data = read_bytes(path)
     if data[4:8] != b"TFL3":
         raise EieError(f"{path}: is no TensorFlow Lite file (it has no TFL3 at byte 4)")

@@ -29,6 +29,7 @@ from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
 from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
+from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer
 from eiesim.model import Model as SourceModel
@@ -232,7 +233,7 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
         check_patterns("leave", choice.leave, names)
         model, kept = without(whole, choice)
         taps = tuple(taps[k] for k in kept)
-    elif path.suffix == ".safetensors":
+    elif path.suffix == ".safetensors" or is_checkpoint(path):
         model, taps = load_safetensors(path, choice), ()
     elif path.suffix == ".npz":
         model, taps = load_npz_model(path, choice), ()
@@ -240,6 +241,10 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
         model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
         kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
+        if path.is_dir():
+            raise EieError(
+                f"{path}: a model is {kinds}, or a folder with model.safetensors or its index; this has none"
+            )
         raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 

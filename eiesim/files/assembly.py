@@ -164,7 +164,7 @@ def _biases(matrices: Bunch, vectors: Bunch) -> dict[str, str]:
 
 def _gpt2_backwards(matrices: Bunch, vectors: Bunch, biases: Mapping[str, str]) -> set[str]:
     """Matrices of GPT-2's names, where the biases of those that are not square say (inputs, outputs)."""
-    ours = [name for name in matrices if names.last(names.owner(name)) in names.GPT2]
+    ours = [name for name, one in matrices.items() if not one.how and names.last(names.owner(name)) in names.GPT2]
     lengths = {name: vectors[biases[name]].tensor.shape[0] for name in ours if name in biases}
     told = [name for name, length in lengths.items() if length in (shape := matrices[name].tensor.shape)
             and shape[0] != shape[1]]  # fmt: skip

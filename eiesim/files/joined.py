@@ -31,8 +31,8 @@ PARAMETRISED = re.compile(r"(?:(.*)[./])?parametrizations[./]([^./]+)[./](.+)")
 class Joined:
     """A tensor as its layer has it.
 
-    of: the source's tensors that it was made of, with their roles. how: what it was dequantised from, (outputs, inputs);
-    empty where it is as it was stored.
+    of: the source's tensors that it was made of, with their roles. how: what it was dequantised from, as
+    (outputs, inputs); empty where it is as it was stored.
     """
 
     tensor: Tensor
@@ -91,7 +91,9 @@ def _by_suffix(tensor: Tensor, by_name: dict[str, Tensor]) -> Joined | Entry | N
             if weight is not None:
                 return Joined(_renamed(v, stem, weight), ((g.name, "scale"), (v.name, "weight")))
         if suffix == "_orig" and raw is not None and re.search(r"(^|[._/])(weight|bias)_orig$", name):
-            return _of_the_module(tensor, f"is not what '{stem}' is: what makes it is not beside it; {NEEDS_THE_MODULE}")
+            return _of_the_module(
+                tensor, f"is not what '{stem}' is: what makes it is not beside it; {NEEDS_THE_MODULE}"
+            )
     return None
 
 

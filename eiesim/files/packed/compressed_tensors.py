@@ -1,10 +1,10 @@
 """compressed-tensors: integers packed into 32-bit words, float4 and float6 into bytes, sparse weights with bitmasks.
 
-| format | tensors | weight |
+| format | tensors, `weight_scale` too | weight |
 | --- | --- | --- |
-| pack-quantized | `weight_packed` int32, `weight_scale`, `weight_shape`, `weight_zero_point`, `weight_g_idx` | (q - z) x scale |
-| nvfp4-pack-quantized | `weight_packed` uint8, `weight_scale` float8, `weight_global_scale` | q x scale / global scale |
-| mxfp4-, mxfp6-pack-quantized | `weight_packed` uint8, `weight_scale` uint8: exponents | q x 2**(scale - 127) |
+| pack-quantized | `weight_packed` int32, `weight_shape`, `weight_zero_point`, `weight_g_idx` | (q - z) x scale |
+| nvfp4-pack-quantized | `weight_packed` uint8, `weight_global_scale` | q x scale / global scale |
+| mxfp4-, mxfp6-pack-quantized | `weight_packed` uint8; scales are exponents | q x 2**(scale - 127) |
 | sparse-bitmask | `compressed`, `bitmask`, `shape`, `row_offsets` | values where the bits are 1 |
 | sparse-24-bitmask | `compressed` [rows, cols / 2], `bitmask`, `shape` | two of each four |
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.files.packed import bits
-from eiesim.files.packed.group import Damaged, Dense, Group, NotRead, groups_of
+from eiesim.files.packed.group import DamagedError, Dense, Group, NotReadError, groups_of
 from eiesim.files.packed.scaled import INDICES, SCALES, ZEROS, as_wide_as, times_scale
 
 SCALE, SHAPE, PACKED, GLOBAL = "weight_scale", "weight_shape", "weight_packed", "weight_global_scale"
@@ -27,8 +27,6 @@ NVFP4_GROUP, MX_GROUP = 16, 32
 
 def packed(group: Group) -> Dense:
     """`weight_packed`: integers in words, or small floating point in bytes."""
-    if "scale_packed" in group or "meta" in group:
-        raise NotRead("compressed-tensors' marlin-24")
     if group.numbers(PACKED).dtype == np.uint8:
         return _floats(group)
     return _integers(group)
@@ -38,8 +36,8 @@ def _integers(group: Group) -> Dense:
     words = group.words(PACKED)
     outputs, inputs = _shape(group, SHAPE)
     if len(words) != outputs:
-        raise Damaged(f"'{PACKED}' has {len(words)} rows, '{SHAPE}' says {outputs}")
-    width, padded = _layout(group, words.shape[1], inputs)
+        raise DamagedError(f"'{PACKED}' has {len(words)} rows, '{SHAPE}' says {outputs}")
+    width, padded = _layout(group, words, inputs)
     offset = np.float32(1 << (width - 1))
     codes = bits.from_words(words, width, inputs, padded).astype(np.float32) - offset
     of: list[tuple[str, str]] = [(PACKED, "weight"), (SHAPE, "shape")]
@@ -63,29 +61,30 @@ def _integers(group: Group) -> Dense:
     return Dense(weights, f"compressed-tensors, {width} bits, {how} and zero points", tuple(of))
 
 
-def _layout(group: Group, words: int, inputs: int) -> tuple[int, bool]:
-    """Bits of a code, and whether words hold whole codes. Raises Damaged where that is not known."""
+def _layout(group: Group, stored: npt.NDArray[Any], inputs: int) -> tuple[int, bool]:
+    """Bits of a code, and whether words hold whole codes. Raises DamagedError where that is not known."""
+    words, used = stored.shape[1], int(stored.view(np.uint32).max()).bit_length()
     fitting = [
         (width, padded)
         for width in range(1, 9)
         for padded in ((False,) if bits.WORD % width == 0 else (False, True))
-        if bits.words_for(width, inputs, padded) == words
+        if bits.words_for(width, inputs, padded) == words and (not padded or used <= bits.WORD // width * width)
     ]
     said = [one for one in fitting if one[0] in group.said.bits]
     if group.said.bits and fitting and not said:
         told = ", ".join(map(str, sorted(group.said.bits)))
-        raise Damaged(f"'{PACKED}' has {words} words for {inputs} inputs, and {group.said.file} says {told} bits")
+        raise DamagedError(f"'{PACKED}' has {words} words for {inputs} inputs, and {group.said.file} says {told} bits")
     found = said or fitting
     if len(found) > 1 and group.said.version:
         older = tuple(int(one) if one.isdigit() else 0 for one in group.said.version.split(".")[:2]) <= (0, 12)
         found = [one for one in found if one[1] == older or bits.WORD % one[0] == 0]
     if not found:
-        raise Damaged(f"'{PACKED}' has {words} words for {inputs} inputs, which fits no codes of 1 to 8 bits")
+        raise DamagedError(f"'{PACKED}' has {words} words for {inputs} inputs, which fits no codes of 1 to 8 bits")
     if len({one[0] for one in found}) > 1:
         told = ", ".join(str(one) for one in sorted({one[0] for one in found}))
-        raise Damaged(f"'{PACKED}' may have codes of {told} bits; config.json is missing, which says how many")
+        raise DamagedError(f"'{PACKED}' may have codes of {told} bits; config.json is missing, which says how many")
     if len(found) > 1:
-        raise Damaged(f"'{PACKED}' may have codes that straddle words or not; config.json does not say the version")
+        raise DamagedError(f"'{PACKED}' may have codes that straddle words or not; config.json does not say")
     return found[0]
 
 
@@ -100,7 +99,7 @@ def _floats(group: Group) -> Dense:
         size = NVFP4_GROUP
     else:
         if SCALE in group and group.numbers(SCALE).dtype.kind == "f" and not group.held[SCALE].dtype.endswith("8M0"):
-            raise Damaged(f"'{GLOBAL}' is missing")
+            raise DamagedError(f"'{GLOBAL}' is missing")
         held = group.numbers(SCALE, (2,))
         scale = bits.exponents(held) if held.dtype == np.uint8 else group.scales(SCALE, (2,))
         size = MX_GROUP
@@ -126,23 +125,23 @@ def sparse(group: Group) -> Dense:
         form = "sparse-24-bitmask"
         group.fitting("compressed", values, (outputs, inputs // 2))
         if (counts != values.shape[1]).any():
-            raise Damaged(f"'bitmask' keeps {int(counts[counts != values.shape[1]][0])} of {inputs} inputs, not half")
+            raise DamagedError(f"'bitmask' keeps {int(counts.max())} of {inputs} inputs, not half")
     elif len(values) != counts.sum():
-        raise Damaged(f"'bitmask' keeps {int(counts.sum())} weights, 'compressed' holds {len(values)}")
+        raise DamagedError(f"'bitmask' keeps {int(counts.sum())} weights, 'compressed' holds {len(values)}")
     if "row_offsets" in group:
         of.append(("row_offsets", "indices"))
         offsets = group.whole("row_offsets", (1,))
         if not np.array_equal(offsets, np.cumsum(counts) - counts):
-            raise Damaged("'row_offsets' are not where the rows of 'bitmask' begin")
+            raise DamagedError("'row_offsets' are not where the rows of 'bitmask' begin")
     weights = np.zeros((outputs, inputs), np.float32)
     weights[kept] = values.reshape(-1)
     part = next((one for one in SCALES if one in group), None)
     if part is None:
         if not group.held["compressed"].is_float:
-            raise Damaged("'weight_scale' is missing")
+            raise DamagedError("'weight_scale' is missing")
         return Dense(_finite(weights, "compressed"), f"compressed-tensors, {form}", tuple(of))
     if ZEROS in group:
-        raise NotRead(f"compressed-tensors' {form} with zero points")
+        raise NotReadError(f"compressed-tensors' {form} with zero points")
     weights, how, more = times_scale(group, weights, part)
     return Dense(weights, f"compressed-tensors, {form}, {group.held['compressed'].dtype}, {how}", (*of, *more))
 
@@ -151,18 +150,18 @@ def _shape(group: Group, part: str) -> tuple[int, int]:
     """A shape of two sizes that a tensor holds, [2] or [2, 1]."""
     sizes = group.whole(part, (1, 2)).reshape(-1)
     if len(sizes) != 2 or sizes.min() < 1:
-        raise Damaged(f"'{part}' holds {sizes.tolist()[:4]}, no rows and columns")
+        raise DamagedError(f"'{part}' holds {sizes.tolist()[:4]}, no rows and columns")
     return int(sizes[0]), int(sizes[1])
 
 
 def _one(group: Group, part: str) -> np.float32:
     scale = group.scales(part)
     if scale.size != 1 or scale.reshape(-1)[0] == 0:
-        raise Damaged(f"'{part}' has shape {list(scale.shape)}, needs one number other than 0")
+        raise DamagedError(f"'{part}' has shape {list(scale.shape)}, needs one number other than 0")
     return np.float32(scale.reshape(-1)[0])
 
 
 def _finite(weights: npt.NDArray[Any], part: str) -> npt.NDArray[np.float32]:
     if not np.isfinite(weights).all():
-        raise Damaged(f"'{part}' gives weights that are NaN or infinity")
+        raise DamagedError(f"'{part}' gives weights that are NaN or infinity")
     return weights.astype(np.float32)

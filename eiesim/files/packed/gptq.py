@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.files.packed import bits
-from eiesim.files.packed.group import Damaged, Dense, Group, NotRead, group_size, groups_of
+from eiesim.files.packed.group import DamagedError, Dense, Group, NotReadError, group_size, groups_of
 
 AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 AWQ_BITS = 4
@@ -29,9 +29,9 @@ OTHERS = ("marlin", "bitblas", "qqq", "gptq_p", "gemv_fast", "llm-awq", "exllama
 def gptq_or_awq(group: Group) -> Dense:
     """`qweight` with its `scales` and `qzeros`."""
     if group.said.form in OTHERS:
-        raise NotRead(f"the layout '{group.said.form}'")
+        raise NotReadError(f"the layout '{group.said.form}'")
     if "scaled_zeros" in group or ("qzeros" in group and group.numbers("qzeros").dtype.kind == "f"):
-        raise NotRead("AWQ's layout for GEMV of 16-bit words")
+        raise NotReadError("AWQ's layout for GEMV of 16-bit words")
     words, zeros, scales = group.words("qweight"), group.words("qzeros"), group.scales("scales", (2,))
     if scales.shape[1] == words.shape[1]:
         return _gptq(group, words, zeros, scales)
@@ -39,16 +39,14 @@ def gptq_or_awq(group: Group) -> Dense:
         return _gemm(group, words, zeros, scales)
     if len(scales) == len(words) == len(zeros):
         return _gemv(group, words, zeros, scales)
-    raise Damaged(f"'scales' has shape {list(scales.shape)}, which fits no 'qweight' of {list(words.shape)}")
+    raise DamagedError(f"'scales' has shape {list(scales.shape)}, which fits no 'qweight' of {list(words.shape)}")
 
 
-def _gptq(
-    group: Group, words: npt.NDArray[Any], stored: npt.NDArray[Any], scales: npt.NDArray[np.float32]
-) -> Dense:
+def _gptq(group: Group, words: npt.NDArray[Any], stored: npt.NDArray[Any], scales: npt.NDArray[np.float32]) -> Dense:
     outputs, of = words.shape[1], [("qweight", "weight"), ("qzeros", "zero_point"), ("scales", "scale")]
     indices = group.whole("g_idx", (1,)) if "g_idx" in group else None
     width = _width(group, words, stored, indices)
-    inputs = len(words) * bits.WORD // width
+    inputs = len(words) * bits.WORD // width if indices is None else len(indices)
     group.fitting("qzeros", stored, (len(scales), stored.shape[1]))
     zeros = bits.from_words(stored, width, outputs).astype(np.float32)
     zeros += _less(group, zeros, width)
@@ -64,26 +62,24 @@ def _gptq(
     return Dense(weights, f"GPTQ, {width} bits, {how}", tuple(of))
 
 
-def _width(
-    group: Group, words: npt.NDArray[Any], stored: npt.NDArray[Any], indices: npt.NDArray[Any] | None
-) -> int:
-    """Bits of a code, by the shapes of all that is packed. Raises Damaged where none fits, or several."""
+def _width(group: Group, words: npt.NDArray[Any], stored: npt.NDArray[Any], indices: npt.NDArray[Any] | None) -> int:
+    """Bits of a code, by the shapes of all that is packed. Raises DamagedError where none fits, or several."""
     fitting = [
         width
         for width in GPTQ_BITS
         if bits.words_for(width, words.shape[1]) == stored.shape[1]
-        and (indices is None or len(indices) * width == len(words) * bits.WORD)
+        and (indices is None or bits.words_for(width, len(indices)) == len(words))
     ]
     shapes = f"'qweight' of {list(words.shape)} and 'qzeros' of {list(stored.shape)}"
     if not fitting:
         told = "" if indices is None else f" of {len(indices)} inputs"
-        raise Damaged(f"{shapes} fit no codes of 2, 3, 4 or 8 bits{told}")
+        raise DamagedError(f"{shapes} fit no codes of 2, 3, 4 or 8 bits{told}")
     found = [width for width in fitting if width in group.said.bits] if group.said.bits else fitting
     if not found:
         told = ", ".join(map(str, sorted(group.said.bits)))
-        raise Damaged(f"{shapes} have codes of {fitting[0]} bits, and {group.said.file} says {told}")
+        raise DamagedError(f"{shapes} have codes of {fitting[0]} bits, and {group.said.file} says {told}")
     if len(found) > 1:
-        raise Damaged(f"{shapes} may have codes of {', '.join(map(str, found))} bits; nothing says how many")
+        raise DamagedError(f"{shapes} may have codes of {', '.join(map(str, found))} bits; nothing says how many")
     return found[0]
 
 
@@ -96,12 +92,12 @@ def _less(group: Group, zeros: npt.NDArray[np.float32], width: int) -> int:
         if (zeros == middle).all():
             return 0  # symmetric, as the second version has it
         if not (zeros == middle - 1).all():
-            raise Damaged(
+            raise DamagedError(
                 "nothing says whether 'qzeros' are stored less 1 (GPTQ) or as they are (GPTQ v2): "
                 "quantize_config.json or config.json belongs beside the file"
             )
     if (zeros == most).any():
-        raise Damaged(f"'qzeros' holds {most}, a zero point of 0 less 1, which tools read as 0 or as {most + 1}")
+        raise DamagedError(f"'qzeros' holds {most}, a zero point of 0 less 1, which tools read as 0 or as {most + 1}")
     return 1
 
 
@@ -127,11 +123,11 @@ def _gemv(group: Group, words: npt.NDArray[Any], stored: npt.NDArray[Any], scale
     group.fitting("scales", scales, (outputs, stored.shape[1] * bits.WORD // AWQ_BITS))
     sizes = group.said.group_sizes
     if len(sizes) != 1:
-        raise Damaged("AWQ's GEMV pads its groups: config.json belongs beside the file, which says the size of one")
+        raise DamagedError("AWQ's GEMV pads its groups: config.json, which says their size, belongs beside the file")
     size = next(iter(sizes))
     groups = -(-inputs // size)
     if groups > scales.shape[1]:
-        raise Damaged(f"'scales' has {scales.shape[1]} groups, and {inputs} inputs need {groups} of {size}")
+        raise DamagedError(f"'scales' has {scales.shape[1]} groups, and {inputs} inputs need {groups} of {size}")
     zeros = bits.from_words(stored, AWQ_BITS, groups).astype(np.float32)
     codes = bits.from_words(words, AWQ_BITS, inputs).astype(np.float32)
     wide = (outputs, inputs), (1, size)
@@ -141,7 +137,7 @@ def _gemv(group: Group, words: npt.NDArray[Any], stored: npt.NDArray[Any], scale
 
 def _check_awq(group: Group) -> None:
     if group.said.bits and AWQ_BITS not in group.said.bits:
-        raise Damaged(f"AWQ's codes have {AWQ_BITS} bits, and {group.said.file} says {sorted(group.said.bits)}")
+        raise DamagedError(f"AWQ's codes have {AWQ_BITS} bits, and {group.said.file} says {sorted(group.said.bits)}")
 
 
 def _awq(weights: npt.NDArray[np.float32], how: str) -> Dense:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.files.packed import bits
-from eiesim.files.packed.group import Damaged, Dense, Group, NotRead, group_size, groups_of
+from eiesim.files.packed.group import DamagedError, Dense, Group, NotReadError, group_size, groups_of
 
 SCALES = ("weight_scale", "weight_scale_inv", "scale_weight", "scale")
 ZEROS, INDICES = "weight_zero_point", "weight_g_idx"
@@ -23,7 +23,7 @@ def scaled(group: Group) -> Dense:
     part = next(one for one in SCALES if one in group)
     held = group.held["weight"]
     if held.dtype.lower() in ("uint8", "u8"):
-        raise NotRead("uint8 codes beside a scale, of which one byte may hold two or four")
+        raise NotReadError("BitNet, or other uint8 codes of which a byte may hold several")
     codes = group.matrix("weight")
     values, how, of = times_scale(group, codes.astype(np.float32), part)
     return Dense(values, f"{held.dtype}, {how}", (("weight", "weight"), *of))
@@ -39,7 +39,7 @@ def times_scale(
     is_exponent = group.held[part].dtype.lower() in ("uint8", "u8") if part in group else False
     scale = bits.exponents(group.octets(part)) if is_exponent else group.scales(part)
     if not np.isfinite(scale).all():
-        raise Damaged(f"'{part}' holds NaN")
+        raise DamagedError(f"'{part}' holds NaN")
     of = [(part, "scale")]
     zeros = None
     if ZEROS in group:
@@ -50,7 +50,7 @@ def times_scale(
         indices = group.whole(INDICES, (1,))
         if (indices >= 0).any():  # compressed-tensors writes -1 where there is no order
             if scale.ndim != 2 or len(scale) != len(codes):
-                raise Damaged(f"'{part}' has shape {list(scale.shape)}, and '{INDICES}' needs scales by row and group")
+                raise DamagedError(f"'{part}' has shape {list(scale.shape)}, '{INDICES}' needs one by row and group")
             own = groups_of(indices, INDICES, codes.shape[1], scale.shape[1])
             shifted = codes if zeros is None else codes - zeros[:, own]
             return shifted * scale[:, own], f"scales by row and group of '{INDICES}'", tuple(of)
@@ -64,18 +64,18 @@ def zero_points(group: Group, scale: Array, shape: tuple[int, ...]) -> npt.NDArr
     """Zero points that are stored as they are, one a scale."""
     found = group.numbers(ZEROS)
     if found.size != scale.size:
-        raise Damaged(f"'{ZEROS}' has shape {list(found.shape)}, its scale {list(scale.shape)}")
+        raise DamagedError(f"'{ZEROS}' has shape {list(found.shape)}, its scale {list(scale.shape)}")
     return found.astype(np.float32).reshape(scale.shape)
 
 
 def as_wide_as(group: Group, part: str, scale: Array, shape: tuple[int, ...]) -> tuple[Array, str]:
-    """Scales that can be multiplied with weights of this shape, and over what they go. Raises Damaged where not."""
+    """Scales that can be multiplied with weights of this shape, and over what they go. Raises DamagedError."""
     outputs, inputs = shape
     if scale.size == 1:
         return scale.reshape(1, 1), "one scale"
     if scale.ndim == 1:
         if len(scale) != outputs:
-            raise Damaged(f"'{part}' has {len(scale)} scales for {outputs} rows")
+            raise DamagedError(f"'{part}' has {len(scale)} scales for {outputs} rows")
         return scale[:, None], "scales by row"
     if len(scale) == outputs and group.said.block is None:
         if scale.shape[1] == 1:
@@ -92,13 +92,15 @@ def _block(group: Group, part: str, blocks: tuple[int, ...], shape: tuple[int, i
     if said is not None:
         needed = tuple(-(-size // one) for size, one in zip(shape, said, strict=True))
         if needed != blocks:
-            raise Damaged(f"'{part}' has shape {list(blocks)}, and blocks of {said[0]} x {said[1]} need {list(needed)}")
+            raise DamagedError(
+                f"'{part}' has shape {list(blocks)}, blocks of {said[0]} x {said[1]} need {list(needed)}"
+            )
         return said
     rows, columns = (list(bits.block_sizes(size, count)) for size, count in zip(shape, blocks, strict=True))
     if not rows or not columns:
-        raise Damaged(f"'{part}' has shape {list(blocks)}, which divides {shape[0]} x {shape[1]} into no blocks")
+        raise DamagedError(f"'{part}' has shape {list(blocks)}, which divides {shape[0]} x {shape[1]} into no blocks")
     if 128 in rows and 128 in columns:
         return 128, 128
-    if len(rows) > 1 and blocks[0] > 1 or len(columns) > 1 and blocks[1] > 1:
-        raise Damaged(f"'{part}' has shape {list(blocks)}; config.json is missing, which says the size of a block")
+    if (len(rows) > 1 and blocks[0] > 1) or (len(columns) > 1 and blocks[1] > 1):
+        raise DamagedError(f"'{part}' has shape {list(blocks)}; config.json is missing, which says the size of a block")
     return rows[0], columns[0]

@@ -40,7 +40,7 @@ class Beside:
         name = tensor.name
         role, reason = names.known_for(name, not tensor.is_float)
         if is_dequantised:
-            unfit = "" if role else is_unfit(tensor)
+            unfit = "" if role or len(tensor.shape) == 1 else is_unfit(tensor)
             return (role, reason) if not unfit else ("left out", unfit)
         form = self.packed.get(names.owner(name)) or self.packed.get(name)
         if form and names.parts(name)[-1] != "bias":

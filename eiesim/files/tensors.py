@@ -99,7 +99,7 @@ def _small(kind: str, data: bytes) -> npt.NDArray[np.float32]:
     if kind == "F4":
         codes = np.stack([codes & 15, codes >> 4], axis=-1)
     with np.errstate(invalid="ignore"):
-        return codes.view(getattr(ml_dtypes, SMALL[kind])).astype(np.float32)
+        return np.asarray(codes.view(getattr(ml_dtypes, SMALL[kind])).astype(np.float32))
 
 
 def of_mapping(held: Mapping[Any, Any], prefix: str = "") -> Iterator[Tensor]:

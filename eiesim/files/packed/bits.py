@@ -64,7 +64,7 @@ def exponents(stored: Array) -> npt.NDArray[np.float32]:
     """Powers of two that are stored as E8M0 in bytes: 2**(byte - 127); 255 is NaN."""
     powers = np.exp2(np.arange(256) - 127.0)
     powers[255] = np.nan
-    return powers.astype(np.float32)[stored]
+    return np.asarray(powers.astype(np.float32)[stored])
 
 
 def block_sizes(size: int, blocks: int) -> Iterator[int]:

@@ -47,7 +47,7 @@ def unpacked(tensors: Sequence[Tensor], said: Said = NOTHING_SAID) -> Found:
         if other := other_layout(held):
             reason = f"codes of {other} or what belongs to them, a layout that is not read; {INSTEAD}"
             parts = [one for part, one in held.items() if part != "bias"]
-            refused += [Entry(one.name, one.shape, one.dtype, "left out", "", reason) for one in parts]
+            refused += [Entry(one.name, one.shape, one.dtype, _role(one), "", reason) for one in parts]
             gone |= {one.name for one in parts}
             continue
         found = _scheme(held)
@@ -95,6 +95,11 @@ def _is_plain_float8(held: dict[str, Tensor]) -> bool:
         and weight.dtype.lower().startswith(("float8_e4", "float8_e5", "f8_e4", "f8_e5"))
         and held.keys() <= {"weight", "bias"}
     )
+
+
+def _role(tensor: Tensor) -> str:
+    """The role of a tensor of a layout that is not read: by its name."""
+    return names.known_for(tensor.name, not tensor.is_float)[0] or "left out"
 
 
 def _joined(group: Group, dense: Dense) -> Joined:

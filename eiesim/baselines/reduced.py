@@ -28,7 +28,7 @@ def torch_bfloat16(layer: CompressedLayer) -> Iterator[Product]:
     operand = torch.from_numpy(layer.to_dense()).bfloat16()
 
     def ready(inputs: npt.NDArray[np.float32], threads: int) -> Call:
-        x = torch.from_numpy(inputs.copy()).bfloat16()
+        x = torch.from_numpy(inputs).bfloat16()
         return lambda: torch.nn.functional.linear(x, operand)
 
     kernel = f"linear, PyTorch {torch.__version__}"
@@ -47,7 +47,7 @@ def torch_int8(layer: CompressedLayer) -> Iterator[Product]:
     del dense
 
     def ready(inputs: npt.NDArray[np.float32], threads: int) -> Call:
-        x = torch.from_numpy(inputs.copy())
+        x = torch.from_numpy(inputs)
         return lambda: torch.ops.quantized.linear_dynamic(x, operand)
 
     kernel = f"linear_dynamic, {torch.backends.quantized.engine}, PyTorch {torch.__version__}"
@@ -126,7 +126,7 @@ def _onnx(
         # Its threads would go on spinning in the next product's turn.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        given = {"x": inputs.copy()}
+        given = {"x": inputs}
         return lambda: session.run(None, given)[0]
 
     kernel = f"{operator}, {how}, onnxruntime {runtime.__version__}"

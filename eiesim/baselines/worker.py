@@ -78,26 +78,28 @@ def measure_layer(
     most, controller = products.blas()[0], ThreadpoolController()
     for batch in BATCHES:
         inputs = np.ascontiguousarray(own[np.arange(batch) % len(own)])
-        exact, magnitude = _exact(layer, inputs)
-        turns: list[tuple[Product, int, float, Turn]] = []
-        for product in ready:
-            for threads in sorted({1, most}) if product.parallel else (1,):
-                within = partial(_threads, controller, threads)
+        exact = _exact(layer, inputs)
+        fastest: dict[tuple[str, ...], dict[str, Any]] = {}
+        # One number of threads after the other: on a busy machine, threads that wait for others cost the next call time.
+        for threads in sorted({1, most}):
+            within = partial(_threads, controller, threads)
+            turns: list[tuple[Product, float, Turn]] = []
+            for product in list(ready):
                 try:
                     with within():
-                        call = product.ready(inputs, threads)
-                        difference = held(product.back(call()), exact, magnitude, product.precision)
+                        call = product.ready(inputs.copy(), threads)
+                        difference = held(product.back(call()), *exact, product.precision)
                 except Exception as error:
                     left_out.append({"product": str(product), "batch": batch, "reason": _words(error)})
-                    break
+                    ready.remove(product)
+                    continue
                 meter = nvml() if product.device == "gpu" else rapl()
-                turns.append((product, threads, difference, Turn(call, within, meter)))
-        take_turns([turn for *_, turn in turns])
-        fastest: dict[tuple[str, ...], dict[str, Any]] = {}
-        for product, threads, difference, turn in turns:
-            row = _row(product, threads, difference, batch, turn)
-            if product.row not in fastest or row["time_us"] < fastest[product.row]["time_us"]:
-                fastest[product.row] = row
+                turns.append((product, difference, Turn(call, within, meter)))
+            take_turns([turn for *_, turn in turns])
+            for product, difference, turn in turns:
+                row = _row(product, threads if product.parallel else 1, difference, batch, turn)
+                if product.row not in fastest or row["time_us"] < fastest[product.row]["time_us"]:
+                    fastest[product.row] = row
         rows += fastest.values()
     return rows, left_out
 

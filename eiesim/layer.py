@@ -204,8 +204,9 @@ class CompressedLayer:
         values = self.codebook[self.codes].astype(dtype, copy=False)
         # SciPy would widen both to the wider of the two.
         narrow = max(self.nnz, *self.shape) <= np.iinfo(np.int32).max
-        indices, indptr = (part.astype(np.int32 if narrow else np.int64) for part in (self.indices, self.indptr))
-        return sparse.csc_array((values, indices, indptr), shape=self.shape)
+        index: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
+        parts = values, self.indices.astype(index), self.indptr.astype(index)
+        return sparse.csc_array(parts, shape=self.shape)
 
     def to_dense(self) -> npt.NDArray[np.float32]:
         """The weights as a dense matrix; the bias is left out.

@@ -80,7 +80,7 @@ def measure_layer(
         inputs = np.ascontiguousarray(own[np.arange(batch) % len(own)])
         exact = _exact(layer, inputs)
         fastest: dict[tuple[str, ...], dict[str, Any]] = {}
-        # One number of threads after the other: on a busy machine, threads that wait for others cost the next call time.
+        # One number of threads after the other: on a busy machine, threads that wait for others slow the next call.
         for threads in sorted({1, most}):
             within = partial(_threads, controller, threads)
             turns: list[tuple[Product, float, Turn]] = []

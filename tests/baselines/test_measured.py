@@ -175,7 +175,7 @@ def test_without_a_dense_float_product_there_is_nothing_to_compare_with(case, mo
     worker.write_text("#!/bin/sh\ncat << 'END'\n" + "\n".join(map(json.dumps, lines)) + "\nEND\n")
     worker.chmod(0o755)
     monkeypatch.setattr(baselines.sys, "executable", str(worker))  # type: ignore[attr-defined]
-    with pytest.raises(EieError, match="layer, batch 1: numpy, dense, float32 .k.: differs$"):
+    with pytest.raises(EieError, match=r"layer, batch 1: numpy, dense, float32 \(k\): differs$"):
         baselines.measure([case])
 
 

@@ -137,12 +137,13 @@ def _ratio_panel(rows: Sequence[Ratio], words: Words, kinds: Mapping[str, Ratio]
             )
         )
     top = max(row.value for row in rows)
+    end = top * top**0.22
     means = {row.layer for row in rows if row.is_mean}
     return Panel(
         names(Words(""), ["geo. mean" if layer in means else layer for layer in layers]),
-        Scale(words, end=top * top**0.22, log=10),
+        Scale(words, end=end, log=10),
         tuple(series),
-        title,
+        notes=(Note(title, -0.6, end, (4, -3), side="left", up="top"),) if title else (),
         rules=(
             Rule(1, palette.BLACK),
             *(Rule(layers.index(mean) - 0.5, palette.GREY, upright=True, look="dotted") for mean in means),

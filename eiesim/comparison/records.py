@@ -57,7 +57,7 @@ class Ratio:
 
 def by_batch(rows: Sequence[Ratio]) -> dict[int | None, list[Ratio]]:
     """The bars of each batch, with those that are of none; all under None where there are no batches."""
-    batches = dict.fromkeys(row.batch for row in rows if row.batch is not None) or {None: None}
+    batches: dict[int | None, None] = dict.fromkeys(row.batch for row in rows if row.batch is not None) or {None: None}
     return {batch: [row for row in rows if row.batch in (batch, None)] for batch in batches}
 
 

@@ -184,8 +184,8 @@ def report(comparison: Comparison) -> Iterator[Table | str]:
         ratios = getattr(comparison, field)
         for batch, rows in by_batch(ratios).items():
             if rows:
-                of = "" if batch is None else f": batch {batch}"
-                yield ratio_table(f"{title}{of}", rows, ratios[0].series)
+                of = title if batch is None else f"Batch {batch}: {title[0].lower()}{title[1:]}"
+                yield ratio_table(of, rows, ratios[0].series)
     measured = comparison.measured
     if measured is not None:
         threads = " or ".join(str(count) for count in sorted({one.threads for one in measured.measurements}))

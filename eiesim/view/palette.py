@@ -16,7 +16,7 @@ LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, BROWN, "#7F7F7F")
 MARKERS = "osD^vPX*<"
 """Markers of lines, one a layer, in the order of `LINES`."""
 
-BARS = (GREY, SKY, BLUE, YELLOW, ORANGE, GREEN, PURPLE, BROWN, DARK)
+BARS = (GREY, SKY, BLUE, YELLOW, ORANGE, BROWN, PURPLE, DARK, GREEN)
 """Colours of bars whose series has no colour of its own."""
 
 SIMULATED = ((GREEN, "////"), (PURPLE, "xxxx"))

@@ -110,7 +110,7 @@ def test_each_batch_has_a_panel_and_each_kind_its_place_and_colour():
     rows = batches()
     picture = ratio_picture(rows, Words("speed-up"), "Speed-up")
     one, many = picture.panels
-    assert (one.title, many.title) == ("batch 1", "batch 64")
+    assert [[note.text for note in panel.notes] for panel in picture.panels] == [["batch 1"], ["batch 64"]]
     bf16, int8 = "CPU dense (b, bf16), measured", "CPU dense (i, int8), measured"
     assert [series.name for series in one.series] == ["base, measured", bf16, int8, "EIE simulated"]
     assert [series.name for series in many.series] == ["base, measured", bf16, "EIE simulated"]

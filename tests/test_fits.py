@@ -52,7 +52,7 @@ class Case:
 def around(about, at, needs, steps=(-1, 0, 1), *, bias=False, packed=True, **keys):
     """Three cases. needs: rows, cols, entries, pointers and activations by what is at the capacity."""
     names = (f"{about} {place}" for place in ("below", "at", "above"))
-    return [Case(name, *needs(at + k), keys, bias, packed) for name, k in zip(names, steps, strict=True)]
+    return [Case(name, *needs(at + k), keys=keys, bias=bias, packed=packed) for name, k in zip(names, steps, strict=True)]
 
 
 CASES = [

@@ -52,7 +52,8 @@ class Case:
 def around(about, at, needs, steps=(-1, 0, 1), *, bias=False, packed=True, **keys):
     """Three cases. needs: rows, cols, entries, pointers and activations by what is at the capacity."""
     names = (f"{about} {place}" for place in ("below", "at", "above"))
-    return [Case(name, *needs(at + k), keys=keys, bias=bias, packed=packed) for name, k in zip(names, steps, strict=True)]
+    how = {"keys": keys, "bias": bias, "packed": packed}
+    return [Case(name, *needs(at + k), **how) for name, k in zip(names, steps, strict=True)]
 
 
 CASES = [

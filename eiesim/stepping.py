@@ -57,7 +57,7 @@ class Machine:
     >>> machine.inspect(0, "activation_queue")["count"]
     1
     >>> machine.memories(0, "activation_queue")["places"][0]  # column 0, with its activation in fixed point
-    (0, 24576)
+    (0, 12288)
     >>> while not machine.done:
     ...     _ = machine.step()
     >>> machine.result().cycles

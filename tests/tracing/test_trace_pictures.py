@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from rich.console import Group
+from rich.text import Text
 
 import eiesim
 from eiesim.tracing import recording, terminal
@@ -114,13 +116,15 @@ def test_colours_of_the_lnzd_s_lane_differ_for_colour_blind_eyes():
 def test_the_terminal_s_lane_tells_bubbles_and_the_end_apart(width):
     """`b` where no cycle of a character finds an activation, `e` where the scan has ended, else the share of stalls."""
     trace = eiesim.trace(FLOATS.layer, FLOATS.batch, FLOATS.config, item=0)
-    lines = terminal.picture(trace, width).renderables
+    drawn = terminal.picture(trace, width)
+    assert isinstance(drawn, Group)
+    lines = [line for line in drawn.renderables if isinstance(line, Text)]
     lane = next(line for line in lines if line.plain.startswith("LNZD "))
     sent, marks = dict(zip(trace.broadcast_cycle.tolist(), trace.broadcast_stall.tolist(), strict=True)), lane.plain[5:]
     size = -(-trace.cycles // len(marks))
     assert (size > 1) == (width == 40)
     stalled = {cycle - back for cycle, stall in sent.items() for back in range(1, stall + 1)}
-    colours = {span.start: span.style.color.name for span in lane.spans}
+    colours = {span.start: str(span.style) for span in lane.spans}
     for k, mark in enumerate(marks):
         cycles = range(k * size + 1, min(trace.cycles, (k + 1) * size) + 1)
         bubbles = [t <= trace.scan_last and t not in sent and t not in stalled for t in cycles]

@@ -231,7 +231,7 @@ compresses what comes out for EIE, and runs both on the embeddings of one senten
 - *Different values*: other than 0, of the matrix with the most.
 - *Off by*: ||found - float32's|| / ||float32's||, *measured*: over all weights, and over the block's output, attention
   and LayerNorms in float64. First of the scheme alone, then as EIE holds it.
-- *Shared*: by k-means (`--initialisation optimal`), or as they were, where a matrix holds at most 15 values other
+- *Shared*: by k-means (`--init optimal`), or as they were, where a matrix holds at most 15 values other
   than 0.
 - *Cycles, time*: of all six matrices for one token, on 64 PEs at 800 MHz, *simulated*; *energy* is *estimated*
   (`activity`). Biases, attention's own products and what stands between the matrices are not EIE's.
@@ -244,7 +244,7 @@ Nothing was retrained. Made by `python -m studies.four_bits`.
 
 ## Where k-means begins
 
-The same weights, shared from each of the beginnings that `eiesim compress --initialisation` knows; all weights off by:
+The same weights, shared from each of the beginnings that `eiesim compress --init` knows; all weights off by:
 
 {beginnings}
 

@@ -237,7 +237,7 @@ OTHERS: dict[str, dict[str, Any]] = {
                   "meta": np.ones((8, 2), np.int16)},
     "QuIP#": {"Qidxs": np.ones((8, 2), np.int16), "SU": np.ones(8, np.float16), "SV": np.ones(8, np.float16)},
     "EXL2": {"q_weight": np.ones((8, 2), np.int32), "q_scale": np.ones((2, 1), np.int32)},
-    "EXL3": {"trellis": np.ones((1, 1, 64), np.int16), "suh": np.ones(8, np.float16), "svh": np.ones(8, np.float16)},
+    "EXL3": {"trellis": np.ones((1, 1, 64), np.int16), "svh": np.ones(8, np.float16)},
     "VPTQ": {"indices": np.ones((1, 8, 2), np.int32), "centroids": np.ones((1, 8), np.float16)},
     "BitNet": {"weight": np.ones((2, 8), np.uint8), "weight_scale": np.ones(1, np.float16)},
     "ModelOpt": {"weight": np.ones((8, 4), np.uint8), "weight_scale": np.ones((8, 1), np.float32),

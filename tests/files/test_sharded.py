@@ -1,6 +1,7 @@
 """Sharded checkpoints: all shards or none, and just what the index says."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.cases import cli
 save_file = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed").save_file
 
 RNG = np.random.default_rng(0)
-TENSORS = {
+TENSORS: dict[str, Any] = {
     "fc1.weight": RNG.standard_normal((6, 5)).astype(np.float32), "fc1.bias": RNG.standard_normal(6).astype(np.float32),
     "fc2.weight": RNG.standard_normal((4, 6)).astype(np.float32), "fc10.weight": RNG.standard_normal((3, 4)),
 }  # fmt: skip

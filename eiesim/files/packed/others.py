@@ -9,7 +9,7 @@ BY_NAMES = (
     ("AQLM", {"codes", "codebooks"}),
     ("QuIP#", {"Qidxs"}),
     ("QTIP", {"trellis", "SU"}),
-    ("EXL3 (ExLlamaV3)", {"trellis", "suh"}),
+    ("EXL3 (ExLlamaV3)", {"trellis", "svh"}),
     ("EXL2 (ExLlamaV2)", {"q_weight", "q_scale"}),
     ("VPTQ", {"indices", "centroids"}),
     ("HIGGS", {"weight", "scales", "tables"}),

@@ -23,6 +23,7 @@ from eiesim.dense import DenseLayer, Mask, expand, to_codes
 from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.assembly import check_patterns
+from eiesim.files.containers import CONTAINERS
 from eiesim.files.held import check as check_held
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
@@ -217,7 +218,7 @@ def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
 
 
 def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
-    """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
+    """A trained network from a file (docs/reading.md), and where an ONNX graph has its layers' inputs.
 
     choice: tensors to take or leave by name. The network may be without any layer; its ledger says why.
     Raises EieError for another kind of file, anything malformed, NaN or infinity.
@@ -235,8 +236,11 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
         model, taps = load_safetensors(path, choice), ()
     elif path.suffix == ".npz":
         model, taps = load_npz_model(path, choice), ()
+    elif path.suffix in CONTAINERS:
+        model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
-        raise EieError(f"{path}: a model is .onnx, .safetensors or .npz, not '{path.suffix}'")
+        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
+        raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 
 

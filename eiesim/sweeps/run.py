@@ -22,6 +22,7 @@ from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, unknown, with_extra
+from eiesim.files.guarding import guarded
 from eiesim.inputs import Source, open_workloads
 from eiesim.model import Maker, Workload
 from eiesim.prepared import Config, inputs_given, interleaved_for, prepare_layer
@@ -216,6 +217,7 @@ def sweep(
     return sweep_rows(**given).to_frame()
 
 
+@guarded("source", "config", "inputs", writes=("output", "parquet"))
 def sweep_rows(
     source: Source,
     axes: Mapping[str, Any] | Sequence[str] | None = None,

@@ -1,7 +1,7 @@
 """Matrices as files: Matrix Market, DLMC's `.smtx`, SciPy's and pydata's sparse `.npz`, numpy's two-dimensional `.npy`.
 
-A matrix is a layer without bias and activation, (outputs, inputs). It is read as sparse as it is stored. What stands here
-reads files and arrays without trust: shapes, counts and indices are checked before SciPy is given them.
+A matrix is a layer without bias and activation, (outputs, inputs). It is read as sparse as it is stored. Files are read
+without trust: shapes, counts and indices are checked before SciPy is given them.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,11 @@ from eiesim._io.arrays import read_arrays
 from eiesim._io.memory import check_allowed
 from eiesim._io.reading import read_bytes
 from eiesim._io.tensors import as_scipy, is_sparse
+from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files import matrix_market
+from eiesim.files.ledger import Entry
+from eiesim.files.weights import HELD_AGAINST_NOTHING, DenseNetwork
 from eiesim.layer import CompressedLayer, printable
 from eiesim.weight_sharing import Sharing, share
 
@@ -39,9 +42,9 @@ COMPRESSED = {"csr": 0, "csc": 1}
 class Matrix:
     """A matrix as it was read.
 
-    name: the file's, without what its ending says. weights: float32, (outputs, inputs); duplicates are summed, zeros are
-    gone. kind: what the file is, in words. stored: entries that it holds. seed: what the values were drawn from, where the
-    file has none. notes: what else is to be known.
+    name: the file's, without what its ending says. weights: float32, (outputs, inputs); duplicates are summed, zeros
+    are gone. kind: what the file is, in words. stored: entries that it holds. seed: what the values were drawn from,
+    where the file has none. notes: what else is to be known.
     """
 
     name: str
@@ -79,6 +82,8 @@ class Matrix:
 
     def told(self) -> tuple[str, ...]:
         """Lines on what the layer is made of: where its values come from, and how they are shared."""
+        if self.seed is not None:
+            return self.notes
         values = len(self.sharing.codebook) - 1
         if not self.weights.nnz:
             return (*self.notes, "holds no weight")
@@ -147,6 +152,26 @@ def of_archive(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> Matrix:
         return _matrix(printable(path.stem) or "matrix", found, kind)
     except EieError as error:
         raise EieError(f"{path}: {error}") from None
+
+
+def matrix_of(path: Path, seed: int = 0) -> Matrix | None:
+    """The matrix of a file, whichever way it is known; None where it is none."""
+    if is_matrix(path):
+        return read_matrix(path, seed)
+    if path.suffix != ".npz":
+        return None
+    arrays = read_arrays(path)
+    return of_archive(path, arrays) if isinstance(arrays, Mapping) and is_archive(arrays) else None
+
+
+def network_of_matrix(matrix: Matrix) -> DenseNetwork:
+    """A matrix as a network of one layer, made dense. Raises EieError where that is beyond memory."""
+    rows, cols = matrix.weights.shape
+    check_allowed(16 * rows * cols, f"'{matrix.name}': {rows:,} x {cols:,} made dense to be compressed")
+    layer = DenseLayer(matrix.name, matrix.weights.toarray(), activation="none")
+    entry = Entry(matrix.name, layer.weights.shape, str(matrix.weights.dtype), "weight", matrix.name, matrix.kind)
+    notes = (*matrix.notes, HELD_AGAINST_NOTHING)
+    return DenseNetwork(matrix.name, (layer,), (matrix.name,), (), True, notes, ledger=(entry,))
 
 
 def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Any, str]:
@@ -252,7 +277,7 @@ def _check_pointers(indptr: npt.NDArray[np.int64], lines: int, indices: int, dat
 
 
 def _positions(path: Path, name: str, seed: int) -> Matrix:
-    """DLMC's file: `rows, cols, nnz`, then rows + 1 offsets, then nnz columns from 0. It has no values: they are drawn."""
+    """DLMC's file: `rows, cols, nnz`, rows + 1 offsets, nnz columns from 0. It has no values: they are drawn."""
     from scipy import sparse
 
     lines = read_bytes(path).split(b"\n")
@@ -282,7 +307,7 @@ def _positions(path: Path, name: str, seed: int) -> Matrix:
         twice.sum_duplicates()
         if twice.nnz != count:
             raise EieError("line 3: a column stands twice in one row")
-    note = f"has positions only; its values are drawn (normal, seed {seed}), which no cycle depends on"
+    note = f"has positions only; its values are drawn (normal, seed {seed}) and shared, and no cycle depends on them"
     return _matrix(name, found, "DLMC, positions only", seed, (note,))
 
 
@@ -295,9 +320,7 @@ def _numbers(line: bytes, what: str) -> npt.NDArray[np.int64]:
         raise EieError(f"{what}: holds what is no whole number of 64 bits") from None
 
 
-def _matrix(
-    name: str, found: Any, kind: str, seed: int | None = None, notes: tuple[str, ...] = ()
-) -> Matrix:
+def _matrix(name: str, found: Any, kind: str, seed: int | None = None, notes: tuple[str, ...] = ()) -> Matrix:
     """A matrix of what was read, a SciPy COO matrix: its columns sorted, duplicates summed, zeros dropped."""
     stored = found.nnz
     if found.dtype.kind not in "fiub":

@@ -44,7 +44,7 @@ def read(path: Path) -> tuple[Any, str]:
     check_regular(path)
     plain = path.suffix.lower() not in OPENERS
     opener: Any = OPENERS.get(path.suffix.lower(), open)
-    stream = None
+    stream: Any = None
     try:
         with opener(path, "rb") as file:
             head = _head(file)
@@ -105,9 +105,7 @@ class _Numbers:
         """Raise EieError unless there were so many."""
         if self.count != expected:
             why = "truncated" if self.count < expected else "damaged"
-            raise EieError(
-                f"has {self.count:,} numbers after its sizes, needs {expected:,}, {each} an entry; {why}?"
-            )
+            raise EieError(f"has {self.count:,} numbers after its sizes, needs {expected:,}, {each} an entry; {why}?")
 
 
 class _Watched:

@@ -163,8 +163,8 @@ def open_workloads(
                 model = next(again)
                 if round_ == 0:
                     made.extend(next(opened))
-                elif len(model.layers) == 1 and model.drawn[0] is not None and not inputs and round_ % len(variations) == 0:
-                    made.extend(*_with_inputs([_drawn_anew(model, synthesis)], (), recorded, False))
+                elif not inputs and round_ % len(variations) == 0:  # a matrix has no variation
+                    made.extend(_drawn_anew(model, synthesis, recorded))
             elif one not in named:  # A file that is named twice stands twice, a synthetic layer once.
                 named.add(one)
                 made.append(partial(_synthesise, one.removeprefix(TABLE_III), synthesis))
@@ -302,10 +302,12 @@ def _with_drawn(model: Model, synthesis: Synthesis) -> Model:
     )
 
 
-def _drawn_anew(model: Model, synthesis: Synthesis) -> Model:
-    """The model of a matrix for another seed. A file of positions gives other values, too."""
+def _drawn_anew(model: Model, synthesis: Synthesis, recorded: bool) -> list[Maker]:
+    """Makers for another seed of a matrix whose input is drawn, and the values of a file of positions; else none."""
+    if len(model.layers) != 1 or model.drawn[0] is None:
+        return []
     again = _open(model.origins[0], None, synthesis) if model.seeds[0] is not None else model
-    return _with_drawn(again, synthesis)
+    return _with_inputs([_with_drawn(again, synthesis)], (), recorded, False)[0]
 
 
 def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from eiesim._io.arrays import read_arrays
 from eiesim._io.memory import check_allowed
 from eiesim._io.reading import read_bytes
-from eiesim._io.tensors import as_scipy, is_sparse
 from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files import matrix_market
@@ -115,18 +114,12 @@ def read_matrix(path: Path, seed: int = 0) -> Matrix:
         array = read_arrays(path)
         if isinstance(array, Mapping):
             raise EieError("is an archive of arrays (.npz), and called .npy")
-        return of_values(array, stem)
+        return _of_array(array, stem)
     except EieError as error:
         raise EieError(str(error) if str(error).startswith(f"{path}:") else f"{path}: {error}") from None
 
 
-def of_values(values: Any, name: str = "matrix") -> Matrix:
-    """A matrix that is at hand: SciPy's or pydata's sparse, or a two-dimensional numpy array. It is not changed."""
-    if is_sparse(values):
-        held = as_scipy(values)
-        if len(held.shape) != 2:
-            raise EieError(f"has {len(held.shape)} dimensions, needs 2")
-        return _matrix(name, held.tocoo(), f"sparse, {getattr(values, 'format', type(values).__name__)}")
+def _of_array(values: npt.NDArray[Any], name: str) -> Matrix:
     from scipy import sparse
 
     if values.ndim != 2:
@@ -134,8 +127,8 @@ def of_values(values: Any, name: str = "matrix") -> Matrix:
     if values.dtype.kind not in "fiub":
         raise EieError(f"holds {values.dtype}, needs real numbers")
     _check_shape(values.shape, values.size)
-    with np.errstate(over="ignore"):
-        return _matrix(name, sparse.coo_array(np.asarray(values)), f"dense, {values.dtype}")
+    held = values.astype(np.float32) if values.dtype == np.float16 else values  # SciPy does not compute with halves
+    return _matrix(name, sparse.coo_array(held), f"numpy, {values.dtype}")
 
 
 def is_archive(arrays: Mapping[str, Any]) -> bool:
@@ -182,6 +175,7 @@ def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Any, str]:
         raise EieError(f"shape: {shape} has {len(shape)} dimensions, needs 2")
     if data.dtype.kind not in "fiub":
         raise EieError(f"data: holds {data.dtype}, needs real numbers")
+    data = data.astype(np.float32) if data.dtype == np.float16 else data  # which SciPy does not compute with
     kind = _said(arrays)
     _check_shape(shape, data.size)
     pydata = "fill_value" in arrays
@@ -301,12 +295,10 @@ def _positions(path: Path, name: str, seed: int) -> Matrix:
     _check_range("line 3: columns", columns, cols)
     values = np.random.default_rng([seed, 1]).standard_normal(count).astype(np.float32)
     values[values == 0] = 1
-    found = sparse.csr_array((values, columns, offsets), shape=(rows, cols)).tocoo()
-    twice = found.tocsc()
-    if twice.nnz and not twice.has_canonical_format:
-        twice.sum_duplicates()
-        if twice.nnz != count:
-            raise EieError("line 3: a column stands twice in one row")
+    found = sparse.csr_array((values, columns, offsets), shape=(rows, cols)).tocsc()
+    found.sum_duplicates()
+    if found.nnz != count:
+        raise EieError("line 3: a column stands twice in one row")
     note = f"has positions only; its values are drawn (normal, seed {seed}) and shared, and no cycle depends on them"
     return _matrix(name, found, "DLMC, positions only", seed, (note,))
 
@@ -321,13 +313,13 @@ def _numbers(line: bytes, what: str) -> npt.NDArray[np.int64]:
 
 
 def _matrix(name: str, found: Any, kind: str, seed: int | None = None, notes: tuple[str, ...] = ()) -> Matrix:
-    """A matrix of what was read, a SciPy COO matrix: its columns sorted, duplicates summed, zeros dropped."""
+    """A matrix of what was read, SciPy's, in any format: its columns sorted, duplicates summed, zeros dropped."""
     stored = found.nnz
     if found.dtype.kind not in "fiub":
         raise EieError(f"holds {found.dtype} numbers, needs real ones")
     _check_shape(found.shape, stored)
-    whole = _csc(found)
-    del found
+    whole = found.tocsc()
+    whole.sum_duplicates()
     with np.errstate(over="ignore"):
         values = whole.data.astype(np.float32)
     if not np.isfinite(values).all():
@@ -339,10 +331,3 @@ def _matrix(name: str, found: Any, kind: str, seed: int | None = None, notes: tu
     whole.data = values
     whole.eliminate_zeros()
     return Matrix(name, whole, kind, stored, seed, notes)
-
-
-def _csc(found: Any) -> Any:
-    """A matrix by columns, duplicates summed. SciPy's own, in float64 as SciPy reads it."""
-    whole = found.tocsc()
-    whole.sum_duplicates()
-    return whole

@@ -32,7 +32,8 @@ BYTES_AN_ENTRY = 32
 SPACE, DIGIT, STRAY = b" ", b"x", b"!"
 _KINDS = {**dict.fromkeys(b" \t\r\n\v\f", SPACE), **dict.fromkeys(b"0123456789+-.eE", DIGIT)}
 CLASSES = b"".join(_KINDS.get(byte, STRAY) for byte in range(256))
-"""What each byte of a table of numbers is."""
+WHOLE = b"".join(STRAY if byte in b".eE" else _KINDS.get(byte, STRAY) for byte in range(256))
+"""What each byte of a table of numbers is, and of whole numbers."""
 
 OF_NAN = frozenset(b"nNaAiIfFtTyY")
 
@@ -51,7 +52,7 @@ def read(path: Path) -> tuple[Any, str]:
             rows, cols, entries, form, field, symmetry = io.mminfo(BytesIO(head))
             size = (int(rows), int(cols), int(entries))
             _check_head(path, size, form, field, symmetry)
-            numbers = _Numbers(path)
+            numbers = _Numbers(path, CLASSES if field == "real" else WHOLE)
             if plain:  # by its name SciPy reads it faster than through a file of ours
                 while part := file.read(CHUNK):
                     numbers.feed(part)
@@ -81,8 +82,8 @@ def read(path: Path) -> tuple[Any, str]:
 class _Numbers:
     """Counts the numbers of a text that comes in parts. Raises EieError where it holds anything else, or no end."""
 
-    def __init__(self, path: Path) -> None:
-        self.count = 0
+    def __init__(self, path: Path, table: bytes) -> None:
+        self.count, self._table = 0, table
         self._before = SPACE
         self._most = self._left = max(ALWAYS_READ_BYTES, MAX_EXPANSION * path.stat().st_size)
 
@@ -91,12 +92,13 @@ class _Numbers:
         self._left -= len(part)
         if self._left < 0:
             raise EieError(f"unpacks to more than {self._most:,} bytes; no matrix is like that")
-        classes = self._before + part.translate(CLASSES)
+        classes = self._before + part.translate(self._table)
         if STRAY in classes:
             stray = part[classes.index(STRAY) - 1]
             if stray in OF_NAN:
                 raise EieError("holds NaN or infinity")
-            raise EieError(f"holds {chr(stray)!r} among its numbers, which are decimal, such as 1.5e-3")
+            needs = "whole numbers" if self._table is WHOLE else "decimal numbers, such as 1.5e-3"
+            raise EieError(f"holds {chr(stray)!r} among its numbers, needs {needs}")
         space = np.frombuffer(classes, np.uint8) == SPACE[0]
         self.count += int(np.count_nonzero(space[:-1] > space[1:]))
         self._before = classes[-1:] if classes else SPACE

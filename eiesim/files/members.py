@@ -56,8 +56,7 @@ def _of_network(folder: Path) -> Iterator[str]:
     for entry in about.get("layers", []):
         yield entry["file"]
         yield f"{network.RECORDED}/{Path(entry['file']).stem}.npy"
-    if isinstance(about.get("model"), str):
-        yield about["model"]
+    yield from (about[key] for key in ("model", "pruned") if isinstance(about.get(key), str))
     yield from _quietly(lambda path: json.loads(read_bytes(path)), folder / network.WRITTEN)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from eiesim._checks import several
 from eiesim._io.atomic import Outputs
+from eiesim._io.modules import is_module
+from eiesim._io.tensors import on_the_host
 from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
@@ -199,7 +201,8 @@ def compress(
         Of a random start, and of the positions that are kept.
     calibration : float[batch, ...], a path, or mapping of str to arrays, or None, default None
         Inputs of the model, on which each layer's error is measured: an array or an .npy file; of a model with several
-        inputs a mapping of their names to arrays, or an .npz file.
+        inputs a mapping of their names to arrays, or an .npz file. A module is run on them, so whole numbers, such as
+        tokens, stay such.
     positions : int or None, default None
         Of a convolution, keep the inputs of so many positions of an image; None is all.
     name : str or None, default None
@@ -245,11 +248,9 @@ def compress(
         network.check_network_folder(output, force, path)
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     choice = _choice(take, leave)
-    values = None if calibration is None else _calibration_inputs(calibration)
+    values = None if calibration is None else _calibration_inputs(calibration, is_module(model))
     found, taps = (
-        pipeline.load_model(path, choice)
-        if path
-        else (model_in_memory(model, name, choice, check, None if isinstance(values, Mapping) else values), ())
+        pipeline.load_model(path, choice) if path else (model_in_memory(model, name, choice, check, values), ())
     )
     if check:
         check_held(found.held)
@@ -427,12 +428,14 @@ def _choice(take: str | Sequence[str], leave: str | Sequence[str]) -> Choice:
     return Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
 
 
-def _calibration_inputs(values: Any) -> Any:
-    """A model's own inputs: of one, or by name."""
+def _calibration_inputs(values: Any, whole: bool = False) -> Any:
+    """A model's own inputs: of one, or by name. whole: whole numbers stay such, as a module's tokens."""
     if isinstance(values, str | Path):
         return pipeline.load_calibration(values)
     if isinstance(values, Mapping):
         return {str(key): np.asarray(held) for key, held in values.items()}
+    if whole and np.asarray(on_the_host(values)).dtype.kind in "iub":
+        return np.asarray(on_the_host(values))
     return as_float32("calibration", values)
 
 

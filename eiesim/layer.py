@@ -197,12 +197,16 @@ class CompressedLayer:
         Returns
         -------
         scipy.sparse.csc_array
-            Shape (rows, cols).
+            Shape (rows, cols), with arrays of its own. Indices are int32 wherever they reach, else int64.
         """
         from scipy import sparse  # imported where it is used: a run does not wait for it
 
         values = self.codebook[self.codes].astype(dtype, copy=False)
-        return sparse.csc_array((values, self.indices, self.indptr), shape=self.shape)
+        # SciPy would widen both to the wider of the two.
+        narrow = max(self.nnz, *self.shape) <= np.iinfo(np.int32).max
+        index: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
+        parts = values, self.indices.astype(index), self.indptr.astype(index)
+        return sparse.csc_array(parts, shape=self.shape)
 
     def to_dense(self) -> npt.NDArray[np.float32]:
         """The weights as a dense matrix; the bias is left out.

@@ -306,7 +306,7 @@ def calibrate(
     positions: int | None = None,
     seed: int = 0,
 ) -> Calibration:
-    """Every layer's real inputs on calibration inputs: by onnxruntime, or layer by layer.
+    """Every layer's real inputs on calibration inputs: by onnxruntime, by the module itself, or layer by layer.
 
     positions: at most so many output positions of each image, drawn by seed, of a convolution; None is all.
     """
@@ -319,15 +319,22 @@ def calibrate(
             tuple(None if one is None else one.vectors for one in recorded),
             tuple(replace(part, macs=None if part.macs is None else int(part.macs / rows)) for part in left_out),
         )
-    if isinstance(inputs, Mapping):
-        raise EieError("calibration inputs: are named; only an ONNX graph has names for its inputs")
-    if inputs.dtype.kind != "f":
-        raise EieError(f"calibration inputs: are {inputs.dtype}, need float32")
+    values = None
+    if not isinstance(inputs, Mapping):
+        values = inputs.reshape(1, -1) if inputs.ndim == 1 else inputs.reshape(len(inputs), -1)
+    if any(one is not None for one in model.recorded):
+        each = zip(model.recorded, model.vectors, strict=True)
+        kept = tuple(_sampled(own, vectors, positions, seed) for own, vectors in each)
+        return Calibration(kept, model.vectors, model.left_out)
+    if values is None:
+        raise EieError("calibration inputs: are named; only an ONNX graph, or a module that runs on them, has names")
+    if values.dtype.kind != "f":
+        raise EieError(f"calibration inputs: are {values.dtype}, need float32")
     if not model.chain:
         raise EieError(
-            f"{path}: its layers do not follow one another, so calibration inputs reach only an ONNX graph's"
+            f"{path}: its layers do not follow one another, so calibration inputs reach only those of an ONNX graph, "
+            "or of a module that runs on them"
         )
-    values = inputs.reshape(1, -1) if inputs.ndim == 1 else inputs.reshape(len(inputs), -1)
     found = []
     for layer in model.layers:
         if values.shape[1] != layer.cols:
@@ -335,6 +342,16 @@ def calibrate(
         found.append(values)
         values = _finite_outputs(layer, values)
     return Calibration(tuple(found), (1,) * len(found), model.left_out)
+
+
+def _sampled(values: Activations | None, vectors: float | None, positions: int | None, seed: int) -> Activations | None:
+    """At most so many of the vectors that each input of the network has; None is all."""
+    if values is None or positions is None or vectors is None or vectors <= positions or len(values) % vectors:
+        return values
+    of_each = values.reshape(-1, int(vectors), values.shape[1])
+    generator = np.random.default_rng(seed)
+    drawn = [own[np.sort(generator.choice(len(own), positions, replace=False))] for own in of_each]
+    return np.concatenate(drawn)
 
 
 def compress(

@@ -54,6 +54,8 @@ class DenseNetwork(Brief):
     the size of its weights and bias. all_parameters: of the whole model, None where that is not known.
     vectors: each layer's input vectors in one input of the network, None where that is not known; empty is 1 each.
     ledger: every tensor of the source with its role. held: what the reading was held against.
+    recorded: each layer's inputs where a module ran on the inputs it was given, None for a layer that they do not
+    reach; empty where nothing ran on them.
     """
 
     name: str
@@ -67,6 +69,7 @@ class DenseNetwork(Brief):
     vectors: tuple[float | None, ...] = ()
     ledger: tuple[Entry, ...] = ()
     held: Held = AGAINST_NOTHING
+    recorded: tuple[npt.NDArray[np.float32] | None, ...] = ()
 
 
 def load_npz_model(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:

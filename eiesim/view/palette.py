@@ -16,11 +16,14 @@ LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, BROWN, "#7F7F7F")
 MARKERS = "osD^vPX*<"
 """Markers of lines, one a layer, in the order of `LINES`."""
 
-BARS = (GREY, SKY, BLUE, YELLOW, ORANGE, GREEN, PURPLE)
+BARS = (GREY, SKY, BLUE, YELLOW, ORANGE, BROWN, PURPLE, DARK, GREEN)
 """Colours of bars whose series has no colour of its own."""
 
 SIMULATED = ((GREEN, "////"), (PURPLE, "xxxx"))
 """Colour and hatch of simulated bars: the first and the second kind."""
+
+REDUCED_HATCH = "...."
+"""Of measured bars in lower precision than float32."""
 
 ESTIMATED_HATCH = "\\\\\\\\"
 

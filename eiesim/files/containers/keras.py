@@ -51,15 +51,20 @@ MANY = 100
 
 def load_keras(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
     """A network from a file of Keras. Raises EieError for anything malformed."""
-    if path.suffix == ".keras":
-        config, data = _archive(path)
-        weights = open_hdf5(f"{path}: model.weights.h5", data)
-        return _network(path, config, Variables(weights), choice)
-    weights = open_hdf5(str(path), read_bytes(path))
-    if "model_config" not in weights.file.attrs:
-        return load_arrays(path, weights, choice)
-    config = _json(f"{path}: model_config", text(weights.file.attrs["model_config"]))
-    return _network(path, config, Variables(weights, is_old=True), choice)
+    try:
+        if path.suffix == ".keras":
+            config, data = _archive(path)
+            return _network(path, config, Variables(open_hdf5(f"{path}: model.weights.h5", data)), choice)
+        weights = open_hdf5(str(path), read_bytes(path))
+        if "model_config" not in weights.file.attrs:
+            return load_arrays(path, weights, choice)
+        config = _json(f"{path}: model_config", text(weights.file.attrs["model_config"]))
+        return _network(path, config, Variables(weights, is_old=True), choice)
+    except EieError:
+        raise
+    except Exception as error:  # h5py checks little before it reads
+        about = " ".join(str(error).split())[:200]
+        raise EieError(f"{path}: is damaged: {type(error).__name__} where it is read ({about})") from None
 
 
 def _archive(path: Path) -> tuple[Mapping[str, Any], bytes]:

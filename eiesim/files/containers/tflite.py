@@ -75,6 +75,7 @@ class _Reader:
         self.called = Names()
         self.roles: dict[str, tuple[str, str, str]] = {}
         self.stored: dict[int, int] = {}  # of a value that an operator makes of a stored tensor alone, that tensor
+        self.shapes: set[int] = set()  # values that are computed of shapes and stored tensors alone
         self.entries = [str(k) for k in self.graph.InputsAsNumpy()]
         self.rounds = False
         first = tensors.shape(int(self.entries[0])) if self.entries else ()
@@ -118,7 +119,11 @@ class _Reader:
         name = f"{kind}-{number}"
         if kind in ("FULLY_CONNECTED", "CONV_2D"):
             return self._product(operator, kind, takes, gives[0], name)
-        live = [k for k in takes if k >= 0 and self._stored(k) < 0]
+        live = [k for k in takes if k >= 0 and self._stored(k) < 0 and k not in self.shapes]
+        if kind == "SHAPE" or not live:  # computes a shape, or what no input changes
+            self.shapes.update(gives)
+            self._of_others(takes, f"of {name}", "same")
+            return []
         does, reason, macs = "", MAY_MULTIPLY, self._macs(kind, takes, gives)
         if kind in SAME:
             does, reason = "same", ""

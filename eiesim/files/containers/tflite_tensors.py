@@ -13,7 +13,10 @@ DTYPES = {
     "FLOAT32": "<f4", "FLOAT16": "<f2", "FLOAT64": "<f8", "INT8": "i1", "UINT8": "u1", "INT16": "<i2", "UINT16": "<u2",
     "INT32": "<i4", "UINT32": "<u4", "INT64": "<i8", "UINT64": "<u8", "BOOL": "?",
 }  # fmt: skip
-LEAST = {"INT8": -128, "UINT8": 0, "INT16": -32768, "INT4": -8}
+LEAST = {"INT8": -128, "UINT8": 0, "INT16": -32768, "INT4": -8, "INT2": -2}
+PACKED = {"INT4": 4, "INT2": 2}
+NEWER = {19: "INT2"}
+"""Types that TensorFlow has and package tflite 2.18 does not name."""
 
 
 class UnfitError(ValueError):
@@ -30,7 +33,7 @@ class Tensors:
 
     def __init__(self, tflite: Any, model: Any, data: bytes) -> None:
         self.tflite, self.model, self.data = tflite, model, data
-        self.kinds = constants_of(tflite.TensorType)
+        self.kinds = NEWER | constants_of(tflite.TensorType)
         self.every = [model.Subgraphs(0).Tensors(k) for k in range(model.Subgraphs(0).TensorsLength())]
         self.names: list[str] = []
         for k, tensor in enumerate(self.every):
@@ -126,8 +129,8 @@ class Tensors:
         sparsity = tensor.Sparsity()
         places = None if sparsity is None else self._places(sparsity, shape)
         count = int(np.prod(shape, dtype=object)) if places is None else len(places)
-        if kind == "INT4":
-            values: npt.NDArray[Any] = _nibbles(data)[:count]
+        if kind in PACKED:
+            values: npt.NDArray[Any] = _unpacked(data, PACKED[kind])[:count]
         elif kind in DTYPES:
             values = np.frombuffer(data, DTYPES[kind])
         elif kind == "BFLOAT16":
@@ -165,6 +168,8 @@ class Tensors:
             step = int(strides[of]) * (sizes.get(of, 1) if axis < rank else 1)
             level = sparsity.DimMetadata(k)
             if level.Format() == self.tflite.DimensionType.DENSE:
+                if not 0 < level.DenseSize() * len(places) <= LARGEST:
+                    raise UnfitError("its dense levels are larger than its shape")
                 places = (places[:, None] + step * np.arange(level.DenseSize())).reshape(-1)
                 continue
             segments = self._vector(level.ArraySegmentsType(), level.ArraySegments())
@@ -186,8 +191,11 @@ class Tensors:
         return np.asarray(vector.ValuesAsNumpy() if vector.ValuesLength() else [], np.int64)
 
 
-def _nibbles(data: bytes) -> npt.NDArray[np.int8]:
-    """Four-bit numbers with a sign, the low nibble first."""
-    pairs = np.frombuffer(data, np.uint8)
-    both = np.stack([pairs & 15, pairs >> 4], axis=-1).reshape(-1).astype(np.int8)
-    return np.where(both > 7, both - 16, both).astype(np.int8)
+def _unpacked(data: bytes, bits: int) -> npt.NDArray[np.int8]:
+    """Numbers of 4 or 2 bits with a sign, the low bits of a byte first."""
+    shifts = np.arange(0, 8, bits, dtype=np.uint8)
+    codes: npt.NDArray[np.int8] = (
+        ((np.frombuffer(data, np.uint8)[:, None] >> shifts) & (2**bits - 1)).reshape(-1).astype(np.int8)
+    )
+    codes[codes >= 2 ** (bits - 1)] -= 2**bits
+    return codes

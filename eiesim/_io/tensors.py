@@ -19,6 +19,13 @@ def on_the_host(values: Any) -> Any:
     return values.toarray() if is_sparse(values) else values
 
 
+def dequantised(values: Any) -> Any:
+    """Quantised tensors of torch and of libraries on it (torchao) as numbers; anything else as it is."""
+    plain = type(values).__name__ in ("Tensor", "Parameter", "UninitializedParameter")
+    is_quantised = getattr(values, "is_quantized", False) or (_is_tensor(values) and not plain)
+    return values.dequantize() if is_quantised and hasattr(values, "dequantize") else values
+
+
 def _is_tensor(values: Any) -> bool:
     return all(hasattr(values, name) for name in ("detach", "cpu", "is_floating_point", "layout"))
 

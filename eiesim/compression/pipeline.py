@@ -30,6 +30,7 @@ from eiesim.files.ledger import NO_CHOICE, Choice
 from eiesim.files.matrices import matrix_of, network_of_matrix
 from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
+from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer
 from eiesim.model import Model as SourceModel
@@ -238,7 +239,7 @@ def read_model(
         check_patterns("leave", choice.leave, names)
         model, kept = without(whole, choice)
         taps = tuple(taps[k] for k in kept)
-    elif path.suffix == ".safetensors":
+    elif path.suffix == ".safetensors" or is_checkpoint(path):
         model, taps = load_safetensors(path, choice), ()
     elif (matrix := matrix_of(path, seed)) is not None:
         model, taps = network_of_matrix(matrix), ()
@@ -247,7 +248,15 @@ def read_model(
     elif path.suffix in CONTAINERS:
         model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
+<<<<<<< HEAD
+        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
+        if path.is_dir():
+            raise EieError(
+                f"{path}: a model is {kinds}, or a folder with model.safetensors or its index; this has none"
+            )
+=======
         kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras, .h5, or a matrix (.mtx, .smtx, .npy)"
+>>>>>>> main
         raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 

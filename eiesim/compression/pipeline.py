@@ -248,15 +248,9 @@ def read_model(
     elif path.suffix in CONTAINERS:
         model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
-<<<<<<< HEAD
-        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
-        if path.is_dir():
-            raise EieError(
-                f"{path}: a model is {kinds}, or a folder with model.safetensors or its index; this has none"
-            )
-=======
         kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras, .h5, or a matrix (.mtx, .smtx, .npy)"
->>>>>>> main
+        if path.is_dir():
+            raise EieError(f"{path}: a model is {kinds}, or a folder with model.safetensors or its index")
         raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 

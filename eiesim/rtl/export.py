@@ -58,13 +58,13 @@ missing:
 \t@echo "  icarus      11 or newer (apt-get install iverilog)"
 \t@exit 1
 
-UNKNOWN := $(filter-out {known},$(PARAMETERS))
+WRONG := $(shell printf '%s\\n' $(PARAMETERS) | grep -vE '^({known})=[1-9][0-9]*$$')
 
 # What a program is built of, by content and written only where it changes, so that no file's date misleads.
 built/%.of: always
-\t@test -z "$(UNKNOWN)" || {{ echo "PARAMETERS: $(UNKNOWN): no such parameter; each is NAME=NUMBER"; exit 1; }}
+\t@test -z "$(WRONG)" || {{ echo "PARAMETERS: $(WRONG): is no parameter with a number from 1"; exit 1; }}
 \t@mkdir -p built
-\t@{{ echo "$(PARAMETERS)"; cat $(MAKEFILE_LIST) $(SOURCES); }} | cksum > $@.now
+\t@{{ echo "$(VERILATOR) $(PARAMETERS)"; cat $(MAKEFILE_LIST) $(SOURCES); }} | cksum > $@.now
 \t@if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
 
 clean:
@@ -103,7 +103,7 @@ def makefile(run: RtlRun) -> str:
         pes=run.hardware.pes,
         parameters=_assigned(run.hardware.parameters()),
         least=_assigned({name.upper(): value for name, value in least.items()}),
-        known=" ".join(f"{name}=%" for name in run.hardware.parameters()),
+        known="|".join(run.hardware.parameters()),
         depth=run.hardware.queue_depth,
         cycles=cycles,
         checksum=digest,

@@ -83,10 +83,9 @@ module testbench #(
     // The next number of session.txt: what a parameter must be, or, of a size, what it must be at least.
     task automatic needs(input string name, input int here, input logic size);
         scanned = $fscanf(session, "%d", value);
-        if (here != value && !(size && here > value)) begin
-            $display("FAIL: the images need %0s=%0d%0s, this hardware has %0s=%0d", name, value, size ? " or more" : "", name, here);
-            fits = 0;
-        end
+        if (size && here < value) $display("FAIL: the images need %0s=%0d or more, this hardware has %0d", name, value, here);
+        if (!size && here != value) $display("FAIL: the images are laid out for %0s=%0d, this hardware has %0d", name, value, here);
+        if (here < value || (!size && here != value)) fits = 0;
     endtask
 
     // Inputs change in the middle of a cycle; everything has settled an eighth of a cycle later.

@@ -35,6 +35,7 @@ from eiesim.evaluation import (
     model_of_folder,
 )
 from eiesim.files import examples, network
+from eiesim.files.guarding import guarded
 from eiesim.files.held import check as check_held
 from eiesim.files.ledger import Choice
 from eiesim.files.modules import model_in_memory
@@ -149,6 +150,7 @@ def open_each(
     return [make() for make in opened_each(source, inputs, recorded, **how)]
 
 
+@guarded("model", "calibration", fills=("output",))
 @parsed_once()
 def compress(
     model: Any,
@@ -442,6 +444,7 @@ def _dense_of(model: Any, layers: Sequence[CompressedLayer]) -> Any:
     return matching(model_in_memory(model), layers)
 
 
+@guarded("source", "config", "inputs", writes=("measured",))
 def compare(
     source: Source = ALL_NINE,
     config: Config = None,

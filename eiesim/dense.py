@@ -11,7 +11,7 @@ import numpy.typing as npt
 from eiesim._shown import Brief
 from eiesim.errors import EieError
 from eiesim.layer import ACTIVATIONS, CompressedLayer
-from eiesim.weight_sharing import nearest_code, shared_values
+from eiesim.weight_sharing import Sharing, share
 
 COLUMNS = 64
 """Columns turned around in one go: of every row of codes, a cache line."""
@@ -107,25 +107,23 @@ class DenseLayer(Brief):
         """The layer with only the weights that the mask keeps; the bias stays whole."""
         return replace(self, weights=mask.apply(self.weights))
 
-    def shared(self, bits: int = 4, initialisation: str = "linear", seed: int = 0) -> CompressedLayer:
-        """Compress: zeros are pruned, what is left and the bias share `2**bits - 1` values (`share_weights`)."""
+    def sharing(self, bits: int = 4, initialisation: str = "linear", seed: int = 0) -> Sharing:
+        """How what is not zero and the bias share `2**bits - 1` values (`weight_sharing.share`)."""
         kept = self.weights[self.weights != 0]
-        if self.bias is not None:
-            kept = np.concatenate([kept, self.bias[self.bias != 0]])
         kept.sort()
-        codebook = shared_values(kept, bits, initialisation, seed)
-        del kept  # which is as large as the layer
-        codes = _codes_of(self.weights, codebook)
-        bias_codes = None if self.bias is None else _codes_of(self.bias, codebook)
-        return from_codes(codes, codebook, bias_codes, self.activation, self.name)
+        return share(kept, self.bias, bits, initialisation, seed)
 
+    def shared_by(self, sharing: Sharing) -> CompressedLayer:
+        """Compress: zeros are pruned, the others share values in this way."""
+        codes = np.zeros(self.weights.shape, np.uint8)
+        kept = self.weights != 0
+        codes[kept] = sharing.codes(self.weights[kept])
+        bias_codes = None if self.bias is None else sharing.bias_codes(self.bias)
+        return from_codes(codes, sharing.codebook, bias_codes, self.activation, self.name)
 
-def _codes_of(weights: npt.NDArray[np.float32], codebook: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """The code of every weight, uint8 of their shape; 0 for a zero."""
-    codes = np.zeros(weights.shape, np.uint8)
-    kept = weights != 0
-    codes[kept] = nearest_code(weights[kept], codebook)
-    return codes
+    def shared(self, bits: int = 4, initialisation: str = "linear", seed: int = 0) -> CompressedLayer:
+        """Both in one."""
+        return self.shared_by(self.sharing(bits, initialisation, seed))
 
 
 def from_codes(

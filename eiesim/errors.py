@@ -42,6 +42,11 @@ class ExceededError(EieError):
     """Layers exceed memories of the machine, and the caller asked that none does."""
 
 
+def with_extra(extra: str) -> str:
+    """How the packages of an extra are installed. Until there is a release, from a clone; quoted, as zsh wants it."""
+    return f"in a clone of eiesim: pip install '.[{extra}]'"
+
+
 def shown(value: object) -> str:
     """A value as a message shows it, shortened."""
     try:

@@ -30,6 +30,7 @@ from eiesim.arithmetic import (
 from eiesim.config import ARITHMETICS, MachineConfig, in_arithmetic
 from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
+from eiesim.files.containers import FOLDERS
 from eiesim.files.network import Network
 from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
@@ -172,7 +173,7 @@ def model_of_folder(folder: Path, network: Network) -> Path | None:
     """The file that a network was compressed from, if it is still there and still the same; else None."""
     name, digest = network.about.get("model"), network.about.get("model_sha256")
     path = folder / str(name)
-    if not isinstance(name, str) or not path.is_file():
+    if not isinstance(name, str) or not (path.is_file() or (path.suffix in FOLDERS and path.is_dir())):
         return None
     return path if sha256_of(path) == digest else None
 

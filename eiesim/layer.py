@@ -16,7 +16,7 @@ import numpy.typing as npt
 from eiesim._io import modules
 from eiesim._io.tensors import is_sparse, on_the_host
 from eiesim.errors import EieError
-from eiesim.weight_sharing import nearest_code, share_weights
+from eiesim.weight_sharing import nearest_code, share
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -197,12 +197,16 @@ class CompressedLayer:
         Returns
         -------
         scipy.sparse.csc_array
-            Shape (rows, cols).
+            Shape (rows, cols), with arrays of its own. Indices are int32 wherever they reach, else int64.
         """
         from scipy import sparse  # imported where it is used: a run does not wait for it
 
         values = self.codebook[self.codes].astype(dtype, copy=False)
-        return sparse.csc_array((values, self.indices, self.indptr), shape=self.shape)
+        # SciPy would widen both to the wider of the two.
+        narrow = max(self.nnz, *self.shape) <= np.iinfo(np.int32).max
+        index: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
+        parts = values, self.indices.astype(index), self.indptr.astype(index)
+        return sparse.csc_array(parts, shape=self.shape)
 
     def to_dense(self) -> npt.NDArray[np.float32]:
         """The weights as a dense matrix; the bias is left out.
@@ -236,8 +240,10 @@ class CompressedLayer:
             Outputs by inputs: an array, a torch tensor (with or without a gradient, bfloat16 too), or a SciPy sparse
             matrix in any format, which is never made dense. Rounded to float32.
         codebook : float[up to 2**bits] or None, default None
-            The shared values, entry 0 is 0.0; each kept weight takes the nearest of the others. None finds them by
-            k-means with linear initialisation over the kept weights (Deep Compression Sec. 3.1).
+            The shared values, entry 0 is 0.0; each kept weight takes the nearest of the others. With None, weights of
+            at most `2**bits - 1` distinct values keep them exactly, and biases take what is free, else the nearest;
+            weights of more values, and the bias, share by k-means with linear initialisation (Deep Compression
+            Sec. 3.1).
         bits : int, default 4
             Of a code, 1 to 8.
         bias : float[rows] or None, default None
@@ -283,23 +289,25 @@ class CompressedLayer:
         if not 1 <= bits <= 8:
             raise EieError(f"bits = {bits}: must be 1 to 8")
         matrix.eliminate_zeros()
-        kept = matrix.data if offsets is None else np.concatenate([matrix.data, offsets[offsets != 0]])
+        bias_codes = None
         if codebook is None:
-            shared, codes = share_weights(kept, bits)
+            sharing = share(np.sort(matrix.data), offsets, bits)
+            shared, codes = sharing.codebook, sharing.codes(matrix.data)
+            if offsets is not None:
+                bias_codes = sharing.bias_codes(offsets)
         else:
             shared = _finite_array("codebook", codebook, 1)
             if len(shared) > 2**bits:
                 raise EieError(f"codebook: has {len(shared)} entries, {bits} bits reach {2**bits}")
-            codes = nearest_code(kept, shared)
-        bias_codes = None
-        if offsets is not None:
-            bias_codes = np.zeros(len(offsets), np.uint8)
-            bias_codes[offsets != 0] = codes[matrix.nnz :]
+            codes = nearest_code(matrix.data, shared)
+            if offsets is not None:
+                bias_codes = np.zeros(len(offsets), np.uint8)
+                bias_codes[offsets != 0] = nearest_code(offsets[offsets != 0], shared)
         return cls(
             shape=(matrix.shape[0], matrix.shape[1]),
             indptr=matrix.indptr.astype(np.int64),
             indices=matrix.indices.astype(np.int32),
-            codes=codes[: matrix.nnz],
+            codes=codes,
             codebook=shared,
             bias_codes=bias_codes,
             activation=activation,

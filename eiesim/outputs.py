@@ -1,30 +1,16 @@
 """What commands write: texts, arrays and folders, whole or not at all, and never over what they read."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from eiesim._io import atomic
-from eiesim._io.kept import kept
 from eiesim._version import __version__
 from eiesim.errors import EieError
-from eiesim.files.members import members
+from eiesim.files.guarding import guarding as guarding
 
 STANDARD_OUTPUT = "standard output"
-
-
-@contextmanager
-def guarding(reads: Iterable[str | Path], writes: Iterable[str | Path] = ()) -> Iterator[None]:
-    """While the block runs, no writer replaces a file that `reads` name or that belongs to one, by whatever name.
-
-    Raises EieError at once where one of the files `writes` is such a file, is another of them, or cannot be written.
-    """
-    with kept(file for name in reads for file in members(name)):
-        atomic.check_targets(writes)
-        yield
 
 
 def print_text(text: str) -> None:

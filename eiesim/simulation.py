@@ -253,9 +253,8 @@ def _run(
 
         runs = tuple(each(one, prepared.activation_rows))
         memory = streaming.resident(prepared.layer, config, sum(int(done.cycles) for done in runs))
-        exceeded = capacity.exceeded(prepared.layer, config)
     else:
-        runs, memory, exceeded = streaming.run_tiles(run, prepared.layer, operands, config, outputs, each, progress)
+        runs, memory = streaming.run_tiles(run, prepared.layer, operands, config, outputs, each, progress)
     if any(operands.dropped):
         runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
     return LayerResult(
@@ -269,7 +268,7 @@ def _run(
         batched=prepared.batched,
         outputs=prepared.real(np.stack([run.sums for run in runs])) if outputs else None,
         fraction_bits=operands.fraction_bits,
-        exceeded=exceeded,
+        exceeded=capacity.exceeded(prepared.layer, config),
         memory=memory,
         fed=prepared.fed,
         vectors=prepared.vectors,

@@ -1,12 +1,14 @@
-"""Weight sharing: one-dimensional k-means over the kept weights (Deep Compression Sec. 3)."""
+"""Weight sharing: one-dimensional k-means over the kept weights (Deep Compression Sec. 3); and those that are shared
+already, which are taken as they are."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, unknown, with_extra
 
 MAX_ITERATIONS = 100_000
 """A guard, not a limit: 4 million normal weights take some 700 steps to 15 centroids and 17,000 to 255,
@@ -19,6 +21,69 @@ BLOCK = 2**22
 """Weights looked at in one go where a temporary array would be several times as large as they are."""
 
 
+@dataclass(frozen=True, eq=False)
+class Sharing:
+    """How the weights and the bias of a layer share values.
+
+    codebook: float32[up to 2**bits]; entry 0 is 0.0, the others ascend. as_it_was: whether the kept weights have no
+    more distinct values than that, so that each keeps its own exactly; else the others are k-means' centroids.
+    """
+
+    codebook: npt.NDArray[np.float32]
+    as_it_was: bool
+
+    def codes(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """The code of each of the kept weights, uint8[n], 1 or more."""
+        return nearest_code(weights, self.codebook)
+
+    def bias_codes(self, bias: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """The code of every bias, uint8[rows]; 0 is none.
+
+        What is not 0 takes the nearest value. Where weights keep their own that may be 0.0: they leave it no choice.
+        """
+        if not self.as_it_was:
+            codes = np.zeros(len(bias), np.uint8)
+            codes[bias != 0] = nearest_code(bias[bias != 0], self.codebook)
+            return codes
+        order = np.argsort(self.codebook).astype(np.uint8)
+        return order[_nearest(bias, self.codebook[order])]
+
+
+def share(
+    ordered: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32] | None,
+    bits: int,
+    initialisation: str = "linear",
+    seed: int = 0,
+) -> Sharing:
+    """Share `2**bits - 1` values among a layer's kept weights and its bias.
+
+    ordered: float32[n], the kept weights from small to large, NaN last. bias: float32[rows], or None. initialisation,
+    seed: as in `share_weights`.
+    Weights that have no more distinct values than that keep them; what is free takes biases', each time the one that is
+    farthest off. Otherwise weights and biases share by k-means.
+    Raises EieError for bits outside 1..8, another initialisation, NaN or infinity.
+    """
+    if not 1 <= bits <= 8:
+        raise EieError(f"bits = {bits}: must be 1 to 8")
+    if initialisation not in INITIALISATIONS:
+        raise unknown("no initialisation", initialisation, INITIALISATIONS)
+    offsets = np.zeros(0, np.float32) if bias is None else np.sort(bias[bias != 0])
+    for part in (ordered, offsets):
+        if len(part) and not np.isfinite(part[[0, -1]]).all():
+            raise EieError("weights: hold NaN or infinity, which share no value")
+    values = 2**bits - 1
+    centroids = _few_distinct(ordered, values)
+    as_it_was = centroids is not None
+    if centroids is not None:
+        centroids = _filled(centroids, offsets, values)
+    else:
+        whole = np.insert(ordered, np.searchsorted(ordered, offsets), offsets) if len(offsets) else ordered
+        start = INITIALISATIONS[initialisation](whole, values, seed)
+        centroids = _lloyd(whole, start).astype(np.float32)
+    return Sharing(np.concatenate([np.zeros(1, np.float32), centroids]), as_it_was)
+
+
 def share_weights(
     weights: npt.NDArray[np.float32], bits: int, initialisation: str = "linear", seed: int = 0
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
@@ -27,29 +92,11 @@ def share_weights(
     weights: float32[n], the kept weights only. initialisation: one of INITIALISATIONS; "linear" is the
     published choice. seed: of "random"; the others do not depend on it.
     Returns (codebook float32[up to 2**bits] with entry 0 = 0.0, codes uint8[n], each 1 or more).
-    With fewer distinct weights than values each keeps its own exact value.
+    With no more distinct weights than values each keeps its own exact value.
     Raises EieError for bits outside 1..8, another initialisation, NaN or infinity.
     """
-    codebook = shared_values(np.sort(weights), bits, initialisation, seed)
-    return codebook, nearest_code(weights, codebook)
-
-
-def shared_values(
-    ordered: npt.NDArray[np.float32], bits: int, initialisation: str = "linear", seed: int = 0
-) -> npt.NDArray[np.float32]:
-    """The codebook of `share_weights`. ordered: float32[n], the kept weights from small to large, NaN last."""
-    if not 1 <= bits <= 8:
-        raise EieError(f"bits = {bits}: must be 1 to 8")
-    if initialisation not in INITIALISATIONS:
-        raise unknown("no initialisation", initialisation, INITIALISATIONS)
-    if len(ordered) and not np.isfinite(ordered[[0, -1]]).all():
-        raise EieError("weights: hold NaN or infinity, which share no value")
-    values = 2**bits - 1
-    centroids = _few_distinct(ordered, values)
-    if centroids is None:
-        start = INITIALISATIONS[initialisation](ordered, values, seed)
-        centroids = _lloyd(ordered, start).astype(np.float32)
-    return np.concatenate([np.zeros(1, np.float32), centroids])
+    shared = share(np.sort(weights), None, bits, initialisation, seed)
+    return shared.codebook, shared.codes(weights)
 
 
 def linear_initialisation(weights: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float64]:
@@ -77,7 +124,7 @@ def optimal_initialisation(weights: npt.NDArray[np.float32], count: int) -> npt.
     try:
         import kmeans1d
     except ImportError:
-        raise EieError("initialisation 'optimal' needs kmeans1d: pip install 'eiesim[optimal]'") from None
+        raise EieError(f"initialisation 'optimal' needs kmeans1d; {with_extra('optimal')}") from None
     ordered = np.sort(weights)
     sample = ordered if len(ordered) <= OPTIMAL_SAMPLE else _quantiles(ordered, OPTIMAL_SAMPLE)
     return np.array(kmeans1d.cluster(sample.astype(np.float64), count).centroids)
@@ -156,12 +203,11 @@ def nearest_code(weights: npt.NDArray[np.float32], codebook: npt.NDArray[np.floa
         raise EieError("codebook: has no entry but 0.0, so no weight can be kept")
     order = np.argsort(codebook[1:], kind="stable")
     code_at = (order + 1).astype(np.uint8)
-    ordered = codebook[1:][order].astype(np.float64)
-    middles = (ordered[1:] + ordered[:-1]) / 2
+    ordered = codebook[1:][order]
     codes = np.empty(len(weights), np.uint8)
     for start in range(0, len(weights), BLOCK):
         block = slice(start, start + BLOCK)
-        codes[block] = code_at[np.searchsorted(middles, weights[block])]
+        codes[block] = code_at[_nearest(weights[block], ordered)]
     return codes
 
 
@@ -175,6 +221,27 @@ def _few_distinct(ordered: npt.NDArray[np.float32], values: int) -> npt.NDArray[
         found.append(ordered[place])
         place = int(np.searchsorted(ordered, ordered[place], side="right"))
     return np.array(found, np.float32)
+
+
+def _filled(values: npt.NDArray[np.float32], bias: npt.NDArray[np.float32], places: int) -> npt.NDArray[np.float32]:
+    """Values with biases' in the places that are free, ascending: each time the one farthest from all values and 0.0.
+
+    bias: sorted, without zeros. Of biases as far off, the smallest comes first.
+    """
+    taken = list(values)
+    distinct = np.unique(bias)
+    known = np.sort(np.array([0, *taken], np.float32)).astype(np.float64)
+    error = np.abs(known[_nearest(distinct, known)] - distinct)
+    while len(taken) < places and error.size and error.max() > 0:
+        taken.append(distinct[error.argmax()])
+        error = np.minimum(error, np.abs(distinct - np.float64(taken[-1])))
+    return np.sort(np.array(taken, np.float32))
+
+
+def _nearest(weights: npt.NDArray[np.float32], ordered: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """The place of the ascending value nearest to each weight; of two as near, the smaller's."""
+    wide = ordered.astype(np.float64)
+    return np.searchsorted((wide[1:] + wide[:-1]) / 2, weights)
 
 
 def _quantiles(ordered: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float64]:

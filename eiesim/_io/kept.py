@@ -4,13 +4,17 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from eiesim.errors import EieError
 
 Identity = tuple[int, int]
 
-_read: dict[Identity, str] = {}
-"""Device and inode of each file that is being read. Of the whole process: files are written from several threads."""
+_read: dict[Identity, list[str]] = {}
+"""What each file that is being read is called, a name a reader. Of the whole process: several threads read and write,
+and their blocks may end in any order."""
+
+_changing = Lock()
 
 
 def identity(path: str | Path) -> Identity | None:
@@ -25,17 +29,23 @@ def identity(path: str | Path) -> Identity | None:
 @contextmanager
 def kept(paths: Iterable[str | Path]) -> Iterator[None]:
     """While the block runs, writers refuse to replace these files."""
-    before = dict(_read)
-    _read.update((key, str(path)) for path in paths if (key := identity(path)) is not None and os.path.isfile(path))
+    found = {key: str(path) for path in paths if os.path.isfile(path) and (key := identity(path)) is not None}
+    with _changing:
+        for key, name in found.items():
+            _read.setdefault(key, []).append(name)
     try:
         yield
     finally:
-        _read.clear()
-        _read.update(before)
+        with _changing:
+            for key, name in found.items():
+                _read[key].remove(name)
+                if not _read[key]:
+                    del _read[key]
 
 
 def check_not_read(path: str | Path) -> None:
     """Raise EieError where a file is being read, so that nothing may take its place."""
-    if _read and (key := identity(path)) in _read:
-        real = f" ({_read[key]})" if str(path) != _read[key] else ""
+    names = _read.get(key) if _read and (key := identity(path)) is not None else None
+    if names:
+        real = f" ({names[0]})" if str(path) not in names else ""
         raise EieError(f"{path}: is read{real} and would be written over; give another name")

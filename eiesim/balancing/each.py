@@ -13,12 +13,14 @@ from eiesim.balancing.study import Balance
 from eiesim.config import as_config
 from eiesim.errors import EieError
 from eiesim.files import npz
+from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
 from eiesim.outputs import made_folder
 from eiesim.prepared import Config, opened_each, prepare_workload
 from eiesim.simulation import DEFAULT_ENGINE
 
 
+@guarded("source", "inputs", "config", fills=("output",))
 def balance_each(
     source: Source,
     inputs: Any = (),

@@ -144,7 +144,7 @@ def _guarded(roles: Mapping[str, Role | None], given: Mapping[str, Any]) -> Abst
     each = [(roles[name], one) for name, held in given.items() for one in (held if isinstance(held, list) else [held])]
     reads = [str(one) for role, one in each if role is Role.READS and one is not None]
     files = [str(one) for role, one in each if role is Role.WRITES and str(one) not in ("None", "-")]
-    if not reads and not files:
+    if not files and not any(role in (Role.FILLS, Role.MAKES) and one is not None for role, one in each):
         return nullcontext()
     from eiesim.outputs import guarding
 

@@ -60,7 +60,7 @@ def train(
     """Train a classifier for EIE: prune it by a method of the literature, share its weights, write its folder.
 
     A tenth of the examples is held out and goes into the folder with its labels; another tenth chooses the best epoch.
-    Needs PyTorch: pip install 'eiesim[train]'. docs/methods.md compares the methods.
+    Needs PyTorch; in a clone of eiesim: pip install '.[train]'. docs/methods.md compares the methods.
 
     \b
     eiesim train x.npy y.npy --hidden 300,100 --method iterative --density 0.1 -o net

@@ -23,6 +23,7 @@ from eiesim.dense import DenseLayer, Mask, expand, to_codes
 from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.assembly import check_patterns
+from eiesim.files.containers import CONTAINERS
 from eiesim.files.held import check as check_held
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
@@ -31,9 +32,13 @@ from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
 from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer
 from eiesim.model import Model as SourceModel
+from eiesim.weight_sharing import Sharing
 
 REPORT = "report.json"
 REPORT_FORMAT = "eiesim-compress/1"
+
+AS_IT_WAS, BY_K_MEANS = "as it was", "k-means"
+"""How a layer's weights share values."""
 
 Activations = npt.NDArray[np.float32]
 
@@ -66,15 +71,20 @@ class Options:
 class LayerReport:
     """What a layer became and what was lost.
 
-    weight_error: ||shared - dense|| / ||dense|| over the weights and bias. output_error: the same over the layer's
-    outputs on its real inputs, after the activation; None without calibration, or where the dense ones are all 0.
+    shared: AS_IT_WAS where each kept weight is what it was, else BY_K_MEANS.
+    weight_error: ||shared - dense|| / ||dense|| over the weights and bias. sharing_error: over the weights that are
+    kept. bias_error: over the bias, None without one. output_error: over the layer's outputs on its real inputs, after
+    the activation, None without calibration. Each is None where the dense ones are all 0.
     """
 
     name: str
     source: str
     statistics: Statistics
     codebook_entries: int
+    shared: str
     weight_error: float | None
+    sharing_error: float | None
+    bias_error: float | None
     output_error: float | None
     notes: tuple[str, ...]
 
@@ -208,7 +218,7 @@ def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
 
 
 def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
-    """A trained network from .onnx, .safetensors or .npz, and where an ONNX graph has its layers' inputs.
+    """A trained network from a file (docs/reading.md), and where an ONNX graph has its layers' inputs.
 
     choice: tensors to take or leave by name. The network may be without any layer; its ledger says why.
     Raises EieError for another kind of file, anything malformed, NaN or infinity.
@@ -226,8 +236,11 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
         model, taps = load_safetensors(path, choice), ()
     elif path.suffix == ".npz":
         model, taps = load_npz_model(path, choice), ()
+    elif path.suffix in CONTAINERS:
+        model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
-        raise EieError(f"{path}: a model is .onnx, .safetensors or .npz, not '{path.suffix}'")
+        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
+        raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 
 
@@ -343,8 +356,11 @@ def compress(
     layers, reports = [], []
     for dense, mask, source, given in zip(model.layers, masks, model.sources, known, strict=True):
         try:
-            layer = dense.pruned(mask).shared(options.bits, options.initialisation, options.seed)
-            reports.append(_report(dense, layer, source, given, options))
+            pruned = dense.pruned(mask)
+            sharing = pruned.sharing(options.bits, options.initialisation, options.seed)
+            layer = pruned.shared_by(sharing)
+            del pruned
+            reports.append(_report(dense, layer, sharing, source, given, options))
         except MemoryError:
             raise EieError(
                 f"layer '{dense.name}': {dense.rows:,} x {dense.cols:,} weights need about "
@@ -381,7 +397,12 @@ def _masks(model: DenseNetwork, options: Options) -> tuple[Mask, ...]:
 
 
 def _report(
-    dense: DenseLayer, layer: CompressedLayer, source: str, inputs: Activations | None, options: Options
+    dense: DenseLayer,
+    layer: CompressedLayer,
+    sharing: Sharing,
+    source: str,
+    inputs: Activations | None,
+    options: Options,
 ) -> LayerReport:
     output_error = None
     if inputs is not None:
@@ -393,12 +414,16 @@ def _report(
         notes.append(
             f"shares {len(layer.codebook) - 1} values, fewer than the {2**options.bits - 1} of {options.bits} bits"
         )
+    weight_error, sharing_error, bias_error = _errors(dense, layer)
     return LayerReport(
         name=layer.name,
         source=source,
         statistics=statistics(layer, options.bits),
         codebook_entries=len(layer.codebook),
-        weight_error=_weight_error(dense, layer),
+        shared=AS_IT_WAS if sharing.as_it_was else BY_K_MEANS,
+        weight_error=weight_error,
+        sharing_error=sharing_error,
+        bias_error=bias_error,
         output_error=output_error,
         notes=tuple(notes),
     )
@@ -423,18 +448,24 @@ def _ratio_of_norms(exact: float, difference: float) -> float | None:
     return math.sqrt(difference) / math.sqrt(exact)
 
 
-def _weight_error(dense: DenseLayer, layer: CompressedLayer) -> float | None:
-    """The relative error of a compressed layer's weights and bias."""
-    exact = difference = 0.0
+def _errors(dense: DenseLayer, layer: CompressedLayer) -> tuple[float | None, float | None, float | None]:
+    """The relative errors of a compressed layer's weights and bias, of its kept weights, and of its bias."""
+    bias = kept = (0.0, 0.0)
     if dense.bias is not None and layer.bias is not None:
-        exact, difference = _squares(layer.bias, dense.bias)
+        bias = _squares(layer.bias, dense.bias)
+    exact, difference = bias
     codes = to_codes(layer)
     step = max(1, STRETCH // layer.rows)
     for start in range(0, layer.cols, step):
         columns = slice(start, start + step)
-        more = _squares(layer.codebook[codes[:, columns]], dense.weights[:, columns])
+        found, weights = layer.codebook[codes[:, columns]], dense.weights[:, columns]
+        more = _squares(found, weights)
         exact, difference = exact + more[0], difference + more[1]
-    return _ratio_of_norms(exact, difference)
+        there = codes[:, columns] != 0
+        of_kept = _squares(found[there], weights[there])
+        kept = kept[0] + of_kept[0], kept[1] + of_kept[1]
+    bias_error = None if dense.bias is None else _ratio_of_norms(*bias)
+    return _ratio_of_norms(exact, difference), _ratio_of_norms(*kept), bias_error
 
 
 def _finite_outputs(layer: DenseLayer, inputs: Activations) -> Activations:
@@ -528,7 +559,10 @@ def to_dict(compressed: Compressed) -> dict[str, Any]:
                 "source": report.source,
                 "activation": layer.activation,
                 "codebook_entries": report.codebook_entries,
+                "shared": report.shared,
                 "weight_relative_error": report.weight_error,
+                "sharing_relative_error": report.sharing_error,
+                "bias_relative_error": report.bias_error,
                 "output_relative_error": report.output_error,
                 "calibration_inputs": 0 if given is None else len(given),
                 "vectors": vectors,

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from eiesim.compression.pipeline import REPORT, Compressed
+from eiesim.compression.pipeline import AS_IT_WAS, BY_K_MEANS, REPORT, Compressed, LayerReport
 from eiesim.compression.statistics import Statistics
 from eiesim.files.weights import DenseNetwork, LeftOut
 
@@ -28,6 +28,7 @@ def summary(compressed: Compressed, folder: Path) -> list[Table | str]:
         f"  {_percent(whole.density)} of {whole.weights:,} weights kept; {whole.shared_rate:.1f}x smaller than float32 "
         f"pruned and shared, {whole.huffman_rate:.1f}x Huffman-coded"
     )
+    parts += _sharing(reports)
     errors = sorted((one.output_error, one.name) for one in reports if one.output_error is not None)
     if errors:
         parts.append(
@@ -49,6 +50,25 @@ def summary(compressed: Compressed, folder: Path) -> list[Table | str]:
         parts.append(f"  {model.held.line}")
     parts += [f"  {note}" for note in model.notes]
     return [*parts, *_left_out(model.left_out), f"details: {folder / REPORT}"]
+
+
+def _sharing(reports: Sequence[LayerReport]) -> list[str]:
+    """Lines on what sharing the layers' weights anew cost, and on whose are what they were."""
+    lines = []
+    for shared, what in ((BY_K_MEANS, "shared anew by k-means"), (AS_IT_WAS, "shared already, taken as they were")):
+        alike = [one for one in reports if one.shared == shared]
+        if alike:
+            kept, bias = _most(alike, "kept weights", "sharing_error"), _most(alike, "biases", "bias_error")
+            lines.append(f"  {what}: {_some([one.name for one in alike])}{kept}{bias if shared == AS_IT_WAS else ''}")
+    return lines
+
+
+def _most(reports: Sequence[LayerReport], what: str, error: str) -> str:
+    """The largest error, and whose it is where there are several; empty where nothing is lost."""
+    lost, name = max((getattr(one, error) or 0.0, one.name) for one in reports)
+    if not lost:
+        return ""
+    return f"; {what} off by {_percent(lost)}" if len(reports) == 1 else f"; {what} off by {_percent(lost)} ({name})"
 
 
 def ledger_table(network: DenseNetwork) -> Table:

@@ -18,6 +18,7 @@ from eiesim.files.roles import Beside, as_matrix
 from eiesim.files.tensors import Tensor
 
 NO_BIAS = "a vector, and no matrix's bias"
+OF_A_NORM = "a vector, the scale of a normalisation"
 
 Bunch = Mapping[str, Joined]
 
@@ -119,7 +120,7 @@ class Assembly:
         used = set(biases.values())
         for name, one in vectors.items():
             if name not in used:
-                self._enter(one, "left out", reason=NO_BIAS)
+                self._enter(one, "left out", reason=OF_A_NORM if names.is_norm(name) else NO_BIAS)
         if any(names.is_adapter(name) for name in self.tensors):
             self.notes.append("layers are taken without the adapter (LoRA) that lies beside them")
         if squares:

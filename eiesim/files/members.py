@@ -9,24 +9,32 @@ from eiesim._io.reading import read_bytes
 from eiesim._io.toml import read_toml
 from eiesim.errors import EieError
 from eiesim.files import network
+from eiesim.files.containers import FOLDERS
+from eiesim.files.containers.gguf import parts_of
 from eiesim.files.examples import place
+from eiesim.files.onnx.external import external_files
 
-LAYERS = (".npz", ".huff")
+LAYERS, ONNX, GGUF = (".npz", ".huff"), ".onnx", ".gguf"
 
 
 def members(name: str | Path) -> list[Path]:
     """The files that are read where a LAYER, a network or another file is named; none where there is nothing.
 
     Of a network folder all that it names or that eiesim wrote into it, and the model that it was made of; of a layer
-    file its recorded inputs too; of a dump its parts. Nothing is raised: whoever reads them says what is wrong.
+    file its recorded inputs too; of an ONNX model the files that hold its tensors; of a dump, or of a model in parts,
+    these. Nothing is raised: whoever reads them says what is wrong.
     """
     try:
         path = place(str(name))
         if path.is_file():
             own = [path.parent / network.RECORDED / f"{path.stem}.npy"] if path.suffix in LAYERS else []
-            return [path, *own]
+            parts = parts_of(path) if path.suffix == GGUF else []
+            return [path, *own, *parts, *(external_files(path) if path.suffix == ONNX else [])]
         if network.is_network(path):
-            return [path / one for one in _of_network(path)]
+            files = [path / one for one in _of_network(path)]
+            return [*files, *(one for file in files if file.suffix == ONNX for one in external_files(file))]
+        if path.suffix in FOLDERS:
+            return [file for file in path.rglob("*") if file.is_file()]
         if path.is_dir():
             return [*path.glob("*.dat"), *path.glob("ptr/*.dat"), *path.glob("spm/*.dat")]
     except (EieError, OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from eiesim._version import __version__
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.reproduction.claims import AGREES
 from eiesim.reproduction.conclusion import Reproduction
 from eiesim.reproduction.items import VARIATIONS, Claim, ItemRow, PaperItem, Spread, column_name, picture_names
@@ -24,7 +24,7 @@ LONG = 45
 LONGEST_PRINTED = 9
 """Letters of a published figure; one with more was computed from what is printed, and is rounded here."""
 
-WITHOUT_BOKEH = "Figures stand still here; with Bokeh (pip install 'eiesim[trace]') they show values when pointed at."
+WITHOUT_BOKEH = f"Figures stand still here; with Bokeh ({with_extra('trace')}) they show values when pointed at."
 
 
 def report(found: Reproduction, pictures: Mapping[str, Shown]) -> str:

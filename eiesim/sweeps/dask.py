@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.model import Workload
 
 ANSWER_WITHIN_S = 10.0
@@ -49,7 +49,7 @@ def dask(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[
     try:
         import distributed
     except ImportError:
-        raise EieError("backend dask needs the extra: pip install 'eiesim[dask]'") from None
+        raise EieError(f"backend dask needs distributed; {with_extra('dask')}") from None
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is raised

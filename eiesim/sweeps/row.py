@@ -116,7 +116,7 @@ class Row:
     real_work: Annotated[float, "macs / entries (Fig. 12)"]
     gops: Annotated[float, "2 x macs / time, in 10**9 a second"]
     dense_equivalent_gops: Annotated[float, "2 x rows x cols / time, in 10**9 a second"]
-    memory_fits: Annotated[int, "1 if the PEs' sparse-matrix and pointer SRAMs hold the whole layer, else 0"]
+    memory_fits: Annotated[int, "1 if the PEs hold all of the layer's weights, in reach of their pointers, else 0"]
     memory_tiles: Annotated[int, "tiles that streamed weights came in; 0 if resident"]
     memory_loaded_bytes: Annotated[int, "bytes of all tiles, loaded once for the whole batch"]
     memory_load_cycles: Annotated[int, "cycles of loading alone, for the whole batch"]

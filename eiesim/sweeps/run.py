@@ -21,7 +21,8 @@ from eiesim._progress import Progress, Steps
 from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, unknown, with_extra
+from eiesim.files.guarding import guarded
 from eiesim.inputs import Source, open_workloads
 from eiesim.model import Maker, Workload
 from eiesim.prepared import Config, inputs_given, interleaved_for, prepare_layer
@@ -216,6 +217,7 @@ def sweep(
     return sweep_rows(**given).to_frame()
 
 
+@guarded("source", "config", "inputs", writes=("output", "parquet"))
 def sweep_rows(
     source: Source,
     axes: Mapping[str, Any] | Sequence[str] | None = None,
@@ -273,7 +275,7 @@ def sweep_rows(
     if output is not None and Path(output).suffix == ".parquet":
         raise EieError(f"{output}: rows are added to a CSV file; give one, and the Parquet file as parquet")
     if parquet is not None and find_spec("pyarrow") is None:
-        raise EieError("Parquet needs the extra: pip install 'eiesim[parquet]'")
+        raise EieError(f"Parquet needs pyarrow; {with_extra('parquet')}")
     planned = plan(source, axes, **what)
     steps = Steps(progress, planned.runs, "rows")
     counts = [0, 0]

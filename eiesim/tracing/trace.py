@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from eiesim.errors import EieError
+from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config
 from eiesim.tracing import saving
@@ -112,6 +113,7 @@ class Trace(Recording):
         return in_frame(self)
 
 
+@guarded("source", "activations", "config", writes=("output",))
 def trace(
     source: Source,
     activations: Any = None,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._version import __version__
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.machine import clock
 from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
@@ -39,7 +39,7 @@ def write_vcd(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = Non
     try:
         from vcd import VCDWriter
     except ImportError:
-        raise EieError("waveforms need pyvcd: pip install 'eiesim[trace]'") from None
+        raise EieError(f"waveforms need pyvcd; {with_extra('trace')}") from None
     numbers = chosen(trace, pes)
     subject = trace.subject.with_sums()
     period = round(1e6 / subject.config.clock_mhz)

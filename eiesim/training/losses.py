@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 
 PENALTIES = {"l1": 1e-4, "l2": 1e-3}
 """Penalties on the weights, and how strong each is unless told."""
@@ -15,7 +15,7 @@ def load_torch() -> Any:
     try:
         import torch
     except ImportError:
-        raise EieError("training needs PyTorch: pip install 'eiesim[train]'") from None
+        raise EieError(f"training needs PyTorch; {with_extra('train')}") from None
     return torch
 
 

@@ -13,6 +13,7 @@ from eiesim._progress import Progress, Steps
 from eiesim.dense import DenseLayer, expand, forward
 from eiesim.errors import EieError
 from eiesim.files import npz
+from eiesim.files.guarding import guarded
 from eiesim.files.network import check_network_folder
 from eiesim.layer import CompressedLayer
 from eiesim.training import folder
@@ -35,6 +36,7 @@ BYTES_A_WEIGHT = 40
 """While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
 
 
+@guarded("inputs", "labels", "teacher", "masks", fills=("output",))
 def train(
     inputs: npt.ArrayLike | str | Path,
     labels: npt.ArrayLike | str | Path,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.view.panels import Panel, Scale, Series, limits
 
 _MARK = re.compile(r"\{\{ ([a-z_. ]+) \}\}")
@@ -58,7 +58,7 @@ def bokeh_script(*components: str) -> str:
     try:
         from bokeh.resources import Resources
     except ImportError:
-        raise EieError("the page needs Bokeh: pip install 'eiesim[trace]'") from None
+        raise EieError(f"the page needs Bokeh; {with_extra('trace')}") from None
     text: str = Resources(mode="inline", components=list(components)).render()
     return text
 

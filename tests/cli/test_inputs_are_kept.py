@@ -1,18 +1,25 @@
-"""No output ever replaces an input: every command, every input, every output, by whatever name.
+"""No output ever replaces an input: every command and function, every input, every output, by whatever name.
 
-The commands are walked as the command line has them. A new path that is not in `WORLD` fails here.
+The commands are walked as the command line has them, the functions as `eiesim/__init__.pyi` has them. A new path that
+is not in `READ` or `WRITERS` fails here.
 """
 
+import inspect
 import os
 import re
+import shutil
+import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pytest
 import typer
+from safetensors.numpy import save_file
 
 import eiesim
+from eiesim._io import atomic, kept
 from eiesim.cli.app import Option, Role, command
 from eiesim.files.huffman import save_huffman
 from eiesim.files.members import members
@@ -28,18 +35,21 @@ READ: dict[str, tuple[str, ...]] = {
     "labels": ("y.npy", "net/labels.npy"),
     "config": ("machine.toml", "net/network.toml"),
     "energy_table": ("energy.toml",),
-    "model": ("model.npz", "net/fc1.npz"),
+    "model": ("model.npz", "net/fc1.npz", "model.safetensors", "apart.onnx"),
     "calibration": ("x.npy", "net/inputs.npy"),
-    "name": ("net",),
-    "dense": ("model.npz",),
-    "pruned": ("model.npz",),
+    "name": ("net", "of_graph"),
+    "dense": ("model.npz", "apart.onnx"),
+    "pruned": ("model.npz", "apart.onnx"),
     "inputs": ("x.npy", "net/inputs.npy"),
     "masks": ("mask.npz",),
-    "teacher": ("net", "model.npz"),
+    "teacher": ("net", "model.npz", "apart.onnx"),
     "dump": ("dump",),
     "liberty": ("cells.lib",),
 }
-"""What each parameter may name, in `WORLD`."""
+"""What each parameter may name, in `world`."""
+
+OF_ONNX = ("apart.onnx", "of_graph")
+"""What needs extra [onnx]: a model whose tensors are in files beside it, and a network that was made of it."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +71,41 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "machine.toml").write_text("pes = 2\n")
     (folder / "energy.toml").write_text("name = 'mine'\n")
     (folder / "cells.lib").write_text("library (cells) {}\n")
+    save_file({f"{name}.weight": each for name, each in arrays.items()}, folder / "model.safetensors")
+    if find_spec("onnx"):
+        model_in_parts(folder / "apart.onnx", arrays)
+        eiesim.compress(folder / "apart.onnx", folder / "of_graph", check=False)
     return folder
+
+
+def model_in_parts(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """An ONNX model with its weights in one file beside it, and those of an If's branch in another."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    from onnx.external_data_helper import set_external_data, write_external_data_tensors
+
+    def value(name: str, *shape: object) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    one, two = (numpy_helper.from_array(each, name) for name, each in arrays.items())
+    bias = numpy_helper.from_array(np.ones(4, np.float32), "bias")
+    for each, location in ((one, "apart.onnx.data"), (two, "apart.onnx.data"), (bias, "parts/bias.bin")):
+        set_external_data(each, location)
+    constant = helper.make_node("Constant", [], ["b"], value=bias)
+    branch = helper.make_graph(
+        [constant, helper.make_node("Add", ["h2", "b"], ["t"])], "then", [], [value("t", "n", 4)]
+    )
+    other = helper.make_graph([helper.make_node("Identity", ["h2"], ["e"])], "else", [], [value("e", "n", 4)])
+    nodes = [
+        helper.make_node("Gemm", ["x", "fc0"], ["h"], name="fc0", transB=1),
+        helper.make_node("Gemm", ["h", "fc1"], ["h2"], name="fc1", transB=1),
+        helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=other),
+    ]
+    yes = numpy_helper.from_array(np.array(True), "yes")
+    graph = helper.make_graph(nodes, "g", [value("x", "n", 7)], [value("y", "n", 4)], [one, two, yes])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (path.parent / "parts").mkdir()
+    onnx.save(write_external_data_tensors(model, str(path.parent)), path)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -196,3 +240,131 @@ def test_a_path_that_says_not_what_is_done_with_it_is_refused():
         @command(to=typer.Typer())
         def forgetful(file: Annotated[Path, Option("A file.")]) -> None:
             """Forget the role."""
+
+
+# --- from Python -----------------------------------------------------------------------------------------------------
+
+WRITERS: dict[str, dict[str, Any]] = {
+    "trace": {"source": "l.npz", "activations": "x.npy", "config": "machine.toml", "output": ".npz", "item": 0},
+    "sweep": {"source": ["l.npz"], "inputs": ["x.npy"], "config": "machine.toml", "output": "", "parquet": ""},
+    "sweep_rows": {"source": "net/fc0.npz", "inputs": "x.npy", "config": "machine.toml", "output": "", "parquet": ""},
+    "compare": {"source": ["l.npz"], "inputs": "x.npy", "config": "machine.toml", "measured": ""},
+}
+"""Functions that write a file, with a call each: what its parameters name in `world`, and, of those that are written
+to, which ending a name must have."""
+
+FOLDERS: dict[str, dict[str, Any]] = {
+    "compress": {"model": "model.npz", "calibration": "net/inputs/fc0.npy", "output": "net", "force": True},
+    "train": {"inputs": "x.npy", "labels": "y.npy", "method": "2:4", "teacher": "net", "output": "net", "force": True},
+    "balance_each": {"source": "l.npz", "inputs": "x.npy", "config": "out/random_1.npz", "output": "out"},
+    "reproduce": {"dump": "dump", "output": "out"},
+}
+"""Functions that fill or make a folder, with a call that would replace one of its inputs."""
+
+NO_INPUTS = {
+    "save": "layer",
+    "save_dump": "layer",
+    "save_comparison": "found",
+    "save_trained": "trained",
+    "plot": "what",
+}
+"""What these write is given as an object: they name no file that they read. (A layer's folder must be new.)"""
+
+NEW_ALONE = {"export_rtl"}
+"""Makes a folder, and refuses one that holds anything."""
+
+TARGETS = {"output", "parquet", "measured", "path", "folder"}
+
+
+def test_every_function_that_writes_is_known():
+    writing = {
+        name
+        for name in vars(eiesim)["__all__"]
+        if inspect.isfunction(held := getattr(eiesim, name)) and TARGETS & set(inspect.signature(held).parameters)
+    }
+    reading = {name for name in writing if name.startswith("load")}
+    assert writing - reading == {*WRITERS, *FOLDERS, *NO_INPUTS, *NEW_ALONE}
+    for name, known in NO_INPUTS.items():
+        others = set(inspect.signature(getattr(eiesim, name)).parameters) - TARGETS
+        assert known in others
+        assert not {"source", "inputs", "config", "model"} & others
+    assert vars(eiesim.sweep_rows)["guarded"][1] == ("output", "parquet")
+
+
+def named(value: Any, world: Path) -> Any:
+    """A value with the paths in it as they are in `world`."""
+    if isinstance(value, list):
+        return [named(one, world) for one in value]
+    return world / value if isinstance(value, str) and (world / value).exists() else value
+
+
+@pytest.mark.parametrize(
+    ("function", "target", "read"),
+    [
+        (function, target, read)
+        for function, call in WRITERS.items()
+        for target in TARGETS & set(call)
+        for read in set(call) - TARGETS - {"item"}
+    ],
+)
+def test_no_function_writes_over_what_it_is_given(world, function, target, read):
+    call = WRITERS[function]
+    if target == "parquet":
+        pytest.importorskip("pyarrow")
+    before = contents(world)
+    (path,) = named(call[read], world) if isinstance(call[read], list) else [named(call[read], world)]
+    given = {key: named(value, world) for key, value in call.items() if key not in TARGETS}
+    for link in (os.symlink, os.link):
+        called = world / f"~link{call[target] or path.suffix}"
+        link(path, called)
+        try:
+            for over in (called, path) if not call[target] or path.suffix == call[target] else (called,):
+                with pytest.raises(eiesim.EieError, match=r"is read.* and would be written over; give another name"):
+                    getattr(eiesim, function)(**given, **{target: over})
+        finally:
+            called.unlink()
+    assert contents(world) == before
+
+
+@pytest.mark.parametrize("function", sorted(FOLDERS))
+def test_nor_does_one_that_fills_a_folder(world, tmp_path, monkeypatch, function):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(world, tmp_path, dirs_exist_ok=True)
+    Path("out").mkdir()
+    if function == "balance_each":
+        Path("out/random_1.npz").write_text("pes = 2\n")
+        Path("out/random_1-order.npy").write_text("x")
+    if function == "reproduce":
+        os.link("dump/arithm.dat", "out/report.html")
+    before = contents(tmp_path)
+    with pytest.raises(eiesim.EieError, match=r"is read.* and would be written over"):
+        getattr(eiesim, function)(**FOLDERS[function])
+    assert contents(tmp_path) == before
+
+
+def test_what_is_read_in_several_threads_is_kept_until_the_last_ends(tmp_path):
+    """The blocks end in any order: the first to begin took the others' files with it, or left its own for ever."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for path in (one, two):
+        path.write_text("mine")
+    first, second = kept.kept([one, two]), kept.kept([one])
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    with pytest.raises(eiesim.EieError, match="is read"):
+        atomic.check_target(one)
+    atomic.check_target(two)
+    second.__exit__(None, None, None)
+    atomic.check_target(one)
+
+    def many() -> None:
+        for _ in range(200):
+            with kept.kept([one]):
+                pass
+
+    threads = [threading.Thread(target=many) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    atomic.check_target(one)

@@ -74,7 +74,7 @@ def words(text):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_says_what_the_source_says(name, monkeypatch):
-    """Brackets are not taken for markup, nor is anything else lost: `pip install 'eiesim[train]'`."""
+    """Brackets are not taken for markup, nor is anything else lost: `pip install '.[train]'`."""
     monkeypatch.setenv("COLUMNS", "500")
     shown = words(cli(*name.split(), "--help").out)
     command = COMMANDS[name]
@@ -84,7 +84,7 @@ def test_help_says_what_the_source_says(name, monkeypatch):
 
 
 def test_help_names_the_extra():
-    assert words("Needs PyTorch: pip install 'eiesim[train]'.") in words(cli("train", "--help").out)
+    assert words("Needs PyTorch; in a clone of eiesim: pip install '.[train]'.") in words(cli("train", "--help").out)
 
 
 def test_examples_in_the_help_are_lines_of_their_own(monkeypatch):

@@ -116,7 +116,7 @@ def test_a_layer_beyond_memory(tmp_path, monkeypatch):
 
     np.savez(tmp_path / "model.npz", **arrays())
     found, _ = pipeline.load_model(tmp_path / "model.npz")
-    monkeypatch.setattr(dense, "shared_values", too_much)
+    monkeypatch.setattr(dense, "share", too_much)
     with pytest.raises(EieError, match=r"layer 'fc0': 30 x 20 weights need about .* GB at once"):
         pipeline.compress(found, Options())
 

@@ -8,7 +8,7 @@ from eiesim._io import temporary
 
 def test_a_cleaner_that_comes_first_keeps_its_find_and_the_maker_takes_another(tmp_path, monkeypatch):
     """The cleaner holds the new file before its maker does, and has not removed it yet when the maker asks."""
-    real = temporary.fcntl.flock
+    real = fcntl.flock
     taken = []
 
     def cleaner_first(handle, how):
@@ -18,7 +18,7 @@ def test_a_cleaner_that_comes_first_keeps_its_find_and_the_maker_takes_another(t
             real(taken[0][0], fcntl.LOCK_EX | fcntl.LOCK_NB)
         return real(handle, how)
 
-    monkeypatch.setattr(temporary.fcntl, "flock", cleaner_first)
+    monkeypatch.setattr(fcntl, "flock", cleaner_first)
     handle, path = temporary.temporary_file(tmp_path)
     assert path != taken[0][1]
     os.unlink(taken[0][1])
@@ -36,7 +36,7 @@ def test_a_leftover_stays_locked_until_it_is_gone(tmp_path, monkeypatch):
         held.append(temporary.hold(late, left))
         real(path)
 
-    monkeypatch.setattr(temporary.os, "unlink", maker_is_late)
+    monkeypatch.setattr(os, "unlink", maker_is_late)
     temporary.clean(tmp_path)
     assert held == [False]
     assert not left.exists()

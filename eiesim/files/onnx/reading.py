@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eiesim._io.reading import check_regular
 from eiesim.dense import DenseLayer
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 
 IS_ONNX = ("", "ai.onnx")
 """Domains of ONNX's own operators; what another domain calls Conv is another thing."""
@@ -59,7 +59,7 @@ def _read(path: Path) -> Any:
     try:
         import onnx
     except ImportError:
-        raise EieError("reading ONNX needs onnx: pip install 'eiesim[onnx]'") from None
+        raise EieError(f"reading ONNX needs onnx; {with_extra('onnx')}") from None
     check_regular(path)
     try:
         proto = onnx.load(str(path))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.files.onnx.reading import TOO_LARGE, bodies
 from eiesim.files.onnx.taps import Tap
 from eiesim.files.onnx.walk import read_plain
@@ -104,7 +104,7 @@ def start(proto: Any, path: Path, optimised: bool = False) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise EieError("running an ONNX model needs onnxruntime: pip install 'eiesim[onnx]'") from None
+        raise EieError(f"running an ONNX model needs onnxruntime; {with_extra('onnx')}") from None
     try:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4

@@ -20,6 +20,7 @@ from eiesim.arithmetic import Operands, golden_product
 from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, likeliest, shown
 from eiesim.files import dump, examples, huffman, matrices, network, npz
+from eiesim.files.members import LAYERS
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import (
     CHAINED,
@@ -228,6 +229,19 @@ def is_pair(source: Any) -> bool:
     )
 
 
+def is_model(name: str) -> bool:
+    """Whether a name is that of a trained network's file or folder, of which `compress` makes layers."""
+    path = Path(name)
+    if name.startswith((TABLE_III, examples.PREFIX)) or not name or not _exists(path) or path.suffix in LAYERS:
+        return False
+    from eiesim.files.containers import CONTAINERS, FOLDERS  # imported where it is used: a run does not wait for it
+
+    if path.is_dir():
+        ours = network.is_network(path) or dump.is_dump(path)
+        return not ours and (path.suffix in FOLDERS or any(path.glob("*.safetensors*")))
+    return path.suffix in (".onnx", ".safetensors", *CONTAINERS)
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -322,6 +336,8 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
         raise EieError(f"source: an empty name; {WHAT_WOULD_DO}")
     if not _exists(path) and (likely := likeliest(name, TABLE_III_LAYERS)):
         raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
+    if is_model(name):
+        raise EieError(f"{name}: is a trained network; eiesim compress makes layers of it, eiesim inspect shows it")
     if not path.is_dir():
         if matrices.is_matrix(path):
             return _of_matrix(matrices.read_matrix(path, synthesis.seed), name, synthesis)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from eiesim._io.arrays import read_arrays
 from eiesim._io.reading import read_bytes
 from eiesim._io.tensors import dequantised, on_the_host
-from eiesim.errors import EieError
+from eiesim.errors import EieError, with_extra
 from eiesim.files.names import natural
 
 SAFETENSORS = {
@@ -94,7 +94,7 @@ def _small(kind: str, data: bytes) -> npt.NDArray[np.float32]:
     try:
         import ml_dtypes
     except ImportError:
-        raise EieError(f"reading {kind} needs ml_dtypes: pip install ml_dtypes") from None
+        raise EieError(f"reading {kind} needs ml_dtypes: {with_extra('formats')}") from None
     codes = np.frombuffer(data, np.uint8)
     if kind == "F4":
         codes = np.stack([codes & 15, codes >> 4], axis=-1)

@@ -56,7 +56,7 @@ def read(tensors, folder, about=None):
 @pytest.mark.parametrize("name", FILES)
 def test_each_tools_file_has_the_tools_own_dense_values(name, tmp_path):
     if name in FLOAT8:
-        pytest.importorskip("ml_dtypes", reason="needs ml_dtypes")
+        pytest.importorskip("ml_dtypes", reason="needs extra [formats]")
     model = read(name, tmp_path, config(name))
     dense = DENSE[LIKE.get(name, name)]
     assert [layer.name for layer in model.layers] == [P]

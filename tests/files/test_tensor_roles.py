@@ -151,7 +151,7 @@ def test_codes_and_their_scales_are_no_layers(kind, path, tmp_path):
 
 @pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2])
 def test_float8_is_multiplied_by_its_scale_and_without_one_taken_as_it_is(kind, tmp_path):
-    pytest.importorskip("ml_dtypes", reason="needs ml_dtypes")
+    pytest.importorskip("ml_dtypes", reason="needs extra [formats]")
     weight = floats(32, 64).to(kind)
     for scale in ("weight_scale", "weight_scale_inv", "scale_weight"):
         tensors = {f"{P}.weight": weight, f"{P}.{scale}": torch.tensor([0.25])}

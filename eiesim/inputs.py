@@ -20,7 +20,6 @@ from eiesim.arithmetic import Operands, golden_product
 from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, likeliest, shown
 from eiesim.files import dump, examples, huffman, matrices, network, npz
-from eiesim.files.members import LAYERS
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import (
     CHAINED,
@@ -232,14 +231,16 @@ def is_pair(source: Any) -> bool:
 def is_model(name: str) -> bool:
     """Whether a name is that of a trained network's file or folder, of which `compress` makes layers."""
     path = Path(name)
-    if name.startswith((TABLE_III, examples.PREFIX)) or not name or not _exists(path) or path.suffix in LAYERS:
+    if name.startswith((TABLE_III, examples.PREFIX)) or not name or not _exists(path):
         return False
-    from eiesim.files.containers import CONTAINERS, FOLDERS  # imported where it is used: a run does not wait for it
+    if path.suffix in (".npz", huffman.SUFFIX) or network.is_network(path) or dump.is_dump(path):
+        return False
+    # imported where it is used: a run does not wait for it
+    from eiesim.files.containers import CONTAINERS, FOLDERS
+    from eiesim.files.sharded import is_checkpoint
 
-    if path.is_dir():
-        ours = network.is_network(path) or dump.is_dump(path)
-        return not ours and (path.suffix in FOLDERS or any(path.glob("*.safetensors*")))
-    return path.suffix in (".onnx", ".safetensors", *CONTAINERS)
+    known = FOLDERS if path.is_dir() else (".onnx", ".safetensors", *CONTAINERS)
+    return path.suffix in known or is_checkpoint(path)
 
 
 def _exists(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
 from eiesim.files import npz
 from eiesim.files.matrices import Matrix, is_archive, matrix_of
-from eiesim.files.weights import DenseNetwork
 from eiesim.inputs import Opening, Source, is_model
 from eiesim.layer_result import LayerResult
 from eiesim.model import Layer
 from eiesim.prepared import Config, interleaved_for, opened
 from eiesim.simulation import simulate
+
+if TYPE_CHECKING:
+    from eiesim.files.weights import DenseNetwork
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,9 @@ class Inspection(Brief):
 class Inspections(tuple[Inspection, ...]):
     """The layers that were looked at. models: the networks and matrices among the sources, as they were read."""
 
-    models: tuple[DenseNetwork, ...]
+    models: "tuple[DenseNetwork, ...]"
 
-    def __new__(cls, layers: Iterator[Inspection], models: list[DenseNetwork]) -> "Inspections":
+    def __new__(cls, layers: Iterator[Inspection], models: "list[DenseNetwork]") -> "Inspections":
         """Both; models may still be filled while the layers are taken."""
         made = super().__new__(cls, layers)
         made.models = tuple(models)
@@ -151,10 +153,11 @@ def inspect(source: Source, config: Config = None, **opening: Unpack[Opening]) -
 
 
 def _inspect(
-    source: Source, config: MachineConfig, models: list[DenseNetwork], opening: Opening
+    source: Source, config: MachineConfig, models: "list[DenseNetwork]", opening: Opening
 ) -> Iterator[Inspection]:
     """Each layer in order. models: what the networks among the sources are added to."""
     from eiesim.compression import pipeline  # imported where it is used: a run does not wait for it
+    from eiesim.files.weights import DenseNetwork
 
     names = [source] if isinstance(source, str | Path) else source
     if not isinstance(names, list | tuple) or not all(isinstance(name, str | Path) for name in names):
@@ -180,7 +183,7 @@ def _inspect(
                 yield _inspected(layer, config, how)
 
 
-def _read(name: str, seed: int) -> Matrix | DenseNetwork | None:
+def _read(name: str, seed: int) -> "Matrix | DenseNetwork | None":
     """A matrix, or a trained network, of a name; None where it stands for layers as they are."""
     from eiesim.compression import pipeline
 

@@ -17,7 +17,7 @@ from eiesim._io.arrays import read_arrays
 from eiesim._io.memory import check_allowed
 from eiesim._io.reading import read_bytes
 from eiesim.errors import EieError
-from eiesim.files import matrix_market
+from eiesim.files import matrix_market, npz
 from eiesim.files.ledger import Entry
 from eiesim.layer import CompressedLayer, printable
 from eiesim.weight_sharing import Sharing, share
@@ -157,10 +157,10 @@ def matrix_of(path: Path, seed: int = 0) -> Matrix | None:
     """The matrix of a file, whichever way it is known; None where it is none."""
     if is_matrix(path):
         return read_matrix(path, seed)
-    if path.suffix != ".npz":
+    if path.suffix != ".npz" or not is_archive(npz.keys(path)):
         return None
     arrays = read_arrays(path)
-    return of_archive(path, arrays) if isinstance(arrays, Mapping) and is_archive(arrays) else None
+    return of_archive(path, arrays) if isinstance(arrays, Mapping) else None
 
 
 def network_of_matrix(matrix: Matrix) -> "DenseNetwork":

@@ -9,12 +9,11 @@ from eiesim._io.reading import read_bytes
 from eiesim._io.toml import read_toml
 from eiesim.errors import EieError
 from eiesim.files import network
-from eiesim.files.containers import FOLDERS
-from eiesim.files.containers.gguf import parts_of
+from eiesim.files.containers import FOLDERS, PARTS
 from eiesim.files.examples import place
 from eiesim.files.onnx.external import external_files
 
-LAYERS, ONNX, GGUF = (".npz", ".huff"), ".onnx", ".gguf"
+LAYERS, ONNX = (".npz", ".huff"), ".onnx"
 
 
 def members(name: str | Path) -> list[Path]:
@@ -28,7 +27,7 @@ def members(name: str | Path) -> list[Path]:
         path = place(str(name))
         if path.is_file():
             own = [path.parent / network.RECORDED / f"{path.stem}.npy"] if path.suffix in LAYERS else []
-            parts = parts_of(path) if path.suffix == GGUF else []
+            parts = PARTS[path.suffix](path) if path.suffix in PARTS else []
             return [path, *own, *parts, *(external_files(path) if path.suffix == ONNX else [])]
         if network.is_network(path):
             files = [path / one for one in _of_network(path)]

@@ -132,7 +132,7 @@ def test_arrays_of_other_layers(written, tmp_path):
             file[name] = np.ones(shape, np.float32)
     model, _ = load_model(path)
     assert [(layer.name, layer.rows, layer.cols) for layer in model.layers] == [
-        ("layers/dense", 4, 6), ("layers/lstm/cell", 8, 4), ("layers/lstm/cell/recurrent", 8, 2)
+        ("dense", 4, 6), ("lstm/cell", 8, 4), ("lstm/cell/recurrent", 8, 2)
     ]  # fmt: skip
 
 

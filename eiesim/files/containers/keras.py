@@ -233,7 +233,7 @@ class _Reader:
     def _product(self, layer: Mapping[str, Any], branch: Branch, name: str, takes: str, value: str) -> bool:
         kind, own = layer["class_name"], layer["config"]
         found = branch.named(own)
-        kernel = dequantised(found, own)
+        kernel = dequantised(found, layer)
         if isinstance(kernel, str):
             self.steps.append(Step(name, kind, (takes,), (value,), "", kernel, None))
             for one, _ in found.values():

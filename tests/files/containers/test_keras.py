@@ -25,7 +25,7 @@ FILES = [
     ("keras2", "k2_functional.keras"), ("keras3", "k3_functional.h5"), ("keras2", "k2_functional.h5"),
     ("keras3", "k3_nested.keras"), ("keras3", "k3_nested.h5"), ("keras2", "k2_nested.h5"),
     ("keras3", "k3_twice.keras"), ("keras2", "k2_twice.keras"), ("keras3", "k3_int8.keras"),
-    ("keras3", "k3_int4.keras"),
+    ("keras3", "k3_int4.keras"), ("keras3.12", "k3.12_int4.keras"),
 ]  # fmt: skip
 
 
@@ -41,9 +41,9 @@ def compare(model, values, stem):
 def test_a_model(written, archive, file):
     """Kernels turned to (outputs, inputs), activations and what follows what from the config."""
     folder, values = written(archive)
-    stem = file.partition(".")[0]
+    stem = file.rpartition(".")[0]
     model, _ = load_model(folder / file)
-    names, activations, chain = MODELS[stem[3:]]
+    names, activations, chain = MODELS[stem.partition("_")[2]]
     assert [layer.name for layer in model.layers] == names
     assert model.chain == chain
     assert [layer.activation for layer in model.layers][-1] == activations[-1]

@@ -4,6 +4,7 @@ A key that `eiesim-layer/1` does not have is refused, not skipped. It is either 
 a later format that this reader does not understand. In both cases the results would be those of another layer.
 """
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -49,6 +50,20 @@ def load(path: str | Path) -> CompressedLayer:
     """
     path = Path(path)
     return of_arrays(path, read_arrays(path))
+
+
+def keys(path: Path) -> set[str]:
+    """The names of an archive's arrays, which are not read; none of what is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return set()
+
+
+def is_layer(keys: set[str]) -> bool:
+    """Whether an archive is meant to be a layer file, be it a damaged one, and no arrays of a network."""
+    return bool({"format", "codebook", "codes", "indptr", "bias_codes"} & keys)
 
 
 def of_arrays(path: Path, arrays: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]) -> CompressedLayer:

@@ -67,16 +67,16 @@ def open(
     Parameters
     ----------
     *names : str or pathlib.Path
-        Layer files (.npz, .huff), network folders, folders of the authors' dump, `table3:NAME`, `table3:all`,
-        `example:NAME`; several stand in a row.
+        Layer files (.npz, .huff), matrices (.mtx, .smtx, sparse .npz, .npy), network folders, folders of the authors'
+        dump, `table3:NAME`, `table3:all`, `example:NAME`; several stand in a row.
     rows : int or None, default None
         Outputs of a dumped layer, which its files leave open; None is as many as its highest row needs.
     seed : int, default 0
-        Of `table3:` layers.
+        Of `table3:` layers, and of what is drawn for matrices.
     density : float or None, default None
         Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
     activation_density : float or None, default None
-        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's. And of matrices; None is 1.
     variation : float, default 0.0
         Coefficient of variation of the densities of `table3:` layers; see `workload`.
 
@@ -129,7 +129,7 @@ def open_each(
     density : float, default None
         Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
     activation_density : float, default None
-        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's. And of matrices; None is 1.
     variation : float, default 0.0
         Coefficient of variation of the densities of `table3:` layers; see `workload`.
 
@@ -183,7 +183,7 @@ def compress(
     Parameters
     ----------
     model : path, torch.nn.Module, mapping of names to arrays, float[rows, cols], or sequence of DenseLayer
-        A file (.onnx, .safetensors, .npz), a module, a `state_dict` or another mapping, a matrix (also a SciPy sparse
+        A file (docs/reading.md), a module, a `state_dict` or another mapping, a matrix (also a SciPy sparse
         one), or layers in order.
     output : str or pathlib.Path or None, default None
         The network folder to write; None writes nothing.
@@ -251,7 +251,7 @@ def compress(
     choice = _choice(take, leave)
     values = None if calibration is None else _calibration_inputs(calibration, is_module(model))
     found, taps = (
-        pipeline.load_model(path, choice) if path else (model_in_memory(model, name, choice, check, values), ())
+        pipeline.load_model(path, choice, seed) if path else (model_in_memory(model, name, choice, check, values), ())
     )
     if check:
         check_held(found.held)
@@ -497,7 +497,7 @@ def compare(
     density : float, default None
         Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
     activation_density : float, default None
-        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's. And of matrices; None is 1.
     rows : int, default None
         Outputs of a dumped layer, which its files leave open.
     recorded : bool, default False

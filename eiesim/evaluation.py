@@ -32,6 +32,7 @@ from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
 from eiesim.files.containers import FOLDERS
 from eiesim.files.network import Network
+from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
@@ -177,7 +178,9 @@ def model_of_folder(folder: Path, network: Network, key: str = "model") -> Path 
     """
     name, digest = network.about.get(key), network.about.get(f"{key}_sha256")
     path = folder / str(name)
-    if not isinstance(name, str) or not (path.is_file() or (path.suffix in FOLDERS and path.is_dir())):
+    if not isinstance(name, str) or not (
+        path.is_file() or (path.is_dir() and (path.suffix in FOLDERS or is_checkpoint(path)))
+    ):
         return None
     return path if sha256_of(path) == digest else None
 

@@ -27,9 +27,11 @@ from eiesim.files.containers import CONTAINERS
 from eiesim.files.held import check as check_held
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
+from eiesim.files.matrices import matrix_of, network_of_matrix
 from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.npz import rounded
 from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
+from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer, as_float32
 from eiesim.model import Model as SourceModel
@@ -211,17 +213,22 @@ def _share(error: float | None) -> str:
     return "-" if error is None else f"{error:.2%}"
 
 
-def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+def load_model(
+    path: str | Path, choice: Choice = NO_CHOICE, seed: int = 0
+) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """As `read_model`, where there is a layer and nothing that only the module itself can tell; else EieError."""
-    model, taps = read_model(path, choice)
+    model, taps = read_model(path, choice, seed)
     check_layers(model, path)
     return model, taps
 
 
-def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+def read_model(
+    path: str | Path, choice: Choice = NO_CHOICE, seed: int = 0
+) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """A trained network from a file (docs/reading.md), and where an ONNX graph has its layers' inputs.
 
-    choice: tensors to take or leave by name. The network may be without any layer; its ledger says why.
+    choice: tensors to take or leave by name. seed: of values that a matrix file does not hold. The network may be
+    without any layer; its ledger says why.
     Raises EieError for another kind of file, anything malformed, NaN or infinity.
     """
     path = Path(path)
@@ -233,14 +240,18 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
         check_patterns("leave", choice.leave, names)
         model, kept = without(whole, choice)
         taps = tuple(taps[k] for k in kept)
-    elif path.suffix == ".safetensors":
+    elif path.suffix == ".safetensors" or is_checkpoint(path):
         model, taps = load_safetensors(path, choice), ()
+    elif (matrix := matrix_of(path, seed)) is not None:
+        model, taps = network_of_matrix(matrix), ()
     elif path.suffix == ".npz":
         model, taps = load_npz_model(path, choice), ()
     elif path.suffix in CONTAINERS:
         model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
-        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
+        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras, .h5, or a matrix (.mtx, .smtx, .npy)"
+        if path.is_dir():
+            raise EieError(f"{path}: a model is {kinds}, or a folder with model.safetensors or its index")
         raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 

@@ -148,7 +148,7 @@ def dequantised(found: Found, own: Mapping[str, Any]) -> npt.NDArray[Any] | str:
     if mode == "int4":
         scale = found["kernel_scale"][1].astype(np.float32)
         if kernel.ndim != 2 or kernel.shape[1] != -(-int(units) // 2):
-            return "int4 codes that are packed along the inputs (Keras before 3.13); save the model dequantised"
+            return "int4 codes that are packed along the inputs, as older versions of Keras do; save the model dequantised"
         pairs = kernel.astype(np.uint8)
         both = np.stack([pairs & 15, pairs >> 4], axis=-1).reshape(len(kernel), -1)[:, :units].astype(np.int8)
         codes = np.where(both > 7, both - 16, both).astype(np.float32)

@@ -126,6 +126,9 @@ def main():
         if name in ("sequential", "eleven"):
             model.save_weights(folder / f"{keras_name}.weights.h5")
         values_of(keras_name, model, values)
+    if VERSION == "3":
+        models["eleven"].save_weights(folder / "k3_parts.weights.json", max_shard_size=3e-7)
+        models["mixed"].save_weights(folder / "k3_mixed.weights.h5")
     np.savez_compressed(folder / "values.npz", **values)
     with tarfile.open(HERE / f"keras{VERSION}.tar.xz", "w:xz") as archive:
         for path in sorted(folder.iterdir()):

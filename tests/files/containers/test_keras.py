@@ -91,6 +91,51 @@ def test_arrays_alone(written, archive, stem):
     assert any("says nothing of activations" in note for note in model.notes)
 
 
+def test_weights_in_parts(written, tmp_path):
+    """All parts, whichever is named, or the missing one is; a number in a name alone makes no part."""
+    folder, _ = written("keras3")
+    whole, _ = load_model(folder / "k3_eleven.weights.h5")
+    parts = sorted(folder.glob("k3_parts_*.h5"))
+    assert len(parts) > 1
+    for path in parts:
+        found, _ = load_model(path)
+        for layer, other in zip(found.layers, whole.layers, strict=True):
+            np.testing.assert_array_equal(layer.weights, other.weights)
+    lone = tmp_path / parts[0].name
+    lone.write_bytes(parts[0].read_bytes())
+    assert 0 < len(load_model(lone)[0].layers) < 11
+    (tmp_path / "k3_parts.weights.json").write_bytes((folder / "k3_parts.weights.json").read_bytes())
+    with pytest.raises(EieError, match=f"is one of {len(parts)} parts, and {parts[1].name} is not beside it"):
+        load_model(lone)
+    (tmp_path / "k3_parts.weights.json").write_text("{}")
+    with pytest.raises(EieError, match="has no weight_map"):
+        load_model(lone)
+
+
+def test_arrays_of_other_layers(written, tmp_path):
+    """What is no Dense layer's is no layer, and keeps those apart of which the file does not say the order."""
+    folder, _ = written("keras3")
+    model, _ = load_model(folder / "k3_mixed.weights.h5")
+    assert sorted(layer.name for layer in model.layers) == ["fc", "last", "point"]
+    assert not model.chain
+    assert {entry.role for entry in model.ledger if entry.tensor.endswith(("moving_mean", "moving_variance"))} == {
+        "statistics"
+    }
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        for name, shape in {
+            "layers/dense/vars/0": (6, 4), "layers/dense/vars/1": (4,), "optimizer/vars/2": (6, 4),
+            "layers/attention/query_dense/vars/0": (4, 2, 3), "layers/attention/query_dense/vars/1": (2, 3),
+            "layers/embedding/vars/0": (9, 6), "layers/lstm/cell/vars/0": (4, 8), "layers/lstm/cell/vars/1": (2, 8),
+            "layers/lstm/cell/vars/2": (8,),
+        }.items():  # fmt: skip
+            file[name] = np.ones(shape, np.float32)
+    model, _ = load_model(path)
+    assert [(layer.name, layer.rows, layer.cols) for layer in model.layers] == [
+        ("dense", 4, 6), ("lstm/cell", 8, 4), ("lstm/cell/recurrent", 8, 2)
+    ]  # fmt: skip
+
+
 def test_names_of_groups_are_not_those_of_layers(written):
     """Keras 3 numbers groups by class; the layer 'scores' stands in dense_1, or in dense behind a nested model."""
     folder, _ = written("keras3")

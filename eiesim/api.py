@@ -12,6 +12,7 @@ import numpy as np
 
 from eiesim._checks import several
 from eiesim._io.atomic import Outputs
+from eiesim._io.named import naming
 from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
@@ -28,7 +29,6 @@ from eiesim.errors import EieError
 from eiesim.evaluation import (
     Accuracies,
     accuracies,
-    check_labels,
     generations,
     graph_accuracies,
     matching,
@@ -43,7 +43,7 @@ from eiesim.files.onnx.reading import parsed_once
 from eiesim.files.weights import DenseNetwork
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
-from eiesim.model import Model, Workload
+from eiesim.model import Model, Workload, check_labels
 from eiesim.outputs import made_folder
 from eiesim.prepared import Config, feeds, given, inputs_given, labels_given, opened, opened_each, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE
@@ -150,6 +150,7 @@ def open_each(
     return [make() for make in opened_each(source, inputs, recorded, **how)]
 
 
+@naming(calibration="calibration inputs")
 @guarded("model", "calibration", fills=("output",))
 @parsed_once()
 def compress(
@@ -294,6 +295,7 @@ def read_model(model: str | Path, *, take: str | Sequence[str] = (), leave: str 
     return pipeline.read_model(Path(model), _choice(take, leave))[0]
 
 
+@naming(labels="labels")
 def accuracy(
     source: Source,
     activations: Any = None,
@@ -365,7 +367,7 @@ def accuracy(
     if len(fed) > 1:
         raise EieError("layers that run each by itself recognise nothing; accuracy needs layers in a row")
     values = np.atleast_2d(fed[0].activations)
-    check_labels(classes, len(values), layers[-1].rows)
+    check_labels(classes, len(values), layers[-1].rows, model.origins[0] if labels is None else "")
     rows = generations(layers, _dense_of(dense, layers), _dense_of(pruned, layers))
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
     return Accuracies(accuracies(rows, values, classes, as_config(config), steps), len(values), len(layers))

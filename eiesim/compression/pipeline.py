@@ -213,6 +213,11 @@ def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
     """As `read_model`, where there is a layer and nothing that only the module itself can tell; else EieError."""
     model, taps = read_model(path, choice)
     check_layers(model, path)
+    for layer in model.layers:
+        if not layer.name.isprintable():
+            raise EieError(
+                f"{path}: layer {layer.name!r}: the name is not one line of text; rename it, or leave it out"
+            )
     return model, taps
 
 

@@ -65,11 +65,12 @@ def build(
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
         report(f"building {hardware.pes} PEs, queue depth {hardware.queue_depth}, with {simulator}")
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        # Not in the cache: make and the shell take a space or a semicolon in a folder's name for something else.
+        with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory(dir=cache) as part:
             folder = Path(scratch)
             (folder / "probes.svh").write_text(probes.verilog())
-            built = _BUILDERS[simulator](hardware, [str(path.resolve()) for path in paths], folder)
-            os.replace(built, target)
+            built = _BUILDERS[simulator](hardware, [Path(shutil.copy(path, folder)).name for path in paths], folder)
+            os.replace(shutil.copy(built, part), target)
     return target
 
 
@@ -104,7 +105,9 @@ def verilator(arguments: Sequence[str], folder: Path | None = None) -> "subproce
 def _run(
     arguments: list[str], folder: Path | None, environment: dict[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        arguments, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
 
 
 def _build_verilator(hardware: Hardware, paths: Sequence[str], folder: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from eiesim import EieError, MachineConfig
 from eiesim.energy.structure import CYCLE, registers
-from eiesim.rtl import probes, simulators, synthesis
+from eiesim.rtl import lockstep, probes, simulators, synthesis
 from eiesim.rtl.cases import random_run
 from eiesim.rtl.export import export
 from eiesim.rtl.hardware import Hardware
@@ -153,3 +153,31 @@ def test_the_folder_that_one_works_in_is_not_replaced(tmp_path, monkeypatch, nam
 
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def built_in(cache, monkeypatch):
+    """A builder as make is: it takes a space or a semicolon in a path for something else."""
+
+    def build(hardware, paths, folder):
+        assert not set(" ;") & set("".join([*paths, str(folder)]))
+        assert all((folder / path).is_file() for path in (*paths, "probes.svh"))
+        (folder / "program").write_text("built")
+        (folder / "program").chmod(0o755)
+        return folder / "program"
+
+    monkeypatch.setattr(simulators, "need", lambda simulator: None)
+    monkeypatch.setitem(simulators._BUILDERS, "verilator", build)
+    return simulators.build(Hardware(), cache=cache)
+
+
+def test_a_cache_with_a_space_and_a_semicolon_in_its_path(tmp_path, monkeypatch):
+    program = built_in(tmp_path / "a b;c", monkeypatch)
+    assert program.parent == tmp_path / "a b;c"
+    assert (program.read_text(), program.stat().st_mode & 0o777) == ("built", 0o755)
+    assert list(program.parent.iterdir()) == [program]
+
+
+@pytest.mark.slow
+def test_such_a_cache_with_the_tools(simulator, tmp_path):
+    run = random_run(0, 0)
+    lockstep.check(run, simulators.build(run.hardware, simulator, cache=tmp_path / "a b;c"))

@@ -1,4 +1,7 @@
-"""What the PEs' memories hold, and whether a layer fits (docs/machine.md, "Capacities of the published design")."""
+"""What the PEs' memories hold, and whether a layer fits: asked here and nowhere else (docs/machine.md, "Capacities").
+
+`run --strict`, `inspect`, a sweep's `memory_fits` and the tiles of streamed weights all have their answer from here.
+"""
 
 from dataclasses import dataclass
 
@@ -6,9 +9,14 @@ from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
 
 POINTER_BITS = 16
+POINTER_REACH = 2**POINTER_BITS - 1
+"""The most entries of a PE that its pointers can tell apart: the last pointer is their number."""
 ACTIVATION_BYTES = 2
 REGISTER_FILE_ACTIVATIONS = 64
 """Two register files of 64 activations (EIE Sec. IV); larger vectors go through the activation SRAM."""
+
+OF_WEIGHTS = ("spmat_sram", "pointer_sram", "pointer_range")
+"""The needs that a layer's weights have; the others are those of its activations."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +37,64 @@ class Need:
         return f"{self.name}: needs {self.needs:,} {self.unit} a PE, holds {self.holds:,}"
 
 
-def needs(layer: InterleavedLayer, config: MachineConfig) -> tuple[Need, ...]:
-    """A layer's needs of each memory of the published design."""
-    most_entries = int(layer.entries_per_pe.max())
+@dataclass(frozen=True)
+class Half:
+    """What half of every PE's memories holds, while the other half is being filled: the most of a tile.
+
+    entries: that lie in half of the sparse-matrix SRAM, bit beside bit. pointers: in half of the pointer SRAM.
+    """
+
+    entries: int
+    pointers: int
+
+    def holds(self, entries: int, columns: int) -> bool:
+        """Whether it holds so many entries of a PE in so many columns, in reach of the pointers."""
+        return entries <= min(self.entries, POINTER_REACH) and columns + 1 <= self.pointers
+
+
+def half(config: MachineConfig) -> Half:
+    """Half of a machine's memories."""
+    return Half(config.spmat_bytes * 8 // 2 // config.entry_bits, config.pointer_bytes * 8 // 2 // POINTER_BITS)
+
+
+def held(config: MachineConfig) -> dict[str, int]:
+    """What each memory of a PE holds, by name: entries, pointers or activations of 16 bits."""
     spmat_rows = config.spmat_bytes * 8 // config.spmat_width
+    return {
+        "spmat_sram": spmat_rows * config.entries_per_row,
+        "pointer_sram": config.pointer_bytes * 8 // POINTER_BITS,
+        "pointer_range": POINTER_REACH,
+        "activation_sram": config.activation_bytes // ACTIVATION_BYTES,
+        "register_file": REGISTER_FILE_ACTIVATIONS,
+    }
+
+
+def needs(layer: InterleavedLayer, config: MachineConfig) -> tuple[Need, ...]:
+    """A layer's needs of each memory of the published design, all its weights resident."""
+    most_entries = int(layer.entries_per_pe.max())
     activations = -(-max(layer.layer.rows, layer.layer.cols) // layer.pes)
-    return (
-        Need("spmat_sram", most_entries, spmat_rows * config.entries_per_row, "entries"),
-        Need("pointer_sram", layer.columns + 1, config.pointer_bytes * 8 // POINTER_BITS, "pointers"),
-        Need("pointer_range", most_entries, 2**POINTER_BITS - 1, "entries in reach of a 16-bit pointer"),
-        Need("activation_sram", activations, config.activation_bytes // ACTIVATION_BYTES, "activations"),
-        Need("register_file", activations, REGISTER_FILE_ACTIVATIONS, "activations"),
-    )
+    asked = {
+        "spmat_sram": (most_entries, "entries"),
+        "pointer_sram": (layer.columns + 1, "pointers"),
+        "pointer_range": (most_entries, f"entries in reach of a {POINTER_BITS}-bit pointer"),
+        "activation_sram": (activations, "activations"),
+        "register_file": (activations, "activations"),
+    }
+    there = held(config)
+    return tuple(Need(name, needed, there[name], unit) for name, (needed, unit) in asked.items())
+
+
+def weights_fit(layer: InterleavedLayer, config: MachineConfig) -> bool:
+    """Whether the PEs' sparse-matrix and pointer SRAMs hold all of a layer's weights, in reach of the pointers."""
+    return all(need.fits for need in needs(layer, config) if need.name in OF_WEIGHTS)
 
 
 def exceeded(layer: InterleavedLayer, config: MachineConfig) -> tuple[str, ...]:
-    """One line for each capacity exceeded, beginning with its name."""
-    return tuple(str(need) for need in needs(layer, config) if not need.fits)
+    """One line for each capacity exceeded, beginning with its name.
+
+    Weights that are streamed (`config.weights`) are cut until they fit; then only activations can be too many.
+    """
+    asked = needs(layer, config)
+    if config.weights != "resident":
+        asked = tuple(need for need in asked if need.name not in OF_WEIGHTS)
+    return tuple(str(need) for need in asked if not need.fits)

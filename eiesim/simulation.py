@@ -157,7 +157,8 @@ def _in_a_row(
         own_input = feed.activations if place == 1 else None
         again = partial(prepare_layer, layer, values, config, False, fed=fed, vectors=feed.vectors)
         made_from = partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation)
-        result = run(one, made_from=made_from, prepare=again)
+        notes = feed.notes[place - 1] if feed.notes else ()
+        result = run(one, made_from=made_from, prepare=again, notes=notes)
         yield result
         if place < len(feed.layers):
             assert result.outputs is not None
@@ -242,8 +243,9 @@ def _run(
     progress: Passed | None = None,
     made_from: Callable[[], Provenance] = Provenance,
     prepare: Callable[[], Prepared] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> LayerResult:
-    """energy: the model, or None and why. made_from, prepare: see `LayerResult`."""
+    """energy: the model, or None and why. made_from, prepare, notes: see `LayerResult`."""
     config, layer, operands, outputs = prepared.config, prepared.plain, prepared.operands, prepared.outputs
     if config.weights == "resident":
         job = prepared.job
@@ -256,9 +258,8 @@ def _run(
 
         runs = tuple(each(one, prepared.activation_rows))
         memory = streaming.resident(prepared.layer, config, sum(int(done.cycles) for done in runs))
-        exceeded = capacity.exceeded(prepared.layer, config)
     else:
-        runs, memory, exceeded = streaming.run_tiles(run, prepared.layer, operands, config, outputs, each, progress)
+        runs, memory = streaming.run_tiles(run, prepared.layer, operands, config, outputs, each, progress)
     if any(operands.dropped):
         runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
     return LayerResult(
@@ -272,12 +273,13 @@ def _run(
         batched=prepared.batched,
         outputs=prepared.real(np.stack([run.sums for run in runs])) if outputs else None,
         fraction_bits=operands.fraction_bits,
-        exceeded=exceeded,
+        exceeded=capacity.exceeded(prepared.layer, config),
         memory=memory,
         fed=prepared.fed,
         vectors=prepared.vectors,
         energy_model=energy[0],
         no_energy=energy[1],
+        notes=notes,
         made_from=made_from,
         prepare=prepare,
     )

@@ -29,8 +29,8 @@ POINTER_BYTES = capacity.POINTER_BITS // 8
 class WeightTraffic:
     """Where a layer's weights were, and what moving them cost; over a batch, of all its inputs together.
 
-    fits: whether the PEs' sparse-matrix and pointer SRAMs hold the whole layer. tiles: loaded ones, 0 if resident.
-    loaded_bytes: of all tiles and PEs. load_cycles: the loads alone. compute_cycles: the computing alone.
+    fits: whether the PEs hold all the layer's weights at once (`capacity.weights_fit`). tiles: loaded ones, 0 if
+    resident. loaded_bytes: of all tiles and PEs. load_cycles: the loads alone. compute_cycles: the computing alone.
     cycles: both, overlapped.
     """
 
@@ -57,14 +57,12 @@ class Tile:
 
     columns: int64[...], of the layer, ascending. with_bias: whether the bias stands behind them.
     width: columns as the PEs store them, with the bias and the empty ones before it. loaded_bytes: of all PEs.
-    most_entries: of the PE that has most.
     """
 
     columns: npt.NDArray[np.int64]
     with_bias: bool
     width: int
     loaded_bytes: int
-    most_entries: int
 
     def of(self, layer: CompressedLayer) -> CompressedLayer:
         """The tile as a layer without a bias: its columns, numbered from 0, the bias as one more column."""
@@ -97,12 +95,6 @@ class Tile:
         return rows.reshape(len(rows), -1, pes)
 
 
-def fits(layer: InterleavedLayer, config: MachineConfig) -> bool:
-    """Whether the PEs' sparse-matrix and pointer SRAMs hold the whole layer."""
-    held = ("spmat_sram", "pointer_sram")
-    return all(need.fits for need in capacity.needs(layer, config) if need.name in held)
-
-
 def cut(
     layer: InterleavedLayer,
     config: MachineConfig,
@@ -126,7 +118,7 @@ def cut(
     while start < len(chosen):
         end = _last_that_fits(entries, start, config)
         if end == start:
-            raise EieError(_too_small(f"column {int(chosen[start])}", of.name, in_column[chosen[start]], 1, config))
+            raise EieError(_too_small(f"column {int(chosen[start])}", of.name, in_column[chosen[start]], config))
         held = entries[end] - entries[start]
         width = bias_column(end - start, layer.pes) + 1
         if end == len(chosen) and bias is not None and _fit(held + bias, width, config):
@@ -137,16 +129,14 @@ def cut(
         start = end
     if bias is not None:
         if not _fit(bias, 1, config):
-            raise EieError(_too_small("the bias", of.name, bias, 1, config))
+            raise EieError(_too_small("the bias", of.name, bias, config))
         tiles.append(_tile(chosen[:0], True, 1, bias, config))
     return tuple(tiles)
 
 
 def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool:
     """Whether half of each memory holds so many entries a PE, and the pointers of so many columns."""
-    spmat_bits = int(entries.max(initial=0)) * config.entry_bits
-    pointer_bytes = (columns + 1) * POINTER_BYTES
-    return 2 * spmat_bits <= config.spmat_bytes * 8 and 2 * pointer_bytes <= config.pointer_bytes
+    return capacity.half(config).holds(int(entries.max(initial=0)), columns)
 
 
 def _last_that_fits(entries: npt.NDArray[np.int64], start: int, config: MachineConfig) -> int:
@@ -166,21 +156,25 @@ def _tile(
 ) -> Tile:
     of_entries = int((-(-entries * config.entry_bits // 8)).sum())
     of_pointers = len(entries) * (width + 1) * POINTER_BYTES
-    return Tile(columns, with_bias, width, of_entries + of_pointers, int(entries.max(initial=0)))
+    return Tile(columns, with_bias, width, of_entries + of_pointers)
 
 
-def _too_small(what: str, name: str, entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> str:
-    most = int(entries.max(initial=0))
-    if 2 * most * config.entry_bits > config.spmat_bytes * 8:
-        room = config.spmat_bytes * 8 // 2 // config.entry_bits
+def _too_small(what: str, name: str, entries: npt.NDArray[Any], config: MachineConfig) -> str:
+    """Why a tile does not hold a single column."""
+    most, half = int(entries.max(initial=0)), capacity.half(config)
+    if most > half.entries:
         return (
-            f"layer '{name}': {what} has {most:,} entries in a PE, more than the {room:,} that half of the "
+            f"layer '{name}': {what} has {most:,} entries in a PE, more than the {half.entries:,} that half of the "
             f"sparse-matrix SRAM holds (spmat_bytes = {config.spmat_bytes}); a tile needs room for one column"
         )
-    needs = 2 * (columns + 1) * POINTER_BYTES
+    if most > capacity.POINTER_REACH:
+        return (
+            f"layer '{name}': {what} has {most:,} entries in a PE, more than the {capacity.POINTER_REACH:,} that a "
+            f"{capacity.POINTER_BITS}-bit pointer reaches; more PEs have fewer each"
+        )
     return (
-        f"layer '{name}': {what} needs {columns + 1} pointers, more than half of the pointer SRAM holds "
-        f"(pointer_bytes = {config.pointer_bytes}); a tile needs at least {needs} bytes of it"
+        f"layer '{name}': {what} needs 2 pointers, more than half of the pointer SRAM holds "
+        f"(pointer_bytes = {config.pointer_bytes}); a tile needs at least {4 * POINTER_BYTES} bytes of it"
     )
 
 
@@ -195,7 +189,10 @@ def estimate(layer: InterleavedLayer, config: MachineConfig) -> dict[str, Any]:
     With "refused", the reason, in place of the costs where a tile cannot hold a column.
     """
     keys = config.to_dict()
-    asked = {"fits": fits(layer, config), **{key: keys[key] for key in ("dram_gbytes_per_s", "dram_pj_per_bit")}}
+    asked = {
+        "fits": capacity.weights_fit(layer, config),
+        **{key: keys[key] for key in ("dram_gbytes_per_s", "dram_pj_per_bit")},
+    }
     try:
         tiles = cut(layer, config)
     except EieError as error:
@@ -221,19 +218,7 @@ def overlapped(loads: Sequence[int], computes: Sequence[int]) -> int:
 
 def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> WeightTraffic:
     """The memory of a layer whose weights stay in the array: nothing is loaded."""
-    return WeightTraffic(fits(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
-
-
-def exceeded(layer: InterleavedLayer, tiles: Sequence[Tile], config: MachineConfig) -> tuple[str, ...]:
-    """One line for each capacity that a streamed layer exceeds all the same, as `capacity.exceeded` has them."""
-    most = max((tile.most_entries for tile in tiles), default=0)
-    still = []
-    for need in capacity.needs(layer, config):
-        if need.name == "pointer_range":
-            need = replace(need, needs=most)
-        if need.name not in ("spmat_sram", "pointer_sram") and not need.fits:
-            still.append(str(need))
-    return tuple(still)
+    return WeightTraffic(capacity.weights_fit(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
 
 
 def run_tiles(
@@ -244,8 +229,8 @@ def run_tiles(
     outputs: bool,
     each: Each = map,
     progress: Callable[[int], object] | None = None,
-) -> tuple[tuple[Run, ...], WeightTraffic, tuple[str, ...]]:
-    """A batch through a streamed layer: (an engine's run an input, the memory, capacities exceeded all the same).
+) -> tuple[tuple[Run, ...], WeightTraffic]:
+    """A batch through a streamed layer: an engine's run an input, and what moving the weights cost.
 
     run: the engine's. Cycles and counters of the runs are sums over tiles, of computing alone; max_occupancy is the
     largest. All inputs pass a tile before the next one.
@@ -271,10 +256,9 @@ def run_tiles(
     loads = [load_cycles(tile.loaded_bytes, config) for tile in tiles]
     computes = [sum(int(parts[t].cycles) for parts in by_input) for t in range(len(tiles))]
     loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
-    memory = WeightTraffic(
-        fits(layer, config), len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes)
-    )
-    return runs, memory, exceeded(layer, tiles, config)
+    fits = capacity.weights_fit(layer, config)
+    memory = WeightTraffic(fits, len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes))
+    return runs, memory
 
 
 def _add_up(parts: Sequence[Run], sums: npt.NDArray[Any] | None, pes: int) -> Run:

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eiesim import CompressedLayer, MachineConfig, simulate
+from eiesim import CompressedLayer, MachineConfig, capacity, simulate
 from eiesim.encoding import interleave
-from eiesim.streaming import fits
 from studies.findings import falls, number, page, paragraph, rises, where
 
 WIDTH, HIDDEN = 4096, 11008
@@ -77,19 +76,17 @@ def token(cols, sparsity, seed):
     return (rng.standard_normal(cols) * (rng.random(cols) >= sparsity)).astype(np.float32)
 
 
-def resident_pes(layer):
-    """The fewest PEs, in steps of 64, whose memories hold the layer; None beyond 4096."""
-    config = MachineConfig()
-    low, high = 1, 64
-    if not fits(interleave(layer, 4096), config.replace(pes=4096)):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        if fits(interleave(layer, 64 * middle), config.replace(pes=64 * middle)):
-            high = middle
-        else:
-            low = middle + 1
-    return 64 * low
+def fewest_pes(*layers):
+    """The fewest PEs that hold all weights of a layer, in reach of their pointers; of several layers, of each.
+
+    They are counted up from the fewest that could, if kept weights were dealt evenly and needed no padding: where n PEs
+    hold a layer, n + 1 need not, for they deal its rows otherwise.
+    """
+    least = max(1, -(-max(layer.nnz for layer in layers) // capacity.POINTER_REACH))
+    machines = (MachineConfig(pes=pes) for pes in itertools.count(least))
+    return next(
+        one.pes for one in machines if all(capacity.weights_fit(interleave(layer, one.pes), one) for layer in layers)
+    )
 
 
 def total(matrices, results, of):
@@ -110,15 +107,13 @@ def study(divide):
     lines.append("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     for weights in ("2:4", "10 %"):
         layers = {matrix: layer_of(matrix, weights, 0) for matrix in matrices}
-        pes = {}
         for matrix, layer in layers.items():
-            pes[matrix] = resident_pes(layer)
             entries = int(interleave(layer, PES).entries_per_pe.sum())
             alone.append(
                 f"| {weights} | {matrix.count} x {matrix.rows:,} x {matrix.cols:,} ({matrix.name}) | {layer.nnz:,} "
-                f"| {entries:,} | {pes[matrix] or 'more than 4,096'} |"
+                f"| {entries:,} | {fewest_pes(layer)} |"
             )
-        most = max(pes.values())
+        most = fewest_pes(*layers.values())
         for sparsity in (0.5, 0.9):
             inputs = {matrix: token(matrix.cols, sparsity, 1) for matrix in matrices}
             interleaved = {matrix: interleave(layer, PES) for matrix, layer in layers.items()}
@@ -163,7 +158,7 @@ own products, which have no constant weights, norms and gates are left out. Made
 
 ## Resident: how many PEs hold one matrix
 
-The PEs of the paper have 128 KB for entries and 32 KB for pointers.
+{memories}
 
 {alone}
 
@@ -234,9 +229,21 @@ def words(lines):
     ).strip("\n")
 
 
+def memories(held):
+    """What a PE holds."""
+    return paragraph(
+        True,
+        f"""A PE of the paper has 128 KB for {held["spmat_sram"]:,} entries and 32 KB for {held["pointer_sram"]:,}
+        pointers. These have 16 bits, so that they reach {held["pointer_range"]:,} entries and no more: half of the
+        128 KB stay empty. Weights alone are counted here; where activations are more than the register file's
+        {held["register_file"]} a PE, they go through the activation SRAM, which holds {held["activation_sram"]:,}.""",
+    )
+
+
 def whole(divide, alone, lines):
     """The page of both tables."""
     return PAGE.format(
+        memories=memories(capacity.held(MachineConfig())),
         width=WIDTH // divide, hidden=HIDDEN // divide, blocks=BLOCKS,
         weights=sum(one.rows * one.cols * one.count for one in block(divide)) / 1e6,
         alone="\n".join(alone), lines="\n".join(lines), words=words(lines),

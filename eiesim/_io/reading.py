@@ -23,7 +23,14 @@ def check_regular(path: Path, missing: str = "no such file") -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 (hex) of a regular file, which may be larger than memory. Raises EieError where it cannot be read."""
+    """SHA-256 (hex) of a regular file, which may be larger than memory, or of all files in a folder with their names.
+
+    Raises EieError where it cannot be read.
+    """
+    if path.is_dir():
+        files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file())
+        lines = (f"{name}\0{sha256_of(file)}\n" for name, file in files)
+        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
     check_regular(path)
     try:
         with path.open("rb") as file:

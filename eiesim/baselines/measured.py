@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eiesim.baselines.measurements import Host, Measured, Measurement, load_measured, save_measured
+from eiesim.baselines.measurements import Host, LeftOut, Measured, Measurement, load_measured, save_measured
 from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer
@@ -48,15 +48,22 @@ def measure(
         assert known is not None
         return known
     load_average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    machine, found = _run_worker(missing, cpu_tdp_w, gpu_tdp_w, progress)
+    machine, found, left_out = _run_worker(missing, cpu_tdp_w, gpu_tdp_w, progress)
     kept: tuple[Measurement, ...] = ()
+    kept_out: tuple[LeftOut, ...] = ()
     if known is not None:
         if known.machine != machine:
-            raise EieError(f"{path}: was measured on another machine ({known.machine.cpu}); measure again or elsewhere")
+            elsewhere = known.machine.model_copy(update={"versions": machine.versions}) != machine
+            other = f"on another machine ({known.machine.cpu})" if elsewhere else "with other versions of the libraries"
+            raise EieError(f"{path}: was measured {other}; measure again or elsewhere")
         names = {one.layer.name for one in missing}
         kept = tuple(one for one in known.measurements if one.layer not in names)
+        kept_out = tuple(one for one in known.left_out if one.layer not in names)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    measured = Measured(machine=machine, when=when, load_average=load_average, measurements=(*kept, *found))
+    measured = Measured(
+        machine=machine, when=when, load_average=load_average, measurements=(*kept, *found),
+        left_out=(*kept_out, *left_out),
+    )  # fmt: skip
     if path is not None:
         save_measured(measured, path)
     return measured
@@ -74,9 +81,10 @@ def default_cpu_power_w(threads: int) -> float:
 
 def _run_worker(
     workloads: Sequence[Workload], cpu_tdp_w: float | None, gpu_tdp_w: float | None, progress: Callable[[int], object]
-) -> tuple[Host, list[Measurement]]:
+) -> tuple[Host, list[Measurement], list[LeftOut]]:
     environment = {key: value for key, value in os.environ.items() if key not in HIDDEN_FROM_WORKER}
     found: list[Measurement] = []
+    left_out: list[LeftOut] = []
     machine: Host | None = None
     with tempfile.TemporaryDirectory(prefix="eiesim-") as folder:
         for k, one in enumerate(workloads):
@@ -96,7 +104,12 @@ def _run_worker(
                     else:
                         layer = workloads[said["case"]].layer
                         rows = (_measurement(layer, row, cpu_tdp_w, gpu_tdp_w) for row in said["rows"])
-                        found += [row for row in rows if row is not None]
+                        own = [row for row in rows if row is not None]
+                        out = [LeftOut(layer=layer.name, **one) for one in said["left_out"]]
+                        if not any(row.is_baseline for row in own):
+                            raise EieError(f"measuring the baselines failed: {'; '.join(map(str, out)) or layer.name}")
+                        found += own
+                        left_out += out
                         progress(1)
             finally:
                 if sys.exc_info()[0] is not None:
@@ -105,7 +118,7 @@ def _run_worker(
                 complaints.seek(0)
                 last = complaints.read().strip().splitlines()[-1:] or ["it said nothing"]
                 raise EieError(f"measuring the baselines failed: {last[0]}")
-    return machine, found
+    return machine, found, left_out
 
 
 def _measurement(

@@ -13,6 +13,11 @@ from eiesim.errors import EieError
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 BUSY_A_CORE = 0.25
 """Load average a core above which a machine is not idle."""
+Precision = Literal["float32", "bfloat16", "int8", "int4"]
+TOLERANCES: dict[str, float] = {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.05, "int4": 0.2}
+"""How far a product may lie from the float64 one, as a share of it (Euclidean lengths), to be timed."""
+SHORT = {"bfloat16": "bf16"}
+"""What a precision is called where there is little room."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -20,8 +25,11 @@ Count = Annotated[int, Field(ge=1)]
 class Measurement(BaseModel):
     """One kernel on one layer. rows, cols, nnz: the layer's. time_us, energy_uj: of a frame, one of `batch`.
 
-    kernel: what ran, by library and version. repeats: how many runs the time is the median of.
+    kernel: what ran, by library and version. repeats: how many runs the time is the median of; time_us_low: the least.
     power_source: the counter that measured the energy, or what it is estimated from.
+    precision: of the weights; below float32 it is not the same product. index_bits: of a sparse operand's indices.
+    difference: from the product in float64, as a share of it (Euclidean lengths). Files of before do not have the last
+    three and the least time.
     """
 
     model_config = _STRICT
@@ -41,6 +49,10 @@ class Measurement(BaseModel):
     energy_uj: Positive
     energy_basis: Literal["measured", "estimated"]
     power_source: str
+    precision: Precision = "float32"
+    index_bits: Literal[32, 64] | None = None
+    difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    time_us_low: Positive | None = None
 
     @property
     def power_w(self) -> float:
@@ -48,10 +60,21 @@ class Measurement(BaseModel):
         return self.energy_uj / self.time_us
 
     @property
+    def is_baseline(self) -> bool:
+        """Whether the others of the layer are set over this one."""
+        return (self.device, self.matrix, self.batch, self.precision) == ("cpu", "dense", 1, "float32")
+
+    @property
     def series(self) -> str:
         """What it is called in tables and plots."""
+        return f"{self.kind}, batch {self.batch}"
+
+    @property
+    def kind(self) -> str:
+        """The same at any batch."""
         device = "CPU" if self.device == "cpu" else "GPU"
-        return f"{device} {self.matrix} ({self.library}), batch {self.batch}"
+        reduced = "" if self.precision == "float32" else f", {SHORT.get(self.precision, self.precision)}"
+        return f"{device} {self.matrix} ({self.library}{reduced})"
 
 
 class Host(BaseModel):
@@ -66,8 +89,26 @@ class Host(BaseModel):
     versions: dict[str, str]
 
 
+class LeftOut(BaseModel):
+    """A product that was not timed. batch: None where it could not be made at all."""
+
+    model_config = _STRICT
+
+    layer: str
+    product: str
+    batch: Count | None
+    reason: str
+
+    def __str__(self) -> str:
+        batch = "" if self.batch is None else f", batch {self.batch}"
+        return f"{self.layer}{batch}: {self.product}: {self.reason}"
+
+
 class Measured(BaseModel):
-    """A file of measurements. when: UTC, ISO 8601, of the last one. load_average: of the machine when that began."""
+    """A file of measurements. when: UTC, ISO 8601, of the last one. load_average: of the machine when that began.
+
+    left_out: products that failed or gave other values than the layer's, and were not timed.
+    """
 
     model_config = _STRICT
 
@@ -76,6 +117,7 @@ class Measured(BaseModel):
     when: str
     load_average: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     measurements: tuple[Measurement, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def busy(self) -> bool:

@@ -1,34 +1,49 @@
 """The process that measures baselines: `python -m eiesim.baselines.worker FOLDER CASES`.
 
 FOLDER holds 0.npz, 0.npy, 1.npz, ... (layers and inputs). It prints a line of JSON for the machine, then one a case:
-{"case": k, "rows": [{device, library, kernel, matrix, batch, threads, repeats, time_us, energy_uj, power_source}]}.
+{"case": k, "rows": [{device, library, kernel, matrix, precision, index_bits, batch, threads, repeats, time_us,
+time_us_low, difference, energy_uj, power_source}], "left_out": [{product, batch, reason}]}.
 """
 
 import json
 import os
 import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
+from eiesim.baselines import products, reduced
 from eiesim.baselines.measured import BATCHES
-from eiesim.baselines.meters import EnergyMeter, nvml, rapl
+from eiesim.baselines.measurements import TOLERANCES
+from eiesim.baselines.meters import nvml, rapl
+from eiesim.baselines.products import Product
+from eiesim.baselines.turns import Turn, take_turns
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer
 
-BUDGET_S = 0.35
-LEAST_RUNS = 5
-WARM_RUNS = 2
+Kind = Callable[[CompressedLayer], Iterator[Product]]
+
+KINDS: tuple[Kind, ...] = (
+    products.numpy_dense,
+    products.scipy_sparse,
+    products.mkl_sparse,
+    products.torch_sparse,
+    reduced.torch_bfloat16,
+    reduced.torch_int8,
+    reduced.onnxruntime_int8,
+    reduced.onnxruntime_int4,
+    products.torch_gpu,
+)
+ROUNDING = 1e-6
+"""What float32 may differ by, as a share of the sum of magnitudes: a sum may be far less than what is added up."""
 
 
 def main(folder: Path, cases: int) -> None:
@@ -36,130 +51,130 @@ def main(folder: Path, cases: int) -> None:
     _say({"machine": _machine()})
     for k in range(cases):
         layer, activations = npz.load(folder / f"{k}.npz"), npz.load_inputs(folder / f"{k}.npy")
-        _say({"case": k, "rows": list(_rows(layer, activations))})
+        rows, left_out = measure_layer(layer, activations)
+        _say({"case": k, "rows": rows, "left_out": left_out})
 
 
 def _say(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 
-def _rows(layer: CompressedLayer, activations: npt.NDArray[np.float32]) -> Iterator[dict[str, Any]]:
-    dense, sparse = layer.to_dense(), layer.to_scipy().tocsr()
+def measure_layer(
+    layer: CompressedLayer, activations: npt.NDArray[np.float32], kinds: Sequence[Kind] = KINDS
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of measurements, and what was left out and why: a product that fails, or whose values are not the layer's.
+
+    activations: float32[cols] or [vectors, cols]; over again where there are fewer than the batch.
+    """
+    rows: list[dict[str, Any]] = []
+    left_out: list[dict[str, Any]] = []
+    ready: list[Product] = []
+    for kind in kinds:
+        try:
+            ready += kind(layer)
+        except Exception as error:  # other people's code on any machine
+            left_out.append({"product": kind.__name__, "batch": None, "reason": _words(error)})
     own = np.atleast_2d(activations)
-    most, kernel = _blas()
-    mkl = _mkl()
+    most, controller = products.blas()[0], ThreadpoolController()
     for batch in BATCHES:
-        # The layer's own inputs, over again where there are fewer than the batch.
-        columns = np.ascontiguousarray(own[np.arange(batch) % len(own)].T)
-        inputs = columns[:, 0].copy() if batch == 1 else columns
-        kinds: list[tuple[str, str, str, int, Callable[[], object]]] = [
-            ("numpy", kernel, "dense", most, lambda x=inputs: dense @ x),  # type: ignore[misc]
-            ("scipy", f"CSR, scipy {scipy.__version__}", "sparse", 1, lambda x=inputs: sparse @ x),  # type: ignore[misc]
-        ]
-        if mkl is not None:
-            kinds.append(("mkl", "CSR, MKL", "sparse", most, lambda x=inputs: mkl(sparse, x)))  # type: ignore[misc]
-        for library, what, matrix, reach, call in kinds:
-            head = {"device": "cpu", "library": library, "kernel": what, "matrix": matrix, "batch": batch}
-            yield {**head, **_fastest(call, batch, reach)}
-    yield from _gpu_rows(dense, sparse, own[0])
+        inputs = np.ascontiguousarray(own[np.arange(batch) % len(own)])
+        exact = _exact(layer, inputs)
+        fastest: dict[tuple[str, ...], dict[str, Any]] = {}
+        # One number of threads after the other: on a busy machine, threads that wait for others slow the next call.
+        for threads in sorted({1, most}):
+            within = partial(_threads, controller, threads)
+            turns: list[tuple[Product, float, Turn]] = []
+            for product in list(ready):
+                try:
+                    with within():
+                        call = product.ready(inputs.copy(), threads)
+                        difference = held(product.back(call()), *exact, product.precision)
+                except Exception as error:
+                    left_out.append({"product": str(product), "batch": batch, "reason": _words(error)})
+                    ready.remove(product)
+                    continue
+                meter = nvml() if product.device == "gpu" else rapl()
+                turns.append((product, difference, Turn(call, within, meter)))
+            take_turns([turn for *_, turn in turns])
+            for product, difference, turn in turns:
+                row = _row(product, threads if product.parallel else 1, difference, batch, turn)
+                if product.row not in fastest or row["time_us"] < fastest[product.row]["time_us"]:
+                    fastest[product.row] = row
+        rows += fastest.values()
+    return rows, left_out
 
 
-def _mkl() -> Callable[..., Any] | None:
-    """MKL's sparse product, where sparse_dot_mkl finds an MKL; pip's lies in the environment's lib."""
-    if not find_spec("sparse_dot_mkl"):
-        return None
-    libraries = sorted((Path(sys.prefix) / "lib").glob("libmkl_rt.*"))
-    if libraries:
-        os.environ.setdefault("MKL_RT", str(libraries[-1]))
-    try:
-        product: Callable[..., Any] = import_module("sparse_dot_mkl").dot_product_mkl
-    except ImportError:
-        return None
-    return product
-
-
-def _fastest(call: Callable[[], object], batch: int, most_threads: int) -> dict[str, Any]:
-    """The faster of one thread and all threads. On a small product or a busy machine, more threads are slower."""
-    made = []
-    for threads in sorted({1, most_threads}):
-        with threadpool_limits(threads):
-            made.append({"threads": threads, **_measure(call, batch, rapl())})
-    return min(made, key=lambda row: row["time_us"])
-
-
-def _gpu_rows(dense: Any, sparse: Any, activations: npt.NDArray[np.float32]) -> Iterator[dict[str, Any]]:
-    """Dense and CSR by PyTorch, where there is a CUDA device. Copies to it are not timed, as in the paper."""
-    torch = _cuda_torch()
-    if torch is None:
-        return
-    matrices = {
-        "dense": torch.from_numpy(dense).cuda(),
-        "sparse": torch.sparse_csr_tensor(
-            torch.from_numpy(sparse.indptr), torch.from_numpy(sparse.indices), torch.from_numpy(sparse.data),
-            size=sparse.shape, device="cuda",
-        ),
-    }  # fmt: skip
-    for batch in BATCHES:
-        inputs = torch.from_numpy(np.ascontiguousarray(np.tile(activations[:, None], batch))).cuda()
-        for matrix, held in matrices.items():
-
-            def call(held: Any = held, inputs: Any = inputs) -> None:
-                held @ inputs
-                torch.cuda.synchronize()
-
-            yield {
-                "device": "gpu", "library": "torch", "kernel": f"PyTorch {torch.__version__}, CUDA", "matrix": matrix,
-                "batch": batch, "threads": 1, **_measure(call, batch, nvml()),
-            }  # fmt: skip
-
-
-def _cuda_torch() -> Any:
-    if not find_spec("torch"):
-        return None
-    torch = import_module("torch")
-    return torch if torch.cuda.is_available() else None
-
-
-def _measure(call: Callable[[], object], batch: int, counter: EnergyMeter | None) -> dict[str, Any]:
-    """Median time and, with a counter, mean energy of a frame: warmed, then repeated until the budget is used."""
-    for _ in range(WARM_RUNS):
-        call()
-    times: list[float] = []
-    before = counter.read_uj() if counter else 0.0
-    began = time.perf_counter()
-    while len(times) < LEAST_RUNS or time.perf_counter() - began < BUDGET_S:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    energy_uj = counter.since_uj(before) / len(times) / batch if counter else 0.0
+def _row(product: Product, threads: int, difference: float, batch: int, turn: Turn) -> dict[str, Any]:
+    energy_uj = turn.mean_uj
     return {
-        "repeats": len(times),
-        "time_us": statistics.median(times) * 1e6 / batch,
-        # A counter that did not move was too slow for this: then there is no measurement.
-        "energy_uj": energy_uj if energy_uj > 0 else None,
-        "power_source": counter.name if counter else "",
+        "device": product.device,
+        "library": product.library,
+        "kernel": product.kernel,
+        "matrix": product.matrix,
+        "precision": product.precision,
+        "index_bits": product.index_bits,
+        "batch": batch,
+        "threads": threads,
+        "repeats": len(turn.times_s),
+        "time_us": turn.median_us / batch,
+        "time_us_low": turn.least_us / batch,
+        "difference": difference,
+        "energy_uj": None if energy_uj is None else energy_uj / batch,
+        "power_source": turn.meter.name if turn.meter else "",
     }
 
 
-def _blas() -> tuple[int, str]:
-    """Threads and kernel of the BLAS that numpy uses."""
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    if not pools:
-        return 1, "BLAS not known"
-    numpys = [pool for pool in pools if "numpy" in str(pool["filepath"])] or pools
-    pool = numpys[0]
-    return int(pool["num_threads"]), f"{pool['internal_api']} {pool['version']}, kernel {pool.get('architecture', '-')}"
+def _exact(
+    layer: CompressedLayer, inputs: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The product in float64, [batch, rows], and that of all magnitudes."""
+    weights, wide = layer.to_scipy(np.float64), inputs.astype(np.float64)
+    return (weights @ wide.T).T, (abs(weights) @ abs(wide).T).T
+
+
+def held(
+    outputs: npt.ArrayLike, exact: npt.NDArray[np.float64], magnitude: npt.NDArray[np.float64], precision: str
+) -> float:
+    """How far a product lies from the exact one, as a share of it: Euclidean lengths over the batch.
+
+    Raises ValueError where that is more than the precision's tolerance and float32's rounding explain.
+    """
+    given = np.asarray(outputs, np.float64)
+    if given.shape != exact.shape:
+        raise ValueError(f"its outputs are {given.shape}, not {exact.shape}")
+    distance, length = float(np.linalg.norm(given - exact)), float(np.linalg.norm(exact))
+    allowed = TOLERANCES[precision] * length + ROUNDING * float(np.linalg.norm(magnitude))
+    if not distance <= allowed:  # nan is no product either
+        most = f"at most {TOLERANCES[precision]:g} is {precision}'s"
+        raise ValueError(f"differs from the float product by {distance / (length or 1):.2g} of it, {most}")
+    return distance / length if length else 0.0
+
+
+@contextmanager
+def _threads(controller: ThreadpoolController, threads: int) -> Iterator[None]:
+    """Limit the libraries' threads. PyTorch keeps a number of its own."""
+    with ExitStack() as stack:
+        stack.enter_context(controller.limit(limits=threads))
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(threads)
+        yield
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _machine() -> dict[str, Any]:
-    torch = _cuda_torch()
+    torch = products.cuda_torch()
     versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
     return {
         "cpu": _cpu_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "gpu": torch.cuda.get_device_name() if torch else "",
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {**versions, "blas": _blas()[1]},
+        "versions": {**versions, "blas": products.blas()[1]},
     }
 
 

@@ -1,7 +1,7 @@
 """The bars of Figs. 6 and 7, published and simulated, and the same over the CPU that was measured here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eiesim.baselines.measurements import Measured, Measurement
 from eiesim.comparison.records import Ratio
@@ -148,7 +148,8 @@ def _with_mean(rows: list[Ratio]) -> list[Ratio]:
     if not rows:
         return rows
     first, values = rows[0], [row.value for row in rows if row.layer != TOTAL]
-    return [*rows, Ratio(GEOMEAN, first.machine, first.series, first.basis, geomean(values))]
+    mean = Ratio(GEOMEAN, first.machine, first.series, first.basis, geomean(values))
+    return [*rows, replace(mean, batch=first.batch, kind=first.kind, precision=first.precision)]
 
 
 def measured_speedup_bars(runs: Sequence[Simulated], measured: Measured, with_total: bool = False) -> list[Ratio]:
@@ -158,7 +159,7 @@ def measured_speedup_bars(runs: Sequence[Simulated], measured: Measured, with_to
         rows, base = _of(run, measured)
         for one in rows:
             note, value = f"{one.kernel}, {one.threads} thread(s)", base.time_us / one.time_us
-            _add(by_series, Ratio(run.name, one.device.upper(), one.series, "measured", value, note=note))
+            _add(by_series, _measured(run.name, one, "measured", value, note))
         _add(by_series, _simulated(run.name, SIMULATED, base.time_us, run.times_us))
     if with_total:
         _add_total(by_series, runs, measured, "time_us", "measured")
@@ -176,12 +177,19 @@ def measured_efficiency_bars(runs: Sequence[Simulated], measured: Measured, with
         for one in rows:
             basis = "estimated" if "estimated" in (one.energy_basis, base.energy_basis) else "measured"
             value = base.energy_uj / one.energy_uj
-            _add(by_series, Ratio(run.name, one.device.upper(), one.series, basis, value, note=one.power_source))
+            _add(by_series, _measured(run.name, one, basis, value, one.power_source))
         note = f"EIE by the energy model {run.energy.model}; {base.power_source}"
         _add(by_series, _simulated(run.name, SIMULATED, base.energy_uj, run.energies_uj, note))
     if with_total:
         _add_total(by_series, runs, measured, "energy_uj", "estimated")
     return _in_order(by_series)
+
+
+def _measured(layer: str, one: Measurement, basis: str, value: float, note: str) -> Ratio:
+    return Ratio(
+        layer, one.device.upper(), one.series, basis, value, note=note,
+        batch=one.batch, kind=one.kind, precision=one.precision,
+    )  # fmt: skip
 
 
 def _add_total(
@@ -204,13 +212,13 @@ def _add_total(
             )
         bases = {ratio.basis for ratio in ratios}
         kind = bases.pop() if len(bases) == 1 else basis
-        ratios.append(Ratio(TOTAL, ratios[0].machine, series, kind, base / own))
+        ratios.append(replace(ratios[0], layer=TOTAL, basis=kind, value=base / own, note="", low=None, high=None))
 
 
 def _of(run: Simulated, measured: Measured) -> tuple[list[Measurement], Measurement]:
     """A layer's measurements, and among them the one that the others are set over."""
     rows = measured.of(run.name)
-    return rows, next(one for one in rows if (one.device, one.matrix, one.batch) == ("cpu", "dense", 1))
+    return rows, next(one for one in rows if one.is_baseline)
 
 
 def _add(by_series: dict[str, list[Ratio]], ratio: Ratio) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import cycle
 from textwrap import fill
 
-from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow
+from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow, by_batch
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names, reach
@@ -74,19 +74,34 @@ def caption(comparison: Comparison, rows: Sequence[Ratio]) -> str:
     line = f"{measured.machine.cpu}{gpu}, {used}, {measured.when[:10]}; bars are {' or '.join(bases)}"
     if "estimated" in bases:
         line += "; energy estimated from thermal design power"
+    if any(row.precision != "float32" for row in rows):
+        line += "; dotted: weights in lower precision"
     return line
 
 
 def ratio_picture(rows: Sequence[Ratio], words: Words, title: str, caption: str = "") -> Picture:
-    """Bars over layers, one colour a series, on a log scale; 1 is the baseline and has no bars.
+    """Bars over layers, one colour a kind, on a log scale, a panel for each batch; 1 is the baseline.
 
     Whiskers go from least to most. The caption says how far the widest reaches, since on this scale it may be short.
     """
-    by_place = {(row.layer, row.series): row for row in rows}
+    # What is 1 everywhere, the baseline, needs no bars.
+    kinds = {row.name: row for row in reversed(rows) if row.value != 1}
+    kinds = {name: kinds[name] for name in _unique(row.name for row in rows) if name in kinds}
+    panels = tuple(
+        _ratio_panel(own, words, kinds, "" if batch is None else f"batch {batch}")
+        for batch, own in by_batch(rows).items()
+    )
+    widest = _widest(rows)
+    spread = f"whiskers: least to most, at most {widest:.1%} from the bar's end" if widest else ""
+    whole = "; ".join(filter(None, (caption, spread)))
+    height_in = 3.1 if len(panels) == 1 else 1.1 + 2.2 * len(panels)
+    return Picture(title, panels, (style.PAGE_IN, height_in), whole, across=1, legend="above")
+
+
+def _ratio_panel(rows: Sequence[Ratio], words: Words, kinds: Mapping[str, Ratio], title: str) -> Panel:
+    """kinds: a row of each kind that has bars in some panel, by its name; each has its place in all."""
+    by_place = {(row.layer, row.name): row for row in rows}
     layers = _unique(row.layer for row in rows)
-    # The baseline is 1 everywhere and needs no bars.
-    kinds = {row.series: row for row in reversed(rows) if row.value != 1}
-    kinds = {name: kinds[name] for name in _unique(row.series for row in rows) if name in kinds}
     widths = [WIDER if one.is_eie else 1.0 for one in kinds.values()]
     unit = 0.88 / sum(widths)
     simulated, spare, series = iter(palette.SIMULATED), cycle(palette.BARS), []
@@ -99,9 +114,12 @@ def ratio_picture(rows: Sequence[Ratio], words: Words, title: str, caption: str 
             colour = palette.VERMILION if one.is_eie else PAPER_COLOURS[name]
         else:
             colour, hatch = next(spare), palette.ESTIMATED_HATCH if one.basis == "estimated" else ""
+            hatch += palette.REDUCED_HATCH if one.precision != "float32" else ""
         width = widths[k] * unit
         middle = sum(widths[:k]) * unit + width / 2 - 0.44
         ranged = any(row.low is not None for _, row in own)
+        if not own:
+            continue
         series.append(
             Series(
                 # The names of EIE's series say what they are.
@@ -119,20 +137,18 @@ def ratio_picture(rows: Sequence[Ratio], words: Words, title: str, caption: str 
             )
         )
     top = max(row.value for row in rows)
+    end = top * top**0.22
     means = {row.layer for row in rows if row.is_mean}
-    panel = Panel(
+    return Panel(
         names(Words(""), ["geo. mean" if layer in means else layer for layer in layers]),
-        Scale(words, end=top * top**0.22, log=10),
+        Scale(words, end=end, log=10),
         tuple(series),
+        notes=(Note(title, -0.6, end, (4, -3), side="left", up="top"),) if title else (),
         rules=(
             Rule(1, palette.BLACK),
             *(Rule(layers.index(mean) - 0.5, palette.GREY, upright=True, look="dotted") for mean in means),
         ),
     )
-    widest = _widest(rows)
-    spread = f"whiskers: least to most, at most {widest:.1%} from the bar's end" if widest else ""
-    whole = "; ".join(filter(None, (caption, spread)))
-    return Picture(title, (panel,), (style.PAGE_IN, 3.1), whole, legend="above")
 
 
 def _widest(rows: Sequence[Ratio]) -> float:

@@ -1,5 +1,6 @@
 """The rows of a comparison's tables. Each class is one table; `COLUMNS` says what its CSV file shows of a row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,9 +18,12 @@ class Ratio:
     basis: published, simulated, measured or estimated (energy from a TDP is estimated).
     printed: the paper's figure. within_rounding: whether the paper's own tables give that figure. Both are None where
     the paper has no such bar. low, high: the least and most over the seeds of a synthetic layer; None for one seed.
+    batch: of a measured bar; None for EIE, which takes one input after the other. kind: the series without its batch.
+    precision: of the weights; below float32 it is not the same product.
     """
 
     COLUMNS: ClassVar = ("layer", "series", "basis", "value", "printed", "within_rounding", "note", "low", "high")
+    MEASURED_COLUMNS: ClassVar = (*COLUMNS, "batch", "precision")
 
     layer: str
     machine: str
@@ -31,6 +35,14 @@ class Ratio:
     note: str = ""
     low: float | None = None
     high: float | None = None
+    batch: int | None = None
+    kind: str = ""
+    precision: str = "float32"
+
+    @property
+    def name(self) -> str:
+        """What it is called among the bars of one batch."""
+        return self.kind or self.series
 
     @property
     def is_eie(self) -> bool:
@@ -41,6 +53,12 @@ class Ratio:
     def is_mean(self) -> bool:
         """Whether the bar is the geometric mean over the layers."""
         return self.layer == GEOMEAN
+
+
+def by_batch(rows: Sequence[Ratio]) -> dict[int | None, list[Ratio]]:
+    """The bars of each batch, with those that are of none; all under None where there are no batches."""
+    batches: dict[int | None, None] = dict.fromkeys(row.batch for row in rows if row.batch is not None) or {None: None}
+    return {batch: [row for row in rows if row.batch in (batch, None)] for batch in batches}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from eiesim.comparison.records import Ratio
+from eiesim.comparison.records import Ratio, by_batch
 from eiesim.comparison.rows import Comparison
 from eiesim.energy.check import Check
 from eiesim.paper.speedups import Headline, headlines, inconsistencies
@@ -58,17 +58,21 @@ def eie_table(comparison: Comparison) -> Table:
     return _whole_words(table)
 
 
-def ratio_table(title: str, rows: Sequence[Ratio]) -> Table:
+def ratio_table(title: str, rows: Sequence[Ratio], baseline: str = "") -> Table:
     """A line for each layer and one of geometric means, a column for each series. The title or heading says the basis.
 
-    The baseline, 1 everywhere, has no column. A star marks a printed bar that the paper's own tables do not give.
+    The baseline, 1 everywhere, has no column; it is the first series where none is named. A star marks a printed bar
+    that the paper's own tables do not give.
     """
     by_place = {(row.layer, row.series): row for row in rows}
     layers = {row.layer: row for row in rows}
-    series = [name for name in dict.fromkeys(row.series for row in rows) if name != rows[0].series]
+    series = [name for name in dict.fromkeys(row.series for row in rows) if name != (baseline or rows[0].series)]
     usual = rows[0].basis
-    bases = {name: next(row.basis for row in rows if row.series == name) for name in series}
-    headings = [name if bases[name] in (usual, "simulated") else f"{name}, {bases[name]}" for name in series]
+    headings = []
+    for name in series:
+        first = next(row for row in rows if row.series == name)
+        heading = first.name.replace("onnxruntime", "onnx- runtime")  # so that it can stand on two lines
+        headings.append(heading if first.basis in (usual, "simulated") else f"{heading}, {first.basis}")
     table = _table(f"{title}; {usual} unless it says otherwise", "layer", *headings)
     for layer, one in layers.items():
         cells = []
@@ -177,14 +181,20 @@ def report(comparison: Comparison) -> Iterator[Table | str]:
     """All that a terminal is shown of a comparison, in order: tables, and lines between them."""
     yield eie_table(comparison)
     for title, field in RATIOS:
-        if ratios := getattr(comparison, field):
-            yield ratio_table(title, ratios)
+        ratios = getattr(comparison, field)
+        for batch, rows in by_batch(ratios).items():
+            if rows:
+                of = title if batch is None else f"Batch {batch}: {title[0].lower()}{title[1:]}"
+                yield ratio_table(of, rows, ratios[0].series)
     measured = comparison.measured
     if measured is not None:
         threads = " or ".join(str(count) for count in sorted({one.threads for one in measured.measurements}))
         yield f"times measured on {measured.machine.cpu}, {threads} threads (the faster), {measured.when}"
         for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
             yield f"  energy {source}"
+        if any(one.precision != "float32" for one in measured.measurements):
+            yield "  bf16, int8, int4: dense products of weights in lower precision, which are not the same product"
+        yield from (f"  left out: {one}" for one in measured.left_out)
     if comparison.checks:
         yield check_table(comparison.checks)
         yield from (f"- {line}" for line in check_causes(comparison.checks))

@@ -102,6 +102,14 @@ def is_embedding(name: str) -> bool:
     return any(_EMBEDDED.fullmatch(part) for part in split) or bool(named and _EMBEDS.fullmatch(named[-1]))
 
 
+def is_norm(name: str) -> bool:
+    """Whether a name is that of a normalisation's scale, as PyTorch's and GGUF's are."""
+    split = parts(name)
+    return split[-1] in ("weight", "scale", "gamma") and any(
+        re.fullmatch(r"(.*_|.*layer)?norm(\d+|_f)?|ln_?(f|\d+)|rms_?norm", part) for part in split[:-1]
+    )
+
+
 def packed_format(name: str) -> str:
     """The format of the codes that a tensor stands beside or is; empty where its name does not say."""
     return _PACKED.get(parts(name)[-1], "")

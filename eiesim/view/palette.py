@@ -7,7 +7,7 @@ colour.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
-BROWN = "#8C510A"
+BROWN, VIOLET = "#8C510A", "#6A3D9A"
 GREY, DARK, PALE, LINE = "#999999", "#555555", "#DDDDDD", "#CCCCCC"
 
 LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, BROWN, "#7F7F7F")
@@ -16,11 +16,14 @@ LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, BROWN, "#7F7F7F")
 MARKERS = "osD^vPX*<"
 """Markers of lines, one a layer, in the order of `LINES`."""
 
-BARS = (GREY, SKY, BLUE, YELLOW, ORANGE, GREEN, PURPLE)
+BARS = (GREY, SKY, BLUE, YELLOW, ORANGE, BROWN, PURPLE, DARK, GREEN)
 """Colours of bars whose series has no colour of its own."""
 
 SIMULATED = ((GREEN, "////"), (PURPLE, "xxxx"))
 """Colour and hatch of simulated bars: the first and the second kind."""
+
+REDUCED_HATCH = "...."
+"""Of measured bars in lower precision than float32."""
 
 ESTIMATED_HATCH = "\\\\\\\\"
 

@@ -202,7 +202,7 @@ def _streaming_table(streamed: Mapping[str, Any]) -> Table:
     table = Table(title=title, title_justify="left", title_style="", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
-    table.add_row("fits the array", "yes" if streamed["fits"] else "no")
+    table.add_row("the weights fit the array", "yes" if streamed["fits"] else "no")
     if "refused" in streamed:
         table.add_row("cannot be streamed", streamed["refused"])
         return table

@@ -1,5 +1,6 @@
 """The runs behind `machines.csv`: nine layers and LeNet-300-100 on PEs x multipliers, and on both mappings."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ import eiesim
 from benchmarks.cases import FC8_ARCHIVE, alexnet_fc8
 from eiesim import CompressedLayer, InterleavedLayer, MachineConfig, interleave, simulate
 from eiesim.balancing.order import permute_rows
+from eiesim.capacity import needs
 from eiesim.energy.area import modelled_area
 from eiesim.workloads import TABLE_III, workload
 
@@ -76,6 +78,20 @@ def machine(pes: int, memory: str = DIVIDED, **keys: Any) -> MachineConfig:
         # CACTI's table begins at 2 KB.
         keys["activation_bytes"] = max(published.activation_bytes, published.activation_bytes * published.pes // pes)
     return published.replace(pes=pes, **keys)
+
+
+@cache
+def beyond_reach() -> dict[int, list[str]]:
+    """By PEs, the layers of Table III that have more entries in a PE than its pointers reach, with some seed."""
+    beyond: dict[int, list[str]] = {}
+    for name, pes in itertools.product(TABLE_III, PES):
+        for seed in SEEDS:
+            layer, _ = workload(name, seed, variation=VARIATION)
+            asked = {need.name: need for need in needs(interleave(layer, pes), machine(pes))}
+            if not asked["pointer_range"].fits:
+                beyond.setdefault(pes, []).append(name)
+                break
+    return dict(sorted(beyond.items()))
 
 
 def run_cell(cell: Cell) -> list[dict[str, Any]]:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from eiesim.capacity import POINTER_REACH
 from studies.findings import alike, falls, number, paragraph, rises, where
 from studies.front import front
 from studies.what_ifs import found
-from studies.what_ifs.machines import DIVIDED, NETWORK, OWN, PES
+from studies.what_ifs.machines import DIVIDED, NETWORK, OWN, PES, beyond_reach
 from studies.what_ifs.shown import best, machine, more, times
 
 EQUALS = (64, 128, 256, 512)
@@ -26,7 +27,7 @@ def text(machines: pd.DataFrame) -> Iterator[str]:
 
 An SRAM row brings eight entries, of which a PE uses one a cycle. With `multipliers` = 2, 4 or 8 it walks an aligned
 group of so many entries a cycle. The question is which is better, more of them in a PE or more PEs. The machines
-compared hold the same weights: 8 MB of sparse-matrix SRAM in all, as the published 64 PEs, divided among the PEs
+compared have as much memory for weights: 8 MB of sparse-matrix SRAM in all, as the published 64 PEs, divided among the PEs
 (512 KB in each of 16, 32 KB in each of 256). Pointers are not divided: every PE has one for every column.
 
 ![Time, energy, energy x time and area over the multipliers in all](what-ifs/multipliers.svg)
@@ -81,8 +82,9 @@ of the multipliers' cycles in which they multiply (ALU efficiency). Time, load b
     )
     yield paragraph(
         True,
-        "With divided memories the largest layers need pointers of more than 16 bits on 16 and 32 PEs; their width is not in the",
-        "model.",
+        f"""Pointers of 16 bits reach {POINTER_REACH:,} entries of a PE, however large its memory. More have
+        {"; ".join(f"on {pes} PEs {', '.join(names)}" for pes, names in beyond_reach().items())}. They are simulated with
+        pointers that are wide enough; the model leaves out what these would take.""",
     )
 
 

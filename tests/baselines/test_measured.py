@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import pytest
 import eiesim
 from eiesim import EieError
 from eiesim.baselines import measured as baselines
-from eiesim.baselines.measurements import Host, load_measured, save_measured
-from eiesim.baselines.meters import EnergyMeter, rapl
+from eiesim.baselines.measurements import Host, LeftOut, load_measured, save_measured
+from eiesim.baselines.meters import rapl
 from eiesim.model import Workload
 
 MACHINE = Host(cpu="a CPU", cores=2, gpu="", system="Linux x86_64", versions={"numpy": "2"})
@@ -40,7 +41,7 @@ def fake_worker(monkeypatch):
     def run(cases, cpu_tdp_w, gpu_tdp_w, progress):
         asked.append([one.layer.name for one in cases])
         rows = [baselines._measurement(one.layer, row(), cpu_tdp_w, gpu_tdp_w) for one in cases]
-        return MACHINE, rows
+        return MACHINE, rows, []
 
     monkeypatch.setattr(baselines, "_run_worker", run)
     return asked
@@ -137,21 +138,6 @@ def test_rapl_reads_the_package_and_wraps(tmp_path):
     assert rapl(tmp_path / "none") is None
 
 
-def test_a_counter_that_stands_still_is_no_measurement():
-    pytest.importorskip("threadpoolctl")
-    from eiesim.baselines import worker
-
-    def still():
-        return worker._measure(lambda: None, 64, EnergyMeter("still", lambda: 5.0))
-
-    worker.BUDGET_S, before = 0.0, worker.BUDGET_S
-    try:
-        assert still()["energy_uj"] is None
-        assert still()["repeats"] >= 5
-    finally:
-        worker.BUDGET_S = before
-
-
 def test_the_worker_measures_here(case, monkeypatch, tmp_path):
     """A real process: every kernel, named, with its threads; without what slows the BLAS down."""
     pytest.importorskip("threadpoolctl")
@@ -159,9 +145,18 @@ def test_the_worker_measures_here(case, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]))
     done = []
     found = baselines.measure([case], tmp_path / "measured.json", cpu_tdp_w=50.0, progress=done.append)
-    cpu = [one for one in found.measurements if one.device == "cpu" and one.library in ("numpy", "scipy")]
-    assert {(one.matrix, one.batch) for one in cpu} == {("dense", 1), ("sparse", 1), ("dense", 64), ("sparse", 64)}
-    assert all(one.repeats >= 5 and one.time_us > 0 and one.threads >= 1 for one in cpu)
+    cpu = [one for one in found.measurements if one.device == "cpu" and one.library != "mkl"]
+    rows = {("numpy", "dense", "float32"), ("scipy", "sparse", "float32")}
+    if find_spec("torch"):
+        rows |= {("torch", "sparse", "float32"), ("torch", "dense", "bfloat16"), ("torch", "dense", "int8")}
+    if find_spec("onnx") and find_spec("onnxruntime"):
+        rows |= {("onnxruntime", "dense", "int8"), ("onnxruntime", "dense", "int4")}
+    assert sorted((one.library, one.matrix, one.precision, one.batch) for one in cpu) == sorted(
+        (*row, batch) for row in rows for batch in (1, 64)
+    )
+    assert not found.left_out
+    assert all(one.repeats >= 5 and one.time_us >= one.time_us_low > 0 and one.threads >= 1 for one in cpu)
+    assert all(one.index_bits == (32 if one.matrix == "sparse" else None) for one in found.measurements)
     assert not any("Prescott" in one.kernel for one in cpu)
     assert found.machine.cpu
     assert sum(done) == 1
@@ -171,3 +166,52 @@ def test_a_failing_worker_is_one_line(case, monkeypatch):
     monkeypatch.setattr(baselines.sys, "executable", "/bin/false")  # type: ignore[attr-defined]
     with pytest.raises(EieError, match="measuring the baselines failed"):
         baselines.measure([case])
+
+
+def test_without_a_dense_float_product_there_is_nothing_to_compare_with(case, monkeypatch, tmp_path):
+    out = {"product": "numpy, dense, float32 (k)", "batch": 1, "reason": "differs"}
+    lines = [{"machine": MACHINE.model_dump()}, {"case": 0, "rows": [row("sparse")], "left_out": [out]}]
+    worker = tmp_path / "worker"
+    worker.write_text("#!/bin/sh\ncat << 'END'\n" + "\n".join(map(json.dumps, lines)) + "\nEND\n")
+    worker.chmod(0o755)
+    monkeypatch.setattr(baselines.sys, "executable", str(worker))  # type: ignore[attr-defined]
+    with pytest.raises(EieError, match=r"layer, batch 1: numpy, dense, float32 \(k\): differs$"):
+        baselines.measure([case])
+
+
+def test_a_file_of_before_precisions_were_kept_is_read(tmp_path):
+    path = tmp_path / "measured.json"
+    one = {**row(), "layer": "fc", "rows": 4, "cols": 3, "nnz": 2, "energy_uj": 1.0, "energy_basis": "estimated"}
+    path.write_text(
+        json.dumps(
+            {"format": "eiesim-baselines/1", "machine": MACHINE.model_dump(), "when": "w", "measurements": [one]}
+        )
+    )
+    (found,) = load_measured(path).measurements
+    assert (found.precision, found.index_bits, found.difference) == ("float32", None, None)
+    assert found.series == "CPU dense (numpy), batch 1"
+
+
+def test_rows_in_lower_precision_say_so(tmp_path, case, monkeypatch):
+    made = {**row(), "library": "onnxruntime", "difference": 0.05, "index_bits": None, "time_us_low": 9.0}
+    rows = [
+        baselines._measurement(case.layer, {**made, "precision": kind}, None, None) for kind in ("bfloat16", "int4")
+    ]
+    assert [one.series for one in rows] == [
+        "CPU dense (onnxruntime, bf16), batch 1", "CPU dense (onnxruntime, int4), batch 1",
+    ]  # fmt: skip
+    left = LeftOut(layer="layer", product="p", batch=None, reason="why")
+    monkeypatch.setattr(baselines, "_run_worker", lambda *_: (MACHINE, rows, [left]))
+    path = tmp_path / "measured.json"
+    assert baselines.measure([case], path) == load_measured(path)
+    assert [one["precision"] for one in json.loads(path.read_text())["measurements"]] == ["bfloat16", "int4"]
+    assert [str(one) for one in load_measured(path).left_out] == ["layer: p: why"]
+
+
+def test_other_versions_are_not_called_another_machine(tmp_path, case, fake_worker):
+    path = tmp_path / "measured.json"
+    machine = MACHINE.model_copy(update={"versions": {"numpy": "1"}})
+    save_measured(baselines.measure([case]).model_copy(update={"machine": machine}), path)
+    other = eiesim.CompressedLayer.from_dense(np.eye(5, dtype=np.float32))
+    with pytest.raises(EieError, match="with other versions of the libraries"):
+        baselines.measure([case, Workload(other, np.ones(5, np.float32))], path)

@@ -7,7 +7,7 @@ import pytest
 
 import eiesim
 from eiesim import EieError
-from eiesim.baselines.measurements import Host, Measured, Measurement
+from eiesim.baselines.measurements import Host, LeftOut, Measured, Measurement
 from eiesim.comparison.rows import compare
 from eiesim.model import Workload
 from eiesim.paper.speedups import GEOMEAN
@@ -185,3 +185,24 @@ def test_run_shows_energy_and_takes_a_table(tmp_path):
     assert "pj.clock_bit" in answer.err
     bad = cli("run", "table3:NT-We", "--energy-table", path, "--energy-model", "published").status
     assert bad == 2
+
+
+def test_a_lower_precision_is_never_the_baseline_and_is_said_wherever_it_stands(tmp_path, alex7, measured):
+    from eiesim.comparison.files import write_tables
+    from eiesim.comparison.terminal import report
+
+    int4 = measurement(alex7.layer, "dense", 1, 100.0, 3000.0).model_copy(update={"precision": "int4"})
+    left = LeftOut(layer="Alex-7", product="a product", batch=64, reason="it differs")
+    both = measured.model_copy(update={"measurements": (int4, *measured.measurements), "left_out": (left,)})
+    comparison = compare([alex7], eiesim.MachineConfig(), measured=both)
+    assert bar(comparison.measured_speedup, "Alex-7", "CPU sparse (lib), batch 1").value == 4
+    assert bar(comparison.measured_speedup, "Alex-7", "CPU dense (lib, int4), batch 1").value == 20
+    write_tables(comparison, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "measured_speedup.csv").open()))
+    assert {(row["batch"], row["precision"]) for row in rows if "int4" in row["series"]} == {("1", "int4")}
+    assert {row["batch"] for row in rows if row["series"] == "EIE simulated"} == {""}
+    rows = list(csv.DictReader((tmp_path / "measured.csv").open()))
+    assert [row["precision"] for row in rows] == ["int4", *["float32"] * 3]
+    said = [str(line) for line in report(comparison)]
+    assert "  left out: Alex-7, batch 64: a product: it differs" in said
+    assert any("int4" in line and "not the same product" in line for line in said)

@@ -92,6 +92,37 @@ def test_a_machine_with_many_kernels_is_drawn():
     assert [one.y for one in panel.series] == [(k,) for k in (*range(2, 13), 50)]
 
 
+def batches():
+    """Two kinds in lower precision, the baseline, EIE: at two batches, and one kind at one batch only."""
+    rows = []
+    for k, (batch, kind, precision) in enumerate(
+        [(1, "base", "float32"), (1, "CPU dense (b, bf16)", "bfloat16"), (1, "CPU dense (i, int8)", "int8"),
+         (64, "base", "float32"), (64, "CPU dense (b, bf16)", "bfloat16")]
+    ):  # fmt: skip
+        for layer in NAMES:
+            value = 1.0 if k == 0 else 2.0 + k + NAMES.index(layer)
+            series = f"{kind}, batch {batch}"
+            rows.append(Ratio(layer, "CPU", series, "measured", value, batch=batch, kind=kind, precision=precision))
+    return [*rows, *(Ratio(layer, "EIE", "EIE simulated", "simulated", 50.0) for layer in NAMES)]
+
+
+def test_each_batch_has_a_panel_and_each_kind_its_place_and_colour():
+    rows = batches()
+    picture = ratio_picture(rows, Words("speed-up"), "Speed-up")
+    one, many = picture.panels
+    assert [[note.text for note in panel.notes] for panel in picture.panels] == [["batch 1"], ["batch 64"]]
+    bf16, int8 = "CPU dense (b, bf16), measured", "CPU dense (i, int8), measured"
+    assert [series.name for series in one.series] == ["base, measured", bf16, int8, "EIE simulated"]
+    assert [series.name for series in many.series] == ["base, measured", bf16, "EIE simulated"]
+    assert [series.y for series in one.series] == [(1, 1, 1), (3, 4, 5), (4, 5, 6), (50, 50, 50)]
+    assert [series.y for series in many.series] == [(5, 6, 7), (6, 7, 8), (50, 50, 50)]
+    by_name = {series.name: series for series in one.series}
+    for series in many.series:
+        same = by_name[series.name]
+        assert (series.x, series.colours, series.hatch) == (same.x, same.colours, same.hatch)
+    assert {name for name, series in by_name.items() if palette.REDUCED_HATCH in series.hatch} == {bf16, int8}
+
+
 def module_rows():
     rng = np.random.default_rng(2)
     bars = {"Table II": "published", FC8: "simulated", "NT-We": "simulated"}

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from eiesim.comparison.records import EieRow, Ratio, WaterfallRow
+from eiesim.comparison.records import EieRow, Ratio, WaterfallRow, by_batch
 from eiesim.comparison.terminal import check_table, eie_table, platform_table, ratio_table, waterfall_table
 from eiesim.config import MachineConfig
 from eiesim.energy.area import Platform
@@ -53,6 +53,20 @@ def test_ratios_stand_under_their_series_and_beside_their_layer():
         "a": {"GPU comp": "12*", "EIE simulated": "1,234", "mGPU, measured": "-"},
         "b": {"GPU comp": "346", "EIE simulated": "-", "mGPU, measured": "7"},
         "mean": {"GPU comp": "-", "EIE simulated": "0.5", "mGPU, measured": "-"},
+    }
+
+
+def test_each_batch_has_a_table_that_says_the_precision():
+    rows = [
+        Ratio("a", "CPU", "dense, batch 1", "measured", 1.0, batch=1, kind="dense"),
+        Ratio("a", "CPU", "dense (int8), batch 1", "measured", 4.0, batch=1, kind="dense (int8)", precision="int8"),
+        Ratio("a", "CPU", "dense, batch 64", "measured", 8.0, batch=64, kind="dense"),
+        Ratio("a", "EIE", "EIE simulated", "simulated", 99.0),
+    ]
+    made = {batch: ratio_table("t", own, rows[0].series) for batch, own in by_batch(rows).items()}
+    assert {batch: cells(table)["a"] for batch, table in made.items()} == {
+        1: {"dense (int8)": "4", "EIE simulated": "99"},
+        64: {"dense": "8", "EIE simulated": "99"},
     }
 
 

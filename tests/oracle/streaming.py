@@ -21,6 +21,7 @@ def tiles(codes, bias_codes, columns, pes, index_bits, entry_bits, spmat_bytes, 
         width = len(inside) if not with_bias else ceil(Fraction(len(inside), pes)) * pes + 1
         return (
             Fraction(in_most * entry_bits, 8) <= Fraction(spmat_bytes, 2)
+            and in_most < 2**16
             and (width + 1) * 2 <= Fraction(pointer_bytes, 2)
         )  # fmt: skip
 

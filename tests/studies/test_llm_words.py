@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from studies import llm_block
+from tests.layers import layer_of
 from tests.studies.claims import Claim, check
 
 PAGE = Path(__file__).parents[2] / "docs" / "llm.md"
@@ -123,3 +124,34 @@ def test_a_small_block_makes_a_page():
     page = llm_block.whole(64, alone, lines)
     assert len(lines) == HEAD + 28
     assert "width 64" in page
+
+
+def filled(entries):
+    """64 x 1,024, its first weights kept, column by column."""
+    codes = np.zeros((64, 1024), np.uint8)
+    codes.T.flat[:entries] = 1
+    return layer_of(codes, [0, 1])
+
+
+@pytest.mark.parametrize(("entries", "fewest"), [(65_534, 1), (65_535, 1), (65_536, 2)])
+def test_the_fewest_pes_are_set_by_the_reach_of_their_pointers(entries, fewest):
+    assert llm_block.fewest_pes(filled(entries)) == fewest
+    assert llm_block.fewest_pes(filled(1), filled(entries)) == fewest
+
+
+def shown_fewest():
+    """The page's last column by (weights, matrix)."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in next(iter(tables()))[HEAD:]]
+    return {(row[0], row[1].partition("(")[2].rstrip(")")): int(row[4]) for row in rows}
+
+
+@pytest.mark.parametrize("weights", ["10 %", pytest.param("2:4", marks=pytest.mark.slow)])
+def test_the_fewest_pes_on_the_page_hold_and_one_less_do_not(weights):
+    for matrix in llm_block.block(1):
+        layer = llm_block.layer_of(matrix, weights, 0)
+        pes = shown_fewest()[weights, matrix.name]
+        most = [int(np.bincount(layer.indices % n).max()) for n in (pes, pes - 1)]  # without padding
+        assert most[0] <= 65_535
+        assert llm_block.fewest_pes(layer) == pes
+        if weights == "2:4":  # next to no padding
+            assert most[1] > 65_500

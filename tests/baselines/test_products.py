@@ -185,7 +185,7 @@ def test_a_library_that_cannot_be_used_here_is_left_out_and_said(layer, x, quick
 
 def test_each_precision_is_held_to_its_own_tolerance():
     exact = np.array([[3.0, 4.0]])
-    off = {"float32": 1e-4, "bfloat16": 0.03, "int8": 0.06, "int4": 0.25}
+    off = {"float32": 1e-4, "bfloat16": 0.03, "int8": 0.12, "int4": 0.55}
     for precision, share in off.items():
         with pytest.raises(ValueError, match=precision):
             worker.held(exact * (1 + share), exact, exact, precision)

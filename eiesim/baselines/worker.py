@@ -25,7 +25,7 @@ from eiesim.baselines.measured import BATCHES
 from eiesim.baselines.measurements import TOLERANCES
 from eiesim.baselines.meters import nvml, rapl
 from eiesim.baselines.products import Product
-from eiesim.baselines.turns import Turn, take_turns
+from eiesim.baselines.turns import ROUNDS, Turn, take_turns
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer
 
@@ -60,7 +60,10 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def measure_layer(
-    layer: CompressedLayer, activations: npt.NDArray[np.float32], kinds: Sequence[Kind] = KINDS
+    layer: CompressedLayer,
+    activations: npt.NDArray[np.float32],
+    kinds: Sequence[Kind] = KINDS,
+    rounds: int = ROUNDS,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of measurements, and what was left out and why: a product that fails, or whose values are not the layer's.
 
@@ -95,7 +98,7 @@ def measure_layer(
                     continue
                 meter = nvml() if product.device == "gpu" else rapl()
                 turns.append((product, difference, Turn(call, within, meter)))
-            take_turns([turn for *_, turn in turns])
+            take_turns([turn for *_, turn in turns], rounds)
             for product, difference, turn in turns:
                 row = _row(product, threads if product.parallel else 1, difference, batch, turn)
                 if product.row not in fastest or row["time_us"] < fastest[product.row]["time_us"]:

@@ -1,7 +1,6 @@
 """The products that are measured: whose operand each has, in what turns they are timed, what is left out."""
 
 from contextlib import nullcontext
-from functools import partial
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:eiesim.baselines")
 @pytest.fixture
 def quick(monkeypatch):
     """Two rounds of one call each."""
-    monkeypatch.setattr(worker, "take_turns", partial(take_turns, rounds=2, turn_s=0.0))
+    monkeypatch.setattr(worker, "take_turns", lambda turns, rounds: take_turns(turns, 2, 0.0))
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_scipys_better_of_rows_and_columns_is_kept(layer, x, monkeypatch):
     """Whichever was the faster, by a clock that says so."""
     for slow, kept in (("CSR", "CSC"), ("CSC", "CSR")):
 
-        def timed(turns, slow=slow):
+        def timed(turns, rounds, slow=slow):
             for turn, name in zip(turns, ("CSR", "CSC"), strict=True):
                 turn.times_s.append(2.0 if name == slow else 1.0)
 

@@ -1,4 +1,4 @@
-"""What docs/energy.md says of products on a CPU holds in the tables that were measured and are kept in docs/baselines."""
+"""What docs/energy.md says of products on a CPU holds in the tables that were measured, in docs/baselines."""
 
 import csv
 import re
@@ -46,7 +46,9 @@ def dense_wins(side, batch, precision="float32"):
 def test_the_densities_from_which_dense_beats_sparse_are_those_measured():
     """A figure lies between the last density at which sparse is faster and the first at which dense is."""
     every = densities()
-    figures = said(r"from a density of # % at batch 1 and of # % at batch 64; of 1,024 × 1,024, .{0,60}, from # % and # %")
+    figures = said(
+        r"from a density of # % at batch 1 and of # % at batch 64; of 1,024 × 1,024, .{0,60}, from # % and # %"
+    )
     for percent, (side, batch) in zip(figures, [(4096, 1), (4096, 64), (1024, 1), (1024, 64)], strict=True):
         wins = dense_wins(side, batch)
         below = [at for at in every if at < percent / 100]

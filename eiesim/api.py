@@ -12,6 +12,8 @@ import numpy as np
 
 from eiesim._checks import several
 from eiesim._io.atomic import Outputs
+from eiesim._io.modules import is_module
+from eiesim._io.tensors import on_the_host
 from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
@@ -48,6 +50,7 @@ from eiesim.outputs import made_folder
 from eiesim.prepared import Config, feeds, given, inputs_given, labels_given, opened, opened_each, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.values import parse_whole
+from eiesim.training.trained import Trained
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 
 
@@ -64,16 +67,16 @@ def open(
     Parameters
     ----------
     *names : str or pathlib.Path
-        Layer files (.npz, .huff), network folders, folders of the authors' dump, `table3:NAME`, `table3:all`,
-        `example:NAME`; several stand in a row.
+        Layer files (.npz, .huff), matrices (.mtx, .smtx, sparse .npz, .npy), network folders, folders of the authors'
+        dump, `table3:NAME`, `table3:all`, `example:NAME`; several stand in a row.
     rows : int or None, default None
         Outputs of a dumped layer, which its files leave open; None is as many as its highest row needs.
     seed : int, default 0
-        Of `table3:` layers.
+        Of `table3:` layers, and of what is drawn for matrices.
     density : float or None, default None
         Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
     activation_density : float or None, default None
-        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's. And of matrices; None is 1.
     variation : float, default 0.0
         Coefficient of variation of the densities of `table3:` layers; see `workload`.
 
@@ -126,7 +129,7 @@ def open_each(
     density : float, default None
         Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
     activation_density : float, default None
-        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's. And of matrices; None is 1.
     variation : float, default 0.0
         Coefficient of variation of the densities of `table3:` layers; see `workload`.
 
@@ -180,7 +183,7 @@ def compress(
     Parameters
     ----------
     model : path, torch.nn.Module, mapping of names to arrays, float[rows, cols], or sequence of DenseLayer
-        A file (.onnx, .safetensors, .npz), a module, a `state_dict` or another mapping, a matrix (also a SciPy sparse
+        A file (docs/reading.md), a module, a `state_dict` or another mapping, a matrix (also a SciPy sparse
         one), or layers in order.
     output : str or pathlib.Path or None, default None
         The network folder to write; None writes nothing.
@@ -199,7 +202,8 @@ def compress(
         Of a random start, and of the positions that are kept.
     calibration : float[batch, ...], a path, or mapping of str to arrays, or None, default None
         Inputs of the model, on which each layer's error is measured: an array or an .npy file; of a model with several
-        inputs a mapping of their names to arrays, or an .npz file.
+        inputs a mapping of their names to arrays, or an .npz file. A module is run on them, so whole numbers, such as
+        tokens, stay such.
     positions : int or None, default None
         Of a convolution, keep the inputs of so many positions of an image; None is all.
     name : str or None, default None
@@ -245,11 +249,9 @@ def compress(
         network.check_network_folder(output, force, path)
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     choice = _choice(take, leave)
-    values = None if calibration is None else _calibration_inputs(calibration)
+    values = None if calibration is None else _calibration_inputs(calibration, is_module(model))
     found, taps = (
-        pipeline.load_model(path, choice)
-        if path
-        else (model_in_memory(model, name, choice, check, None if isinstance(values, Mapping) else values), ())
+        pipeline.load_model(path, choice, seed) if path else (model_in_memory(model, name, choice, check, values), ())
     )
     if check:
         check_held(found.held)
@@ -321,17 +323,18 @@ def accuracy(
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
         The machine, but for its arithmetic; None is the published design.
     dense : path, or what `compress` takes, default None
-        The network before pruning; None is the one that it was compressed from, where that is known and unchanged.
+        The network before pruning; None is the one that it was compressed or trained from, where that is known and
+        unchanged.
     pruned : path, or what `compress` takes, default None
-        The pruned network; None is the dense one with the kept weights.
+        The pruned network; None is the one that `train` made, else the dense one with the kept weights.
     progress : callable(int, int or None, str) or None, default None
         Told each network and arithmetic as `progress(done, total, doing)`; see `progress`.
 
     Returns
     -------
     Accuracies
-        {network: {arithmetic: share}}: networks "dense", "pruned" or "pruned, not retrained" (both only where the dense
-        one is known), "shared"; arithmetics float32, fixed32, fixed16, fixed8.
+        {network: {arithmetic: share}}: networks "dense" and "pruned", where they are known, or "pruned, not retrained"
+        where only the dense one is, and has the same shapes; "shared"; arithmetics float32, fixed32, fixed16, fixed8.
 
     Raises
     ------
@@ -345,8 +348,11 @@ def accuracy(
     0.972
     """
     folder = examples.place(str(source)) if isinstance(source, str | Path) else None
+    smaller = isinstance(source, Trained)  # some methods leave fewer units, or make two layers of one
     if folder is not None and network.is_network(folder):
         found = network.load_network(folder)
+        smaller = "method" in found.about
+        pruned = model_of_folder(folder, found, "pruned") if pruned is None else pruned
         dense = model_of_folder(folder, found) if dense is None else dense
         # One output alone has no largest: the graph says whether a Sigmoid makes it.
         one_column = found.layers[-1].rows == 1 and str(dense).endswith(".onnx")
@@ -366,7 +372,10 @@ def accuracy(
         raise EieError("layers that run each by itself recognise nothing; accuracy needs layers in a row")
     values = np.atleast_2d(fed[0].activations)
     check_labels(classes, len(values), layers[-1].rows)
-    rows = generations(layers, _dense_of(dense, layers), _dense_of(pruned, layers))
+    if isinstance(source, Trained) and dense is None and pruned is None:
+        rows = generations(layers, source.networks.dense, source.outcome.layers)
+    else:
+        rows = generations(layers, _dense_of(dense, layers, smaller), _dense_of(pruned, layers))
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
     return Accuracies(accuracies(rows, values, classes, as_config(config), steps), len(values), len(layers))
 
@@ -427,21 +436,23 @@ def _choice(take: str | Sequence[str], leave: str | Sequence[str]) -> Choice:
     return Choice(*((named,) if isinstance(named, str) else tuple(named) for named in (take, leave)))
 
 
-def _calibration_inputs(values: Any) -> Any:
-    """A model's own inputs: of one, or by name."""
+def _calibration_inputs(values: Any, whole: bool = False) -> Any:
+    """A model's own inputs: of one, or by name. whole: whole numbers stay such, as a module's tokens."""
     if isinstance(values, str | Path):
         return pipeline.load_calibration(values)
     if isinstance(values, Mapping):
         return {str(key): np.asarray(held) for key, held in values.items()}
+    if whole and np.asarray(on_the_host(values)).dtype.kind in "iub":
+        return np.asarray(on_the_host(values))
     return as_float32("calibration", values)
 
 
-def _dense_of(model: Any, layers: Sequence[CompressedLayer]) -> Any:
+def _dense_of(model: Any, layers: Sequence[CompressedLayer], smaller: bool = False) -> Any:
     if model is None:
         return None
     if isinstance(model, str | Path):
-        return matching(pipeline.load_model(model)[0], layers, model)
-    return matching(model_in_memory(model), layers)
+        return matching(pipeline.load_model(model)[0], layers, model, smaller)
+    return matching(model_in_memory(model), layers, smaller=smaller)
 
 
 @guarded("source", "config", "inputs", writes=("measured",))
@@ -486,7 +497,7 @@ def compare(
     density : float, default None
         Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
     activation_density : float, default None
-        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's. And of matrices; None is 1.
     rows : int, default None
         Outputs of a dumped layer, which its files leave open.
     recorded : bool, default False

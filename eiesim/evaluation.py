@@ -32,6 +32,7 @@ from eiesim.dense import DenseLayer, Mask, to_codes
 from eiesim.errors import EieError
 from eiesim.files.containers import FOLDERS
 from eiesim.files.network import Network
+from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
@@ -156,36 +157,49 @@ def generations(
 ) -> dict[str, Layers]:
     """A network before and after compression, by name, as `accuracies` takes them.
 
-    dense: before pruning, if known. pruned: retrained; None is the dense one with only the weights that `shared` keeps.
+    dense: before pruning, if known. pruned: retrained; None is the dense one with only the weights that `shared` keeps,
+    where it has the same shapes.
     """
     rows: dict[str, Layers] = {}
     if dense is not None:
         rows["dense"] = dense
     if pruned is not None:
         rows["pruned"] = pruned
-    elif dense is not None:
+    elif dense is not None and [layer.weights.shape for layer in dense] == [layer.shape for layer in shared]:
         masks = [Mask(to_codes(layer) != 0) for layer in shared]
         rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
     return {**rows, "shared": shared}
 
 
-def model_of_folder(folder: Path, network: Network) -> Path | None:
-    """The file that a network was compressed from, if it is still there and still the same; else None."""
-    name, digest = network.about.get("model"), network.about.get("model_sha256")
+def model_of_folder(folder: Path, network: Network, key: str = "model") -> Path | None:
+    """The file that a network was compressed from, if it is still there and still the same; else None.
+
+    key: "pruned" is the network that `train` pruned and retrained.
+    """
+    name, digest = network.about.get(key), network.about.get(f"{key}_sha256")
     path = folder / str(name)
-    if not isinstance(name, str) or not (path.is_file() or (path.suffix in FOLDERS and path.is_dir())):
+    if not isinstance(name, str) or not (
+        path.is_file() or (path.is_dir() and (path.suffix in FOLDERS or is_checkpoint(path)))
+    ):
         return None
     return path if sha256_of(path) == digest else None
 
 
 def matching(
-    model: DenseNetwork, layers: Sequence[CompressedLayer], origin: str | Path | None = None
+    model: DenseNetwork, layers: Sequence[CompressedLayer], origin: str | Path | None = None, smaller: bool = False
 ) -> tuple[DenseLayer, ...]:
-    """A trained network's layers. Raises EieError, naming `origin`, unless their shapes are the compressed ones'."""
-    shapes = [layer.weights.shape for layer in model.layers]
-    if shapes != [layer.shape for layer in layers]:
-        name = model.name if origin is None else origin
-        raise EieError(f"{name}: its layers have shapes {shapes}, the network's {[layer.shape for layer in layers]}")
+    """A trained network's layers. Raises EieError, naming `origin`, unless their shapes are the compressed ones'.
+
+    smaller: hidden layers may have other shapes, for pruning took units or made two layers of one.
+    """
+    name = model.name if origin is None else origin
+    shapes, ours = [layer.weights.shape for layer in model.layers], [layer.shape for layer in layers]
+    if smaller and model.chain:
+        ends, own = (shapes[0][1], shapes[-1][0]), (ours[0][1], ours[-1][0])
+        if ends != own:
+            raise EieError(f"{name}: has {ends[0]} inputs and {ends[1]} outputs, the network {own[0]} and {own[1]}")
+    elif shapes != ours:
+        raise EieError(f"{name}: its layers have shapes {shapes}, the network's {ours}")
     return model.layers
 
 

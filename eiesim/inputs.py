@@ -1,5 +1,6 @@
 """Opens what a source may be, for every verb: names, files, folders, the authors' dump, and what is at hand in Python.
 
+Matrices are layers too: their weights share 15 values, and their input is drawn where none is given.
 `open_model` opens layers that run in a row. `open_workloads` opens layers that run each by itself, with their inputs.
 """
 
@@ -14,12 +15,26 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._checks import LARGEST_SEED, number, several, whole
+from eiesim._io.arrays import read_arrays
 from eiesim.arithmetic import Operands, golden_product
 from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, likeliest, shown
-from eiesim.files import dump, examples, huffman, network, npz
+from eiesim.files import dump, examples, huffman, matrices, network, npz
 from eiesim.layer import CompressedLayer, as_float32
-from eiesim.model import CHAINED, GIVEN, RECORDED, Layer, Maker, Model, Openable, Workload, plain
+from eiesim.model import (
+    CHAINED,
+    DRAWN,
+    GIVEN,
+    NOTES,
+    RECORDED,
+    Drawn,
+    Layer,
+    Maker,
+    Model,
+    Openable,
+    Workload,
+    plain,
+)  # fmt: skip
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 from eiesim.workloads import benchmark_named, checked_variation, workload
 
@@ -34,7 +49,8 @@ opened (`Model`, `Network`, `Workload`), what `compress` and `train` give, (laye
 
 WHAT_WOULD_DO = (
     "give a name such as 'table3:Alex-7', a path, a CompressedLayer or InterleavedLayer, what eiesim.open, compress or "
-    "train gives, (layer, activations), or several of these; eiesim.compress makes layers of a network or a matrix"
+    "train gives, (layer, activations), or several of these; eiesim.compress makes layers of a network, "
+    "CompressedLayer.from_dense of a matrix"
 )
 
 
@@ -42,7 +58,7 @@ class Opening(TypedDict, total=False):
     """How names are opened; every verb takes these as keywords.
 
     rows: outputs of a dumped layer, which its files leave open. seed, density, activation_density, variation: how
-    `table3:` layers are made, see `workload`.
+    `table3:` layers are made, see `workload`; seed and activation_density also of what is drawn for matrices.
     """
 
     rows: int | None
@@ -54,7 +70,7 @@ class Opening(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Synthesis:
-    """How `table3:` layers are made; see `workloads.workload`."""
+    """How `table3:` layers are made, see `workloads.workload`, and what is drawn for matrices."""
 
     seed: int = 0
     density: float | None = None
@@ -72,8 +88,8 @@ class Synthesis:
 def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synthesis()) -> Model:
     """The layers that a source stands for, in order, with what they bring.
 
-    source: see `Source`. Names are layer files (.npz, .huff), network folders, dump folders, `table3:NAME`,
-    `table3:all`, `example:NAME`. rows: outputs of a dumped layer.
+    source: see `Source`. Names are layer files (.npz, .huff), matrices (`files.matrices`), network folders, dump
+    folders, `table3:NAME`, `table3:all`, `example:NAME`. rows: outputs of a dumped layer.
     Layers follow one another where each takes what the one before gives and nothing says otherwise;
     several layers of Table III never do: each has its own input.
     Raises EieError for anything unknown or malformed, for rows without a dump, and where layers follow neither one
@@ -103,7 +119,8 @@ def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synt
         opened[0].labels,
         chain=chain,
         **{name: of_all(name) for name in
-           ("origins", "recorded_inputs", "input_origin", "vectors", "seeds", "variations", "interleaved")},
+           ("origins", "recorded_inputs", "input_origin", "vectors", "seeds", "variations", "interleaved", "notes",
+            "drawn")},
     )  # fmt: skip
 
 
@@ -119,8 +136,8 @@ def open_workloads(
 ) -> list[Maker]:
     """A maker for each layer that a source stands for; `table3:all` is all nine of Table III.
 
-    Every seed and variation makes its own layers of each `table3:` name, seeds outside names; all others have neither,
-    and stand where they are named in the first round.
+    Every seed and variation makes its own layers of each `table3:` name, seeds outside names, and every seed its own
+    input of a matrix that is given none; all others have neither, and stand where they are named in the first round.
     inputs: for what brings none (layers, layer files, network folders): one for all, or one for each in order; a
     single source takes it in place of what it brings.
     Where a network's layers follow one another, the later ones' inputs are the float32 outputs of the layer before;
@@ -136,15 +153,18 @@ def open_workloads(
     for one in items:
         if isinstance(one, str) and one.startswith(TABLE_III):
             benchmark_named(one.removeprefix(TABLE_III))
-    stored = [one if isinstance(one, Model) else _open(one, rows, Synthesis()) for one in items if _is_stored(one)]
+    stored = [one if isinstance(one, Model) else _open(one, rows, made_by[0]) for one in items if _is_stored(one)]
     opened = iter(_with_inputs(stored, inputs, recorded, alone))
     made: list[Maker] = []
     for round_, synthesis in enumerate(made_by):
-        named = set[str]()
+        named, again = set[str](), iter(stored)
         for one in items:
             if _is_stored(one):
+                model = next(again)
                 if round_ == 0:
                     made.extend(next(opened))
+                elif not inputs and round_ % len(variations) == 0:  # a matrix has no variation
+                    made.extend(_drawn_anew(model, synthesis, recorded))
             elif one not in named:  # A file that is named twice stands twice, a synthetic layer once.
                 named.add(one)
                 made.append(partial(_synthesise, one.removeprefix(TABLE_III), synthesis))
@@ -258,6 +278,38 @@ def _alone(layer: CompressedLayer, name: str, own: npt.NDArray[np.float32] | Non
     return Model((layer,), activations, origins=(name,), recorded_inputs=(own,), input_origin=(origin,))
 
 
+def _of_matrix(matrix: matrices.Matrix, name: str, synthesis: Synthesis) -> Model:
+    """A matrix as a layer, with an input that is drawn."""
+    lines = matrix.told()
+    for line in lines:
+        NOTES.info("%s: %s", name, line)
+    made = Model((matrix.layer,), origins=(name,), seeds=(matrix.seed,), notes=(lines,))
+    return _with_drawn(made, synthesis)
+
+
+def _with_drawn(model: Model, synthesis: Synthesis) -> Model:
+    """A model of one layer with an input drawn from the seed: each value is not zero with the given probability."""
+    share, seed = synthesis.activation_density, synthesis.seed
+    rng = np.random.default_rng([seed, 2])
+    cols = model.layers[0].cols
+    values = (np.abs(rng.standard_normal(cols, np.float32)) + np.float32(1e-3)).astype(np.float32)
+    values[rng.random(cols) >= (1.0 if share is None else share)] = 0
+    line = f"input drawn at density {1.0 if share is None else share:g}, seed {seed}"
+    if share is None:
+        line += "; neither an input nor an activation density is given"
+    return replace(
+        model, activations=values, recorded_inputs=(values,), input_origin=(DRAWN,), drawn=(Drawn(seed, line),)
+    )
+
+
+def _drawn_anew(model: Model, synthesis: Synthesis, recorded: bool) -> list[Maker]:
+    """Makers for another seed of a matrix whose input is drawn, and the values of a file of positions; else none."""
+    if len(model.layers) != 1 or model.drawn[0] is None:
+        return []
+    again = _open(model.origins[0], None, synthesis) if model.seeds[0] is not None else model
+    return _with_inputs([_with_drawn(again, synthesis)], (), recorded, False)[0]
+
+
 def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
     if name.startswith(TABLE_III):
         made = _synthesise(name.removeprefix(TABLE_III), synthesis)
@@ -271,7 +323,15 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
     if not _exists(path) and (likely := likeliest(name, TABLE_III_LAYERS)):
         raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
     if not path.is_dir():
-        layer = huffman.load_huffman(path) if path.suffix == huffman.SUFFIX else npz.load(path)
+        if matrices.is_matrix(path):
+            return _of_matrix(matrices.read_matrix(path, synthesis.seed), name, synthesis)
+        if path.suffix == huffman.SUFFIX:
+            layer = huffman.load_huffman(path)
+        else:
+            arrays = read_arrays(path)
+            if isinstance(arrays, dict) and matrices.is_archive(arrays):
+                return _of_matrix(matrices.of_archive(path, arrays), name, synthesis)
+            layer = npz.of_arrays(path, arrays)
         return _alone(layer, name, network.recorded_inputs(path), RECORDED)
     if network.is_network(path):
         return _open_network(path)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io import modules
-from eiesim._io.tensors import is_sparse, on_the_host
+from eiesim._io.tensors import as_scipy, is_sparse, on_the_host
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share
 
@@ -237,8 +237,8 @@ class CompressedLayer:
         Parameters
         ----------
         weights : float[rows, cols]
-            Outputs by inputs: an array, a torch tensor (with or without a gradient, bfloat16 too), or a SciPy sparse
-            matrix in any format, which is never made dense. Rounded to float32.
+            Outputs by inputs: an array, a torch tensor (with or without a gradient, bfloat16 too), or a sparse
+            matrix of SciPy's or pydata's in any format, which is never made dense. Rounded to float32.
         codebook : float[up to 2**bits] or None, default None
             The shared values, entry 0 is 0.0; each kept weight takes the nearest of the others. With None, weights of
             at most `2**bits - 1` distinct values keep them exactly, and biases take what is free, else the nearest;
@@ -276,7 +276,7 @@ class CompressedLayer:
             if len(weights.shape) != 2:
                 raise EieError(f"weights: has {len(weights.shape)} dimensions, needs 2")
             # In a format of its own: what sums and sorts in place then changes nothing of the caller's.
-            held = weights.tocoo()
+            held = as_scipy(weights).tocoo()
             places = (np.array(held.row), np.array(held.col))
             whole = sparse.coo_array((np.array(held.data), places), held.shape).tocsc()
             whole.sum_duplicates()

@@ -37,7 +37,7 @@ class Provenance:
     input_sha256 : str or None, default None
         SHA-256 (hex) of the input's float32 values, in order; None for a layer that the one before feeds.
     seed : int or None, default None
-        Seed of a synthetic layer (see `eiesim.workload`); None for one that is not synthetic.
+        Seed of a synthetic layer (see `eiesim.workload`), or of what was drawn for a matrix; None for any other.
     variation : float or None, default None
         Coefficient of variation of a synthetic layer's densities; None for one that is not synthetic.
     """
@@ -94,7 +94,8 @@ class LayerResult(ByContent):
         Where the weights were, resident or streamed in tiles, and what moving them cost.
     fed : str, default "given"
         What the layer was fed: "given" (what came with the call, or with the layer), "chained" (the outputs of the
-        layer before, or the network's own input) or "recorded" (its own inputs, kept when its network was compressed).
+        layer before, or the network's own input), "recorded" (its own inputs, kept when its network was compressed) or
+        "drawn" (from the seed, for a matrix that brings none).
     vectors : float, default 1
         How many input vectors the layer takes for one input of the whole network: 1 for a fully connected layer, one
         a position for a convolution. The result's totals count the layer that many times.
@@ -102,6 +103,8 @@ class LayerResult(ByContent):
         What `energy` comes from; None where no model covers the machine, and `no_energy` says why.
     no_energy : str, default ""
         Why there is no energy.
+    notes : tuple of str, default ()
+        What was assumed when the layer was opened: how the weights of a matrix share values, how its input was drawn.
     made_from : callable, default Provenance
         Gives `provenance`, which takes the layer's hash and so is not worked out before it is asked for.
     prepare : callable or None, default None
@@ -124,6 +127,7 @@ class LayerResult(ByContent):
     vectors: float = 1
     energy_model: EnergyModel | None = None
     no_energy: str = ""
+    notes: tuple[str, ...] = ()
     made_from: Callable[[], Provenance] = field(default=Provenance, compare=False)
     prepare: Callable[[], Any] | None = field(default=None, compare=False)
 
@@ -311,6 +315,7 @@ class LayerResult(ByContent):
             "memory": self.memory.to_dict(),
             "inputs": self.fed,
             "vectors": self.vectors,
+            **({"notes": list(self.notes)} if self.notes else {}),
             **tail,
             "version": __version__,
             "content_hash": self.provenance.content_hash,

@@ -1,6 +1,7 @@
 """Layers with what they are fed: what every kind of source is opened as."""
 
 import hashlib
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +20,19 @@ from eiesim.layer import CompressedLayer
 Layer = CompressedLayer | InterleavedLayer
 """A layer as it is stored, or as the PEs of one machine hold it."""
 
-GIVEN, CHAINED, RECORDED = "given", "chained", "recorded"
+GIVEN, CHAINED, RECORDED, DRAWN = "given", "chained", "recorded", "drawn"
 """What a layer is fed; see `Feed`."""
+
+NOTES = logging.getLogger("eiesim.notes")
+"""Told, a line each, what was assumed of what is opened; commands show it."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How a layer's input was drawn. seed: from what. line: the same in words."""
+
+    seed: int
+    line: str
 
 
 def _named(layer: CompressedLayer) -> str:
@@ -37,9 +49,10 @@ class Feed(Brief):
     """Layers that run in a row, and what the first one is fed.
 
     activations: float32[cols] or [batch, cols]. fed: "given" (by the user, or by what brings its own: a dump, Table
-    III), "chained" (the network's own input, and what the layers before make of it) or "recorded" (a layer's own
-    inputs). vectors: a layer's input vectors in one input of the whole network. seed, variation: how the layer was
-    made, if it is synthetic.
+    III), "chained" (the network's own input, and what the layers before make of it), "recorded" (a layer's own
+    inputs) or "drawn" (from the seed, for a matrix that brings none). vectors: a layer's input vectors in one input of
+    the whole network. seed, variation: how the layer was made, if it is synthetic, or its input, if it was drawn.
+    notes: by layer, lines on what was assumed; empty for none.
     """
 
     layers: tuple[Layer, ...]
@@ -48,6 +61,7 @@ class Feed(Brief):
     vectors: float = 1
     seed: int | None = None
     variation: float | None = None
+    notes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def batch_size(self) -> int:
@@ -57,7 +71,7 @@ class Feed(Brief):
 
 _DEFAULTS = {
     "recorded_inputs": None, "input_origin": RECORDED, "vectors": 1, "seeds": None, "variations": None,
-    "interleaved": None,
+    "interleaved": None, "notes": (), "drawn": None,
 }  # fmt: skip
 """What each layer of a `Model` has unless something else is said."""
 
@@ -84,7 +98,7 @@ class Model(Brief):
     recorded_inputs : tuple of float32[cols] or float32[batch, cols], or None, default ()
         By layer, its own input; None where it has none.
     input_origin : tuple of str, default ()
-        By layer, what its own input is: "given" or "recorded".
+        By layer, what its own input is: "given", "recorded" or "drawn".
     vectors : tuple of float, default ()
         By layer, how many input vectors it takes for one input of the whole network.
     seeds : tuple of int or None, default ()
@@ -93,6 +107,10 @@ class Model(Brief):
         By layer, the coefficient of variation of its densities if it is synthetic.
     interleaved : tuple of InterleavedLayer or None, default ()
         By layer, the layer for one machine, if it came so.
+    notes : tuple of tuple of str, default ()
+        By layer, lines on what was assumed when it was opened: how the weights of a matrix share values.
+    drawn : tuple of Drawn or None, default ()
+        By layer, how its own input was drawn, if it was.
     """
 
     layers: tuple[CompressedLayer, ...]
@@ -106,6 +124,8 @@ class Model(Brief):
     seeds: tuple[int | None, ...] = ()
     variations: tuple[float | None, ...] = ()
     interleaved: tuple[InterleavedLayer | None, ...] = ()
+    notes: tuple[tuple[str, ...], ...] = ()
+    drawn: tuple[Drawn | None, ...] = ()
 
     def __post_init__(self) -> None:
         for name, default in _DEFAULTS.items():
@@ -156,17 +176,20 @@ class Model(Brief):
         Returns
         -------
         bool
-            True where `feeds` needs no given input.
+            True where `feeds` needs no given input, and draws none.
         """
+        brought = [values is not None and origin != DRAWN
+                   for values, origin in zip(self.recorded_inputs, self.input_origin, strict=True)]  # fmt: skip
         chained = self.chain and self.activations is not None and not recorded
-        return chained or all(values is not None for values in self.recorded_inputs)
+        return all(brought) or (chained and self.input_origin[0] != DRAWN)
 
     def feeds(
         self, given: npt.NDArray[np.float32] | None = None, given_from: str = "", recorded: bool = False
     ) -> tuple[Feed, ...]:
         """What to run: all layers in a row, or each by itself.
 
-        In this order: the given input; the network's own where the layers follow one another; each layer's own.
+        In this order: the given input; the network's own where the layers follow one another; each layer's own, which
+        for a matrix was drawn.
 
         Parameters
         ----------
@@ -199,20 +222,28 @@ class Model(Brief):
                     f"{given_from or 'one input'} does not reach them all; name a single layer"
                 )
             _check_columns(self.layers[0], given, given_from, self.origins[0])
-            return (Feed(self.as_they_came, given, GIVEN, 1, *made_by),)
+            return (Feed(self.as_they_came, given, GIVEN, 1, *made_by, self.notes),)
         if self.chain and self.activations is not None and not recorded:
             _check_columns(self.layers[0], self.activations, self.origins[0], self.origins[0])
-            fed = CHAINED if self.input_origin[0] == RECORDED else GIVEN
-            return (Feed(self.as_they_came, self.activations, fed, 1, *made_by),)
+            drawn, notes = self.drawn[0], self.notes
+            fed = CHAINED if self.input_origin[0] == RECORDED else self.input_origin[0]
+            if drawn is not None:
+                made_by, notes = (drawn.seed, None), ((*notes[0], drawn.line), *notes[1:])
+                NOTES.info("%s: %s", self.origins[0], drawn.line)
+            return (Feed(self.as_they_came, self.activations, fed, 1, *made_by, notes),)
         feeds = []
         how = zip(self.input_origin, self.vectors, self.seeds, self.variations, strict=True)
-        for k, made_how in enumerate(how):
+        for k, (fed, vectors, seed, variation) in enumerate(how):
             layer, origin, own = self.layers[k], self.origins[k], self.recorded_inputs[k]
+            drawn, lines = self.drawn[k], self.notes[k]
             if own is None:
                 whole = (self.chain and not recorded) or origin == _named(layer)
                 raise NoInputError(origin if whole else f"{_named(layer)} of {origin}")
             _check_columns(layer, own, origin, origin)
-            feeds.append(Feed((self.interleaved[k] or layer,), own, *made_how))
+            if drawn is not None:
+                seed, lines = drawn.seed, (*lines, drawn.line)
+                NOTES.info("%s: %s", origin, drawn.line)
+            feeds.append(Feed((self.interleaved[k] or layer,), own, fed, vectors, seed, variation, (lines,)))
         return tuple(feeds)
 
     def check_codebooks(self, weight_bits: int) -> None:
@@ -261,11 +292,11 @@ class Workload(Brief):
     activations : float32[cols] or float32[batch, cols]
         Its input.
     seed : int or None, default None
-        Of a synthetic layer; None for one that is not synthetic.
+        Of a synthetic layer, or of an input that was drawn; None for one that is neither.
     variation : float or None, default None
         Coefficient of variation of a synthetic layer's densities; None for one that is not synthetic.
     fed : str, default "given"
-        What the input is: "given", "chained" (what the layer before gives) or "recorded".
+        What the input is: "given", "chained" (what the layer before gives), "recorded" or "drawn" (from the seed).
     vectors : float, default 1
         How many input vectors the layer takes for one input of the whole network.
     interleaved : InterleavedLayer or None, default None

@@ -155,7 +155,8 @@ def _in_a_row(
         own_input = feed.activations if place == 1 else None
         again = partial(prepare_layer, layer, values, config, False, fed=fed, vectors=feed.vectors)
         made_from = partial(Provenance.of, plain(layer), own_input, feed.seed, feed.variation)
-        result = run(one, made_from=made_from, prepare=again)
+        notes = feed.notes[place - 1] if feed.notes else ()
+        result = run(one, made_from=made_from, prepare=again, notes=notes)
         yield result
         if place < len(feed.layers):
             assert result.outputs is not None
@@ -239,8 +240,9 @@ def _run(
     progress: Passed | None = None,
     made_from: Callable[[], Provenance] = Provenance,
     prepare: Callable[[], Prepared] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> LayerResult:
-    """energy: the model, or None and why. made_from, prepare: see `LayerResult`."""
+    """energy: the model, or None and why. made_from, prepare, notes: see `LayerResult`."""
     config, layer, operands, outputs = prepared.config, prepared.plain, prepared.operands, prepared.outputs
     if config.weights == "resident":
         job = prepared.job
@@ -274,6 +276,7 @@ def _run(
         vectors=prepared.vectors,
         energy_model=energy[0],
         no_energy=energy[1],
+        notes=notes,
         made_from=made_from,
         prepare=prepare,
     )

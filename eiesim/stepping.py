@@ -56,6 +56,8 @@ class Machine:
     2
     >>> machine.inspect(0, "activation_queue")["count"]
     1
+    >>> machine.memories(0, "activation_queue")["places"][0]  # column 0, with its activation in fixed point
+    (0, 12288)
     >>> while not machine.done:
     ...     _ = machine.step()
     >>> machine.result().cycles
@@ -178,6 +180,43 @@ class Machine:
         """
         return self._fields(self._machine.wires, self._machine.candidate, pe, unit)
 
+    def memories(self, pe: int | None, unit: str) -> Values:
+        """Look into the memories of a unit, in the cycle that the machine is in.
+
+        Parameters
+        ----------
+        pe : int or None
+            As for `inspect`.
+        unit : str
+            As for `inspect`.
+
+        Returns
+        -------
+        dict
+            The memories by name, each a tuple: `places` of the "activation_queue", (column, activation) each, of which
+            the `count` from `head` on are held, in a ring; `source`, the PE's input activations, and `accumulators`,
+            its sums, of "activation_rw"; `pointers` of "pointer_read"; `code` and `z` of "spmat_read", an entry each;
+            the `codebook` of the "arithmetic_unit". The LNZD has none. Numbers are as `inspect` gives them.
+
+        Raises
+        ------
+        EieError
+            For an unknown unit or a PE that there is not.
+        """
+        place, machine = self._pe(pe, unit), self._machine
+        entries = slice(int(machine.base[place]), int(machine.base[place + 1]))
+        of_unit: dict[str, dict[str, Any]] = {
+            "activation_queue": {"places": self._queues[place]},
+            "activation_rw": {
+                "source": machine.source[: -clock.ZERO_ROWS, place],
+                "accumulators": self._accumulators[place, : len(self._prepared.layer.rows_of_pe[place])],
+            },
+            "pointer_read": {"pointers": machine.pointers[:, place]},
+            "spmat_read": {"code": machine.code[entries], "z": machine.z[entries]},
+            "arithmetic_unit": {"codebook": machine.codebook},
+        }
+        return {name: tuple(values.tolist()) for name, values in of_unit.get(unit, {}).items()}
+
     def result(self) -> Result:
         """What `simulate(layer, activations, config, engine="clocked")` gives, to the bit.
 
@@ -197,31 +236,36 @@ class Machine:
         return of_clocked_run(self._model, self._feed, self._config, run)
 
     def _look(self) -> None:
-        """Keep the registers of this cycle: the update overwrites them."""
+        """Keep the registers and memories of this cycle: the update overwrites them."""
         machine = self._machine
         self._registers, self._scanner = machine.registers.copy(), machine.scanner.copy()
-        self._held = machine.held.copy()
+        self._held, self._queues = machine.held.copy(), machine.queues.copy()
+        self._accumulators = machine.accumulators.copy()
 
     def _fields(self, units: Any, of_lnzd: Any, pe: int | None, unit: str) -> Values:
+        place = self._pe(pe, unit)
+        record = of_lnzd[0] if unit == LNZD else units[unit][place]
+        return {name: _plain_value(record[name]) for name in record.dtype.names}
+
+    def _pe(self, pe: int | None, unit: str) -> int:
+        """The number of the PE whose unit is asked for; 0 for the LNZD."""
         if unit not in UNITS:
             raise unknown("no unit of the machine", str(unit), UNITS)
         pes = self._config.pes
         if unit == LNZD:
             if pe is not None:
                 raise EieError(f"pe = {pe}: the LNZD is one for all PEs; inspect(None, 'lnzd')")
-            record = of_lnzd[0]
-        else:
-            which = f"0 to {pes - 1}"
-            if pe is None:
-                raise EieError(f"pe = None: each PE has its {unit}; say which, {which}")
-            try:
-                place = index(pe)
-            except TypeError:
-                raise EieError(f"pe = {pe!r}: is no number of a PE, {which}") from None
-            if not 0 <= place < pes:
-                raise EieError(f"pe = {place}: the machine has the PEs {which}")
-            record = units[unit][place]
-        return {name: _plain_value(record[name]) for name in record.dtype.names}
+            return 0
+        which = f"0 to {pes - 1}"
+        if pe is None:
+            raise EieError(f"pe = None: each PE has its {unit}; say which, {which}")
+        try:
+            place = index(pe)
+        except TypeError:
+            raise EieError(f"pe = {pe!r}: is no number of a PE, {which}") from None
+        if not 0 <= place < pes:
+            raise EieError(f"pe = {place}: the machine has the PEs {which}")
+        return place
 
 
 def _plain_value(value: Any) -> Any:

@@ -9,7 +9,8 @@ from eiesim.machine import clock
 from eiesim.rtl.probes import HELD, LNZD_PROBES, PE_PROBES
 from eiesim.tracing.subject import Subject
 from tests.agree import random_case
-from tests.compare import case, expected
+from tests.compare import case, dense_codes, expected
+from tests.oracle import encode
 from tests.tracing.cases import BUSY, FLOATS
 from tests.tracing.watch import EMPTY, PADDING, REAL, STARVED, watched
 
@@ -58,6 +59,12 @@ def test_every_register_and_wire_is_the_clocked_engine_s_in_that_cycle(name):
             shown = look(None, "lnzd")
             assert {field: units[0][field].item() for field in units.dtype.names}.items() <= shown.items()
         assert list(stepped.inspect(None, "lnzd")["held"]) == machine.held.tolist()
+        for p, owned in enumerate(subject.layer.rows_of_pe):
+            (places,) = stepped.memories(p, "activation_queue").values()
+            assert list(places) == [(place.column, place.activation) for place in machine.queues[p]]
+            activations, sums = stepped.memories(p, "activation_rw").values()
+            assert list(activations) == subject.activation_rows[:, p].tolist()
+            assert list(sums) == machine.accumulators[p, : len(owned)].tolist()
 
     subject = Subject.of(one.layer, one.batch[:1], one.config, outputs=True)
     clock.run(clock.build(subject.job, subject.activation_rows), note)
@@ -110,6 +117,23 @@ def test_the_result_is_the_clocked_engine_s_and_the_oracle_s(name):
     assert ours.cycles == right["cycles"] <= machine.cycle
     per_pe = ours.layers[0].runs[0].per_pe
     assert {name: getattr(per_pe, name).tolist() for name in right["per_pe"]} == right["per_pe"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_memories_hold_what_the_oracle_encodes(name):
+    one = CASES[name]
+    machine, layer, config = machine_of(one), one.layer, one.config
+    bias = None if layer.bias_codes is None else layer.bias_codes.tolist()
+    stored = encode.encode(dense_codes(layer), bias, config.pes, config.index_bits, config.mapping)
+    for p, (entries, pointers) in enumerate(stored):
+        spmat = machine.memories(p, "spmat_read")
+        assert list(zip(spmat["code"], spmat["z"], strict=True)) == entries
+        assert machine.memories(p, "pointer_read") == {"pointers": tuple(pointers)}
+        owned = encode.rows_of(p, layer.rows, config.pes, config.mapping)
+        assert len(machine.memories(p, "activation_rw")["accumulators"]) == len(owned)
+    assert machine.memories(None, "lnzd") == {}
+    if config.arithmetic == "float32":
+        assert machine.memories(0, "arithmetic_unit") == {"codebook": tuple(layer.codebook.tolist())}
 
 
 def test_a_layer_that_brings_its_input_and_a_batch_of_one():
@@ -174,7 +198,7 @@ def test_after_the_end_there_is_no_step_and_before_it_no_result():
 )
 def test_a_wrong_place_is_one_line(pe, unit, says):
     machine = machine_of(BUSY)
-    for look in (machine.inspect, machine.wires):
+    for look in (machine.inspect, machine.wires, machine.memories):
         with pytest.raises(EieError, match=says) as error:
             look(pe, unit)
         assert "\n" not in str(error.value)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._io.tensors import on_the_host
+from eiesim._io.tensors import dequantised, on_the_host
 from eiesim.errors import EieError
 
 CONVOLUTIONS = {"Conv1d", "Conv2d", "Conv3d"}
@@ -177,10 +177,7 @@ def numbers(value: Any) -> npt.NDArray[Any] | None:
     if value is None:
         return None
     try:
-        plain = type(value).__name__ in ("Tensor", "Parameter", "UninitializedParameter")
-        if hasattr(value, "dequantize") and (getattr(value, "is_quantized", False) or not plain):
-            value = value.dequantize()
-        array = np.asarray(on_the_host(value))
+        array = np.asarray(on_the_host(dequantised(value)))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         return None
     return array if array.dtype.kind in "fiub" else None

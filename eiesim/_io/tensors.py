@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from eiesim.errors import EieError
+
 
 def on_the_host(values: Any) -> Any:
     """Torch tensors and sparse matrices as numpy has them, also those in a list; anything else as it is."""
@@ -12,7 +14,16 @@ def on_the_host(values: Any) -> Any:
         plain = plain.to_dense() if "sparse" in str(plain.layout) else plain
         # numpy has no bfloat16, and torch widens it exactly.
         return (plain.float() if plain.is_floating_point() else plain).numpy()
+    if _is_pydata(values):
+        return values.todense()
     return values.toarray() if is_sparse(values) else values
+
+
+def dequantised(values: Any) -> Any:
+    """Quantised tensors of torch and of libraries on it (torchao) as numbers; anything else as it is."""
+    plain = type(values).__name__ in ("Tensor", "Parameter", "UninitializedParameter")
+    is_quantised = getattr(values, "is_quantized", False) or (_is_tensor(values) and not plain)
+    return values.dequantize() if is_quantised and hasattr(values, "dequantize") else values
 
 
 def _is_tensor(values: Any) -> bool:
@@ -20,5 +31,20 @@ def _is_tensor(values: Any) -> bool:
 
 
 def is_sparse(values: Any) -> bool:
-    """Whether these are a SciPy sparse matrix or array, in any format."""
-    return all(hasattr(values, name) for name in ("tocsc", "toarray", "nnz"))
+    """Whether these are a SciPy sparse matrix or array, or one of pydata's (package sparse), in any format."""
+    return all(hasattr(values, name) for name in ("tocsc", "toarray", "nnz")) or _is_pydata(values)
+
+
+def as_scipy(values: Any) -> Any:
+    """A sparse matrix as SciPy has it. Raises EieError where what pydata does not store is no zero."""
+    if not _is_pydata(values):
+        return values
+    if values.fill_value != 0:
+        raise EieError(f"fill_value: is {values.fill_value}, so that what is not stored is no zero; needs 0")
+    if values.ndim != 2:
+        raise EieError(f"has {values.ndim} dimensions, needs 2")
+    return values.to_scipy_sparse()
+
+
+def _is_pydata(values: Any) -> bool:
+    return all(hasattr(values, name) for name in ("to_scipy_sparse", "fill_value", "nnz"))

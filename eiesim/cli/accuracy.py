@@ -15,11 +15,10 @@ def accuracy(
     machine: Machine,
     shown: Shown,
     labels: Annotated[Path | None, Reads("The inputs' classes, .npy; without it the folder's labels.npy.")] = None,
-    dense: Annotated[
-        Path | None, Reads("The network before pruning; without it the model it was compressed from.")
-    ] = None,
+    dense: Annotated[Path | None, Reads("The network before pruning; without it the one it was made from.")] = None,
     pruned: Annotated[
-        Path | None, Reads("The pruned network; without it the dense one's weights that were kept.")
+        Path | None,
+        Reads("The pruned network; without it train's own, or the dense one's kept weights."),
     ] = None,
 ) -> None:
     """Compare accuracies: dense, pruned and shared, in float32, fixed32, fixed16 and fixed8.

@@ -22,7 +22,10 @@ def _formats(text: str) -> tuple[str, ...]:
     return names
 
 
-LAYERS_HELP = "Layer files (.npz, .huff), a network or dump folder, table3:NAME, example:NAME; several run in a row."
+LAYERS_HELP = (
+    "Layer files (.npz, .huff), matrices (.mtx, .smtx, sparse .npz, .npy), a network or dump folder, table3:NAME, "
+    "example:NAME; several run in a row."
+)
 Layers = Annotated[list[str], Argument(LAYERS_HELP, metavar="LAYER...")]
 FORMATS_HELP = "What pictures are written as: png, svg or pdf, with commas."
 Formats = Annotated[str, Option(FORMATS_HELP, metavar="LIST", callback=_formats)]
@@ -87,7 +90,7 @@ class Given(OfLayers):
 class OwnInputs(OfLayers):
     """What layers bring to be fed with."""
 
-    activation_density: Annotated[float | None, Option("Share of active inputs of table3: layers.")] = None
+    activation_density: Annotated[float | None, Option("Share of active inputs of table3: layers and matrices.")] = None
     recorded: Annotated[bool, Option("Feed each layer its recorded inputs, even where the network has its own.")] = (
         False
     )
@@ -97,7 +100,7 @@ class OwnInputs(OfLayers):
 class Making(Opened):
     """How layers are opened, and one of each made."""
 
-    seed: Annotated[int, Option("Seed of table3: layers.", min=0, max=2**63 - 1)] = 0
+    seed: Annotated[int, Option("Seed of table3: layers, and of what is drawn for matrices.", min=0, max=2**63 - 1)] = 0
     variation: Annotated[
         float, Option("How uneven table3: layers are: 0 is uniform, 0.15 is like real pruned layers.")
     ] = 0.0

@@ -27,6 +27,8 @@ def export(
 ) -> None:
     """Write the sources, the memory images of a layer, a testbench and a Makefile: `make` there says PASS or FAIL.
 
+    It compares cycles and a checksum of the outputs, with Verilator or Icarus Verilog, and needs no Python.
+
     \b
     eiesim rtl export table3:NT-We --pes 4 -o twin/ && make -C twin
     """
@@ -45,12 +47,12 @@ def check(
         list[str] | None, Argument("What `run` takes, each by itself (default: random cases)", metavar="[LAYER]...")
     ] = None,
     cases: Annotated[int, Option("Random cases, where no layer is named.", min=0)] = 24,
-    simulator: Annotated[str, Option("verilator or icarus.")] = "verilator",
+    simulator: Annotated[str | None, Option("verilator or icarus (default: the first that is here).")] = None,
 ) -> None:
     """Run RTL and clocked machine in lock-step: every register, wire, counter and output, in every cycle.
 
-    The first difference is named and the exit status is 1. Builds are kept; the first of a large array takes
-    minutes.
+    Random cases are on a dozen small machines, or on the one that the options say. The first difference is named and
+    the exit status is 1. Builds are kept; the first of a large array takes minutes.
 
     \b
     eiesim rtl check --cases 100 --seed 1
@@ -58,11 +60,12 @@ def check(
     """
     from eiesim.rtl.terminal import checked_lines
 
-    screen = Screen()
+    screen, config = Screen(), machine.chosen()
+    named = layers or any(value is not None for key, value in vars(machine).items() if key != "memory")
     with screen.progress() as progress:
         checked = eiesim.check_rtl(
-            layers or None, fed.input or (), machine.chosen(), cases=cases, simulator=simulator, progress=progress,
-            report=screen.note, **fed.how(),
+            layers or None, fed.input or (), config if named else None, cases=cases, simulator=simulator,
+            progress=progress, report=screen.note, **fed.how(),
         )  # fmt: skip
     screen.show(*checked_lines(checked))
     if checked.difference:

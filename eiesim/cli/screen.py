@@ -32,6 +32,9 @@ class Screen:
         kernels = logging.getLogger("eiesim.kernels")
         kernels.setLevel(logging.INFO)
         kernels.handlers = [_Once(self, COMPILING)]
+        notes = logging.getLogger("eiesim.notes")
+        notes.setLevel(logging.INFO)
+        notes.handlers = [_Lines(self)]
 
     def show(self, *parts: "Table | str") -> None:
         """Print tables and lines; what is too wide for the terminal is folded or cut into several, never a number."""
@@ -81,6 +84,20 @@ class _Once(logging.Handler):
         if self._line:
             self._screen.note(self._line)
             self._line = ""
+
+
+class _Lines(logging.Handler):
+    """Says each line on standard error, once."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__()
+        self._screen, self._said = screen, set[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say the line, if it has not been said."""
+        if (line := record.getMessage()) not in self._said:
+            self._said.add(line)
+            self._screen.note(line)
 
 
 def _console(stderr: bool) -> "Console":

@@ -12,7 +12,10 @@ from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
 from eiesim.cli.screen import Screen, keeping
 from eiesim.errors import EieError, NothingToDrawError
 
-LAYERS_HELP = "Layer files (.npz), network or dump folders, table3:NAME, or table3:all (nine); each on its own."
+LAYERS_HELP = (
+    "Layer files (.npz), matrices (.mtx, .smtx, .npy), network or dump folders, table3:NAME, or table3:all (nine); "
+    "each on its own."
+)
 OUTPUT_HELP = (
     "The table, CSV; started again with it, only what is missing is run. - is standard output; "
     "without it the rows are shown in short."
@@ -40,7 +43,7 @@ def sweep(
     spmat_width: Annotated[str | None, Option("Bits of a sparse-matrix SRAM row.", metavar="VALUES")] = None,
     arithmetic: Annotated[str | None, Option("float32, fixed32, fixed16, fixed8.", metavar="VALUES")] = None,
     axes: Annotated[list[str] | None, Option(AXES_HELP, "--sweep", metavar="KEY=VALUES")] = None,
-    seeds: Annotated[str, Option("Seeds of table3: layers.", metavar="VALUES")] = "0",
+    seeds: Annotated[str, Option("Seeds of table3: layers, and of inputs drawn for matrices.", metavar="VALUES")] = "0",
     variation: Annotated[
         str, Option("How uneven table3: layers are: 0 uniform, 0.15 as pruned layers are.", metavar="VALUES")
     ] = "0",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import eiesim
 from eiesim.cli.app import Option, Writes, command
 from eiesim.cli.options import Fed, Layers, Machine, Quiet, Shown
+from eiesim.cli.screen import Screen
 
 OUTPUT_HELP = (
     "Where to; the suffix says what: .html a page to explore, .png .svg .pdf a picture, .vcd waveforms, "
@@ -52,6 +53,7 @@ def trace(
     """  # fmt: skip
     from eiesim.tracing.terminal import show
 
+    Screen(quiet)
     traced = eiesim.trace(
         layers, one.input, machine.chosen(), cycles=cycles, output=output, pes=show_pes, **one.how(),
     )  # fmt: skip
@@ -75,6 +77,7 @@ def critical_path(
     """
     from eiesim.tracing.terminal import path_report
 
+    screen = shown.screen()
     path = eiesim.critical_path(layers, one.input, machine.chosen(), **one.how())
     shown.write(path.to_json)
-    shown.screen().show(*path_report(path, top))
+    screen.show(*path_report(path, top))

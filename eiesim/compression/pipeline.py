@@ -27,8 +27,10 @@ from eiesim.files.containers import CONTAINERS
 from eiesim.files.held import check as check_held
 from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
+from eiesim.files.matrices import matrix_of, network_of_matrix
 from eiesim.files.network import FILE, write_network, writing_network_folder
 from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
+from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
 from eiesim.layer import STRETCH, CompressedLayer
 from eiesim.model import Model as SourceModel
@@ -210,17 +212,22 @@ def _share(error: float | None) -> str:
     return "-" if error is None else f"{error:.2%}"
 
 
-def load_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+def load_model(
+    path: str | Path, choice: Choice = NO_CHOICE, seed: int = 0
+) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """As `read_model`, where there is a layer and nothing that only the module itself can tell; else EieError."""
-    model, taps = read_model(path, choice)
+    model, taps = read_model(path, choice, seed)
     check_layers(model, path)
     return model, taps
 
 
-def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
+def read_model(
+    path: str | Path, choice: Choice = NO_CHOICE, seed: int = 0
+) -> tuple[DenseNetwork, tuple[Tap | None, ...]]:
     """A trained network from a file (docs/reading.md), and where an ONNX graph has its layers' inputs.
 
-    choice: tensors to take or leave by name. The network may be without any layer; its ledger says why.
+    choice: tensors to take or leave by name. seed: of values that a matrix file does not hold. The network may be
+    without any layer; its ledger says why.
     Raises EieError for another kind of file, anything malformed, NaN or infinity.
     """
     path = Path(path)
@@ -232,14 +239,18 @@ def read_model(path: str | Path, choice: Choice = NO_CHOICE) -> tuple[DenseNetwo
         check_patterns("leave", choice.leave, names)
         model, kept = without(whole, choice)
         taps = tuple(taps[k] for k in kept)
-    elif path.suffix == ".safetensors":
+    elif path.suffix == ".safetensors" or is_checkpoint(path):
         model, taps = load_safetensors(path, choice), ()
+    elif (matrix := matrix_of(path, seed)) is not None:
+        model, taps = network_of_matrix(matrix), ()
     elif path.suffix == ".npz":
         model, taps = load_npz_model(path, choice), ()
     elif path.suffix in CONTAINERS:
         model, taps = CONTAINERS[path.suffix](path, choice), ()
     else:
-        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras or .h5"
+        kinds = ".onnx, .safetensors, .npz, .gguf, .mlpackage, .tflite, .keras, .h5, or a matrix (.mtx, .smtx, .npy)"
+        if path.is_dir():
+            raise EieError(f"{path}: a model is {kinds}, or a folder with model.safetensors or its index")
         raise EieError(f"{path}: a model is {kinds}, not '{path.suffix}'")
     return model, taps
 
@@ -306,7 +317,7 @@ def calibrate(
     positions: int | None = None,
     seed: int = 0,
 ) -> Calibration:
-    """Every layer's real inputs on calibration inputs: by onnxruntime, or layer by layer.
+    """Every layer's real inputs on calibration inputs: by onnxruntime, by the module itself, or layer by layer.
 
     positions: at most so many output positions of each image, drawn by seed, of a convolution; None is all.
     """
@@ -319,15 +330,22 @@ def calibrate(
             tuple(None if one is None else one.vectors for one in recorded),
             tuple(replace(part, macs=None if part.macs is None else int(part.macs / rows)) for part in left_out),
         )
-    if isinstance(inputs, Mapping):
-        raise EieError("calibration inputs: are named; only an ONNX graph has names for its inputs")
-    if inputs.dtype.kind != "f":
-        raise EieError(f"calibration inputs: are {inputs.dtype}, need float32")
+    values = None
+    if not isinstance(inputs, Mapping):
+        values = inputs.reshape(1, -1) if inputs.ndim == 1 else inputs.reshape(len(inputs), -1)
+    if any(one is not None for one in model.recorded):
+        each = zip(model.recorded, model.vectors, strict=True)
+        kept = tuple(_sampled(own, vectors, positions, seed) for own, vectors in each)
+        return Calibration(kept, model.vectors, model.left_out)
+    if values is None:
+        raise EieError("calibration inputs: are named; only an ONNX graph, or a module that runs on them, has names")
+    if values.dtype.kind != "f":
+        raise EieError(f"calibration inputs: are {values.dtype}, need float32")
     if not model.chain:
         raise EieError(
-            f"{path}: its layers do not follow one another, so calibration inputs reach only an ONNX graph's"
+            f"{path}: its layers do not follow one another, so calibration inputs reach only those of an ONNX graph, "
+            "or of a module that runs on them"
         )
-    values = inputs.reshape(1, -1) if inputs.ndim == 1 else inputs.reshape(len(inputs), -1)
     found = []
     for layer in model.layers:
         if values.shape[1] != layer.cols:
@@ -335,6 +353,16 @@ def calibrate(
         found.append(values)
         values = _finite_outputs(layer, values)
     return Calibration(tuple(found), (1,) * len(found), model.left_out)
+
+
+def _sampled(values: Activations | None, vectors: float | None, positions: int | None, seed: int) -> Activations | None:
+    """At most so many of the vectors that each input of the network has; None is all."""
+    if values is None or positions is None or vectors is None or vectors <= positions or len(values) % vectors:
+        return values
+    of_each = values.reshape(-1, int(vectors), values.shape[1])
+    generator = np.random.default_rng(seed)
+    drawn = [own[np.sort(generator.choice(len(own), positions, replace=False))] for own in of_each]
+    return np.concatenate(drawn)
 
 
 def compress(

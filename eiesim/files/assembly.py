@@ -14,6 +14,8 @@ from eiesim.errors import EieError
 from eiesim.files import names
 from eiesim.files.joined import Joined, joined
 from eiesim.files.ledger import LEFT_BY_NAME, Choice, Entry
+from eiesim.files.packed.config import NOTHING_SAID, Said
+from eiesim.files.packed.reading import unpacked
 from eiesim.files.roles import Beside, as_matrix
 from eiesim.files.tensors import Tensor
 
@@ -30,8 +32,8 @@ class Assembly:
     of whose positions a file says nothing.
     """
 
-    def __init__(self, path: Path, tensors: tuple[Tensor, ...], choice: Choice) -> None:
-        self.path, self.choice = path, choice
+    def __init__(self, path: Path, tensors: tuple[Tensor, ...], choice: Choice, said: Said = NOTHING_SAID) -> None:
+        self.path, self.choice, self.said = path, choice, said
         self.tensors = {tensor.name: tensor for tensor in tensors}
         self.entries: dict[str, Entry] = {}
         self.layers: list[DenseLayer] = []
@@ -62,7 +64,9 @@ class Assembly:
             else:
                 wanted.append(tensor)
         alone = [tensor for tensor in wanted if tensor.name in choice.take]
-        whole, refused = joined([tensor for tensor in wanted if tensor.name not in choice.take])
+        dequantised, refused, others = unpacked([one for one in wanted if one.name not in choice.take], self.said)
+        self.entries |= {entry.tensor: entry for entry in refused}
+        whole, refused = joined(others, dequantised)
         self.entries |= {entry.tensor: entry for entry in refused}
         whole += [Joined(tensor, ((tensor.name, "weight"),)) for tensor in alone]
         whole.sort(key=lambda one: min(places[name] for name, _ in one.of))
@@ -71,7 +75,7 @@ class Assembly:
         vectors: dict[str, Joined] = {}
         for one in whole:
             taken = any(choice.takes(name) for name, _ in one.of) and as_matrix(one.tensor) is not None
-            role, reason = ("", "") if taken else beside.role(one.tensor)
+            role, reason = ("", "") if taken else beside.role(one.tensor, bool(one.how))
             if role:
                 self._enter(one, role, reason=reason)
             else:
@@ -83,6 +87,7 @@ class Assembly:
         backwards = _gpt2_backwards(matrices, vectors, biases)
         seen: Counter[str] = Counter()
         squares: list[str] = []
+        dequantised: dict[str, list[str]] = {}
         for name, one in matrices.items():
             matrix = as_matrix(one.tensor)
             assert matrix is not None  # what is none has a role
@@ -95,9 +100,9 @@ class Assembly:
             if is_square and name in backwards:
                 inputs_first = True
                 self.notes.append(f"'{called}' is square: taken as (inputs, outputs), like others of its name")
-            elif is_square and not inputs_first and not _says_outputs_first(name):
+            elif is_square and not inputs_first and not one.how and not _says_outputs_first(name):
                 squares.append(called)
-            if not is_square and bias is not None and bias.tensor.shape[0] in matrix.shape:
+            if not is_square and not one.how and bias is not None and bias.tensor.shape[0] in matrix.shape:
                 inputs_first = bias.tensor.shape[0] == matrix.shape[1]
             if inputs_first:
                 matrix = matrix.T
@@ -106,7 +111,9 @@ class Assembly:
                 if bias is not None:
                     self._enter(bias, "left out", reason=LEFT_BY_NAME)
                 continue
-            self._enter(one, "weight", called)
+            self._enter(one, "weight", called, one.how)
+            if one.how:
+                dequantised.setdefault(one.how, []).append(called)
             offsets = None if bias is None else bias.tensor.values
             if bias is not None and bias.tensor.shape[0] != len(matrix):
                 why = f"bias of {bias.tensor.shape[0]} for the {len(matrix)} rows of {name}"
@@ -123,6 +130,7 @@ class Assembly:
                 self._enter(one, "left out", reason=OF_A_NORM if names.is_norm(name) else NO_BIAS)
         if any(names.is_adapter(name) for name in self.tensors):
             self.notes.append("layers are taken without the adapter (LoRA) that lies beside them")
+        self.notes += [f"dequantised: {_some(called)}: {how}" for how, called in dequantised.items()]
         if squares:
             self.notes.append(f"square, taken as (outputs, inputs): {_some(squares)}")
         check_patterns("leave", self.choice.leave, [*self.tensors, *seen])
@@ -157,7 +165,7 @@ def _biases(matrices: Bunch, vectors: Bunch) -> dict[str, str]:
 
 def _gpt2_backwards(matrices: Bunch, vectors: Bunch, biases: Mapping[str, str]) -> set[str]:
     """Matrices of GPT-2's names, where the biases of those that are not square say (inputs, outputs)."""
-    ours = [name for name in matrices if names.last(names.owner(name)) in names.GPT2]
+    ours = [name for name, one in matrices.items() if not one.how and names.last(names.owner(name)) in names.GPT2]
     lengths = {name: vectors[biases[name]].tensor.shape[0] for name in ours if name in biases}
     told = [name for name, length in lengths.items() if length in (shape := matrices[name].tensor.shape)
             and shape[0] != shape[1]]  # fmt: skip

@@ -29,14 +29,22 @@ PARAMETRISED = re.compile(r"(?:(.*)[./])?parametrizations[./]([^./]+)[./](.+)")
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """A tensor as its layer has it. of: the source's tensors that it was made of, with their roles."""
+    """A tensor as its layer has it.
+
+    of: the source's tensors that it was made of, with their roles. how: what it was dequantised from, as
+    (outputs, inputs); empty where it is as it was stored.
+    """
 
     tensor: Tensor
     of: tuple[tuple[str, str], ...]
+    how: str = ""
 
 
-def joined(tensors: Sequence[Tensor]) -> tuple[list[Joined], list[Entry]]:
-    """Tensors as layers have them, in the source's order; and those that cannot be, with the reason."""
+def joined(tensors: Sequence[Tensor], before: Sequence[Joined] = ()) -> tuple[list[Joined], list[Entry]]:
+    """Tensors as layers have them, in the source's order; and those that cannot be, with the reason.
+
+    before: what is such a tensor already, dequantised; it may have a mask among the others.
+    """
     by_name = {tensor.name: tensor for tensor in tensors}
     made: dict[str, Joined] = {}  # by the name of the first tensor that it is made of
     gone: set[str] = set()
@@ -58,7 +66,7 @@ def joined(tensors: Sequence[Tensor]) -> tuple[list[Joined], list[Entry]]:
         for tensor in tensors
         if tensor.name in made or tensor.name not in gone
     ]
-    return _with_masks(whole, refused), refused
+    return _with_masks([*before, *whole], refused), refused
 
 
 def _by_suffix(tensor: Tensor, by_name: dict[str, Tensor]) -> Joined | Entry | None:
@@ -83,7 +91,9 @@ def _by_suffix(tensor: Tensor, by_name: dict[str, Tensor]) -> Joined | Entry | N
             if weight is not None:
                 return Joined(_renamed(v, stem, weight), ((g.name, "scale"), (v.name, "weight")))
         if suffix == "_orig" and raw is not None and re.search(r"(^|[._/])(weight|bias)_orig$", name):
-            return _refused(tensor, f"is not what '{stem}' is: what makes it is not beside it; {NEEDS_THE_MODULE}")
+            return _of_the_module(
+                tensor, f"is not what '{stem}' is: what makes it is not beside it; {NEEDS_THE_MODULE}"
+            )
     return None
 
 
@@ -106,7 +116,7 @@ def _parametrised(tensor: Tensor, by_name: dict[str, Tensor]) -> Joined | Entry 
             weight = _masked(raw.values, mask.values)
         if weight is not None:
             return Joined(_renamed(raw, effective, weight), ((raw.name, "weight"), (mask.name, "mask")))
-    return _refused(tensor, NEEDS_THE_MODULE)
+    return _of_the_module(tensor, NEEDS_THE_MODULE)
 
 
 def _with_masks(whole: list[Joined], refused: list[Entry]) -> list[Joined]:
@@ -128,7 +138,7 @@ def _with_masks(whole: list[Joined], refused: list[Entry]) -> list[Joined]:
             weight = _masked(target.tensor.values, mask.values) if target.tensor.is_float else None
             if weight is not None:
                 of = (*target.of, (mask.name, "mask"))
-                kept[at] = Joined(replace(target.tensor, values=weight), of)
+                kept[at] = replace(target, tensor=replace(target.tensor, values=weight), of=of)
                 break
         else:
             refused.append(_refused(mask, "a mask, and no weight of its shape is called alike"))
@@ -178,6 +188,10 @@ def _weight_norm(g: Any, v: Any) -> npt.NDArray[Any] | None:
 
 def _renamed(tensor: Tensor, name: str, values: npt.NDArray[Any]) -> Tensor:
     return Tensor(name, tensor.dtype, values.shape, values)
+
+
+def _of_the_module(tensor: Tensor, reason: str) -> Entry:
+    return replace(_refused(tensor, reason), stops=True)
 
 
 def _refused(tensor: Tensor, reason: str) -> Entry:

@@ -20,6 +20,7 @@ class Entry:
 
     tensor: its name there. dtype: as the source calls it. role: one of ROLES. layer: the layer that it belongs to;
     empty for none. reason: why it is left out, or what its role says of it; may be empty for any other role.
+    stops: whether a network is not to be read without it, unless it is left out by name.
     """
 
     tensor: str
@@ -28,6 +29,7 @@ class Entry:
     role: str
     layer: str = ""
     reason: str = ""
+    stops: bool = False
 
     @property
     def size(self) -> int:
@@ -77,3 +79,5 @@ class Choice:
 NO_CHOICE = Choice()
 
 LEFT_BY_NAME = "left out by --leave"
+
+INSTEAD = "dequantise them first, or load the model and pass the module to eiesim.compress"

@@ -13,28 +13,36 @@ from eiesim.files.containers import FOLDERS
 from eiesim.files.containers.gguf import parts_of
 from eiesim.files.examples import place
 from eiesim.files.onnx.external import external_files
+from eiesim.files.packed.config import config_files
+from eiesim.files.sharded import checkpoint_files, is_checkpoint
 
-LAYERS, ONNX, GGUF = (".npz", ".huff"), ".onnx", ".gguf"
+LAYERS, ONNX, GGUF, SAFETENSORS = (".npz", ".huff"), ".onnx", ".gguf", ".safetensors"
 
 
 def members(name: str | Path) -> list[Path]:
     """The files that are read where a LAYER, a network or another file is named; none where there is nothing.
 
     Of a network folder all that it names or that eiesim wrote into it, and the model that it was made of; of a layer
-    file its recorded inputs too; of an ONNX model the files that hold its tensors; of a dump, or of a model in parts,
-    these. Nothing is raised: whoever reads them says what is wrong.
+    file its recorded inputs too; of an ONNX model the files that hold its tensors; of a dump, or of a model in parts or
+    shards, these. Nothing is raised: whoever reads them says what is wrong.
     """
     try:
         path = place(str(name))
         if path.is_file():
             own = [path.parent / network.RECORDED / f"{path.stem}.npy"] if path.suffix in LAYERS else []
             parts = parts_of(path) if path.suffix == GGUF else []
+            if path.suffix == SAFETENSORS or is_checkpoint(path):
+                return [path, *checkpoint_files(path)]
+            if path.suffix == ".npz":
+                own += config_files(path.parent)
             return [path, *own, *parts, *(external_files(path) if path.suffix == ONNX else [])]
         if network.is_network(path):
             files = [path / one for one in _of_network(path)]
             return [*files, *(one for file in files if file.suffix == ONNX for one in external_files(file))]
         if path.suffix in FOLDERS:
             return [file for file in path.rglob("*") if file.is_file()]
+        if is_checkpoint(path):
+            return checkpoint_files(path)
         if path.is_dir():
             return [*path.glob("*.dat"), *path.glob("ptr/*.dat"), *path.glob("spm/*.dat")]
     except (EieError, OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -48,8 +56,7 @@ def _of_network(folder: Path) -> Iterator[str]:
     for entry in about.get("layers", []):
         yield entry["file"]
         yield f"{network.RECORDED}/{Path(entry['file']).stem}.npy"
-    if isinstance(about.get("model"), str):
-        yield about["model"]
+    yield from (about[key] for key in ("model", "pruned") if isinstance(about.get(key), str))
     yield from _quietly(lambda path: json.loads(read_bytes(path)), folder / network.WRITTEN)
 
 

@@ -1,11 +1,12 @@
 """A torch module as a network: its layers in the order in which they run, and what follows each."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from eiesim._io import modules
 from eiesim.dense import DenseLayer, chains, forward
@@ -61,16 +62,19 @@ class Order:
 def network_of_module(module: Any, name: str, choice: Choice, check: bool, given: Any = None) -> DenseNetwork:
     """A torch module's network, and what it was held against, without changing the module.
 
-    check: whether to run it. given: on these inputs; None is random ones of a shape that it takes.
+    check: whether to hold its layers against it. given: calibration inputs, an array or the module's arguments by name,
+    on which it is run; None is random ones of a shape that it takes.
     """
     while (wrapped := WRAPPERS.get(type(module).__name__)) is not None:
         module = getattr(module, wrapped)
     modules.check_complete(module)
+    if isinstance(given, np.ndarray) and given.ndim == 1 and given.dtype.kind == "f":
+        given = given[None]
     every = list(modules.parts(module))
     leaves = [one for one in every if modules.is_leaf(one[1]) or modules.has_weight(one[1])]
     with modules.untouched(module):
         sequence = _sequence(module)
-        recorded = run(module, leaves, given) if check else None
+        recorded = run(module, leaves, given) if check or given is not None else None
         found = read_parts(every, name, choice)
         if not found.layers and not found.left_out:
             return _of_raw_parameters(module, name, choice, check, recorded)
@@ -93,6 +97,10 @@ def network_of_module(module: Any, name: str, choice: Choice, check: bool, given
             LeftOut(one.tensor, one.reason, macs=_work(one.shape, one.reason)) for one in entries if not one.layer
         ]
         network = replace(network, ledger=entries, left_out=(*tensors, *network.left_out))
+        if given is not None and recorded is not None and not _reach(network, given):
+            everything = run(module, leaves, given, None)
+            if everything is not None:
+                network = replace(network, recorded=_recorded([own for _, own in calls], recorded, everything))
         if not check:
             return replace(network, notes=(*network.notes, NOT_CHECKED))
         if recorded is None:
@@ -251,10 +259,27 @@ def _vectors(part: Part, calls: Sequence[Call], recorded: Run | None, is_given: 
     """A layer's vectors in one input of the network; None where that depends on a shape that nobody gave."""
     if not calls or recorded is None:
         return 1 if part.is_whole and "Conv" not in modules.kind(part.module) else None
-    if recorded.inputs is None or not (is_given or calls[0].inputs.ndim == 2):
+    if not (is_given or (recorded.inputs is not None and calls[0].inputs.ndim == 2)):
         return None
     count = sum(len(vectors(part.module, call.inputs, call.outputs)[0]) for call in calls)
-    return count / len(recorded.inputs) if count % len(recorded.inputs) else count // len(recorded.inputs)
+    return count / recorded.batch if count % recorded.batch else count // recorded.batch
+
+
+def _reach(network: DenseNetwork, given: Any) -> bool:
+    """Whether inputs reach every layer without the module: each layer's are the outputs of the one before."""
+    return network.chain and not isinstance(given, Mapping) and given[0].size == network.layers[0].cols
+
+
+def _recorded(calls: Sequence[Sequence[Call]], few: Run, every: Run) -> tuple[npt.NDArray[np.float32] | None, ...]:
+    """Each layer's inputs in a run on all inputs, as vectors. calls: of each layer in the run on a few of them."""
+    if [call.module for call in every.calls] != [call.module for call in few.calls]:
+        return ()
+    place = {id(call): k for k, call in enumerate(few.calls)}
+    found = [[every.calls[place[id(call)]] for call in own] for own in calls]
+    return tuple(
+        np.concatenate([vectors(call.module, call.inputs, call.outputs)[0] for call in own]) if own else None
+        for own in found
+    )
 
 
 def _work(shape: tuple[int, ...], reason: str) -> int | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from eiesim._io import modules
 from eiesim._io.tensors import on_the_host
+from eiesim.errors import EieError
 from eiesim.files.held import RUNS
 
 SIDES = (32, 28, 64, 224, 8, 1)
@@ -34,17 +35,23 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A module's run: its leaves' in order; and its own inputs and outputs, None where these are not one array."""
+    """A module's run: its leaves' in order; and its own inputs and outputs, None where these are not one array.
+
+    batch: inputs of the network in it.
+    """
 
     calls: tuple[Call, ...]
+    batch: int
     inputs: npt.NDArray[np.float32] | None
     outputs: npt.NDArray[np.float32] | None
 
 
-def run(module: Any, parts: Sequence[tuple[str, Any]], given: Any = None) -> Run | None:
+def run(module: Any, parts: Sequence[tuple[str, Any]], given: Any = None, most: int | None = RUNS) -> Run | None:
     """Run a module, inside `untouched`, on inputs of a shape that it takes; None where none is found.
 
-    parts: what is recorded, by path. given: calibration inputs, of which the first are taken; None is random ones.
+    parts: what is recorded, by path. given: calibration inputs, an array or the module's arguments by name, of which
+    the first `most` are taken, and others tried where the module does not run on them; most None: all, and no others.
+    given None: random ones. Raises EieError where all are asked for and the module does not run on them.
     """
     calls: list[Call] = []
     paths: dict[int, str] = {}
@@ -58,40 +65,56 @@ def run(module: Any, parts: Sequence[tuple[str, Any]], given: Any = None) -> Run
         if inputs is not None and _is_tensor(first):
             calls.append(Call(paths[id(part)], part, _array(inputs), _array(first)))
 
+    trouble = ""
     handles = [part.register_forward_hook(record, with_kwargs=True) for path, part in parts if id(part) in paths
                and paths[id(part)] == path]  # fmt: skip
     try:
-        for arguments, keywords in _tries(module, parts, given):
+        for arguments, keywords in _tries(module, parts, given, most):
             calls.clear()
             values = [_array(one) for one in (*arguments, *keywords.values()) if _is_tensor(one)]
             try:
                 output = module(*arguments, **keywords)
-            except Exception:  # whatever the module's own code raises: another shape may do
+            except Exception as error:  # whatever the module's own code raises: another shape may do
+                trouble = trouble or " ".join(str(error).split())[:200]
                 continue
             whole = output[0] if isinstance(output, tuple) and len(output) == 1 else output
             return Run(
                 tuple(calls),
+                len(values[0]) if values and values[0].ndim else 1,
                 values[0] if len(values) == 1 else None,
                 _array(whole) if _is_tensor(whole) else None,
             )
     finally:
         for handle in handles:
             handle.remove()
+    if most is None:
+        raise EieError(f"calibration inputs: the module does not run on them: {trouble}")
     return None
 
 
 def _tries(
-    module: Any, parts: Sequence[tuple[str, Any]], given: Any
+    module: Any, parts: Sequence[tuple[str, Any]], given: Any, most: int | None
 ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
     torch = sys.modules["torch"]
     example = next((one for one in module.parameters() if one.is_floating_point()), None)
     place = {} if example is None else {"device": example.device, "dtype": example.dtype}
     generator = torch.Generator().manual_seed(0)
-    if given is not None:
-        first = torch.as_tensor(np.asarray(given[:RUNS]))
+
+    def placed(values: Any) -> Any:
+        return values.to(**place) if values.is_floating_point() else values.to(place.get("device"))
+
+    if isinstance(given, Mapping):
+        yield (), {name: placed(torch.as_tensor(np.asarray(values)[:most])) for name, values in given.items()}
+    elif given is not None:
+        first = torch.as_tensor(np.asarray(given)[:most])
         shaped = [first, *(first.reshape(len(first), *shape) for shape in _shapes(parts) if _fits(first, shape))]
         for one in shaped:
-            yield (one.to(**place) if one.is_floating_point() else one.to(place.get("device")),), {}
+            yield (placed(one),), {}
+        if not first.is_floating_point():
+            for one in shaped:
+                yield (one.to(**place),), {}
+    if most is None:
+        return
     for name in ("dummy_inputs", "example_input_array"):
         try:
             ready = getattr(module, name, None)

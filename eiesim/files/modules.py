@@ -5,12 +5,14 @@ layers run, what follows each, and whether each layer as read gives the module's
 A state dictionary says nothing of activations (see `files.weights`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from eiesim._io import modules
+from eiesim._io.memory import check_allowed
 from eiesim._io.tensors import is_sparse, on_the_host
 from eiesim.dense import DenseLayer, chains
 from eiesim.errors import EieError
@@ -59,6 +61,8 @@ def _of_layers(source: Any, name: str | None) -> DenseNetwork:
     ):
         raise EieError(f"model: {type(source).__name__} is no network; give {WHAT_WOULD_DO}")
     called_one = name or "layer"
+    if is_sparse(source):
+        check_allowed(16 * math.prod(source.shape), f"'{called_one}': {' x '.join(map(str, source.shape))} made dense")
     try:
         matrix = np.asarray(on_the_host(source))
     except ValueError:

@@ -48,7 +48,11 @@ def load(path: str | Path) -> CompressedLayer:
     <CompressedLayer fc1: 2 x 2, 2 weights (50.00%), 3 codes, activation relu>
     """
     path = Path(path)
-    arrays = read_arrays(path)
+    return of_arrays(path, read_arrays(path))
+
+
+def of_arrays(path: Path, arrays: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]) -> CompressedLayer:
+    """The layer of a file whose arrays are read. Raises EieError as `load` does."""
     if not isinstance(arrays, Mapping):
         raise EieError(f"{path}: is one array, not a layer file")
     missing = [key for key in REQUIRED if key not in arrays]

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.files import names
+from eiesim.files.ledger import INSTEAD
 from eiesim.files.tensors import Tensor
 
-INSTEAD = "dequantise them first, or load the model and pass the module to eiesim.compress"
 WEIGHTS = ("weight", "kernel")
 
 
@@ -32,10 +32,16 @@ class Beside:
                 if not names.parts(name)[-1].startswith(("input", "output", "act", "k_", "v_", "q_")):
                     self.scales.setdefault(of, name)
 
-    def role(self, tensor: Tensor) -> tuple[str, str]:
-        """The role and the reason of what is no weight and no bias; empty texts for a matrix or vector of numbers."""
+    def role(self, tensor: Tensor, is_dequantised: bool = False) -> tuple[str, str]:
+        """The role and the reason of what is no weight and no bias; empty texts for a matrix or vector of numbers.
+
+        is_dequantised: whether it was made of codes and what belongs to them.
+        """
         name = tensor.name
         role, reason = names.known_for(name, not tensor.is_float)
+        if is_dequantised:
+            unfit = "" if role or len(tensor.shape) == 1 else is_unfit(tensor)
+            return (role, reason) if not unfit else ("left out", unfit)
         form = self.packed.get(names.owner(name)) or self.packed.get(name)
         if form and names.parts(name)[-1] != "bias":
             if role in ("", "left out"):

@@ -10,14 +10,19 @@ import numpy.typing as npt
 
 from eiesim._io.arrays import read_arrays
 from eiesim._io.reading import read_bytes
-from eiesim._io.tensors import on_the_host
-from eiesim.errors import EieError
+from eiesim._io.tensors import dequantised, on_the_host
+from eiesim.errors import EieError, with_extra
 from eiesim.files.names import natural
 
 SAFETENSORS = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8",
     "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
 }  # fmt: skip
+SMALL = {
+    "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz", "F8_E8M0": "float8_e8m0fnu", "F4": "float4_e2m1fn",
+}  # fmt: skip
+"""Floating point of 8 bits and fewer as safetensors calls it, and its type in ml_dtypes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +84,22 @@ def _stored(name: str, parts: Mapping[str, Any]) -> Tensor:
         return Tensor(name, kind, shape, halves.view(np.float32).reshape(shape))
     if kind in SAFETENSORS:
         return Tensor(name, kind, shape, np.frombuffer(data, SAFETENSORS[kind]).reshape(shape))
+    if kind in SMALL:
+        return Tensor(name, kind, shape, _small(kind, data).reshape(shape))
     return Tensor(name, kind, shape, None, f"{kind} values; EIE's weights are made from floating point")
+
+
+def _small(kind: str, data: bytes) -> npt.NDArray[np.float32]:
+    """Floating point of 8 bits and fewer, widened exactly. Of two F4 in a byte the lower half comes first."""
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise EieError(f"reading {kind} needs ml_dtypes: {with_extra('formats')}") from None
+    codes = np.frombuffer(data, np.uint8)
+    if kind == "F4":
+        codes = np.stack([codes & 15, codes >> 4], axis=-1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(codes.view(getattr(ml_dtypes, SMALL[kind])).astype(np.float32))
 
 
 def of_mapping(held: Mapping[Any, Any], prefix: str = "") -> Iterator[Tensor]:
@@ -99,10 +119,10 @@ def of_values(name: str, values: Any) -> Tensor:
     dtype = str(getattr(values, "dtype", "")).removeprefix("torch.")
     shape = tuple(getattr(values, "shape", ()))
     try:
-        array = np.asarray(on_the_host(values))
+        array = np.asarray(on_the_host(dequantised(values)))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         return Tensor(name, dtype, shape, None, f"{type(values).__name__} is no array of numbers")
-    if array.dtype.kind == "V" and array.dtype.name.startswith(("bfloat16", "float8")):
+    if array.dtype.kind == "V" and array.dtype.name.startswith(("bfloat16", "float8", "float6", "float4")):
         array = array.astype(np.float32)
     if array.dtype.kind not in "fiub":
         return Tensor(name, dtype or str(array.dtype), array.shape, None, f"{array.dtype} is no array of numbers")

@@ -24,10 +24,13 @@ from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
 from eiesim.files.assembly import Assembly
 from eiesim.files.held import AGAINST_NOTHING, Held
-from eiesim.files.joined import NEEDS_THE_MODULE
 from eiesim.files.ledger import LEFT_BY_NAME, NO_CHOICE, Choice, Entry, first_reason
 from eiesim.files.order import followed
-from eiesim.files.tensors import Tensor, of_npz, of_safetensors
+from eiesim.files.packed.config import NOTHING_SAID, Said
+from eiesim.files.packed.reading import said_of
+from eiesim.files.sharded import of_checkpoint
+from eiesim.files.tensors import Tensor, of_npz
+from eiesim.layer import printable
 
 HELD_AGAINST_NOTHING = "held against nothing: arrays do not run"
 
@@ -54,6 +57,8 @@ class DenseNetwork(Brief):
     the size of its weights and bias. all_parameters: of the whole model, None where that is not known.
     vectors: each layer's input vectors in one input of the network, None where that is not known; empty is 1 each.
     ledger: every tensor of the source with its role. held: what the reading was held against.
+    recorded: each layer's inputs where a module ran on the inputs it was given, None for a layer that they do not
+    reach; empty where nothing ran on them.
     """
 
     name: str
@@ -67,11 +72,13 @@ class DenseNetwork(Brief):
     vectors: tuple[float | None, ...] = ()
     ledger: tuple[Entry, ...] = ()
     held: Held = AGAINST_NOTHING
+    recorded: tuple[npt.NDArray[np.float32] | None, ...] = ()
 
 
 def load_npz_model(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
     """A network from an .npz file of arrays, in the file's order. Raises EieError for anything malformed."""
-    return network_of_tensors(path, of_npz(path), choice)
+    tensors = of_npz(path)
+    return network_of_tensors(path, tensors, choice, said=said_of(tensors, path.parent))
 
 
 def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
@@ -86,15 +93,18 @@ def save_npz_model(layers: Sequence[DenseLayer], path: str | Path) -> None:
 
 
 def load_safetensors(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
-    """A network from a safetensors file, its tensors sorted by name (numbers by value)."""
-    return network_of_tensors(path, of_safetensors(path), choice, ordered=False)
+    """A network from a safetensors file or a folder of them, its tensors sorted by name (numbers by value)."""
+    tensors, own = of_checkpoint(path, choice)
+    folder = path if path.is_dir() else path.parent
+    found = network_of_tensors(path, tensors, own, ordered=False, said=said_of(tensors, folder))
+    return replace(found, name=printable(folder.resolve().name)) if path.is_dir() or path.suffix == ".json" else found
 
 
 def check_layers(network: DenseNetwork, where: str | Path) -> None:
     """Raise EieError where a network has no layer, or a weight that only the module itself can tell."""
-    code = next((entry for entry in network.ledger if entry.reason.endswith(NEEDS_THE_MODULE)), None)
-    if code is not None:
-        raise EieError(f"{where}: {code.tensor}: {code.reason}; or leave it out with --leave '{code.tensor}'")
+    stops = next((entry for entry in network.ledger if entry.stops), None)
+    if stops is not None:
+        raise EieError(f"{where}: {stops.tensor}: {stops.reason}; or leave it out with --leave '{stops.tensor}'")
     if not network.layers:
         reasons = first_reason(network.ledger) or "; ".join(f"{one.name}: {one.reason}" for one in network.left_out)
         raise EieError(f"{where}: has no layer that EIE can run" + (f" ({reasons})" if reasons else ""))
@@ -106,13 +116,15 @@ def network_of_tensors(
     choice: Choice = NO_CHOICE,
     holder: str = "the file",
     ordered: bool = True,
+    said: Said = NOTHING_SAID,
 ) -> DenseNetwork:
     """A network from named tensors in order, each with its role.
 
     origin: where they come from; its stem is the network's name. holder: what notes call that. ordered: whether their
-    order says which layer is first. Raises EieError where a name of `choice` is no tensor's, and for NaN and infinity.
+    order says which layer is first. said: what is said of their quantisation. Raises EieError where a name of `choice`
+    is no tensor's, and for NaN and infinity.
     """
-    found = Assembly(Path(origin), tuple(tensors), choice)
+    found = Assembly(Path(origin), tuple(tensors), choice, said)
     layers, chain, notes = followed(found, holder, ordered)
     ledger = found.ledger
     return DenseNetwork(

@@ -1,9 +1,12 @@
 """Random runs: a dozen pieces of hardware, so that few builds are needed, and on each of them any layers and inputs."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from eiesim.arithmetic import fixed_rounding
+from eiesim.config import MachineConfig
 from eiesim.encoding import interleave
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
@@ -35,15 +38,26 @@ def shapes() -> tuple[Hardware, ...]:
     )
 
 
-def random_run(seed: int, number: int) -> RtlRun:
-    """Case `number` of a seed; each can be made without those before it.
+def shape_of(config: MachineConfig) -> Hardware:
+    """The hardware of a configuration, with memories that hold any random run."""
+    hardware = Hardware.of(config)
+    return replace(
+        hardware,
+        spmat_rows=max(hardware.spmat_rows, 4096 * 8 // hardware.row_entries),
+        pointer_words=max(hardware.pointer_words, 1024),
+    )
+
+
+def random_run(seed: int, number: int, hardware: Hardware | None = None) -> RtlRun:
+    """Case `number` of a seed; each can be made without those before it. hardware: None is one of `shapes`, in turn.
 
     One to three layers in a row, one or two inputs; empty and full columns and rows; biases; every shift; codebooks and
     activations with the largest and smallest values, so that sums saturate.
     """
     rng = np.random.default_rng([seed, number])
-    every = shapes()
-    hardware = every[number % len(every)]
+    if hardware is None:
+        every = shapes()
+        hardware = every[number % len(every)]
     widths = [_width(rng, hardware)]
     stages = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1]))):

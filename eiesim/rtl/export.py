@@ -1,36 +1,15 @@
 """The twin as a folder of its own: sources, memory images, testbench, Makefile. It needs no Python."""
 
+import re
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 from eiesim._io.folder import making_folder
 from eiesim.engines import clocked
 from eiesim.rtl import images, simulators
+from eiesim.rtl.hardware import needed
 from eiesim.rtl.runs import RtlRun, checksum, outputs_in_rows
-
-MAKEFILE = """\
-# {name} on {pes} PEs, made by eiesim. `make` builds the testbench, runs it and says PASS or FAIL, with cycles and a
-# checksum of the outputs. `make SIMULATOR=icarus` takes Icarus Verilog instead of Verilator 5.
-SIMULATOR = verilator
-PARAMETERS = {parameters}
-SOURCES = $(wildcard sv/*.sv)
-EXPECTED = +images=images +cycles={cycles} +checksum={checksum:08x}
-
-.PHONY: run clean
-run: $(SIMULATOR)
-\t@./$(SIMULATOR) $(EXPECTED) | tee result.txt
-\t@grep -q '^PASS' result.txt
-
-verilator: $(SOURCES)
-\tverilator --binary --timing --assert -Wno-fatal -j 0 --top-module testbench --Mdir built -o ../verilator \\
-\t    $(PARAMETERS:%=-G%) $(SOURCES)
-
-icarus: $(SOURCES)
-\tiverilog -g2012 -s testbench -o icarus $(PARAMETERS:%=-Ptestbench.%) $(SOURCES)
-
-clean:
-\trm -rf built verilator icarus result.txt
-"""
 
 
 def export(run: RtlRun, folder: Path) -> int:
@@ -45,7 +24,7 @@ def export(run: RtlRun, folder: Path) -> int:
             for path in paths:
                 shutil.copy(path, part / "sv")
         images.write(run, part / "images")
-        (part / "Makefile").write_text(makefile(run))
+        (part / "Makefile").write_text(makefile(run), encoding="utf-8")
         return sum(path.is_file() for path in part.rglob("*"))
 
 
@@ -58,5 +37,20 @@ def makefile(run: RtlRun) -> str:
             cycles += ran.cycles
             values = stage.outputs(ran.sums)  # type: ignore[arg-type]
         digest = checksum(outputs_in_rows(values, run.hardware.pes), run.hardware.value_bits, digest)
-    parameters = " ".join(f"{name}={value}" for name, value in run.hardware.parameters().items())
-    return MAKEFILE.format(name=run.name, pes=run.hardware.pes, parameters=parameters, cycles=cycles, checksum=digest)
+    least = needed([stage.job.layer for stage in run.stages], run.hardware.row_entries)
+    written = {
+        "NAME": run.name,
+        "PES": run.hardware.pes,
+        "QUEUE_DEPTH": run.hardware.queue_depth,
+        "PARAMETERS": _assigned(run.hardware.parameters()),
+        "KNOWN": "|".join(run.hardware.parameters()),
+        "LEAST": _assigned({name.upper(): value for name, value in least.items()}),
+        "CYCLES": cycles,
+        "CHECKSUM": f"{digest:08x}",
+    }
+    text = (files("eiesim.rtl") / "sv" / "Makefile.in").read_text(encoding="utf-8")
+    return re.sub("@([A-Z_]+)@", lambda found: str(written[found.group(1)]), text)
+
+
+def _assigned(parameters: dict[str, int]) -> str:
+    return " ".join(f"{name}={value}" for name, value in parameters.items())

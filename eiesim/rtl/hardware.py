@@ -15,6 +15,30 @@ ONLY = {"multipliers": 1, "mapping": "interleaved", "rounding": "nearest", "acti
 """Of these keys (docs/variants.md) the RTL has one value."""
 
 
+LAYOUT = ("pes", "index_bits", "weight_bits", "row_entries", "value_bits")
+"""What memory images are laid out for. Images of other values are other images."""
+
+SIZES = ("activations", "spmat_rows", "pointer_words", "pointer_bits", "column_bits")
+"""What only has to be large enough for the images."""
+
+
+def needed(layers: Sequence[InterleavedLayer], row_entries: int) -> dict[str, int]:
+    """The least of each of `SIZES` with which the RTL holds layers whole."""
+    least = dict.fromkeys(SIZES, 1)
+    least["pointer_bits"] = max(2, (row_entries - 1).bit_length())
+    for layer in layers:
+        most = int(layer.entries_per_pe.max(initial=0))
+        holds = {
+            "activations": max(-(-layer.layer.cols // layer.pes), layer.rows_per_pe),
+            "spmat_rows": -(-most // row_entries),
+            "pointer_words": layer.columns // 2 + 1,
+            "pointer_bits": most.bit_length(),
+            "column_bits": layer.columns.bit_length(),
+        }
+        least = {name: max(value, holds[name]) for name, value in least.items()}
+    return least
+
+
 @dataclass(frozen=True)
 class Hardware:
     """The parameters of `eie.sv`, by the names they have there, in small letters.
@@ -66,15 +90,9 @@ class Hardware:
                 f"spmat_width = {config.spmat_width}: an SRAM row of {entries} entries; the RTL needs a power of two, "
                 f"such as spmat_width = {config.entry_bits << (entries.bit_length() - 1)}"
             )
-        activations, spmat_rows = REGISTER_FILE_ACTIVATIONS, config.spmat_bytes * 8 // (entries * config.entry_bits)
-        pointer_words, pointer_bits = config.pointer_bytes * 8 // POINTER_BITS // 2, POINTER_BITS
-        for layer in layers:
-            most = int(layer.entries_per_pe.max(initial=0))
-            inputs = -(-layer.layer.cols // layer.pes)
-            activations = max(activations, _power_of_two(max(inputs, layer.rows_per_pe)))
-            spmat_rows = max(spmat_rows, _power_of_two(-(-most // entries)))
-            pointer_words = max(pointer_words, _power_of_two(layer.columns // 2 + 1))
-            pointer_bits = max(pointer_bits, most.bit_length())
+        least = needed(layers, entries)
+        pointer_words = max(config.pointer_bytes * 8 // POINTER_BITS // 2, _power_of_two(least["pointer_words"]))
+        spmat_rows = config.spmat_bytes * 8 // (entries * config.entry_bits)
         return cls(
             pes=config.pes,
             queue_depth=config.queue_depth,
@@ -82,10 +100,10 @@ class Hardware:
             weight_bits=config.weight_bits,
             row_entries=entries,
             value_bits=FIXED_BITS[config.arithmetic],
-            activations=activations,
-            spmat_rows=max(2, spmat_rows),
+            activations=max(REGISTER_FILE_ACTIVATIONS, _power_of_two(least["activations"])),
+            spmat_rows=max(2, spmat_rows, _power_of_two(least["spmat_rows"])),
             pointer_words=max(2, pointer_words),
-            pointer_bits=pointer_bits,
+            pointer_bits=max(POINTER_BITS, least["pointer_bits"]),
             column_bits=max(POINTER_BITS, pointer_words.bit_length() + 1),
         )
 

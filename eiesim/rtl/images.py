@@ -1,9 +1,10 @@
 """Memory images of a run, as `testbench.sv` reads them: a folder of text files.
 
-session.txt is a row of numbers: inputs, layers; for each input its activation rows, one hexadecimal number each with
-PE 0 lowest; then for each layer the activation rows in all, whether it has a bias, the bias's activation, the shift,
-whether it has ReLU, and its codebook; then the output rows. layerL_peP_spmat.hex, _even.hex and _odd.hex hold a PE's
-SRAMs, one word a line, in Verilog's own format ($readmemh).
+session.txt is a row of numbers: what the hardware must be, `LAYOUT`, and what it must have at least, `SIZES`; inputs,
+layers; for each input its activation rows, one hexadecimal number each with PE 0 lowest; then for each layer the
+activation rows in all, whether it has a bias, the bias's activation, the shift, whether it has ReLU, and its codebook;
+then the output rows. layerL_peP_spmat.hex, _even.hex and _odd.hex hold a PE's SRAMs, one word a line, in Verilog's own
+format ($readmemh).
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.encoding import InterleavedLayer
-from eiesim.rtl.hardware import Hardware
+from eiesim.rtl.hardware import LAYOUT, SIZES, Hardware, needed
 from eiesim.rtl.runs import RtlRun, outputs_in_rows
 
 
@@ -29,7 +30,12 @@ def write(run: RtlRun, folder: Path) -> None:
 def session(run: RtlRun) -> str:
     """session.txt."""
     hardware = run.hardware
-    lines = [f"{len(run.inputs)} {len(run.stages)}"]
+    least = needed([stage.job.layer for stage in run.stages], hardware.row_entries)
+    lines = [
+        " ".join(str(getattr(hardware, name)) for name in LAYOUT),
+        " ".join(str(least[name]) for name in SIZES),
+        f"{len(run.inputs)} {len(run.stages)}",
+    ]
     for values in run.inputs:
         rows = outputs_in_rows(values, hardware.pes)
         lines.append(str(len(rows)))

@@ -44,6 +44,18 @@ def need(simulator: str) -> None:
             raise EieError(f"Verilator builds with {tool}, which is not installed; on Debian: apt-get install {tool}")
 
 
+def chosen(simulator: str | None) -> str:
+    """The simulator that is named, or the first that is there. Raises EieError, with what to install, where none is."""
+    missing = []
+    for name in SIMULATORS if simulator is None else (simulator,):
+        try:
+            need(name)
+            return name
+        except EieError as error:
+            missing.append(str(error))
+    raise EieError("; or: ".join(missing))
+
+
 def build(
     hardware: Hardware,
     simulator: str = "verilator",

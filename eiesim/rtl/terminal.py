@@ -1,6 +1,6 @@
 """What synthesis says, beside EIE Table II, as a terminal table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
@@ -9,7 +9,7 @@ from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import POINTER_BANKS, lnzd_nodes, memory
 from eiesim.errors import EieError
 from eiesim.paper import source
-from eiesim.rtl.synthesis import MODULES
+from eiesim.rtl.synthesis import MODULES, Module
 from eiesim.rtl.twin import Checked, Synthesised
 
 PAPER_PATH_NS = 1.15
@@ -32,7 +32,7 @@ def checked_lines(checked: Checked) -> Iterator[str]:
 
 
 def synthesis_table(made: Synthesised) -> Table:
-    """A line a module: cells, register bits, logic, memory, Table II's area, longest path."""
+    """A line a module, one for all of a PE: cells, register bits, logic, memory, Table II's area, longest path."""
     modules, config, liberty = made.modules, made.config, made.liberty
     cells = "yosys' generic cells" if liberty is None else liberty.name
     table = Table(
@@ -46,23 +46,52 @@ def synthesis_table(made: Synthesised) -> Table:
         table.add_column(name, justify="right")
     published, arrays = source.module_area_um2(), memory_um2(config)
     published[source.LNZD] = source.constant("lnzd_node_area_um2") * lnzd_nodes(config.pes)
+    of_a_pe = [module for module in modules if MODULES[module.name] != source.LNZD]
+    names = [MODULES[module.name] for module in of_a_pe]
+    for module, name in zip(of_a_pe, names, strict=True):
+        _add(table, module, arrays.get(name), published[name])
+    whole = _all(of_a_pe)
+    _add(table, whole, sum(arrays.values()) if arrays else None, sum(published[name] for name in names))
     for module in modules:
-        name = MODULES[module.name]
-        table.add_row(
-            module.name,
-            f"{module.cells:,}",
-            f"{module.held_bits:,}",
-            f"{module.free_bits:,}",
-            _number(module.area_um2),
-            _number(module.gate_equivalents),
-            _number(arrays.get(name)),
-            _number(published.get(name)),
-            "-" if module.path_ns is None else f"{module.path_ns:.2f}",
-        )
-    paths = [module.path_ns for module in modules if module.path_ns is not None]
-    longest = f"{max(paths):.2f}" if paths else "-"
-    table.caption = f"longest path {longest} ns, the published chip's {PAPER_PATH_NS} ns; lnzd: all nodes and the CCU"
+        if module not in of_a_pe:
+            _add(table, module, None, published[MODULES[module.name]])
+    longest = "-" if whole.path_ns is None else f"{max(module.path_ns or 0.0 for module in modules):.2f}"
+    table.caption = (
+        f"longest path {longest} ns, the published chip's {PAPER_PATH_NS} ns; all: of a PE; lnzd: all nodes and the CCU"
+    )
     return table
+
+
+def _add(table: Table, module: Module, memory: float | None, published: float) -> None:
+    table.add_row(
+        module.name,
+        f"{module.cells:,}",
+        f"{module.held_bits:,}",
+        f"{module.free_bits:,}",
+        _number(module.area_um2),
+        _number(module.gate_equivalents),
+        _number(memory),
+        _number(published),
+        "-" if module.path_ns is None else f"{module.path_ns:.2f}",
+    )
+
+
+def _all(modules: Sequence[Module]) -> Module:
+    """The modules of a PE together: sums, and the longest path."""
+    return Module(
+        name="all",
+        cells=sum(module.cells for module in modules),
+        area_um2=_sum([module.area_um2 for module in modules]),
+        gate_equivalents=_sum([module.gate_equivalents for module in modules]),
+        path_ns=max((module.path_ns for module in modules if module.path_ns is not None), default=None),
+        held_bits=sum(module.held_bits for module in modules),
+        free_bits=sum(module.free_bits for module in modules),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def memory_um2(config: MachineConfig) -> dict[str, float]:

@@ -12,7 +12,7 @@ from eiesim.errors import EieError
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config, opened_each, prepare_workload
 from eiesim.rtl import export, lockstep, simulators
-from eiesim.rtl.cases import random_run
+from eiesim.rtl.cases import random_run, shape_of
 from eiesim.rtl.hardware import Hardware
 from eiesim.rtl.lockstep import Agreement
 from eiesim.rtl.runs import RtlRun, of_prepared
@@ -99,7 +99,7 @@ def check_rtl(
     config: Config = None,
     *,
     cases: int = 24,
-    simulator: str = "verilator",
+    simulator: str | None = None,
     recorded: bool = False,
     progress: Progress | None = None,
     report: Callable[[str], object] | None = None,
@@ -116,11 +116,11 @@ def check_rtl(
     inputs : float[cols] or [batch, cols], a path, or several of these, default ()
         For what brings none: one for all, or one for each.
     config : MachineConfig, preset's name, TOML file or mapping of keys, default None
-        The machine; None is the published design. Random cases have machines of their own.
+        The machine; None is the published design, and for random cases a dozen small ones.
     cases : int, default 24
         How many random cases, where no layer is given; they are drawn by `seed`.
-    simulator : str, default "verilator"
-        "verilator" or "icarus".
+    simulator : str or None, default None
+        "verilator" or "icarus"; None is the first of them that is there.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
     progress : callable(int, int or None, str) or None, default None
@@ -138,7 +138,8 @@ def check_rtl(
     Raises
     ------
     EieError
-        As `simulate` does, for what the RTL does not cover, and where the simulator is missing.
+        As `simulate` does, for what the RTL does not cover, for inputs without a layer, and where the simulator is
+        missing.
 
     Examples
     --------
@@ -146,11 +147,14 @@ def check_rtl(
     >>> eiesim.check_rtl(cases=100, seed=1).difference  # doctest: +SKIP
     ''
     """
-    simulators.need(simulator)
+    simulator = simulators.chosen(simulator)
     begin, names = time.perf_counter(), tuple[str, ...]()
     if source is None:
-        total = cases
-        runs: Iterator[RtlRun] = (random_run(opening.get("seed", 0), number) for number in range(cases))
+        if not (isinstance(inputs, tuple) and not inputs):
+            raise EieError("inputs are given and no layer; random cases bring their own")
+        total, seed = cases, opening.get("seed", 0)
+        hardware = None if config is None else shape_of(as_config(config))
+        runs: Iterator[RtlRun] = (random_run(seed, number, hardware) for number in range(cases))
     else:
         given = _runs(source, inputs, as_config(config), recorded, **opening)
         names, total, runs = tuple(run.name for run in given), len(given), iter(given)

@@ -50,7 +50,7 @@ class Row:
     """One run of a layer. Each column has its type and what it means; None is an empty cell."""
 
     layer: Annotated[str, "the layer's name"]
-    seed: Annotated[int | None, "seed of a synthetic layer; empty for one from a file"]
+    seed: Annotated[int | None, "seed of a synthetic layer, or of an input that was drawn; else empty"]
     engine: Annotated[str, "recurrence, clocked or event"]
     pes: Annotated[int, _key("pes")]
     queue_depth: Annotated[int, _key("queue_depth")]
@@ -81,7 +81,7 @@ class Row:
     nnz: Annotated[int, "kept weights, the bias left out"]
     weight_density: Annotated[float, "nnz / (rows x cols)"]
     activation_density: Annotated[float, "share of the inputs that are not zero, before any quantising"]
-    fed: Annotated[str, "what the layer was fed: given, chained (what the layer before gave), or recorded"]
+    fed: Annotated[str, "what the layer was fed: given, chained (what the layer before gave), recorded, or drawn"]
     vectors: Annotated[float, "input vectors that the layer has in one input of its network; figures are of one vector"]
     inputs: Annotated[int, "inputs in the batch; figures are means over them, ratios formed from summed counters"]
     cycles: Annotated[Number, "cycles until the last result is written, loads of streamed weights included"]

@@ -175,7 +175,7 @@ def sweep(
     density : float, default None
         Share of weights kept in `table3:` layers, 0 to 1; None is the table's.
     activation_density : float, default None
-        Share of active inputs of `table3:` layers, 0 to 1; None is the table's.
+        Share of active inputs of `table3:` layers, 0 to 1; None is the table's. And of matrices; None is 1.
     rows : int, default None
         Outputs of a dumped layer, which its files leave open.
     recorded : bool, default False

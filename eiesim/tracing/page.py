@@ -17,7 +17,16 @@ from eiesim._version import __version__
 from eiesim.errors import EieError
 from eiesim.tracing.path import path_of
 from eiesim.tracing.recording import EMPTY, PADDING, REAL, STARVED, STATES, Recording
-from eiesim.tracing.shares import BLOCKERS, COLOURS, OTHER_BLOCKER, chosen, worst_blockers
+from eiesim.tracing.shares import (
+    BLOCKERS,
+    BUBBLE,
+    COLOURS,
+    ENDED,
+    OTHER_BLOCKER,
+    broadcast_lane,
+    chosen,
+    worst_blockers,
+)
 from eiesim.view.page import as_script, bokeh_script, filled
 
 LEFT = 58
@@ -90,6 +99,17 @@ def packed_cells(trace: Recording, numbers: Sequence[int]) -> bytes:
     return packed
 
 
+def packed_full(trace: Recording) -> bytes:
+    """A bit for each PE, shown or not, in each cycle of the window that holds a broadcast back: its queue is full."""
+    full = trace.occupancy[:, broadcast_lane(trace) >= 0] == trace.subject.config.queue_depth
+    packed: bytes = np.packbits(full.T, bitorder="little").tobytes()
+    return packed
+
+
+def _packed(data: bytes) -> str:
+    return b64encode(gzip.compress(data, 6, mtime=0)).decode()
+
+
 def _data(trace: Recording, numbers: Sequence[int]) -> dict[str, Any]:
     """Everything that the page knows; what it can work out from this it works out itself."""
     subject, worst = trace.subject, worst_blockers(trace)
@@ -106,7 +126,10 @@ def _data(trace: Recording, numbers: Sequence[int]) -> dict[str, Any]:
         "scanLast": trace.scan_last,
         "states": list(STATES),
         "colours": list(COLOURS.values()),
-        "cells": b64encode(gzip.compress(packed_cells(trace, numbers), 6, mtime=0)).decode(),
+        "bubble": BUBBLE,
+        "ended": ENDED,
+        "cells": _packed(packed_cells(trace, numbers)),
+        "full": _packed(packed_full(trace)),
         # Columns that each PE had begun by the window's first cycle; the last of them may be the one in PointerRead.
         "begunAtStart": (sent - held).tolist(),
         "broadcast": {

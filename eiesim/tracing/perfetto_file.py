@@ -7,7 +7,7 @@ import numpy as np
 
 from eiesim.errors import EieError, with_extra
 from eiesim.tracing.recording import Recording
-from eiesim.tracing.shares import broadcast_lane, chosen
+from eiesim.tracing.shares import FINDS_NONE, SENDS, broadcast_lane, chosen
 
 NS_A_CYCLE = 1000
 SEQUENCE = 1
@@ -115,11 +115,11 @@ def _lnzd(trace: Recording, writer: _Writer) -> None:
     for start, end in zip(*(part.tolist() for part in _runs(lane)), strict=True):
         first, after = trace.first_cycle + start, trace.first_cycle + end
         what = int(lane[start])
-        if what == -1:
+        if what == SENDS:
             for cycle in range(first, after):
                 value = float(trace.subject.activations(np.array([columns[cycle]]))[0])
                 writer.slice(LNZD_TRACK, f"column {columns[cycle]}", cycle, cycle + 1, activation=value)
         elif what >= 0:
             writer.slice(LNZD_TRACK, f"stalled by PE {what}", first, after, blocker=what)
-        elif first <= trace.scan_last:
-            writer.slice(LNZD_TRACK, "scan bubble", first, min(after, trace.scan_last + 1))
+        elif what == FINDS_NONE:
+            writer.slice(LNZD_TRACK, "scan bubble", first, after)

@@ -10,8 +10,13 @@ from eiesim.tracing.recording import STATES, Recording
 from eiesim.tracing.shares import (
     BLOCKERS,
     BROADCAST,
+    BUBBLE,
     COLOURS,
+    ENDED,
+    FINDS_NONE,
+    HAS_ENDED,
     OTHER_BLOCKER,
+    SENDS,
     blend,
     broadcast_lane,
     chosen,
@@ -29,9 +34,6 @@ COLUMNS = 1600
 
 MOST_NUMBERS = 16
 """PEs, at most, whose numbers stand at the axis."""
-
-QUIET = "#F4F4F4"
-"""The LNZD's cycles after its last broadcast, and bubbles."""
 
 
 def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
@@ -89,15 +91,18 @@ def _path(path: CriticalPath, numbers: Sequence[int]) -> Series:
 def _lnzd(trace: Recording, across: Scale) -> Panel:
     lane, worst = broadcast_lane(trace), worst_blockers(trace)
     known = np.isin(lane, worst)
-    masks = [lane == -2, lane == -1, *(lane == p for p in worst), (lane >= 0) & ~known]
+    none = {"scan bubble": (FINDS_NONE, BUBBLE), "scan has ended": (HAS_ENDED, ENDED)}
+    masks = [lane == SENDS, *(lane == what for what, _ in none.values()), *(lane == p for p in worst)]
+    masks.append((lane >= 0) & ~known)
     shares, blocks = means(np.array(masks), COLUMNS)
     caused = trace.stall_caused
-    key = [(f"PE {p}: {caused[p]:,}", colour) for p, colour in zip(worst, BLOCKERS, strict=False)]
+    key = [(name, colour) for name, (what, colour) in none.items() if (lane == what).any()]
+    key += [(f"PE {p}: {caused[p]:,}", colour) for p, colour in zip(worst, BLOCKERS, strict=False)]
     rest = int(caused.sum() - caused[worst].sum())
     if rest:
         key.append((f"others: {rest:,}", OTHER_BLOCKER))
     cells = Cells(
-        blend(shares.T, [QUIET, BROADCAST, *BLOCKERS[: len(worst)], OTHER_BLOCKER])[None],
+        blend(shares.T, [BROADCAST, BUBBLE, ENDED, *BLOCKERS[: len(worst)], OTHER_BLOCKER])[None],
         edges_of_cells(blocks, trace.first_cycle - 0.5),
         (-0.5, 0.5),
         key=tuple(key),

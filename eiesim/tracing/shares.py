@@ -12,14 +12,18 @@ import numpy.typing as npt
 from eiesim.errors import EieError
 from eiesim.sweeps.values import parse_whole
 from eiesim.tracing.recording import STATES, Recording
-from eiesim.view.palette import BLUE, BROWN, GREEN, ORANGE, PURPLE, SKY, VERMILION, YELLOW
+from eiesim.view.palette import BLUE, BROWN, GREEN, LINE, ORANGE, PURPLE, SKY, VERMILION, VIOLET, YELLOW
 
 COLOURS = {"starved": "#E4E4E4", "real entry": BLUE, "padding entry": ORANGE, "empty column": PURPLE}
 """What PointerRead does; starved is light, since nothing happens then."""
 
 BLOCKERS = (VERMILION, GREEN, SKY, YELLOW, BROWN, "#404040")
-OTHER_BLOCKER, BROADCAST = "#8A8A8A", "#FFFFFF"
-"""Stalled broadcasts by the PE that held them, those that caused most first; all other PEs; no stall."""
+OTHER_BLOCKER, BROADCAST, BUBBLE, ENDED = "#8A8A8A", "#FFFFFF", VIOLET, LINE
+"""The LNZD's lane: stalled broadcasts by the PE that held them, those that caused most first; all other PEs; no stall;
+a scan bubble; the scan has ended. Bubble and end differ from all others for colour-blind eyes, too."""
+
+SENDS, FINDS_NONE, HAS_ENDED = -1, -2, -3
+"""What the LNZD does in a cycle, where it is not held back by a PE: see `broadcast_lane`."""
 
 
 def chosen(trace: Recording, pes: Sequence[int] | str | None) -> list[int]:
@@ -90,11 +94,12 @@ def worst_blockers(trace: Recording) -> list[int]:
 
 
 def broadcast_lane(trace: Recording) -> npt.NDArray[np.int32]:
-    """What the LNZD does in each cycle of the window, int32[cycles]: -1 it broadcasts, -2 a bubble or its end, else
-    the number of the PE that holds the broadcast back.
+    """What the LNZD does in each cycle of the window, int32[cycles]: it `SENDS`, `FINDS_NONE` in its activation row (a
+    scan bubble) or `HAS_ENDED` its scan; else the number of the PE that holds the broadcast back.
     """
-    lane = np.full(trace.total_cycles + 1, -2, np.int32)
-    lane[trace.broadcast_cycle] = -1
+    lane = np.full(trace.total_cycles + 1, HAS_ENDED, np.int32)
+    lane[: trace.scan_last + 1] = FINDS_NONE
+    lane[trace.broadcast_cycle] = SENDS
     stalled = np.flatnonzero(trace.broadcast_stall)
     waits = trace.broadcast_stall[stalled]
     ends = np.repeat(trace.broadcast_cycle[stalled], waits)

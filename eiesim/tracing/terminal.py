@@ -14,8 +14,20 @@ from rich.text import Text
 from eiesim.errors import one_line
 from eiesim.tracing.path import CriticalPath
 from eiesim.tracing.recording import EMPTY, PADDING, REAL, STATES, Recording
-from eiesim.tracing.shares import COLOURS, blend, broadcast_lane, chosen, edges, state_shares
+from eiesim.tracing.shares import (
+    BUBBLE,
+    COLOURS,
+    ENDED,
+    FINDS_NONE,
+    HAS_ENDED,
+    blend,
+    broadcast_lane,
+    chosen,
+    edges,
+    state_shares,
+)  # fmt: skip
 from eiesim.tracing.verdict import Verdict, verdict
+from eiesim.view.palette import VERMILION
 
 LEVELS, ASCII_LEVELS = " ░▒▓█", " .-+#"
 """A cell's share of cycles that walk entries: none, up to a third, up to two thirds, less than all, all."""
@@ -92,11 +104,17 @@ def _mark(share: float, levels: str) -> str:
 
 
 def _lane(trace: Recording, across: np.ndarray, levels: str) -> Text:
-    """The share of each block's cycles in which a broadcast waits for a full queue."""
-    stalls = np.add.reduceat(broadcast_lane(trace) >= 0, across[:-1], dtype=np.int64) / np.diff(across)
+    """The share of each block's cycles in which a broadcast waits for a full queue; blocks in which none is left."""
+    lane = broadcast_lane(trace)
     text = Text()
-    for share in stalls:
-        text.append(_mark(float(share), levels), Style(color="rgb(213,94,0)"))
+    for start, end in pairwise(across.tolist()):
+        block = lane[start:end]
+        mark, colour = _mark(float((block >= 0).mean()), levels), VERMILION
+        if (block == FINDS_NONE).all():
+            mark, colour = "b", BUBBLE
+        elif (block == HAS_ENDED).all():
+            mark, colour = "e", ENDED
+        text.append(mark, Style(color=colour))
     return text
 
 
@@ -107,7 +125,10 @@ def _legend(levels: str) -> list[Text]:
     second = Text("colours, mixed by share: ")
     for name in STATES:
         second.append(f"{levels[4]} ", Style(color=COLOURS[name])).append(f"{name}  ")
-    return [first, second, Text("LNZD: share of cycles in which the broadcast waits for a full queue")]
+    third = Text("LNZD: share of cycles in which the broadcast waits for a full queue; ")
+    third.append("b", Style(color=BUBBLE)).append(" scan bubbles alone, ")
+    third.append("e", Style(color=ENDED)).append(" the scan has ended")
+    return [first, second, third]
 
 
 def show(trace: Recording, pes: Sequence[int] | str | None = None) -> None:

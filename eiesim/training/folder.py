@@ -26,8 +26,8 @@ DENSE, PRUNED = "dense.npz", "pruned.npz"
 def save_trained(trained: Trained, folder: str | Path, *, force: bool = False) -> None:
     """Write the network's folder, whole or not at all: layers, held-out inputs and labels, the dense network, a report.
 
-    `eiesim accuracy FOLDER` finds the dense network where the layers still have its shapes; then the pruned one is
-    there, too.
+    `eiesim accuracy FOLDER` finds the dense network in it, and the pruned one: that is left out for `low-rank`, between
+    whose factors there is no ReLU, which a file of arrays cannot say.
 
     Parameters
     ----------
@@ -67,9 +67,10 @@ def _write_parts(trained: Trained, parts: Path) -> None:
     npz.save_array(held_out.labels, parts / LABELS)
     save_npz_model(trained.networks.dense, parts / DENSE)
     about: dict[str, Any] = {"method": recipe.method or "masks", "seed": recipe.seed, "eiesim": __version__}
-    if [layer.weights.shape for layer in outcome.layers] == [la.weights.shape for la in trained.networks.dense]:
+    about |= {"model": DENSE, "model_sha256": sha256_of(parts / DENSE)}
+    if all(layer.activation == "relu" for layer in outcome.layers[:-1]):
         save_npz_model(outcome.layers, parts / PRUNED)
-        about |= {"model": DENSE, "model_sha256": sha256_of(parts / DENSE)}
+        about |= {"pruned": PRUNED, "pruned_sha256": sha256_of(parts / PRUNED)}
     write_network(parts / FILE, f"{recipe.method or 'masks'}, seed {recipe.seed}", True, about, tables)
     with writing(parts / REPORT) as file:
         file.write(f"{trained.to_json()}\n".encode())

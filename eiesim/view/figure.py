@@ -46,7 +46,7 @@ def figure(picture: Picture) -> "Figure":
         handles: list[Any] = []
         bars: dict[tuple[Any, ...], tuple[Any, Scale, list[Axes]]] = {}
         for axes, panel in zip(every, picture.panels, strict=False):
-            drawn = _panel(axes, panel, lines=picture.style == "lines")
+            drawn = _panel(axes, panel, picture.size_in[0] / across, lines=picture.style == "lines")
             handles = handles or drawn
             if panel.cells is not None and panel.cells.scale is not None:
                 scale, image = panel.cells.scale, axes.images[0]
@@ -64,14 +64,14 @@ def letters(text: str) -> str:
     return plain(text).replace(r"\$", "$").replace("$", r"\$")
 
 
-def _panel(axes: "Axes", panel: Panel, *, lines: bool) -> list[Any]:
-    """Draw a panel; the handles of its series."""
+def _panel(axes: "Axes", panel: Panel, width_in: float, *, lines: bool) -> list[Any]:
+    """Draw a panel about so many inches wide; the handles of its series."""
     handles = [_KINDS.get(one.kind, _line)(axes, one) for one in panel.series]
     standing = sum(len(one.x) for one in panel.series if one.kind == "bars")
     for one in panel.series:
         _labels(axes, one, level=standing <= MOST_LEVEL_LABELS)
     if panel.cells is not None:
-        _cells(axes, panel.cells)
+        _cells(axes, panel.cells, width_in)
     for rule in panel.rules:
         _rule(axes, rule)
     axes.set_title(letters(panel.title), loc="left")
@@ -209,7 +209,7 @@ def _ink(colour: Any) -> str:
     return "white" if np.dot(linear, (0.2126, 0.7152, 0.0722)) < DARK else "black"
 
 
-def _cells(axes: "Axes", cells: Cells) -> None:
+def _cells(axes: "Axes", cells: Cells, width_in: float) -> None:
     scale: dict[str, Any] = {}
     if cells.scale is not None:
         scale = {"cmap": cells.colours, "vmin": cells.scale.start, "vmax": cells.scale.end}
@@ -232,7 +232,7 @@ def _cells(axes: "Axes", cells: Cells) -> None:
             loc="upper left",
             bbox_to_anchor=(0, 0),
             borderaxespad=0.6,
-            ncols=len(handles),
+            ncols=_in_columns([name for name, _ in cells.key], width_in),
             frameon=False,
             borderpad=0,
         )
@@ -251,12 +251,17 @@ def _note(axes: "Axes", note: Note) -> None:
     )  # fmt: skip
 
 
+def _in_columns(texts: Sequence[str], width_in: float) -> int:
+    """Columns of a legend that is no wider than so many inches."""
+    longest = max(map(len, texts)) + PATCH_LETTERS
+    return min(len(texts), max(1, int(LETTERS_PER_IN * width_in / longest)))
+
+
 def _legend(made: "Figure", every: Sequence["Axes"], handles: Sequence[Any], picture: Picture) -> None:
     if not picture.legend:
         return
     texts = [letters(one.name) for one in picture.panels[0].series]
-    longest = max(map(len, texts)) + PATCH_LETTERS
-    columns = min(len(texts), max(1, int(LETTERS_PER_IN * picture.size_in[0] / longest)))
+    columns = _in_columns(texts, picture.size_in[0])
     places: dict[str, tuple[Any, dict[str, Any]]] = {
         "above": (every[0], {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "ncols": columns}),
         "below": (made, {"loc": "outside lower left", "ncols": columns}),

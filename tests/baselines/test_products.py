@@ -15,7 +15,7 @@ from eiesim.baselines.meters import EnergyMeter
 from eiesim.baselines.products import Product
 from eiesim.baselines.turns import Turn, take_turns
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:eiesim.baselines")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 """PyTorch says of its CSR and of its quantised tensors that they may change."""
 
 

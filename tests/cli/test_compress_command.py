@@ -149,7 +149,7 @@ def test_bad_labels_are_one_line(call, model, tmp_path, name):
         (["model.npz", "-o", "net", "--init", "magic"], "no initialisation is called 'magic'"),
         (["model.npz", "-o", "net", "--density", "0.5", "--global-density", "0.5"], "give one"),
         (["none.npz", "-o", "net"], "no such file"),
-        (["x.npy", "-o", "net"], "a model is .onnx"),
+        (["x.csv", "-o", "net"], "a model is .onnx"),
         (["model.npz", "-o", "net", "-c", "y.npy"], "need float32"),
         (["model.npz"], "Missing option"),
     ],

@@ -4,6 +4,7 @@ EXECUTED: dict[str, tuple[str, ...]] = {
     "README.md": ("torch",),
     "docs/tutorial.md": ("torch", "mlxtend", "onnx", "onnxruntime", "onnxscript", "safetensors", "bokeh"),
     "docs/how-it-works.md": (),
+    "docs/step-through.md": (),
     "docs/energy.md": (),
     "docs/how-to/own-layers.md": ("torch", "onnxruntime", "safetensors"),
     "docs/how-to/energy-table.md": (),

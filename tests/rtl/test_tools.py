@@ -3,18 +3,12 @@
 import shutil
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from eiesim import EieError, MachineConfig
 from eiesim.energy.structure import CYCLE, registers
 from eiesim.rtl import probes, simulators, synthesis
-from eiesim.rtl.cases import random_run
-from eiesim.rtl.export import export
 from eiesim.rtl.hardware import Hardware
 
 from .conftest import there
@@ -76,80 +70,3 @@ def test_the_energy_model_has_the_register_bits_that_yosys_counts(yosys, changes
 def test_a_library_that_is_not_there(yosys, tmp_path):
     with pytest.raises(EieError, match="no such cell library"):
         synthesis.synthesise("spmat_read", Hardware(), tmp_path / "none.lib")
-
-
-def test_an_exported_run_passes_without_python(icarus, tmp_path):
-    run = random_run(0, 24)
-    folder = tmp_path / "twin"
-    written = export(run, folder)
-    assert written == sum(path.is_file() for path in folder.rglob("*"))
-    ended = subprocess.run(["make", "-C", folder, "SIMULATOR=icarus"], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "PASS" in ended.stdout
-
-
-def test_an_exported_run_that_is_wrong_fails(icarus, tmp_path):
-    run = random_run(0, 24)
-    folder = tmp_path / "twin"
-    export(run, folder)
-    makefile = folder / "Makefile"
-    makefile.write_text(makefile.read_text().replace("+cycles=", "+cycles=1"))
-    ended = subprocess.run(["make", "-C", folder, "SIMULATOR=icarus"], capture_output=True, text=True, check=False)
-    assert ended.returncode != 0
-    assert "FAIL" in ended.stdout
-
-
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(EieError, match="holds something"):
-        export(random_run(0, 0), tmp_path)
-    assert (tmp_path / "mine.txt").read_text() == "mine"
-    assert np.array_equal(sorted(path.name for path in tmp_path.iterdir()), ["mine.txt"])
-
-
-def test_what_lies_beside_an_export_is_nobodys_rubbish(tmp_path):
-    """`.twin.part`, which may be anybody's, was deleted."""
-    beside = tmp_path / ".twin.part"
-    beside.mkdir()
-    (beside / "mine.txt").write_text("mine")
-    export(random_run(0, 0), tmp_path / "twin")
-    assert (beside / "mine.txt").read_text() == "mine"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".twin.part", "twin"]
-
-
-def test_of_exports_into_one_folder_at_once_one_is_there_whole(tmp_path):
-    runs = [random_run(0, number) for number in range(4)]
-    wanted = []
-    for number, run in enumerate(runs):
-        export(run, tmp_path / f"alone{number}")
-        wanted.append(contents(tmp_path / f"alone{number}"))
-    for attempt in range(5):
-        folder, together = tmp_path / f"twin{attempt}", threading.Barrier(len(runs))
-
-        def go(run, folder=folder, together=together):
-            together.wait()
-            try:
-                export(run, folder)
-            except EieError as error:
-                return str(error)
-            return None
-
-        with ThreadPoolExecutor(len(runs)) as pool:
-            said = list(pool.map(go, runs))
-        winner = said.index(None)
-        assert said.count(None) == 1
-        assert contents(folder) == wanted[winner]
-        assert all("\n" not in one for one in said if one is not None)
-    assert not list(tmp_path.glob(".eiesim*"))
-
-
-@pytest.mark.parametrize("name", [".", "..", "../here"])
-def test_the_folder_that_one_works_in_is_not_replaced(tmp_path, monkeypatch, name):
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(EieError, match="is the folder that you work in"):
-        export(random_run(0, 0), Path(name))
-
-
-def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -9,10 +9,23 @@ import numpy as np
 import pytest
 
 import eiesim
+from eiesim.machine import clock
+from eiesim.tracing.shares import (
+    BLOCKERS,
+    BROADCAST,
+    BUBBLE,
+    ENDED,
+    FINDS_NONE,
+    HAS_ENDED,
+    SENDS,
+    broadcast_lane,
+    rgb,
+    worst_blockers,
+)  # fmt: skip
 from tests.browser import in_a_browser
 from tests.compare import Case, layer_of
 
-from .cases import BUSY
+from .cases import BUSY, FLOATS
 
 pytest.importorskip("bokeh")
 
@@ -34,8 +47,8 @@ def long_case():
 def opened(opened_page, tmp_path):
     """Opens a trace's page; see `opened_page`."""
 
-    def open_trace(trace, width=1280, height=900):
-        trace.save(tmp_path / "t.html")
+    def open_trace(trace, width=1280, height=900, pes=None):
+        trace.save(tmp_path / "t.html", pes)
         page = opened_page(tmp_path / "t.html", width, height)
         page.wait_for_function("window.eiesimTrace?.ready", timeout=60_000)
         return page
@@ -73,6 +86,136 @@ def test_every_cell_says_what_the_trace_says(opened, window):
             assert float(re.search(r"activation (\S+),", text)[1]) == pytest.approx(
                 trace.subject.activations(np.array([j]))[0], rel=1e-5
             )
+
+
+def full_queues(trace):
+    """Cycle to the PEs whose queues are full, where a broadcast waits: from the clocked machine's wires."""
+    subject, waiting = trace.subject, {}
+
+    def note(cycle, machine):
+        full = np.flatnonzero(machine.wires.activation_queue.full).tolist()
+        if machine.candidate[0].found and full:
+            waiting[cycle] = full
+
+    clock.run(clock.build(subject.job, subject.activation_rows), note)
+    return waiting
+
+
+def numbers_in(words):
+    """What words such as "0 to 2, 4 and 7" name."""
+    parts = [part.split(" to ") for part in words.replace(" and ", ", ").split(", ")]
+    return [n for part in parts for n in range(int(part[0]), int(part[-1]) + 1)]
+
+
+@in_a_browser
+@pytest.mark.parametrize("shown", [None, [2]])
+def test_a_stall_names_every_full_queue(opened, shown):
+    codes = (np.random.default_rng(2).random((64, 24)) < 0.3).astype(int)
+    one = Case(layer_of(codes, [0.0, 0.75]), np.ones((1, 24), np.float32), eiesim.MachineConfig(pes=8, queue_depth=1))
+    trace = of(one)
+    waiting = full_queues(trace)
+    assert {len(full) for full in waiting.values()} >= {1, 2, 3, 7, 8}
+    page = opened(trace, pes=shown)
+    texts = page.evaluate(
+        """cycles => cycles.map(cycle => {
+            window.eiesimTrace.mousemove('lnzd', cycle, 0);
+            return document.getElementById('details').innerText;
+        })""",
+        list(waiting),
+    )
+    for (cycle, full), text in zip(waiting.items(), texts, strict=True):
+        whose = re.search(r"but (.*?) (?:is|are) full", text)[1]
+        if len(full) == trace.pes:
+            assert whose == "all 8 queues"
+        else:
+            several, named = re.fullmatch(r"the queue(s?) of PEs? (.*)", whose).groups()
+            assert numbers_in(named) == full
+            assert bool(several) == (len(full) > 1)
+        k = int(np.searchsorted(trace.broadcast_cycle, cycle))
+        assert f"would broadcast column {trace.broadcast_column[k]}, but" in text
+        charged = f"PE {trace.blocker[k]}'s to the last, so the stall is charged to it"
+        assert (charged in text) == (len(full) > 1)
+
+
+@in_a_browser
+def test_bubble_and_end_of_the_scan_have_the_picture_s_colours(opened):
+    trace = of(FLOATS)
+    page = opened(trace)
+    chips = page.locator("#blockers-key span").evaluate_all(
+        "chips => chips.map(chip => [chip.innerText, getComputedStyle(chip.firstChild).backgroundColor])"
+    )
+    wanted = {"broadcast": BROADCAST, "scan bubble": BUBBLE, "scan has ended": ENDED}
+    wanted |= {f"PE {p}: {trace.stall_caused[p]} stall cycles": colour
+               for p, colour in zip(worst_blockers(trace), BLOCKERS, strict=False)}  # fmt: skip
+    assert dict(chips) == {name: css(colour) for name, colour in wanted.items()}
+    drawn = page.evaluate(
+        """() => {
+            const image = Bokeh.documents[0].get_model_by_name("lnzd-image").data.image[0];
+            return Array.from(image, (value) => [value & 255, (value >> 8) & 255, (value >> 16) & 255]);
+        }"""
+    )
+    colours = {SENDS: BROADCAST, FINDS_NONE: BUBBLE, HAS_ENDED: ENDED} | dict(
+        zip(worst_blockers(trace), BLOCKERS, strict=False)
+    )
+    assert len(drawn) == trace.cycles
+    assert [f"rgb({', '.join(map(str, pixel))})" for pixel in drawn] == [
+        css(colours[what]) for what in broadcast_lane(trace).tolist()
+    ]
+    told_of = page.evaluate(
+        """cycles => cycles.map(cycle => {
+            window.eiesimTrace.mousemove('lnzd', cycle, 0);
+            return document.getElementById('details').innerText;
+        })""",
+        [trace.scan_last, trace.scan_last + 1, 1],
+    )
+    assert "has ended" not in told_of[0] + told_of[2]
+    assert "the LNZD has ended its scan" in told_of[1]
+
+
+def css(colour):
+    return f"rgb({', '.join(str(round(255 * part)) for part in rgb(colour))})"
+
+
+@in_a_browser
+@pytest.mark.parametrize("first", [1, 9])
+@pytest.mark.parametrize("key", [".", ",", "ArrowDown"])
+def test_the_first_step_goes_to_the_first_cycle_and_the_box_follows(opened, first, key):
+    trace = of(BUSY, cycles=(first, 60))
+    page = opened(trace)
+    box = page.locator("#go")
+    assert box.input_value() == ""
+    page.keyboard.press(key)
+    assert told(page).startswith(f"PE 0, cycle {first}: ")
+    assert box.input_value() == str(first)
+    page.keyboard.press(".")
+    page.keyboard.press(".")
+    page.keyboard.press("ArrowDown")
+    assert told(page).startswith(f"PE 1, cycle {first + 2}: ")
+    assert box.input_value() == str(first + 2)
+    page.evaluate("window.eiesimTrace.tap('state', 40, 2)")
+    assert box.input_value() == "40"
+    for typed, goes_to in (("33", 33), ("99999", trace.end - 1), ("", trace.end - 1), ("-5", first)):
+        box.fill(typed)
+        box.press("Enter")
+        assert told(page).startswith(f"PE 2, cycle {goes_to}: ")
+        assert box.input_value() == str(goes_to)
+    page.keyboard.press(".")  # the box has given the keys back
+    assert box.input_value() == str(first + 1)
+
+
+@in_a_browser
+def test_the_view_follows_a_step_out_of_sight(opened):
+    page = opened(of(long_case()))
+    sight = "(() => { const r = Bokeh.documents[0].get_model_by_name('cycles'); return [r.start, r.end]; })()"
+    page.locator("#go").fill("1000")
+    page.locator("#go").press("Enter")
+    assert page.evaluate(sight) == [940, 1060]
+    for _ in range(62):
+        page.keyboard.press(".")
+    assert told(page).startswith("PE 0, cycle 1,062: ")
+    start, end = page.evaluate(sight)
+    assert start < 1062 < end
+    assert end - start == 120
 
 
 @in_a_browser

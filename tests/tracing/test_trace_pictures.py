@@ -4,16 +4,33 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from rich.console import Group
+from rich.text import Text
 
 import eiesim
-from eiesim.tracing import recording
+from eiesim.tracing import recording, terminal
 from eiesim.tracing.heat_map import heat_map
 from eiesim.tracing.path import KINDS, SCAN, path_of
-from eiesim.tracing.picture import QUIET, picture
+from eiesim.tracing.picture import picture
 from eiesim.tracing.recording import STATES
-from eiesim.tracing.shares import BLOCKERS, BROADCAST, COLOURS, rgb, worst_blockers
+from eiesim.tracing.shares import BLOCKERS, BROADCAST, BUBBLE, COLOURS, ENDED, OTHER_BLOCKER, rgb, worst_blockers
+from eiesim.view.palette import VERMILION
 
 from .cases import BUSY, FLOATS
+
+EYES = (
+    ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+)  # fmt: skip
+
+
+def lab(light):
+    """CIE L*a*b* of linear sRGB under D65."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(light @ to_xyz.T / (0.9505, 1, 1.089)).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +75,8 @@ def test_the_lnzd_s_lane_shows_each_stalled_cycle_in_the_colour_of_who_holds_it(
     lane = picture(trace).panels[1].cells
     colours = dict(zip(worst_blockers(trace), BLOCKERS, strict=False))
     assert len(colours) == 4
-    expected = np.full(trace.cycles, QUIET, object)
+    cycles = np.arange(trace.first_cycle, trace.end)
+    expected = np.where(cycles > trace.scan_last, ENDED, BUBBLE).astype(object)
     caused = dict.fromkeys(colours, 0)
     sent = zip(trace.broadcast_cycle, trace.broadcast_stall, trace.blocker, strict=True)
     for cycle, stall, blocker in sent:
@@ -67,7 +85,54 @@ def test_the_lnzd_s_lane_shows_each_stalled_cycle_in_the_colour_of_who_holds_it(
             expected[cycle - stall - trace.first_cycle : cycle - trace.first_cycle] = colours[blocker]
             caused[blocker] += stall
     assert np.allclose(lane.values[0], [rgb(colour) for colour in expected])
-    assert dict(lane.key) == {f"PE {p}: {cycles}": colours[p] for p, cycles in caused.items()}
+    assert set(expected) == {BROADCAST, BUBBLE, ENDED, *colours.values()}
+    none = {"scan bubble": BUBBLE, "scan has ended": ENDED}
+    assert dict(lane.key) == none | {f"PE {p}: {cycles}": colours[p] for p, cycles in caused.items()}
+
+
+def test_a_legend_names_what_the_window_has():
+    """No bubble, and no end of the scan, in a window of broadcasts and stalls."""
+    trace = eiesim.trace(FLOATS.layer, FLOATS.batch, FLOATS.config, item=0)
+    sent, stall = trace.broadcast_cycle, trace.broadcast_stall
+    k = next(k for k in range(1, len(sent)) if stall[k] and sent[k] - stall[k] == sent[k - 1] + 1)
+    window = (int(sent[k - 1]), int(sent[k]) + 1)
+    key = picture(eiesim.trace(FLOATS.layer, FLOATS.batch, FLOATS.config, item=0, cycles=window)).panels[1].cells.key
+    assert all(name.startswith("PE ") for name, _ in key)
+
+
+def test_colours_of_the_lnzd_s_lane_differ_for_colour_blind_eyes():
+    """Colour differences (CIE 1976) as red-, green- and blue-blind eyes see them (Machado et al. 2009, severity 1)."""
+    colours = np.array([rgb(colour) for colour in (*BLOCKERS, OTHER_BLOCKER, BROADCAST, BUBBLE, ENDED)])
+    light = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    new = [len(colours) - 2, len(colours) - 1]
+    for eyes in EYES:
+        seen = lab(np.clip(light @ np.array(eyes).T, 0, 1))
+        apart = np.linalg.norm(seen[:, None] - seen[None], axis=2)
+        np.fill_diagonal(apart, np.inf)
+        assert apart[new].min() > 15
+
+
+@pytest.mark.parametrize("width", [400, 40])
+def test_the_terminal_s_lane_tells_bubbles_and_the_end_apart(width):
+    """`b` where no cycle of a character finds an activation, `e` where the scan has ended, else the share of stalls."""
+    trace = eiesim.trace(FLOATS.layer, FLOATS.batch, FLOATS.config, item=0)
+    drawn = terminal.picture(trace, width)
+    assert isinstance(drawn, Group)
+    lines = [line for line in drawn.renderables if isinstance(line, Text)]
+    lane = next(line for line in lines if line.plain.startswith("LNZD "))
+    sent, marks = dict(zip(trace.broadcast_cycle.tolist(), trace.broadcast_stall.tolist(), strict=True)), lane.plain[5:]
+    size = -(-trace.cycles // len(marks))
+    assert (size > 1) == (width == 40)
+    stalled = {cycle - back for cycle, stall in sent.items() for back in range(1, stall + 1)}
+    colours = {span.start: str(span.style) for span in lane.spans}
+    for k, mark in enumerate(marks):
+        cycles = range(k * size + 1, min(trace.cycles, (k + 1) * size) + 1)
+        bubbles = [t <= trace.scan_last and t not in sent and t not in stalled for t in cycles]
+        assert (mark == "b") == all(bubbles)
+        assert (mark == "e") == (cycles[0] > trace.scan_last)
+        assert (mark in "░▒▓█") == bool(stalled & {*cycles})
+        assert colours[k + 5] == {"b": BUBBLE, "e": ENDED}.get(mark, VERMILION).lower()
+    assert {"b", "e"} <= {*marks} if size == 1 else "e" in marks
 
 
 def test_plot_gives_a_figure_of_three_panels(trace):

@@ -12,6 +12,7 @@ from eiesim.compression.pipeline import load_model
 from eiesim.dense import DenseLayer
 from eiesim.evaluation import accuracy
 from eiesim.training.losses import Distillation, Penalty
+from tests.cases import cli
 from tests.training.clouds import clouds
 
 pytest.importorskip("torch", reason="needs extra [train]")
@@ -57,10 +58,57 @@ def test_folder_is_a_network_that_runs_and_compares(trained, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
 
 
-def test_smaller_layers_have_no_dense_network_to_compare_with(tmp_path):
-    eiesim.save_trained(eiesim.train(X, Y, "neurons", 0.5, **QUICK), tmp_path / "net")
-    assert "model" not in eiesim.load_network(tmp_path / "net").about
-    assert not (tmp_path / "net" / "pruned.npz").exists()
+METHODS_TRIED = {
+    **dict.fromkeys(("magnitude", "lottery", "snip", "random", "neurons", "binary", "balanced", "2:4"), 0.5),
+    **{"blocks": 0.34, "mesa": 0.34, "low-rank": 0.6},
+}
+
+
+@pytest.mark.parametrize("method", METHODS_TRIED)
+def test_accuracy_of_its_folder_has_the_networks_that_were_trained(method, tmp_path):
+    """Each by its own product in numpy; no other row, and nothing that was not trained."""
+    trained = eiesim.train(X, Y, method, METHODS_TRIED[method] if method != "2:4" else None, **QUICK)
+    eiesim.save_trained(trained, tmp_path / "net")
+    held_out, right = trained.parts.held_out, {}
+    for name, layers in (("dense", trained.networks.dense), ("pruned", trained.outcome.layers)):
+        values = held_out.inputs.astype(np.float64)
+        for layer in layers:
+            values = values @ layer.weights.T.astype(np.float64) + (0 if layer.bias is None else layer.bias)
+            values = np.maximum(values, 0) if layer.activation == "relu" else values
+        right[name] = float((values.argmax(axis=1) == held_out.labels).mean())
+    shares = eiesim.accuracy(tmp_path / "net")
+    shown = ["dense", "shared"] if method == "low-rank" else ["dense", "pruned", "shared"]
+    assert list(shares) == shown
+    for name in shown[:-1]:
+        assert shares[name]["float32"] == pytest.approx(right[name]), name
+    in_memory = eiesim.accuracy(trained)
+    assert list(in_memory) == ["dense", "pruned", "shared"]
+    assert in_memory["pruned"]["float32"] == pytest.approx(right["pruned"])
+    assert {name: in_memory[name] for name in shown} == shares
+
+
+def test_what_accuracy_advises_can_be_done(tmp_path):
+    """Low-rank factors have other shapes than the dense network, which can be named all the same."""
+    folder = tmp_path / "net"
+    eiesim.save_trained(eiesim.train(X, Y, "low-rank", 0.6, **QUICK), folder)
+    whole = eiesim.accuracy(folder)
+    (folder / "dense.npz").rename(tmp_path / "moved.npz")
+    answer = cli("accuracy", folder)
+    assert "the dense network is not at hand; name it with --dense MODEL" in answer.err
+    answer = cli("accuracy", folder, "--dense", tmp_path / "moved.npz", "--json", "-")
+    assert (answer.status, json.loads(answer.out)["accuracy"]) == (0, whole)
+    np.savez(tmp_path / "other.npz", **{"fc1.weight": np.ones((4, 16)), "fc2.weight": np.ones((5, 4))})
+    with pytest.raises(EieError, match="has 16 inputs and 5 outputs, the network 16 and 3"):
+        eiesim.accuracy(folder, dense=tmp_path / "other.npz")
+    with pytest.raises(EieError, match="its layers have shapes"):
+        eiesim.accuracy(folder, pruned=tmp_path / "moved.npz")
+
+
+def test_a_pruned_network_that_was_changed_is_not_taken(trained, tmp_path):
+    eiesim.save_trained(trained, tmp_path / "net")
+    with open(tmp_path / "net" / "pruned.npz", "ab") as file:
+        file.write(b"0")
+    assert list(eiesim.accuracy(tmp_path / "net")) == ["dense", "pruned, not retrained", "shared"]
 
 
 def test_epochs_are_at_most_the_plans():

@@ -146,6 +146,20 @@ def test_cells_of_colours_are_drawn_as_they_are():
     assert [patch.get_facecolor()[:3] for patch in shot.axes[0].get_legend().get_patches()] == [(1, 0, 0), (0, 0, 1)]
 
 
+@pytest.mark.parametrize("names", [2, 7, 12])
+def test_a_key_of_many_colours_takes_nothing_of_the_picture_s_width(names):
+    """Its names fold into lines. A key wider than the picture would squeeze the cells and be cut off."""
+    key = tuple((f"PE {k}: 1,234,567", RED) for k in range(names))
+    shots = [Shot(Panel(*PLAIN, cells=Cells(np.ones((1, 1, 3)), (0, 10), (0, 10), key=of))) for of in (key[:1], key)]
+    for shot in shots:
+        shot.figure.canvas.draw()
+    alone, several = (shot.axes[0].get_window_extent().width for shot in shots)
+    assert several == pytest.approx(alone, rel=0.02)
+    legend = shots[1].axes[0].get_legend()
+    assert len(legend.get_texts()) == names
+    assert legend.get_window_extent().x1 <= shots[1].figure.bbox.x1
+
+
 def annotations(axes):
     return {one.xy: one.get_text() for one in axes.texts if isinstance(one, Annotation)}
 

@@ -3,9 +3,12 @@
 //   C<hex>                          with TRACE: the probes of one cycle, the LNZD's and then each PE's
 //   E<cycles> <scan_last>           a layer is drained
 //   O<hex>                          an activation row of outputs, after ReLU
-//   cycles=... checksum=...         with +expect, also PASS or FAIL: the sum of all cycles, and a hash of all outputs
+//   cycles=... checksum=...         the sum of all cycles, and a hash of all outputs
+//   PASS or FAIL                    with +cycles=N +checksum=HEX +queue_depth=N: whether they are those expected, of a
+//                                   machine of that queue depth
 //
-// The shape of a run stands in FOLDER/session.txt; see eiesim/rtl/images.py.
+// The shape of a run stands in FOLDER/session.txt; see eiesim/rtl/images.py. It begins with what the images are made
+// for: hardware that reads them otherwise, or that does not hold them, FAILs before its first cycle.
 module testbench #(
     parameter int PES = 4,
     parameter int QUEUE_DEPTH = 8,
@@ -45,7 +48,7 @@ module testbench #(
 
     initial begin
         clock = 0;
-        forever #2 clock = !clock;
+        forever #4 clock = !clock;
     end
 
     // The images of a layer, one file a memory.
@@ -71,13 +74,21 @@ module testbench #(
 `include "probes.svh"
 `endif
 
-    int session, scanned, inputs, layers, total, expected_cycles;
+    int session, scanned, inputs, layers, total, expected_cycles, expected_depth;
     int input_rows, output_rows, value, shift, codes, cycle, cycles, scan_last;
-    logic scanning, wrote;
+    logic scanning, wrote, fits = 1;
     logic [31:0] checksum, expected_checksum;
     logic [PES*VALUE_BITS-1:0] line;
 
-    // Inputs change in the middle of a cycle; everything has settled a quarter of a cycle later.
+    // The next number of session.txt: what a parameter must be, or, of a size, what it must be at least.
+    task automatic needs(input string name, input int here, input logic size);
+        scanned = $fscanf(session, "%d", value);
+        if (size && here < value) $display("FAIL: the images need %0s=%0d or more, this hardware has %0d", name, value, here);
+        if (!size && here != value) $display("FAIL: the images are laid out for %0s=%0d, this hardware has %0d", name, value, here);
+        if (here < value || (!size && here != value)) fits = 0;
+    endtask
+
+    // Inputs change in the middle of a cycle; everything has settled an eighth of a cycle later.
     task automatic tick();
         @(negedge clock);
         #1;
@@ -87,6 +98,18 @@ module testbench #(
         if (!$value$plusargs("images=%s", folder)) folder = ".";
         session = $fopen({folder, "/session.txt"}, "r");
         if (session == 0) $fatal(1, "there is no session.txt in the folder of images");
+        needs("PES", PES, 0);
+        needs("INDEX_BITS", INDEX_BITS, 0);
+        needs("WEIGHT_BITS", WEIGHT_BITS, 0);
+        needs("ROW_ENTRIES", ROW_ENTRIES, 0);
+        needs("VALUE_BITS", VALUE_BITS, 0);
+        needs("ACTIVATIONS", ACTIVATIONS, 1);
+        needs("SPMAT_ROWS", SPMAT_ROWS, 1);
+        needs("POINTER_WORDS", POINTER_WORDS, 1);
+        needs("POINTER_BITS", POINTER_BITS, 1);
+        needs("COLUMN_BITS", COLUMN_BITS, 1);
+        if (QUEUE_DEPTH < 1) $display("FAIL: QUEUE_DEPTH=%0d: a queue has at least one place", QUEUE_DEPTH);
+        if (!fits || QUEUE_DEPTH < 1) $finish;
         total = 0;
         checksum = 32'h811c9dc5;
         scanned = $fscanf(session, "%d %d", inputs, layers);
@@ -130,11 +153,11 @@ module testbench #(
                 codebook_write = 0;
                 layer = l;
                 load_images = 1;
-                #0 load_images = 0;
+                #1 load_images = 0;
                 start = 1;
                 tick();
                 start = 0;
-                #0;
+                #1;
                 cycle = 0;
                 cycles = 0;
                 scan_last = 0;
@@ -162,7 +185,7 @@ module testbench #(
             has_bias = 0;
             scanned = $fscanf(session, "%d", output_rows);
             for (int r = 0; r < output_rows; r = r + 1) begin
-                #0;
+                #1;
 `ifdef TRACE
                 $display("O%h", presented);
 `endif
@@ -178,8 +201,11 @@ module testbench #(
         $fclose(session);
         $display("cycles=%0d checksum=%h", total, checksum);
         if ($value$plusargs("cycles=%d", expected_cycles) && $value$plusargs("checksum=%h", expected_checksum)) begin
+            if (!$value$plusargs("queue_depth=%d", expected_depth)) expected_depth = QUEUE_DEPTH;
             if (total == expected_cycles && checksum == expected_checksum) $display("PASS");
             else $display("FAIL: expected cycles=%0d checksum=%h", expected_cycles, expected_checksum);
+            if (QUEUE_DEPTH != expected_depth)
+                $display("The cycles expected are of QUEUE_DEPTH=%0d, the machine's of QUEUE_DEPTH=%0d.", expected_depth, QUEUE_DEPTH);
         end
         $finish;
     end

@@ -5,19 +5,25 @@
   const end = firstCycle + cycles, rows = pes.length, states = data.states.length, sent = data.broadcast.cycle.length;
   const number = (value) => value.toLocaleString("en");
   const rgb = (colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
-  const dark = { starved: "#2B3138", quiet: "#20252b", broadcast: "#F2F2F2" };
-  const light = { starved: data.colours[0], quiet: "#F4F4F4", broadcast: "#FFFFFF" };
+  const sends = -1, findsNone = -2, hasEnded = -3; // what the LNZD does where no PE holds it back
+  const dark = { starved: "#2B3138", ended: "#20252b", broadcast: "#F2F2F2" };
+  const light = { starved: data.colours[0], ended: data.ended, broadcast: "#FFFFFF" };
   // What waits: from dark blue to yellow, as matplotlib's cividis, which colour-blind eyes read too.
   const scale = ["#00224E", "#35456C", "#666970", "#948E77", "#C8B866", "#FEE838"].map(rgb);
 
-  let state, begun, held, lane, order, model, theme, cellsWide = 1, cellsHigh = 1, picked = null, waiting = false, most = 1;
+  let state, begun, held, lane, full, stalls, order, model, theme, cellsWide = 1, cellsHigh = 1, picked = null, waiting = false, most = 1;
   let visible = { counts: [], stall: [] };
 
-  async function unpack() {
-    const bytes = Uint8Array.from(atob(data.cells), (letter) => letter.charCodeAt(0));
+  async function unpacked(name) {
+    const bytes = Uint8Array.from(atob(data[name]), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const half = new Uint8Array(await new Response(stream).arrayBuffer());
-    data.cells = null;
+    data[name] = null;
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+
+  async function unpack() {
+    const half = await unpacked("cells");
+    full = await unpacked("full"); // a bit a PE in each cycle that holds a broadcast back
     const all = rows * cycles;
     state = new Uint8Array(all); // what PointerRead does
     begun = new Int32Array(all); // columns that it has begun with so far; the one it holds is broadcast begun - 1
@@ -38,14 +44,16 @@
         if (held[at] > most) most = held[at];
       }
     }
-    // The LNZD: -1 broadcasts, -2 finds none or has ended, else the PE that holds it back.
-    lane = new Int32Array(cycles).fill(-2);
+    // The LNZD: what it does, or the PE that holds it back.
+    lane = new Int32Array(cycles).map((_, cell) => (firstCycle + cell > data.scanLast ? hasEnded : findsNone));
     for (let k = 0; k < sent; k++) {
       const b = data.broadcast.cycle[k];
-      if (b >= firstCycle && b < end) lane[b - firstCycle] = -1;
+      if (b >= firstCycle && b < end) lane[b - firstCycle] = sends;
       for (let t = Math.max(b - data.broadcast.stall[k], firstCycle); t < Math.min(b, end); t++)
         lane[t - firstCycle] = data.broadcast.blocker[k];
     }
+    stalls = new Int32Array(cycles); // cycles before each that hold a broadcast back
+    for (let cell = 1; cell < cycles; cell++) stalls[cell] = stalls[cell - 1] + (lane[cell - 1] >= 0 ? 1 : 0);
   }
 
   // --- drawing: the cells in sight, each the mean of all the cycles and PEs that it covers
@@ -118,8 +126,9 @@
   }
 
   function laneColour(what) {
-    if (what === -1) return theme.broadcast;
-    if (what === -2) return theme.quiet;
+    if (what === sends) return theme.broadcast;
+    if (what === findsNone) return data.bubble;
+    if (what === hasEnded) return theme.ended;
     const place = data.worst.pe.indexOf(what);
     return place < 0 ? data.worst.other : data.worst.colours[place];
   }
@@ -182,15 +191,37 @@
 
   // --- reading a cell
 
+  // Numbers in order as words: "0 to 3, 7 and 9".
+  function listed(numbers) {
+    const runs = [];
+    for (const one of numbers) {
+      const last = runs[runs.length - 1];
+      if (last && last[1] === one - 1) last[1] = one; else runs.push([one, one]);
+    }
+    const words = runs.flatMap(([from, to]) => (to > from + 1 ? [`${from} to ${to}`] : to > from ? [`${from}`, `${to}`] : [`${from}`]));
+    return words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}` : words[0];
+  }
+
+  // Whose queues are full in a cycle that holds a broadcast back.
+  function fullAt(cycle) {
+    const first = stalls[cycle - firstCycle] * data.machinePes, found = [];
+    for (let pe = 0; pe < data.machinePes; pe++) if ((full[(first + pe) >> 3] >> ((first + pe) & 7)) & 1) found.push(pe);
+    return found;
+  }
+
   function lnzdAt(cycle) {
     const what = lane[cycle - firstCycle];
-    if (cycle > data.scanLast) return "the LNZD has ended its scan";
-    if (what === -2) return "the LNZD finds no non-zero activation (a scan bubble)";
+    if (what === hasEnded) return "the LNZD has ended its scan";
+    if (what === findsNone) return "the LNZD finds no non-zero activation (a scan bubble)";
     let k = 0;
     while (k < sent && data.broadcast.cycle[k] < cycle) k++;
     const column = data.broadcast.column[k];
-    return what === -1 ? `the LNZD broadcasts column ${column}`
-      : `the LNZD would broadcast column ${column}, but the queue of PE ${what} is full`;
+    if (what === sends) return `the LNZD broadcasts column ${column}`;
+    const those = fullAt(cycle);
+    const whose = those.length === 1 ? `the queue of PE ${those[0]} is full`
+      : those.length === data.machinePes ? `all ${number(those.length)} queues are full` : `the queues of PEs ${listed(those)} are full`;
+    return `the LNZD would broadcast column ${column}, but ${whose}` +
+      (those.length > 1 ? ` (PE ${what}'s to the last, so the stall is charged to it)` : "");
   }
 
   function pathAt(cycle) {
@@ -213,7 +244,7 @@
     const column = data.broadcast.column[next], b = data.broadcast.cycle[next];
     if (b < cycle) return `it waits for column ${column}, which is in its first cycle in the queue`;
     if (b === cycle) return `it waits for column ${column}, which is broadcast in this cycle`;
-    return `it waits for column ${column} (broadcast in cycle ${number(b)}): ${lnzdAt(cycle)}`;
+    return `it waits for column ${column}, which is broadcast in cycle ${number(b)}`;
   }
 
   function describe(row, cycle) {
@@ -271,6 +302,9 @@
 
   function pick(row, cycle) {
     picked = { row, cycle };
+    document.getElementById("go").value = cycle;
+    const { start, end: stop } = model.cycles, half = (stop - start) / 2;
+    if (cycle < start || cycle > stop) view(cycle - half, cycle + half);
     model.picked.data = { x: [cycle], y: [order.indexOf(row)] };
     show(describe(row, cycle));
   }
@@ -338,7 +372,7 @@
     }
     const others = [...caused].filter(([pe]) => !data.worst.pe.includes(pe)).reduce((sum, [, n]) => sum + n, 0);
     key("blockers-key", [
-      [theme.broadcast, "broadcast"], [theme.quiet, "none"],
+      [theme.broadcast, "broadcast"], [data.bubble, "scan bubble"], [theme.ended, "scan has ended"],
       ...data.worst.pe.map((pe, k) => [data.worst.colours[k], `PE ${pe}: ${number(caused.get(pe))} stall cycles`]),
       ...(others ? [[data.worst.other, `other PEs: ${number(others)}`]] : []),
     ]);
@@ -356,8 +390,9 @@
     on("sort", "change", (event) => sort(event.target.value));
     on("path-shown", "change", moved);
     on("go", "change", (event) => {
-      const cycle = Math.round(Number(event.target.value));
-      if (!(cycle >= firstCycle && cycle < end)) return;
+      const asked = event.target.valueAsNumber;
+      if (Number.isNaN(asked)) { event.target.value = picked ? picked.cycle : ""; return; }
+      const cycle = Math.min(end - 1, Math.max(firstCycle, Math.round(asked)));
       pick(picked ? picked.row : order[0], cycle);
       view(cycle - 60, cycle + 60);
     });
@@ -365,11 +400,13 @@
     eiesimTheme.onChange(dress);
     addEventListener("resize", moved);
     addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.matches("input[type=number]")) event.target.blur(); // keys work again
       if (event.target.matches("input[type=number], select") || event.ctrlKey || event.metaKey || event.altKey) return;
       const step = (down, on) => {
-        const row = picked ? picked.row : order[0], place = Math.min(rows - 1, Math.max(0, order.indexOf(row) + down));
-        const from = picked ? picked.cycle : Math.round((model.cycles.start + model.cycles.end) / 2);
-        pick(order[place], Math.min(end - 1, Math.max(firstCycle, from + on)));
+        // The first step goes to the first cycle in sight: to cycle 1 on a page just opened.
+        if (!picked) { pick(order[0], Math.max(firstCycle, Math.ceil(model.cycles.start))); return; }
+        const place = Math.min(rows - 1, Math.max(0, order.indexOf(picked.row) + down));
+        pick(order[place], Math.min(end - 1, Math.max(firstCycle, picked.cycle + on)));
       };
       const actions = {
         "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), "0": () => view(firstCycle - 0.5, end - 0.5),

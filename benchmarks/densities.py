@@ -1,8 +1,9 @@
-"""From which density a dense product is faster than a sparse one here: `python -m benchmarks.densities [-o TABLE.csv]`.
+"""From which density a dense product is faster than a sparse one: `python -m benchmarks.densities [-o TABLE.csv]`.
 
-A random square layer at one density after another; at each, all libraries take turns. All that several times over, and
-times are the least and the median of all, so that a busy spell of the machine spoils no density. docs/energy.md says
-what came out, and tests hold its sentences against the table that is kept in docs/.
+A random square layer at one density after another; at each, all libraries take turns, on one core, since a second one
+may be busy for one of them and not for another. All that several times over, and times are the least and the median of
+all, so that a busy spell spoils no density. docs/energy.md says what came out, and tests hold its sentences against the
+table that is kept in docs/.
 """
 
 import csv
@@ -43,7 +44,7 @@ def measured() -> list[dict[str, Any]]:
     for _ in range(SWEEPS):
         for side, density in itertools.product(SIDES, DENSITIES):
             layer, activations = cases.random_layer(side, side, density, 0.35)
-            found, left_out = worker.measure_layer(layer, activations, rounds=ROUNDS)
+            found, left_out = worker.measure_layer(layer, activations, rounds=ROUNDS, most=1)
             for out in left_out:
                 print(f"left out: {out}", file=sys.stderr)
             for row in found:
@@ -110,7 +111,9 @@ def main() -> None:
             table.writeheader()
             table.writerows(rows)
     console = Console(width=120)
-    console.print(f"{rows[0]['machine']}, load average {rows[0]['load_average']} when this began\n", highlight=False)
+    console.print(
+        f"{rows[0]['machine']}, one core, load average {rows[0]['load_average']} when this began\n", highlight=False
+    )
     by_median, by_least = crossings(rows, "time_us"), crossings(rows)
     shown = Table(title="The density from which the fastest dense product beats the fastest sparse one")
     for heading in ("side", "batch", "dense in", "by medians", "by least times"):

@@ -114,7 +114,7 @@ def zeros(console: Console, file: Path | None) -> None:
     console.print(table)
     if file is not None:
         lines = [
-            ",".join((what.replace(",", ""), *(f"{times[name]:.1f}" for name in names)))
+            ",".join((what.replace(",", ""), *(f"{times[name]:.0f}" for name in names)))
             for what, times in found.items()
         ]
         file.write_text("\n".join([",".join(("product", *names)), *lines, ""]), encoding="utf-8")

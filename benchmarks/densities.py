@@ -1,17 +1,16 @@
 """From which density a dense product is faster than a sparse one: `python -m benchmarks.densities [-o TABLE.csv]`.
 
-A random square layer at one density after another; at each, all libraries take turns, on one core, since a second one
-may be busy for one of them and not for another. All that several times over, and times are the least and the median of
-all, so that a busy spell spoils no density. docs/energy.md says what came out, and tests hold its sentences against the
-table that is kept in docs/.
+A random square layer at one density after another; at each, all libraries take turns, on one core and in the time that
+they had it, so that other work on the machine counts for none of them. docs/energy.md says what came out, and tests
+hold its sentences against the table that is kept in docs/.
 """
 
 import csv
 import itertools
 import math
 import os
-import statistics
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -27,12 +26,10 @@ from eiesim.baselines.measurements import SHORT
 
 SIDES = (1024, 4096)
 DENSITIES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-PRODUCT = ("batch", "library", "matrix", "precision")
 COLUMNS = (
-    "side", "density", *PRODUCT, "threads", "time_us", "time_us_low", "kernel",
+    "side", "density", "batch", "library", "matrix", "precision", "threads", "time_us", "time_us_low", "kernel",
     "machine", "when", "load_average",
 )  # fmt: skip
-SWEEPS, ROUNDS = 4, 3
 NEVER, ALWAYS = math.inf, 0.0
 
 
@@ -40,28 +37,20 @@ def measured() -> list[dict[str, Any]]:
     """A row a product, side, density and batch; `time_us` is of one input."""
     about = {"machine": measure.machine(), "when": datetime.now(UTC).date().isoformat()}
     about["load_average"] = f"{os.getloadavg()[0]:.1f}"
-    every: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for _ in range(SWEEPS):
-        for side, density in itertools.product(SIDES, DENSITIES):
-            layer, activations = cases.random_layer(side, side, density, 0.35)
-            found, left_out = worker.measure_layer(layer, activations, rounds=ROUNDS, most=1)
-            for out in left_out:
-                print(f"left out: {out}", file=sys.stderr)
-            for row in found:
-                every[side, density, *(row[key] for key in PRODUCT)].append(row)
     rows = []
-    for (side, density, *_), again in every.items():
-        best = min(again, key=lambda row: float(row["time_us_low"]))
-        times = {
-            "time_us": f"{statistics.median(row['time_us'] for row in again):.4g}",
-            "time_us_low": f"{best['time_us_low']:.4g}",
-        }
-        known = {key: best[key] for key in COLUMNS if key in best}
-        rows.append({"side": side, "density": density, **known, **times, **about})
+    for side, density in itertools.product(SIDES, DENSITIES):
+        layer, activations = cases.random_layer(side, side, density, 0.35)
+        found, left_out = worker.measure_layer(layer, activations, most=1, clock=time.thread_time)
+        for out in left_out:
+            print(f"left out: {out}", file=sys.stderr)
+        for row in found:
+            known = {key: row[key] for key in COLUMNS if key in row}
+            known |= {key: f"{row[key]:.4g}" for key in ("time_us", "time_us_low")}
+            rows.append({"side": side, "density": density, **known, **about})
     return rows
 
 
-def crossings(rows: Iterable[Mapping[str, Any]], time: str = "time_us_low") -> dict[tuple[int, int, str], float]:
+def crossings(rows: Iterable[Mapping[str, Any]], figure: str = "time_us_low") -> dict[tuple[int, int, str], float]:
     """By side, batch and precision: the density from which the fastest dense product beats the fastest sparse one.
 
     Between two densities the ratio is taken to be a straight line, both in logarithms. `NEVER` and `ALWAYS` where it
@@ -72,7 +61,7 @@ def crossings(rows: Iterable[Mapping[str, Any]], time: str = "time_us_low") -> d
         what = "sparse" if row["matrix"] == "sparse" else str(row["precision"])
         by_density = fastest[int(row["side"]), int(row["batch"]), what]
         density = float(row["density"])
-        by_density[density] = min(by_density.get(density, math.inf), float(row[time]))
+        by_density[density] = min(by_density.get(density, math.inf), float(row[figure]))
     found = {}
     for (side, batch, what), dense in fastest.items():
         if what == "sparse":

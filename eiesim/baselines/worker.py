@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -65,11 +66,13 @@ def measure_layer(
     kinds: Sequence[Kind] = KINDS,
     rounds: int = ROUNDS,
     most: int | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of measurements, and what was left out and why: a product that fails, or whose values are not the layer's.
 
     activations: float32[cols] or [vectors, cols]; over again where there are fewer than the batch.
     most: threads; None is as many as the BLAS takes. Each product is measured on one and on these, the faster is kept.
+    clock: in seconds.
     """
     rows: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
@@ -101,7 +104,7 @@ def measure_layer(
                     continue
                 meter = nvml() if product.device == "gpu" else rapl()
                 turns.append((product, difference, Turn(call, within, meter)))
-            take_turns([turn for *_, turn in turns], rounds)
+            take_turns([turn for *_, turn in turns], rounds, clock=clock)
             for product, difference, turn in turns:
                 row = _row(product, threads if product.parallel else 1, difference, batch, turn)
                 if product.row not in fastest or row["time_us"] < fastest[product.row]["time_us"]:

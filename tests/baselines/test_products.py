@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.fixture
 def quick(monkeypatch):
     """Two rounds of one call each."""
-    monkeypatch.setattr(worker, "take_turns", lambda turns, rounds: take_turns(turns, 2, 0.0))
+    monkeypatch.setattr(worker, "take_turns", lambda turns, rounds, clock: take_turns(turns, 2, 0.0))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_scipys_better_of_rows_and_columns_is_kept(layer, x, monkeypatch):
     """Whichever was the faster, by a clock that says so."""
     for slow, kept in (("CSR", "CSC"), ("CSC", "CSR")):
 
-        def timed(turns, rounds, slow=slow):
+        def timed(turns, rounds, clock, slow=slow):
             for turn, name in zip(turns, ("CSR", "CSC"), strict=True):
                 turn.times_s.append(2.0 if name == slow else 1.0)
 

@@ -98,4 +98,6 @@ def test_what_using_the_inputs_zeros_wins():
     ratios = sorted(float(graphblas[name]) / float(torch[name]) for name in ("Alex-7", "VGG-7"))
     assert [low, high] == [round(one, 2) for one in ratios]
     best = {name: min(float(rows_[name]), float(columns[name])) for name in rows_}
+    (little, much) = said(r"two thirds of the columns so saves # to # % of the time")
+    assert [little, much] == [round(100 * (1 - high)), round(100 * (1 - alex))]
     assert [alex, vgg] == [round(float(active[name]) / best[name], 2) for name in ("Alex-7", "VGG-7")]

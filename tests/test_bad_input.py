@@ -244,9 +244,8 @@ def test_layer_file_as_a_whole(world: Path, case: str) -> None:
 # --- inputs ----------------------------------------------------------------------------------------------------------
 
 INPUTS: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "float64": (np.zeros(COLS), ("float64", "float32")),
-    "whole numbers": (np.zeros(COLS, np.int32), ("int32", "float32")),
-    "big-endian": (np.zeros(COLS, ">f4"), ("float32",)),
+    "beyond float32": (np.full(COLS, -1e39), ("reach 1e+39, beyond float32",)),
+    "complex": (np.zeros(COLS, complex), ("complex128, need numbers",)),
     "three dimensions": (np.zeros((1, 1, COLS), np.float32), ("(1, 1, 7)",)),
     "no dimension": (np.float32(1), ("()",)),
     "wrong length": (np.zeros(COLS + 1, np.float32), ("8", "7 columns")),
@@ -256,7 +255,7 @@ INPUTS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "no numbers": (np.zeros(0, np.float32), ("(0,)",)),
     "no inputs": (np.zeros((0, COLS), np.float32), ("(0, 7)",)),
     "pickled": (np.array([None, 2.0], dtype=object), ("pickled",)),
-    "text": (np.array(["a", "b"]), ("float32",)),
+    "text": (np.array(["1", "2"]), ("<U1, need numbers",)),
 }
 
 
@@ -271,6 +270,18 @@ def test_input(world: Path, case: str) -> None:
         "" if case == "pickled" else "activations",
         *words,
     )
+
+
+@pytest.mark.parametrize("dtype", ["f8", ">f8", "f4", ">f4", "f2", "i8", "i4", ">i2", "u1", "?"])
+def test_inputs_of_any_dtype_are_rounded_as_from_python(world: Path, dtype: str) -> None:
+    """A third, say, is no float32; the command and Python take the float32 that is nearest."""
+    values = (np.arange(COLS) / 3).astype(dtype)
+    np.save(world / "given.npy", values)
+    answer = cli("run", world / "layer.npz", "--input", world / "given.npy", "-o", world / "outputs.npy")
+    assert answer.status == 0, answer.err
+    outputs = np.load(world / "outputs.npy")
+    for same in (values, values.astype(np.float32)):
+        assert outputs.tolist() == eiesim.simulate(world / "layer.npz", same).outputs.tolist()
 
 
 INPUT_FILES: dict[str, tuple[Callable[[Path], Any], tuple[str, ...]]] = {

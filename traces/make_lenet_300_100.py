@@ -1,4 +1,4 @@
-"""Make traces/lenet-300-100 from nothing: train, prune, share, fine-tune, export. Needs `pip install .[train]`.
+"""Make traces/lenet-300-100 from nothing: train, prune, share, fine-tune, export. Needs `pip install ".[train]"`.
 
 python traces/make_lenet_300_100.py              three seeds, all printed; seed 0 is written
 python traces/make_lenet_300_100.py --keep DIR   also the dense and pruned networks, for `eiesim accuracy`

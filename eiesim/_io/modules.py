@@ -195,7 +195,8 @@ def matrix_of(module: Any) -> Matrix | str:
         return f"{kind}: its weight is no array of numbers"
     if weights.dtype.kind != "f":
         return (
-            f"{kind}: its weight is {weights.dtype}{list(weights.shape)}, codes of a quantised one; dequantise it first"
+            f"{kind}: its weight is {weights.dtype}{list(weights.shape)}, codes of a quantised one; "
+            "give its state_dict(), or dequantise it first"
         )
     with np.errstate(over="ignore"):
         weights = weights.astype(np.float32)

@@ -20,10 +20,15 @@ def on_the_host(values: Any) -> Any:
 
 
 def dequantised(values: Any) -> Any:
-    """Quantised tensors of torch and of libraries on it (torchao) as numbers; anything else as it is."""
-    plain = type(values).__name__ in ("Tensor", "Parameter", "UninitializedParameter")
-    is_quantised = getattr(values, "is_quantized", False) or (_is_tensor(values) and not plain)
-    return values.dequantize() if is_quantised and hasattr(values, "dequantize") else values
+    """Quantised tensors of torch and of libraries on it (torchao) as numbers; anything else as it is.
+
+    Raises TypeError for one that is not all that its layer multiplies by.
+    """
+    if getattr(values, "act_pre_scale", None) is not None:
+        raise TypeError(f"{type(values).__name__}'s inputs are scaled first (act_pre_scale), which is no part of it")
+    kinds = (one for one in type(values).__mro__ if not f"{one.__module__}.".startswith("torch."))
+    can = getattr(values, "is_quantized", False) or (_is_tensor(values) and any("dequantize" in vars(k) for k in kinds))
+    return values.dequantize() if can else values
 
 
 def _is_tensor(values: Any) -> bool:

@@ -11,7 +11,7 @@ from eiesim.errors import EieError
 
 @command()
 def compress(
-    model: Annotated[Path, Argument("A trained network: .onnx, .safetensors, or .npz of arrays.")],
+    model: Annotated[Path, Argument("A trained network: .onnx, .safetensors, a folder of shards, .npz of arrays.")],
     shown: Shown,
     output: Annotated[Path | None, Makes("The network folder to write.", "-o", metavar="DIR")] = None,
     density: Annotated[

@@ -29,12 +29,10 @@ class Screen:
     def __init__(self, quiet: bool = False, json: str | None = None) -> None:
         self._quiet = quiet
         self._to_stderr = json == "-"
-        kernels = logging.getLogger("eiesim.kernels")
-        kernels.setLevel(logging.INFO)
-        kernels.handlers = [_Once(self, COMPILING)]
-        notes = logging.getLogger("eiesim.notes")
-        notes.setLevel(logging.INFO)
-        notes.handlers = [_Lines(self)]
+        for name, handler in (("eiesim.notes", _Lines(self)), ("eiesim.kernels", _Once(self, COMPILING))):
+            logger = logging.getLogger(name)
+            logger.setLevel(logging.INFO)
+            logger.handlers = [handler]
 
     def show(self, *parts: "Table | str") -> None:
         """Print tables and lines; what is too wide for the terminal is folded or cut into several, never a number."""

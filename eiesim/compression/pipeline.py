@@ -29,10 +29,11 @@ from eiesim.files.huffman import SUFFIX, save_huffman
 from eiesim.files.ledger import NO_CHOICE, Choice
 from eiesim.files.matrices import matrix_of, network_of_matrix
 from eiesim.files.network import FILE, write_network, writing_network_folder
+from eiesim.files.npz import rounded
 from eiesim.files.onnx import Tap, activations, hold_onnx, load_onnx
 from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_model, load_safetensors, without
-from eiesim.layer import STRETCH, CompressedLayer
+from eiesim.layer import STRETCH, CompressedLayer, as_float32
 from eiesim.model import Model as SourceModel
 from eiesim.weight_sharing import Sharing
 
@@ -275,7 +276,7 @@ Inputs = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
 def load_calibration(path: str | Path) -> Inputs:
     """Calibration inputs: .npy of any number of dimensions, or .npz with an array for each of the model's inputs.
 
-    Floating point is float32, or float16, which is widened; an ONNX model may also take whole numbers and booleans.
+    Floating point is rounded to float32; whole numbers and booleans stay what they are, as an ONNX model may want them.
     """
     values = read_arrays(Path(path))
     if not isinstance(values, np.ndarray):
@@ -284,11 +285,10 @@ def load_calibration(path: str | Path) -> Inputs:
 
 
 def _calibration(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if values.dtype.kind not in "iub" and values.dtype not in (np.float32, np.float16):
-        raise EieError(f"{where}: calibration inputs: are {values.dtype}, need float32, whole numbers or booleans")
-    if values.size == 0 or not np.isfinite(values).all():
-        raise EieError(f"{where}: calibration inputs: are empty, or hold NaN or infinity")
-    return values.astype(np.float32) if values.dtype == np.float16 else values
+    if values.size == 0:
+        raise EieError(f"{where}: calibration inputs: are empty")
+    narrow = rounded(f"{where}: calibration inputs", values)
+    return narrow if values.dtype.kind == "f" else values
 
 
 def hold(path: Path, model: DenseNetwork, inputs: Inputs | None = None) -> DenseNetwork:
@@ -339,8 +339,7 @@ def calibrate(
         return Calibration(kept, model.vectors, model.left_out)
     if values is None:
         raise EieError("calibration inputs: are named; only an ONNX graph, or a module that runs on them, has names")
-    if values.dtype.kind != "f":
-        raise EieError(f"calibration inputs: are {values.dtype}, need float32")
+    values = as_float32("calibration inputs", values)
     if not model.chain:
         raise EieError(
             f"{path}: its layers do not follow one another, so calibration inputs reach only those of an ONNX graph, "

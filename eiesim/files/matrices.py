@@ -4,7 +4,7 @@ A matrix is a layer without bias and activation, (outputs, inputs). It is read a
 without trust: shapes, counts and indices are checked before SciPy is given them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +16,16 @@ import numpy.typing as npt
 from eiesim._io.arrays import read_arrays
 from eiesim._io.memory import check_allowed
 from eiesim._io.reading import read_bytes
-from eiesim.dense import DenseLayer
 from eiesim.errors import EieError
-from eiesim.files import matrix_market
+from eiesim.files import matrix_market, npz
 from eiesim.files.ledger import Entry
-from eiesim.files.weights import HELD_AGAINST_NOTHING, DenseNetwork
 from eiesim.layer import CompressedLayer, printable
 from eiesim.weight_sharing import Sharing, share
 
 if TYPE_CHECKING:
     from scipy import sparse
+
+    from eiesim.files.weights import DenseNetwork
 
 BITS = 4
 """Of a weight's code: 15 values and 0.0, as the published machine has them."""
@@ -71,6 +71,12 @@ class Matrix:
             activation="none",
             name=self.name,
         )
+
+    @property
+    def entry(self) -> Entry:
+        """Its line of a ledger."""
+        reason = f"{self.kind}; {self.stored:,} entries stored"
+        return Entry(self.name, self.weights.shape, "float32", "weight", self.name, reason)
 
     @property
     def sharing_error(self) -> float:
@@ -131,7 +137,7 @@ def _of_array(values: npt.NDArray[Any], name: str) -> Matrix:
     return _matrix(name, sparse.coo_array(held), f"numpy, {values.dtype}")
 
 
-def is_archive(arrays: Mapping[str, Any]) -> bool:
+def is_archive(arrays: Collection[str]) -> bool:
     """Whether an `.npz` is a sparse matrix of SciPy or pydata, by its keys."""
     if not {"data", "shape"} <= set(arrays):
         return False
@@ -151,20 +157,22 @@ def matrix_of(path: Path, seed: int = 0) -> Matrix | None:
     """The matrix of a file, whichever way it is known; None where it is none."""
     if is_matrix(path):
         return read_matrix(path, seed)
-    if path.suffix != ".npz":
+    if path.suffix != ".npz" or not is_archive(npz.keys(path)):
         return None
     arrays = read_arrays(path)
-    return of_archive(path, arrays) if isinstance(arrays, Mapping) and is_archive(arrays) else None
+    return of_archive(path, arrays) if isinstance(arrays, Mapping) else None
 
 
-def network_of_matrix(matrix: Matrix) -> DenseNetwork:
+def network_of_matrix(matrix: Matrix) -> "DenseNetwork":
     """A matrix as a network of one layer, made dense. Raises EieError where that is beyond memory."""
+    from eiesim.dense import DenseLayer  # imported where it is used: a run does not wait for it
+    from eiesim.files.weights import HELD_AGAINST_NOTHING, DenseNetwork
+
     rows, cols = matrix.weights.shape
     check_allowed(16 * rows * cols, f"'{matrix.name}': {rows:,} x {cols:,} made dense to be compressed")
     layer = DenseLayer(matrix.name, matrix.weights.toarray(), activation="none")
-    entry = Entry(matrix.name, layer.weights.shape, str(matrix.weights.dtype), "weight", matrix.name, matrix.kind)
     notes = (*matrix.notes, HELD_AGAINST_NOTHING)
-    return DenseNetwork(matrix.name, (layer,), (matrix.name,), (), True, notes, ledger=(entry,))
+    return DenseNetwork(matrix.name, (layer,), (matrix.name,), (), True, notes, ledger=(matrix.entry,))
 
 
 def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Any, str]:

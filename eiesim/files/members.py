@@ -9,14 +9,13 @@ from eiesim._io.reading import read_bytes
 from eiesim._io.toml import read_toml
 from eiesim.errors import EieError
 from eiesim.files import network
-from eiesim.files.containers import FOLDERS
-from eiesim.files.containers.gguf import parts_of
+from eiesim.files.containers import FOLDERS, PARTS
 from eiesim.files.examples import place
 from eiesim.files.onnx.external import external_files
 from eiesim.files.packed.config import config_files
 from eiesim.files.sharded import checkpoint_files, is_checkpoint
 
-LAYERS, ONNX, GGUF, SAFETENSORS = (".npz", ".huff"), ".onnx", ".gguf", ".safetensors"
+LAYERS, ONNX, SAFETENSORS = (".npz", ".huff"), ".onnx", ".safetensors"
 
 
 def members(name: str | Path) -> list[Path]:
@@ -30,7 +29,7 @@ def members(name: str | Path) -> list[Path]:
         path = place(str(name))
         if path.is_file():
             own = [path.parent / network.RECORDED / f"{path.stem}.npy"] if path.suffix in LAYERS else []
-            parts = parts_of(path) if path.suffix == GGUF else []
+            parts = PARTS[path.suffix](path) if path.suffix in PARTS else []
             if path.suffix == SAFETENSORS or is_checkpoint(path):
                 return [path, *checkpoint_files(path)]
             if path.suffix == ".npz":

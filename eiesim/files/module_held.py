@@ -17,7 +17,8 @@ CHANGES_NOTHING = {"Identity", "Flatten", "Unflatten", "Dropout", "Dropout1d", "
 """Modules that do nothing to a vector when a trained network runs."""
 
 TOLERANCE_8_BITS = 3.2e-2
-"""Two steps of the 7 bits in which PyTorch's quantised modules hold their inputs, over the largest magnitude."""
+"""Two steps of the 7 bits in which quantised modules of PyTorch (torchao: 8) hold inputs, over the largest
+magnitude."""
 
 
 def held_against_run(
@@ -117,7 +118,9 @@ def _alone(part: Part) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | None:
 
 
 def _tolerance(module: Any) -> float:
-    if type(module).__module__.startswith("torch.ao."):
+    own = dict(module.named_parameters(recurse=False)).get("weight")
+    rounds_inputs = any(getattr(own, name, None) for name in ("act_quant_kwargs", "activation_quantization"))
+    if rounds_inputs or type(module).__module__.startswith("torch.ao."):
         return TOLERANCE_8_BITS
     kinds = {str(one.dtype) for one in module.parameters()}
     return TOLERANCE_16_BITS if kinds & {"torch.float16", "torch.bfloat16"} else TOLERANCE

@@ -4,6 +4,7 @@ A key that `eiesim-layer/1` does not have is refused, not skipped. It is either 
 a later format that this reader does not understand. In both cases the results would be those of another layer.
 """
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from eiesim._io.arrays import read_arrays, write_archive
 from eiesim._io.atomic import writing
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer, printable
+from eiesim.layer import CompressedLayer, as_float32, printable
 
 FORMAT = "eiesim-layer/1"
 REQUIRED = ("format", "shape", "indptr", "indices", "codes", "codebook")
@@ -49,6 +50,20 @@ def load(path: str | Path) -> CompressedLayer:
     """
     path = Path(path)
     return of_arrays(path, read_arrays(path))
+
+
+def keys(path: Path) -> set[str]:
+    """The names of an archive's arrays, which are not read; none of what is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return set()
+
+
+def is_layer(keys: set[str]) -> bool:
+    """Whether an archive is meant to be a layer file, be it a damaged one, and no arrays of a network."""
+    return bool({"format", "codebook", "codes", "indptr", "bias_codes"} & keys)
 
 
 def of_arrays(path: Path, arrays: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]) -> CompressedLayer:
@@ -123,7 +138,7 @@ def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
     Parameters
     ----------
     path : str or pathlib.Path
-        The file, of float32, or of float16, which is converted exactly.
+        The file, of numbers of any kind, which are rounded to float32 as those given from Python are.
 
     Returns
     -------
@@ -133,7 +148,8 @@ def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
     Raises
     ------
     EieError
-        For another dtype or shape, NaN or infinity, and a file that cannot be read.
+        For what are no numbers, another shape, NaN, infinity or what float32 does not hold, and a file that cannot be
+        read.
     """
     arrays = read_arrays(Path(path))
     if isinstance(arrays, Mapping):
@@ -143,23 +159,32 @@ def load_inputs(path: str | Path) -> npt.NDArray[np.float32]:
             arrays = next(iter(arrays.values()))
         else:
             raise EieError(f"{path}: activations: key is missing among {', '.join(sorted(arrays)) or 'no keys'}")
-    if arrays.dtype == np.float16:
-        arrays = arrays.astype(np.float32)
-    values: npt.NDArray[np.float32] = arrays
-    if arrays.dtype != np.float32:
-        raise EieError(f"{path}: activations: are {arrays.dtype}, need float32")
-    if arrays.ndim not in (1, 2) or 0 in arrays.shape:
-        raise EieError(f"{path}: activations: shape {arrays.shape}, need (cols,) or (batch, cols)")
-    if not np.isfinite(arrays).all():
-        raise EieError(f"{path}: activations: hold NaN or infinity")
+    values = rounded(f"{path}: activations", arrays)
+    if values.ndim not in (1, 2) or 0 in values.shape:
+        raise EieError(f"{path}: activations: shape {values.shape}, need (cols,) or (batch, cols)")
     return values
 
 
+def rounded(what: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """A file's numbers, rounded to float32. Raises EieError where they are none, or float32 does not hold them."""
+    if values.dtype.kind not in "fiub":
+        raise EieError(f"{what}: are {values.dtype}, need numbers")
+    if not np.isfinite(values).all():
+        raise EieError(f"{what}: hold NaN or infinity")
+    narrow = as_float32(what, values)
+    if not np.isfinite(narrow).all():
+        raise EieError(f"{what}: reach {float(np.abs(values.astype(np.float64)).max()):.3g}, beyond float32")
+    return narrow
+
+
 def load_labels(path: str | Path) -> npt.NDArray[np.int64]:
-    """Class numbers from `.npy`: int64[batch], from any whole-number dtype. Raises EieError for anything else."""
+    """Class numbers from `.npy`: int64[batch], of whole numbers in any dtype. Raises EieError for anything else."""
     array = read_arrays(Path(path))
     if isinstance(array, Mapping):
         raise EieError(f"{path}: labels: is an archive of arrays, needs one .npy array")
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array).all() and (np.trunc(array) == array).all() and (np.abs(array) < 2**53).all()
+        array = array.astype(np.int64) if whole else array
     if array.dtype.kind not in "iu":
         raise EieError(f"{path}: labels: are {array.dtype}, need whole numbers")
     if array.ndim != 1 or len(array) == 0:

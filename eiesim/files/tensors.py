@@ -119,7 +119,11 @@ def of_values(name: str, values: Any) -> Tensor:
     dtype = str(getattr(values, "dtype", "")).removeprefix("torch.")
     shape = tuple(getattr(values, "shape", ()))
     try:
-        array = np.asarray(on_the_host(dequantised(values)))
+        plain = dequantised(values)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        return Tensor(name, dtype, shape, None, f"cannot be dequantised: {' '.join(str(error).split())}")
+    try:
+        array = np.asarray(on_the_host(plain))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         return Tensor(name, dtype, shape, None, f"{type(values).__name__} is no array of numbers")
     if array.dtype.kind == "V" and array.dtype.name.startswith(("bfloat16", "float8", "float6", "float4")):

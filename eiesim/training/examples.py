@@ -51,6 +51,7 @@ def split(examples: Examples, held_out: float = 0.1, validation: float = 0.1, se
         if any(len(part) == 0 for part in found):
             raise EieError(
                 f"labels: class {label} has {len(places)} examples, too few to train on, validate and hold out"
+                + ("; classes count from 0, without a gap" if len(places) == 0 else "")
             )
         by_class.append(found)
     parts = [examples[rng.permutation(np.concatenate(part))] for part in zip(*by_class, strict=True)]

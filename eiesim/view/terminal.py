@@ -1,6 +1,6 @@
 """Terminal tables of results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -195,6 +195,28 @@ def layer_table(inspection: Inspection) -> list[Table]:
             need.name, f"{need.needs:,}", f"{need.holds:,}", need.unit, "yes" if need.fits else Text("no", style="bold")
         )
     return [facts, room, _streaming_table(streamed)]
+
+
+def read_table(found: Sequence[Inspection]) -> Table:
+    """Layers as they would be read from a matrix or a network's file, and what they would cost."""
+    config = next(one.whole.config for one in found if one.whole is not None)
+    title = f"As read, on {config.pes} PEs{config.variant}; cycles and energy of one input without a zero (simulated)"
+    table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    headings = ("rows x cols", "density", "values", "shared", "off by", "fits", "cycles", "time, µs", "energy, µJ")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("shared", "fits") else "right")
+    for one in found:
+        if one.read is None or one.whole is None:
+            continue
+        of, energy = one.layer.layer, one.whole.energy
+        table.add_row(
+            of.name, f"{of.rows:,} x {of.cols:,}", f"{of.density:.2%}", f"{one.read.distinct:,}", one.read.shared,
+            "-" if one.read.sharing_error is None else f"{one.read.sharing_error:.1%}",
+            "yes" if one.streamed["fits"] else "no",
+            number(one.whole.cycles), f"{one.whole.time_us:,.2f}", "-" if energy is None else f"{energy.total_uj:,.3f}",
+        )  # fmt: skip
+    return table
 
 
 def _streaming_table(streamed: Mapping[str, Any]) -> Table:

@@ -124,7 +124,7 @@ LABELS = {
     "short": (np.zeros(3, np.int64), "3 for 25 inputs"),
     "high": (np.full(25, 4), "the last layer has 4 outputs"),
     "negative": (np.full(25, -1), "class numbers from 0"),
-    "float": (np.zeros(25), "float64, need whole numbers"),
+    "float": (np.full(25, 0.5), "float64, need whole numbers"),
     "flat": (np.zeros((25, 1), int), "shape (25, 1)"),
 }
 
@@ -150,7 +150,7 @@ def test_bad_labels_are_one_line(call, model, tmp_path, name):
         (["model.npz", "-o", "net", "--density", "0.5", "--global-density", "0.5"], "give one"),
         (["none.npz", "-o", "net"], "no such file"),
         (["x.csv", "-o", "net"], "a model is .onnx"),
-        (["model.npz", "-o", "net", "-c", "y.npy"], "need float32"),
+        (["model.npz", "-o", "net", "-c", "y.npy"], "takes"),
         (["model.npz"], "Missing option"),
     ],
 )

@@ -166,6 +166,9 @@ def test_calibration_by_layers(tmp_path):
     assert (given[1] >= 0).all()
     with pytest.raises(EieError, match="takes 20"):
         pipeline.calibrate(tmp_path / "model.npz", result.model, (), x[:, :3])
-    np.save(tmp_path / "x.npy", np.zeros((2, 20)))
-    with pytest.raises(EieError, match="float64, need float32"):
-        pipeline.load_calibration(tmp_path / "x.npy")
+    for dtype in (np.float64, np.float16, np.int32, bool):
+        np.save(tmp_path / "x.npy", (x > 0.5).astype(dtype))
+        read = pipeline.load_calibration(tmp_path / "x.npy")
+        given = pipeline.calibrate(tmp_path / "model.npz", result.model, (), read).inputs
+        assert given[0].dtype == np.float32
+        assert given[0].tolist() == (x > 0.5).reshape(7, 20).astype(float).tolist()

@@ -242,6 +242,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "BitNet": {"weight": np.ones((2, 8), np.uint8), "weight_scale": np.ones(1, np.float16)},
     "ModelOpt": {"weight": np.ones((8, 4), np.uint8), "weight_scale": np.ones((8, 1), np.float32),
                  "weight_scale_2": np.ones((), np.float32)},
+    "torchao, flattened": {"_weight_qdata": np.ones((8, 8), np.int8), "_weight_scale": np.ones((8, 1), np.float32)},
     "MLX": {"weight": np.ones((8, 4), np.uint32), "scales": np.ones((8, 1), np.float16),
             "biases": np.ones((8, 1), np.float16)},
     "MXFP4 of experts": {"down_proj_blocks": np.ones((2, 8, 1, 16), np.uint8),

@@ -449,7 +449,7 @@ def test_layers_of_files_and_matrices_follow_one_another(folder):
 def test_compress_says_what_a_matrix_is_and_what_is_too_large_made_dense(folder):
     cli("compress", "W.smtx", "-o", "net", "--seed", "2")
     report = json.loads(Path("net/report.json").read_text())
-    assert report["ledger"][0]["reason"] == "DLMC, positions only"
+    assert report["ledger"][0]["reason"] == "DLMC, positions only; 5 entries stored"
     assert any("seed 2" in note for note in report["notes"])
     Path("big.mtx").write_text(HEAD + "real general\n300000 300000 1\n5 5 1\n")
     assert eiesim.simulate("big.mtx", activation_density=0.01).layers[0].nnz == 1

@@ -90,9 +90,9 @@ def test_malformed(tmp_path):
             load_model(path)
     with pytest.raises(EieError, match="no such file"):
         load_model(tmp_path / "none.safetensors")
-    np.save(tmp_path / "one.npy", floats(2, 2))
-    with pytest.raises(EieError, match=r"a model is \.onnx, \.safetensors, \.npz, .*, not .\.npy"):
-        load_model(tmp_path / "one.npy")
+    (tmp_path / "one.csv").write_text("1,2\n")
+    with pytest.raises(EieError, match=r"a model is \.onnx, \.safetensors, \.npz, .*, not .\.csv"):
+        load_model(tmp_path / "one.csv")
     np.savez(tmp_path / "object.npz", a=np.array([{}], object))
     with pytest.raises(EieError, match=r"object\.npz: a: holds pickled objects"):
         load_model(tmp_path / "object.npz")

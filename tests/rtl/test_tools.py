@@ -1,4 +1,4 @@
-"""Lint, synthesis, export: what other tools say of the RTL."""
+"""Lint, synthesis, builds: what other tools say of the RTL."""
 
 import shutil
 import subprocess
@@ -8,7 +8,8 @@ import pytest
 
 from eiesim import EieError, MachineConfig
 from eiesim.energy.structure import CYCLE, registers
-from eiesim.rtl import probes, simulators, synthesis
+from eiesim.rtl import lockstep, probes, simulators, synthesis
+from eiesim.rtl.cases import random_run
 from eiesim.rtl.hardware import Hardware
 
 from .conftest import there
@@ -70,3 +71,10 @@ def test_the_energy_model_has_the_register_bits_that_yosys_counts(yosys, changes
 def test_a_library_that_is_not_there(yosys, tmp_path):
     with pytest.raises(EieError, match="no such cell library"):
         synthesis.synthesise("spmat_read", Hardware(), tmp_path / "none.lib")
+
+
+def test_a_cache_whose_name_has_spaces(simulator, tmp_path):
+    run = random_run(0, 1)
+    program = simulators.build(run.hardware, simulator, cache=tmp_path / "a cache; with spaces")
+    assert lockstep.check(run, program).compared > 0
+    assert [path.name for path in program.parent.iterdir()] == [program.name]

@@ -205,7 +205,8 @@ def test_losses_that_make_no_sense():
         (X, Y * 0, "one class only"),
         (X * np.nan, Y, "inputs: hold NaN or infinity"),
         (X.astype(np.float64) * 1e300, Y, "inputs: hold NaN or infinity"),
-        (X, Y * 3, "class 1 has 0 examples"),
+        (X, Y * 3, "class 1 has 0 examples, too few .*; classes count from 0, without a gap"),
+        (X, Y + 1, "class 0 has 0 examples, too few .*; classes count from 0"),
         (X[:6], Y[:6], "too few to train on"),
     ],
 )

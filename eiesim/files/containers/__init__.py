@@ -17,7 +17,9 @@ from pathlib import Path
 
 from eiesim.files.containers.coreml import load_mlpackage
 from eiesim.files.containers.gguf import load_gguf
+from eiesim.files.containers.gguf import parts_of as gguf_parts
 from eiesim.files.containers.keras import load_keras
+from eiesim.files.containers.keras import parts_of as keras_parts
 from eiesim.files.containers.pickled import refuse_pickle
 from eiesim.files.containers.tflite import load_tflite
 from eiesim.files.ledger import Choice
@@ -37,4 +39,7 @@ CONTAINERS: dict[str, Callable[[Path, Choice], DenseNetwork]] = {
 FOLDERS = (".mlpackage", ".keras")
 """Suffixes of those that are folders, or may be."""
 
-__all__ = ["CONTAINERS", "FOLDERS"]
+PARTS: dict[str, Callable[[Path], list[Path]]] = {".gguf": gguf_parts, ".h5": keras_parts}
+"""The files of a model that may be in several parts, by suffix."""
+
+__all__ = ["CONTAINERS", "FOLDERS", "PARTS"]

@@ -50,6 +50,7 @@ BY_ELEMENT = {
     "add", "sub", "mul", "real_div", "floor_div", "maximum", "minimum", "pow", "sqrt", "rsqrt", "square", "abs",
     "clip", "leaky_relu", "prelu", "relu6", "clamped_relu", "batch_norm", "layer_norm", "instance_norm", "l2_norm",
     "local_response_norm", "log", "sin", "cos", "floor", "ceil", "round", "sign", "inverse", "equal", "greater", "less",
+    "not_equal", "greater_equal", "less_equal",
     "logical_and", "logical_or", "logical_not", "quantize", "dequantize", "cast", "threshold",
 }  # fmt: skip
 
@@ -242,10 +243,22 @@ def _is_constant(value: Any) -> bool:
 
 def _dense(value: Any) -> npt.NDArray[Any]:
     """A constant's numbers: stored, or what coremltools makes of a constexpr operator."""
-    if value.op.op_type == "const":
+    operator = value.op
+    if operator.op_type == "const":
         return np.asarray(value.val)
-    made = value.op.materialized_val_inference()
-    return np.asarray(made[value.op.outputs.index(value)] if isinstance(made, tuple) else made)
+    table = operator.inputs.get("lut")
+    if (
+        table is not None and table.op.op_type != "const"
+    ):  # a table that is compressed itself, which it asks for as stored
+        axis = operator.inputs.get("vector_axis")
+        names = (
+            ("indices",) if operator.op_type == "constexpr_lut_to_dense" else ("indices_mask", "indices_nonzero_data")
+        )
+        given = [_dense(operator.inputs[name]) for name in names]
+        made = operator.decompress(*given, _dense(table), None if axis is None else axis.val)
+    else:
+        made = operator.materialized_val_inference()
+    return np.asarray(made[operator.outputs.index(value)] if isinstance(made, tuple) else made)
 
 
 def _vectors(shape: Any, channels: int) -> float | None:

@@ -4,6 +4,7 @@ The config says what layers there are, what follows what and their activations; 
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ def load_keras(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
             return _network(path, config, Variables(open_hdf5(f"{path}: model.weights.h5", data)), choice)
         weights = open_hdf5(str(path), read_bytes(path))
         if "model_config" not in weights.file.attrs:
-            return load_arrays(path, weights, choice)
+            return load_arrays(path, [open_hdf5(str(part), read_bytes(part)) for part in parts_of(path)], choice)
         config = _json(f"{path}: model_config", text(weights.file.attrs["model_config"]))
         return _network(path, config, Variables(weights, is_old=True), choice)
     except EieError:
@@ -65,6 +66,28 @@ def load_keras(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
     except Exception as error:  # h5py checks little before it reads
         about = " ".join(str(error).split())[:200]
         raise EieError(f"{path}: is damaged: {type(error).__name__} where it is read ({about})") from None
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The files of weights, which may be one of several parts. Raises EieError where one is missing."""
+    named = re.fullmatch(r"(.*)_\d{5}\.weights\.h5", path.name)
+    index = path.with_name(f"{named.group(1)}.weights.json") if named else path
+    if index == path or not index.is_file():
+        return [path]
+    parts = {str(part) for held in _index(index).values() for part in held}
+    if any(Path(part).name != part for part in parts):
+        raise EieError(f"{index}: is damaged: names parts that are not beside it")
+    missing = [part for part in sorted(parts) if not path.with_name(part).is_file()]
+    if missing:
+        raise EieError(f"{path}: is one of {len(parts)} parts, and {missing[0]} is not beside it")
+    return [path.with_name(part) for part in sorted(parts)]
+
+
+def _index(path: Path) -> Mapping[str, Any]:
+    try:
+        return dict(json.loads(read_bytes(path))["weight_map"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise EieError(f"{path}: is damaged: has no weight_map") from None
 
 
 def _archive(path: Path) -> tuple[Mapping[str, Any], bytes]:
@@ -210,7 +233,7 @@ class _Reader:
     def _product(self, layer: Mapping[str, Any], branch: Branch, name: str, takes: str, value: str) -> bool:
         kind, own = layer["class_name"], layer["config"]
         found = branch.named(own)
-        kernel = dequantised(found, own)
+        kernel = dequantised(found, layer)
         if isinstance(kernel, str):
             self.steps.append(Step(name, kind, (takes,), (value,), "", kernel, None))
             for one, _ in found.values():

@@ -134,33 +134,26 @@ def mode_of(own: Mapping[str, Any]) -> str:
     return str(inner.get("name", "")).partition("_from_")[0] if "_from_" in str(inner.get("name", "")) else ""
 
 
-def dequantised(found: Found, own: Mapping[str, Any]) -> npt.NDArray[Any] | str:
-    """A layer's kernel, (inputs, outputs), as numbers; or why it is none.
+def dequantised(found: Found, layer: Mapping[str, Any]) -> npt.NDArray[Any] | str:
+    """A layer's kernel, (inputs, outputs), as numbers; or why it is none. layer: its part of the config.
 
-    int8: q / scale. int4: the same by output, or in groups along the inputs (q - zero) * scale; two to a byte along the
-    outputs, the low half first.
+    int8: q / scale. int4: the same by output, or in groups along the inputs (q - zero) * scale.
     """
-    mode = mode_of(own)
+    own, mode = layer["config"], mode_of(layer["config"])
     if "kernel" not in found:
         return "its kernel is not in the file"
     kernel = found["kernel"][1]
     units = own.get("units", own.get("filters"))
-    if mode == "int4":
+    if mode in ("int4", "int8") and "kernel_scale" in found:
         scale = found["kernel_scale"][1].astype(np.float32)
-        if kernel.ndim != 2 or kernel.shape[1] != -(-int(units) // 2):
-            return "int4 codes that are packed along the inputs (Keras before 3.13); save the model dequantised"
-        pairs = kernel.astype(np.uint8)
-        both = np.stack([pairs & 15, pairs >> 4], axis=-1).reshape(len(kernel), -1)[:, :units].astype(np.int8)
-        codes = np.where(both > 7, both - 16, both).astype(np.float32)
-        if "kernel_zero" not in found:
-            return codes / scale
-        groups = found["g_idx"][1].astype(np.int64)
-        zero = found["kernel_zero"][1].astype(np.float32)
+        shape = (layer.get("build_config") or {}).get("input_shape") or [None]
+        codes = _unpacked(kernel, shape[-1], units) if mode == "int4" else kernel
+        if codes is None or "kernel_zero" not in found:
+            return "its codes do not fit its config" if codes is None else codes.astype(np.float32) / scale
+        groups, zero = found["g_idx"][1].astype(np.int64), found["kernel_zero"][1].astype(np.float32)
         if groups.shape != (len(codes),) or scale.shape != zero.shape or groups.max() >= len(scale) or groups.min() < 0:
             return "its groups do not fit its kernel"
-        return (codes - zero[groups]) * scale[groups]
-    if mode == "int8":
-        return kernel.astype(np.float32) / found["kernel_scale"][1].astype(np.float32)
+        return (codes.astype(np.float32) - zero[groups]) * scale[groups]
     if mode not in ("", "float8"):
         return f"quantised as Keras' {mode}, which is not read"
     if kernel.dtype.kind != "f":
@@ -168,3 +161,18 @@ def dequantised(found: Found, own: Mapping[str, Any]) -> npt.NDArray[Any] | str:
     if kernel.shape[-1] != units:
         return f"its kernel has shape {list(kernel.shape)}, its config {units} outputs"
     return kernel
+
+
+def _unpacked(packed: npt.NDArray[Any], inputs: Any, outputs: Any) -> npt.NDArray[Any] | None:
+    """Numbers of 4 bits with a sign, two to a byte, the low half first: along the outputs, in Keras 3.12 the inputs."""
+    if not isinstance(inputs, int) or packed.ndim != 2:
+        return None
+    halves = packed.astype(np.uint8)
+    if packed.shape == (inputs, -(-outputs // 2)):
+        both = np.stack([halves & 15, halves >> 4], axis=2).reshape(inputs, -1)[:, :outputs]
+    elif packed.shape == (-(-inputs // 2), outputs):
+        both = np.stack([halves & 15, halves >> 4], axis=1).reshape(-1, outputs)[:inputs]
+    else:
+        return None
+    signed = both.astype(np.int8)
+    return np.where(signed > 7, signed - 16, signed)

@@ -128,7 +128,7 @@ def network_of(
         if at is not None:
             came_from.update(dict.fromkeys(step.gives, at))
     chain = bool(layers) and all(feed == k - 1 for k, feed in enumerate(feeds))
-    chain = chain and all(one.vectors == 1 for one in products)
+    chain = chain and len({one.vectors for one in products}) == 1
     chain = chain and all(before.rows == after.cols for before, after in pairwise(layers))
     more = () if chain or len(layers) < 2 else (NOT_ONE_AFTER_ANOTHER.removesuffix("; none has an activation"),)
     network = DenseNetwork(

@@ -75,6 +75,7 @@ class _Reader:
         self.called = Names()
         self.roles: dict[str, tuple[str, str, str]] = {}
         self.stored: dict[int, int] = {}  # of a value that an operator makes of a stored tensor alone, that tensor
+        self.numbers: dict[int, float] = {}  # of values, where their shapes do not say it
         self.shapes: set[int] = set()  # values that are computed of shapes and stored tensors alone
         self.entries = [str(k) for k in self.graph.InputsAsNumpy()]
         self.rounds = False
@@ -93,6 +94,12 @@ class _Reader:
             for k in range(self.graph.TensorsLength())
             if self.tensors.is_stored(k)
         }
+        for number in range(1, self.model.SubgraphsLength()):
+            others = Tensors(self.tensors.tflite, self.model, self.tensors.data, number)
+            for k in filter(others.is_stored, range(len(others.every))):
+                name = f"subgraph {number}: {others.name(k)}"
+                held[name] = (others.shape(k), others.kind(k))
+                self.roles[name] = ("left out", "", f"of subgraph {number}; the first one is read")
         return network_of(
             str(self.path), self.path.stem, steps, self.entries, [str(k) for k in self.graph.OutputsAsNumpy()],
             entries_of(held, self.roles, "no operator takes it"), choice, notes,
@@ -104,6 +111,10 @@ class _Reader:
         kind = self.kinds.get(number, f"operator {number}")
         custom = code.CustomCode() if kind == "CUSTOM" else None
         return kind if custom is None else f"CUSTOM {custom.decode(errors='replace')}"
+
+    def _numbers(self, k: int) -> float:
+        """A value's numbers in one input. Behind a reshape an axis that is not known stands as 1 and tells nothing."""
+        return self.numbers.get(k, prod(self.tensors.shape(k)) / self.batch)
 
     def _stored(self, k: int) -> int:
         """The stored tensor that a value is, or is made of alone; -1 for none."""
@@ -125,6 +136,8 @@ class _Reader:
             self._of_others(takes, f"of {name}", "same")
             return []
         does, reason, macs = "", MAY_MULTIPLY, self._macs(kind, takes, gives)
+        if kind in SAME or self.tensors.shape(live[0]) == self.tensors.shape(gives[0]):
+            self.numbers[gives[0]] = self._numbers(live[0])
         if kind in SAME:
             does, reason = "same", ""
             if kind in ("QUANTIZE", "DEQUANTIZE"):
@@ -203,15 +216,17 @@ class _Reader:
             return [step]
         weights = weights.reshape(len(weights), -1)
         layer = self.called.of(tensors.short(held) or f"fc{len(self.roles) + 1}")
-        self.roles[tensors.name(held)] = ("weight", layer, "")
+        self.roles.setdefault(tensors.name(held), ("weight", layer, ""))
         if bias >= 0:
-            self.roles[tensors.name(self._stored(bias))] = ("bias", layer, "")
+            self.roles.setdefault(tensors.name(self._stored(bias)), ("bias", layer, ""))
         is_relu = fused == tflite.ActivationFunctionType.RELU or tensors.starts_at_zero(gives)
         if tensors.is_quantised(x) or tensors.is_quantised(gives):
             self.rounds = True
         inner = str(gives) if fused in (0, tflite.ActivationFunctionType.RELU) else f"{gives} before its activation"
-        total = prod(tensors.shape(gives))
-        vectors = total / len(weights) / self.batch
+        vectors = self._numbers(x) / weights.shape[1]
+        if kind == "CONV_2D":
+            vectors = prod(tensors.shape(gives)) / len(weights) / self.batch
+        self.numbers[gives] = vectors * len(weights)
         made: list[Product | Step] = [
             Product(
                 layer, tensors.name(held), f"{x} strided" if strided else str(x), inner, weights, offsets, is_relu,

@@ -29,12 +29,13 @@ def constants_of(enum: Any) -> dict[int, str]:
 
 
 class Tensors:
-    """The tensors of a model's first subgraph, by number. tflite: the package. data: the whole file."""
+    """The tensors of a model's subgraph, by number. tflite: the package. data: the whole file."""
 
-    def __init__(self, tflite: Any, model: Any, data: bytes) -> None:
+    def __init__(self, tflite: Any, model: Any, data: bytes, subgraph: int = 0) -> None:
         self.tflite, self.model, self.data = tflite, model, data
         self.kinds = NEWER | constants_of(tflite.TensorType)
-        self.every = [model.Subgraphs(0).Tensors(k) for k in range(model.Subgraphs(0).TensorsLength())]
+        graph = model.Subgraphs(subgraph)
+        self.every = [graph.Tensors(k) for k in range(graph.TensorsLength())]
         self.names: list[str] = []
         for k, tensor in enumerate(self.every):
             name = (tensor.Name() or b"").decode(errors="replace")
@@ -46,7 +47,8 @@ class Tensors:
 
     def short(self, k: int) -> str:
         """What its layer is called, of the path that TensorFlow wrote; empty where that says nothing."""
-        found = re.match(r"(?:.*?/)?([^/;]+)/(?:MatMul|convolution|Conv2D|kernel|weights?)[^/]*?(?:;|$)", self.names[k])
+        operator = r"(?:Tensordot/)?(?:MatMul|convolution|Conv2D|kernel|weights?)[^/]*?(?:;|$)"
+        found = re.match(rf"(?:.*?/)?([^/;]+)/{operator}", self.names[k])
         plain = re.fullmatch(r"[A-Za-z][\w.-]*", self.names[k])
         if found is None and (plain is None or "PartitionedCall" in self.names[k]):
             return ""

@@ -21,7 +21,7 @@ from eiesim.files.onnx.reading import bodies, read
 from eiesim.files.onnx.running import Arrays, batches, call, expose, start
 from eiesim.files.onnx.samples import samples
 from eiesim.files.onnx.taps import Windows, flat, pixels
-from eiesim.files.onnx.unrounded import exactly, without_quantisers, without_unknown
+from eiesim.files.onnx.unrounded import computed_otherwise, exactly, without_quantisers, without_unknown
 from eiesim.files.onnx.walk import Loaded, load
 from eiesim.files.onnx.work import element_types
 
@@ -93,6 +93,12 @@ def hold_onnx(path: Path, inputs: npt.NDArray[Any] | Arrays | None = None, loade
         _recurrent(loaded, one, layer, path) if one.recurrent else _held(one, layer, types)
         for one, layer in zip(loaded.found, seen, strict=True)
     )
+    if loaded.changed and (unlike := computed_otherwise(read(path))):
+        return Held(
+            "onnxruntime",
+            tuple(HeldLayer(held.name, None) if one.source.rpartition(" ")[2] in unlike else held
+                  for one, held in zip(loaded.found, each, strict=True)),
+        )  # fmt: skip
     if _is_random(proto.graph):  # two runs of it give other values
         return Held("onnxruntime", each)
     network = _chained(loaded, seen, types, path, feeds) if loaded.model.chain else None

@@ -145,14 +145,21 @@ def _by_rows(by: npt.NDArray[Any], rows: int, is_conv: bool) -> bool:
 
 
 def _nbits(node: Any, here: Graph, name: str) -> Nodes:
-    """MatMulNBits: B [N, blocks, bytes], low bits first; scales [N, blocks]; zero points packed too, or as numbers."""
+    """MatMulNBits: B [N, blocks, bytes], low bits first; scales [N, blocks]; zero points packed too, or as numbers.
+
+    g_idx: of each input, the block whose scale and zero point it has.
+    """
     own, output, x = settings(node), node.output[0], [entry(node, k) for k in range(6)]
     rows, cols, bits, block = own["N"], own["K"], own.get("bits", 4), own["block_size"]
-    packed, scales, zeros = (here.constants.get(value) for value in x[1:4])
-    if packed is None or scales is None or (x[3] and zeros is None) or x[4] or own.get("weight_prepacked"):
+    packed, scales, zeros, groups = (here.constants.get(value) for value in x[1:5])
+    if packed is None or scales is None or (x[3] and zeros is None) or (x[4] and groups is None):
         return None
     blocks = -(-cols // block)
+    size = -(-block * bits // 8)
+    if own.get("weight_prepacked") or packed.shape not in ((rows, blocks, size), (rows, blocks * size)):
+        return None
     codes = _unpacked(packed.reshape(rows, blocks, -1), bits)[..., :block].astype(np.float32)
+    codes = codes.reshape(rows, blocks * block)[:, :cols]
     by_block = scales.astype(np.float32).reshape(rows, blocks)
     if zeros is None:
         less = np.full((rows, blocks), 2.0 ** (bits - 1), np.float32)
@@ -160,9 +167,12 @@ def _nbits(node: Any, here: Graph, name: str) -> Nodes:
         less = _unpacked(zeros.reshape(rows, -1), bits)[:, :blocks].astype(np.float32)
     else:
         less = zeros.astype(np.float32).reshape(rows, blocks)
-    values = ((codes - less[..., None]) * by_block[..., None]).reshape(rows, blocks * block)[:, :cols]
+    of_inputs = np.arange(cols) // block if groups is None else groups.reshape(-1)[:cols].astype(np.int64)
+    if of_inputs.size != cols or of_inputs.min() < 0 or of_inputs.max() >= blocks:
+        return None
+    values = (codes - less[:, of_inputs]) * by_block[:, of_inputs]
     parts = {**here.constants.parts[x[1]]}
-    for value, role in ((x[2], "scale"), (x[3], "zero_point")):
+    for value, role in ((x[2], "scale"), (x[3], "zero_point"), (x[4], "indices")):
         parts.update(dict.fromkeys(here.constants.parts.get(value, {}), role))
     stored_as = scales.dtype if scales.dtype.kind == "f" else np.dtype(np.float32)
     whole = np.ascontiguousarray(values.T)

@@ -32,7 +32,7 @@ LINEAR = {"LinearClassifier", "LinearRegressor"}
 OF_MICROSOFT = {
     "QGemm": INTEGER,
     "FusedMatMul": "of com.microsoft: both factors are activations, or their shapes are not known",
-    "MatMulNBits": "of com.microsoft: its weights are not constant, or in another order (g_idx, weight_prepacked)",
+    "MatMulNBits": "of com.microsoft: its weights are not constant, or in another order (weight_prepacked)",
 }
 
 

@@ -13,6 +13,9 @@ from eiesim.files.onnx.rules import MICROSOFT
 RUNNABLE = (*IS_ONNX, "ai.onnx.ml", MICROSOFT)
 """Domains whose operators onnxruntime has."""
 
+UINT8 = 2
+"""ONNX's number of uint8."""
+
 
 def without_quantisers(proto: Any) -> Any:
     """A model in plain operators whose activations are not rounded; a quantiser that cuts off at 0 stays as a Relu."""
@@ -93,3 +96,18 @@ def exactly(proto: Any) -> Any:
                 if one.name == "accuracy_level":
                     node.attribute.remove(one)
     return proto
+
+
+def computed_otherwise(proto: Any) -> set[str]:
+    """Weights of MatMulNBits that onnxruntime 1.32 does not multiply by as its own specification says.
+
+    Beside a g_idx it takes packed zero points for 8.
+    """
+    kinds = {one.name: one.data_type for one in proto.graph.initializer}
+    found = set()
+    for node in proto.graph.node:
+        if node.op_type == "MatMulNBits" and node.domain == MICROSOFT and len(node.input) > 4 and node.input[4]:
+            bits = next((one.i for one in node.attribute if one.name == "bits"), 4)
+            if bits == 2 or (node.input[3] and kinds.get(node.input[3]) == UINT8):
+                found.add(node.input[1])
+    return found

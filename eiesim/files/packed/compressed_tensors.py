@@ -9,7 +9,7 @@
 | sparse-24-bitmask | `compressed` [rows, cols / 2], `bitmask`, `shape` | two of each four |
 
 Integers are stored plus 2**(bits - 1), the lowest bits first, along inputs; zero points in the same way along outputs.
-Until 0.12 a word holds whole codes, later a code of 3, 5, 6 or 7 bits may straddle two.
+Until 0.17 a word holds whole codes, later a code of 3, 5, 6 or 7 bits may straddle two.
 """
 
 from typing import Any
@@ -76,7 +76,7 @@ def _layout(group: Group, stored: npt.NDArray[Any], inputs: int) -> tuple[int, b
         raise DamagedError(f"'{PACKED}' has {words} words for {inputs} inputs, and {group.said.file} says {told} bits")
     found = said or fitting
     if len(found) > 1 and group.said.version:
-        older = tuple(int(one) if one.isdigit() else 0 for one in group.said.version.split(".")[:2]) <= (0, 12)
+        older = tuple(int(one) if one.isdigit() else 0 for one in group.said.version.split(".")[:2]) <= (0, 17)
         found = [one for one in found if one[1] == older or bits.WORD % one[0] == 0]
     if not found:
         raise DamagedError(f"'{PACKED}' has {words} words for {inputs} inputs, which fits no codes of 1 to 8 bits")

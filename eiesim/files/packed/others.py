@@ -19,6 +19,7 @@ BY_NAMES = (
     ("Marlin", {"qweight", "s"}),
     ("marlin-24 of compressed-tensors", {"weight_packed", "scale_packed"}),
     ("optimum-quanto", {"_data", "_scale"}),
+    ("torchao, flattened", {"_weight_qdata"}),
     ("NVFP4 of ModelOpt", {"weight", "weight_scale", "weight_scale_2"}),
 )
 """What tools call their layouts, and names that only these have beside one another."""

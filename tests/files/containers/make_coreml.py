@@ -54,6 +54,13 @@ def packages():
         nbits=2, mode="kmeans", granularity="per_grouped_channel", group_size=4, weight_threshold=0
     )
     yield "palettised_groups18", cto.palettize_weights(dense[ios18], every(groups))
+    scaled = cto.OpPalettizerConfig(
+        nbits=3, mode="kmeans", granularity="per_grouped_channel", group_size=6, enable_per_channel_scale=True,
+        weight_threshold=0,
+    )  # fmt: skip
+    yield "palettised_scaled18", cto.palettize_weights(dense[ios18], every(scaled))
+    vectors = cto.OpPalettizerConfig(nbits=3, mode="kmeans", cluster_dim=2, weight_threshold=0)
+    yield "palettised_vectors18", cto.palettize_weights(dense[ios18], every(vectors))
     image = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 5, 1), torch.nn.ReLU(), torch.nn.Flatten(),
         torch.nn.Linear(20, 3, bias=False), torch.nn.Tanh(),

@@ -1,7 +1,8 @@
-"""Makes keras3.tar.xz and keras2.tar.xz: files that Keras wrote, and what its layers compute.
+"""Makes keras3.tar.xz, keras3.12.tar.xz and keras2.tar.xz: files that Keras wrote, and what its layers compute.
 
-    KERAS_BACKEND=torch python tests/files/containers/make_keras.py 3   # keras 3.15.1, torch 2.13.0
-    TF_USE_LEGACY_KERAS=1 python tests/files/containers/make_keras.py 2 # tf_keras 2.21.0, tensorflow-cpu 2.21.0
+    KERAS_BACKEND=torch python tests/files/containers/make_keras.py 3    # keras 3.15.1, torch 2.13.0
+    KERAS_BACKEND=torch python tests/files/containers/make_keras.py 3.12 # keras 3.12.0, which packs int4 otherwise
+    TF_USE_LEGACY_KERAS=1 python tests/files/containers/make_keras.py 2  # tf_keras 2.21.0, tensorflow-cpu 2.21.0
 
 Values are the layers' outputs on the identity, activation and bias taken off.
 """
@@ -88,10 +89,10 @@ def values_of(name, model, values):
     for layer in dense_layers(model):
         activation, layer.activation = layer.activation, keras.activations.linear
         inputs = layer.input_spec.axes[-1] if layer.input_spec is not None else layer.kernel.shape[0]
-        bias = np.asarray(keras.ops.convert_to_numpy(layer.bias) if VERSION == "3" else layer.bias) if layer.use_bias \
+        bias = np.asarray(keras.ops.convert_to_numpy(layer.bias) if VERSION != "2" else layer.bias) if layer.use_bias \
             else np.zeros(layer.units, np.float32)  # fmt: skip
         out = layer(np.eye(inputs, dtype=np.float32))
-        out = keras.ops.convert_to_numpy(out) if VERSION == "3" else np.asarray(out)
+        out = keras.ops.convert_to_numpy(out) if VERSION != "2" else np.asarray(out)
         layer.activation = activation
         values[f"{name}/{layer.name}/weight"] = (out - bias).T
         values[f"{name}/{layer.name}/bias"] = bias
@@ -113,10 +114,12 @@ def main():
         "twice": twice(),
         "mixed": mixed(),
     }
-    if VERSION == "3":
+    if VERSION != "2":
         for mode in ("int8", "int4"):
             models[mode] = sequential()
             models[mode].quantize(mode)
+    if VERSION == "3.12":
+        models = {"int4": models["int4"]}
     for name, model in models.items():
         keras_name = f"k{VERSION}_{name}"
         if name != "eleven" and (VERSION, name) != ("2", "nested"):
@@ -126,6 +129,9 @@ def main():
         if name in ("sequential", "eleven"):
             model.save_weights(folder / f"{keras_name}.weights.h5")
         values_of(keras_name, model, values)
+    if VERSION == "3":
+        models["eleven"].save_weights(folder / "k3_parts.weights.json", max_shard_size=3e-7)
+        models["mixed"].save_weights(folder / "k3_mixed.weights.h5")
     np.savez_compressed(folder / "values.npz", **values)
     with tarfile.open(HERE / f"keras{VERSION}.tar.xz", "w:xz") as archive:
         for path in sorted(folder.iterdir()):

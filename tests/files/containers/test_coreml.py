@@ -14,9 +14,11 @@ from eiesim.errors import EieError
 
 coremltools = pytest.importorskip("coremltools", reason="coremltools is not installed (extra formats)")
 
-PACKAGES = ("dense15", "dense18_float32", "palettised16", "palettised18", "palettised_groups18", "sparse16", "sparse18",
-            "quantised16", "quantised18", "blocks18", "sparse_palettised18", "sparse_palettised18_float32",
-            "sparse_quantised18")  # fmt: skip
+PACKAGES = (
+    "dense15", "dense18_float32", "palettised16", "palettised18", "palettised_groups18", "palettised_scaled18",
+    "palettised_vectors18", "sparse16", "sparse18", "quantised16", "quantised18", "blocks18", "sparse_palettised18",
+    "sparse_palettised18_float32", "sparse_quantised18",
+)  # fmt: skip
 ROLES = {
     "dense": {"weight", "bias"}, "palettised": {"weight", "bias", "lookup"}, "sparse": {"weight", "bias", "mask"},
     "quantised": {"weight", "bias", "scale", "zero_point"}, "blocks": {"weight", "bias", "scale", "zero_point"},

@@ -25,7 +25,7 @@ FILES = [
     ("keras2", "k2_functional.keras"), ("keras3", "k3_functional.h5"), ("keras2", "k2_functional.h5"),
     ("keras3", "k3_nested.keras"), ("keras3", "k3_nested.h5"), ("keras2", "k2_nested.h5"),
     ("keras3", "k3_twice.keras"), ("keras2", "k2_twice.keras"), ("keras3", "k3_int8.keras"),
-    ("keras3", "k3_int4.keras"),
+    ("keras3", "k3_int4.keras"), ("keras3.12", "k3.12_int4.keras"),
 ]  # fmt: skip
 
 
@@ -41,9 +41,9 @@ def compare(model, values, stem):
 def test_a_model(written, archive, file):
     """Kernels turned to (outputs, inputs), activations and what follows what from the config."""
     folder, values = written(archive)
-    stem = file.partition(".")[0]
+    stem = file.rpartition(".")[0]
     model, _ = load_model(folder / file)
-    names, activations, chain = MODELS[stem[3:]]
+    names, activations, chain = MODELS[stem.partition("_")[2]]
     assert [layer.name for layer in model.layers] == names
     assert model.chain == chain
     assert [layer.activation for layer in model.layers][-1] == activations[-1]
@@ -89,6 +89,51 @@ def test_arrays_alone(written, archive, stem):
     for layer, name in zip(model.layers, names, strict=True):
         np.testing.assert_allclose(layer.weights, values[f"{stem}_eleven/{name}/weight"], rtol=1e-5, atol=1e-6)
     assert any("says nothing of activations" in note for note in model.notes)
+
+
+def test_weights_in_parts(written, tmp_path):
+    """All parts, whichever is named, or the missing one is; a number in a name alone makes no part."""
+    folder, _ = written("keras3")
+    whole, _ = load_model(folder / "k3_eleven.weights.h5")
+    parts = sorted(folder.glob("k3_parts_*.h5"))
+    assert len(parts) > 1
+    for path in parts:
+        found, _ = load_model(path)
+        for layer, other in zip(found.layers, whole.layers, strict=True):
+            np.testing.assert_array_equal(layer.weights, other.weights)
+    lone = tmp_path / parts[0].name
+    lone.write_bytes(parts[0].read_bytes())
+    assert 0 < len(load_model(lone)[0].layers) < 11
+    (tmp_path / "k3_parts.weights.json").write_bytes((folder / "k3_parts.weights.json").read_bytes())
+    with pytest.raises(EieError, match=f"is one of {len(parts)} parts, and {parts[1].name} is not beside it"):
+        load_model(lone)
+    (tmp_path / "k3_parts.weights.json").write_text("{}")
+    with pytest.raises(EieError, match="has no weight_map"):
+        load_model(lone)
+
+
+def test_arrays_of_other_layers(written, tmp_path):
+    """What is no Dense layer's is no layer, and keeps those apart of which the file does not say the order."""
+    folder, _ = written("keras3")
+    model, _ = load_model(folder / "k3_mixed.weights.h5")
+    assert sorted(layer.name for layer in model.layers) == ["fc", "last", "point"]
+    assert not model.chain
+    assert {entry.role for entry in model.ledger if entry.tensor.endswith(("moving_mean", "moving_variance"))} == {
+        "statistics"
+    }
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        for name, shape in {
+            "layers/dense/vars/0": (6, 4), "layers/dense/vars/1": (4,), "optimizer/vars/2": (6, 4),
+            "layers/attention/query_dense/vars/0": (4, 2, 3), "layers/attention/query_dense/vars/1": (2, 3),
+            "layers/embedding/vars/0": (9, 6), "layers/lstm/cell/vars/0": (4, 8), "layers/lstm/cell/vars/1": (2, 8),
+            "layers/lstm/cell/vars/2": (8,),
+        }.items():  # fmt: skip
+            file[name] = np.ones(shape, np.float32)
+    model, _ = load_model(path)
+    assert [(layer.name, layer.rows, layer.cols) for layer in model.layers] == [
+        ("dense", 4, 6), ("lstm/cell", 8, 4), ("lstm/cell/recurrent", 8, 2)
+    ]  # fmt: skip
 
 
 def test_names_of_groups_are_not_those_of_layers(written):

@@ -1,13 +1,14 @@
 """Whether the measured baselines are fair to the CPU: `python -m benchmarks.baselines [--quick]`.
 
-SciPy's row beside a plain script that multiplies a user's `csr_matrix`; what 64-bit indices would cost; what is won by
-using the input's zeros, which libraries do not do by themselves (GraphBLAS, where python-graphblas is installed, does).
+SciPy's row beside a plain script that multiplies a user's `csr_matrix`, in the time that they had a core, so that other
+work on the machine counts for neither; what 64-bit indices would cost; what is won by using the input's zeros, which libraries do not do by themselves (GraphBLAS, where python-graphblas is installed, does).
 That table alone, and where to write it: `--zeros -o TABLE.csv`.
 """
 
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from importlib import import_module
@@ -37,9 +38,9 @@ matrix, x = sparse.csr_matrix(np.load(sys.argv[1])), np.load(sys.argv[2])
 matrix @ x
 times = []
 while len(times) < 9 or sum(times) < 0.3:
-    start = time.perf_counter()
+    start = time.thread_time()
     matrix @ x
-    times.append(time.perf_counter() - start)
+    times.append(time.thread_time() - start)
 print(statistics.median(times) * 1e6, min(times) * 1e6)
 """
 
@@ -64,7 +65,7 @@ def fairness(console: Console, names: tuple[str, ...]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             np.save(Path(folder, "dense.npy"), layer.to_dense())
             for _ in range(ROUNDS):
-                rows, _ = worker.measure_layer(layer, activations, kinds)
+                rows, _ = worker.measure_layer(layer, activations, kinds, clock=time.thread_time)
                 for row in rows:
                     if row["library"] == "scipy":
                         ours[row["batch"]].append((row["time_us"] * row["batch"], row["time_us_low"] * row["batch"]))

@@ -1,8 +1,9 @@
 """Whether the measured baselines are fair to the CPU: `python -m benchmarks.baselines [--quick]`.
 
 SciPy's row beside a plain script that multiplies a user's `csr_matrix`, in the time that they had a core, so that other
-work on the machine counts for neither; what 64-bit indices would cost; what is won by using the input's zeros, which libraries do not do by themselves (GraphBLAS, where python-graphblas is installed, does).
-That table alone, and where to write it: `--zeros -o TABLE.csv`.
+work on the machine counts for neither; what 64-bit indices would cost; what is won by using the input's zeros, which
+libraries do not do by themselves (GraphBLAS, where python-graphblas is installed, does). That table alone, and where to
+write it: `--zeros -o TABLE.csv`.
 """
 
 import subprocess

@@ -11,7 +11,9 @@ from eiesim.errors import EieError
 
 @command()
 def compress(
-    model: Annotated[Path, Argument("A trained network: .onnx, .safetensors, a folder of shards, .npz of arrays.")],
+    model: Annotated[
+        Path, Argument("A trained network: ONNX, safetensors, arrays, GGUF, Core ML, TensorFlow Lite, Keras; a matrix.")
+    ],
     shown: Shown,
     output: Annotated[Path | None, Makes("The network folder to write.", "-o", metavar="DIR")] = None,
     density: Annotated[

@@ -78,6 +78,14 @@ def test_matrix_market_sums_duplicates_and_drops_zeros(tmp_path):
     assert (made.name, made.nnz) == ("a b", 1)
 
 
+def test_what_mmwrite_does_unasked(tmp_path):
+    """It writes half of a matrix that it finds symmetric, and sums duplicates: the layer is the whole one."""
+    rows, cols, numbers = [0, 0, 1, 2, 2], [0, 0, 2, 1, 2], [1.0, 2.0, 4.0, 4.0, 0.0]
+    io.mmwrite(tmp_path / "W.mtx", sparse.coo_array((numbers, (rows, cols)), shape=(3, 3)))
+    assert "symmetric" in (tmp_path / "W.mtx").read_text().splitlines()[0]
+    assert same(tmp_path / "W.mtx", [[3, 0, 0], [0, 0, 4], [0, 4, 0]]).nnz == 3
+
+
 @pytest.mark.parametrize("of", ["array", "matrix"])
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "dia"])
 @pytest.mark.parametrize("compressed", [True, False])

@@ -123,7 +123,7 @@ def network_of(
             reason = step.reason
             if step.does in ("relu", "clips"):
                 reason = "it does not directly follow a layer as the only user of its outputs"
-            left_out.append(LeftOut(step.name, reason, step.kind, step.macs))
+            left_out.append(LeftOut(step.name, f"{step.kind}: {reason}", step.kind, step.macs))
             at = None
         if at is not None:
             came_from.update(dict.fromkeys(step.gives, at))

@@ -5,6 +5,7 @@ import pytest
 
 import eiesim
 from eiesim.compression.pipeline import load_model, read_model
+from eiesim.compression.terminal import summary
 from eiesim.errors import EieError
 
 pytest.importorskip("tflite", reason="tflite is not installed (extra formats)")
@@ -78,6 +79,9 @@ def test_convolutions(written):
 def test_compressed(written, tmp_path):
     folder, _ = written("tflite")
     made = eiesim.compress(folder / "float32.tflite", tmp_path / "net", density=0.5)
+    assert "  1 x SOFTMAX: EIE has no exponential; the largest output stays the largest without it" in summary(
+        made, tmp_path
+    )
     assert [layer.name for layer in eiesim.load_network(tmp_path / "net").layers] == [
         layer.name for layer in made.layers
     ]

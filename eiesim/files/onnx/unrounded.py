@@ -107,7 +107,6 @@ def computed_otherwise(proto: Any) -> set[str]:
     found = set()
     for node in proto.graph.node:
         if node.op_type == "MatMulNBits" and node.domain == MICROSOFT and len(node.input) > 4 and node.input[4]:
-            bits = next((one.i for one in node.attribute if one.name == "bits"), 4)
-            if bits == 2 or (node.input[3] and kinds.get(node.input[3]) == UINT8):
+            if node.input[3] and kinds.get(node.input[3]) == UINT8:
                 found.add(node.input[1])
     return found

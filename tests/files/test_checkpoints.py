@@ -18,9 +18,13 @@ safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is no
 
 FOLDER = Path(__file__).parent / "checkpoints"
 DENSE = dict(np.load(FOLDER / "dense.npz"))
-LIKE = {"awq-gemv": "awq-gemm", **{f"gptq-v2-{bits}": f"gptq-v1-{bits}" for bits in (2, 3, 4, 8)}}
+LIKE = {
+    "awq-gemv": "awq-gemm",
+    "bnb-nf4-bfloat16": "bnb-nf4",
+    **{f"gptq-v2-{bits}": f"gptq-v1-{bits}" for bits in (2, 3, 4, 8)},
+}
 FLOAT8 = ("ct-float8", "ct-float8-block", "ct-float8-tensor", "ct-mxfp8", "ct-nvfp4")
-BFLOAT16 = ("ct-int4-group",)
+BFLOAT16 = ("ct-int4-group", "bnb-nf4-bfloat16")
 FILES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 PLAIN = [name for name in FILES if name not in FLOAT8 + BFLOAT16]
 P = "fc1"

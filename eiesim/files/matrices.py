@@ -36,7 +36,9 @@ ENDINGS = (*matrix_market.ENDINGS, POSITIONS_ONLY, ".npy")
 COMPRESSED = {"csr": 0, "csc": 1}
 """SciPy's formats with pointers, and the axis that these run along."""
 
-KEYS = frozenset("data shape format _is_array row col coords indices indptr offsets fill_value compressed_axes".split())
+KEYS = {"data", "shape", "format", "_is_array", "row", "col", "coords", "indices", "indptr", "offsets"} | {
+    "fill_value", "compressed_axes",
+}  # fmt: skip
 """What SciPy and pydata write into an archive."""
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 
-def restart_without(names: tuple[str, ...]) -> None:
+def restart_without(names: tuple[str, ...], module: str = "benchmarks") -> None:
     """Start this process anew without environment variables that slow a library down."""
     if any(name in os.environ for name in names):
         kept = {name: value for name, value in os.environ.items() if name not in names}
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], kept)
+        os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], kept)
 
 
 def median_ms(work: Callable[[], object], repeats: int = 15, budget_s: float = 4.0) -> float:

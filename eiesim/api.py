@@ -13,6 +13,7 @@ import numpy as np
 from eiesim._checks import several
 from eiesim._io.atomic import Outputs
 from eiesim._io.modules import is_module
+from eiesim._io.named import naming
 from eiesim._io.tensors import on_the_host
 from eiesim._progress import Progress, Steps
 from eiesim.balancing import study as balancing
@@ -30,7 +31,6 @@ from eiesim.errors import EieError
 from eiesim.evaluation import (
     Accuracies,
     accuracies,
-    check_labels,
     generations,
     graph_accuracies,
     matching,
@@ -45,7 +45,7 @@ from eiesim.files.onnx.reading import parsed_once
 from eiesim.files.weights import DenseNetwork
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
-from eiesim.model import Model, Workload
+from eiesim.model import Model, Workload, check_labels
 from eiesim.outputs import made_folder
 from eiesim.prepared import Config, feeds, given, inputs_given, labels_given, opened, opened_each, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE
@@ -153,6 +153,7 @@ def open_each(
     return [make() for make in opened_each(source, inputs, recorded, **how)]
 
 
+@naming(calibration="calibration inputs")
 @guarded("model", "calibration", fills=("output",))
 @parsed_once()
 def compress(
@@ -296,6 +297,7 @@ def read_model(model: str | Path, *, take: str | Sequence[str] = (), leave: str 
     return pipeline.read_model(Path(model), _choice(take, leave))[0]
 
 
+@naming(labels="labels")
 def accuracy(
     source: Source,
     activations: Any = None,
@@ -371,7 +373,7 @@ def accuracy(
     if len(fed) > 1:
         raise EieError("layers that run each by itself recognise nothing; accuracy needs layers in a row")
     values = np.atleast_2d(fed[0].activations)
-    check_labels(classes, len(values), layers[-1].rows)
+    check_labels(classes, len(values), layers[-1].rows, model.origins[0] if labels is None else "")
     if isinstance(source, Trained) and dense is None and pruned is None:
         rows = generations(layers, source.networks.dense, source.outcome.layers)
     else:

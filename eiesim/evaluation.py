@@ -82,14 +82,6 @@ def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
     return float((np.atleast_2d(outputs).argmax(axis=1) == labels).mean())
 
 
-def check_labels(labels: npt.NDArray[np.int64], inputs: int, classes: int) -> None:
-    """Raise EieError unless there is a label an input, each one of the outputs."""
-    if len(labels) != inputs:
-        raise EieError(f"labels: {len(labels)} for {inputs} inputs, needs one each")
-    if int(labels.max()) >= classes:
-        raise EieError(f"labels: {labels.max()} occurs, but the last layer has {classes} outputs, 0 to {classes - 1}")
-
-
 def accuracies(
     networks: Mapping[str, Layers],
     inputs: npt.NDArray[np.float32],

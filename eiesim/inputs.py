@@ -104,7 +104,7 @@ def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synt
     chain = all(model.chain for model in opened) and not synthetic
     if chain:
         try:
-            network.check_chain(layers, "these layers do not follow one another")
+            network.check_chain(layers, _together(items))
         except EieError:
             if any(values is None for model in opened for values in model.recorded_inputs):
                 raise
@@ -126,7 +126,7 @@ def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synt
 
 def open_workloads(
     source: Any,
-    inputs: Sequence[npt.NDArray[np.float32]] = (),
+    inputs: Sequence[tuple[npt.NDArray[np.float32], str]] = (),
     seeds: Sequence[int] | int = (0,),
     variations: Sequence[float] | float = (0.0,),
     density: float | None = None,
@@ -138,8 +138,8 @@ def open_workloads(
 
     Every seed and variation makes its own layers of each `table3:` name, seeds outside names, and every seed its own
     input of a matrix that is given none; all others have neither, and stand where they are named in the first round.
-    inputs: for what brings none (layers, layer files, network folders): one for all, or one for each in order; a
-    single source takes it in place of what it brings.
+    inputs: for what brings none (layers, layer files, network folders): one for all, or one for each in order, with the
+    file that it came from, for errors; a single source takes it in place of what it brings.
     Where a network's layers follow one another, the later ones' inputs are the float32 outputs of the layer before;
     else, and with `recorded`, each layer's own are used.
     Raises EieError for unknown or malformed names, and where inputs are missing or too many.
@@ -228,6 +228,12 @@ def is_pair(source: Any) -> bool:
     )
 
 
+def _together(items: list[Any]) -> str:
+    """What an error says of layers that should follow one another, with their files where all are from some."""
+    names = [one for one in items if isinstance(one, str)]
+    return f"{', '.join(names) if len(names) == len(items) else 'these layers'} do not follow one another"
+
+
 def is_model(name: str) -> bool:
     """Whether a name is that of a trained network's file or folder, of which `compress` makes layers."""
     path = Path(name)
@@ -264,7 +270,7 @@ def _synthesise(name: str, synthesis: Synthesis) -> Workload:
 
 
 def _with_inputs(
-    models: Sequence[Model], inputs: Sequence[npt.NDArray[np.float32]], recorded: bool, alone: bool
+    models: Sequence[Model], inputs: Sequence[tuple[npt.NDArray[np.float32], str]], recorded: bool, alone: bool
 ) -> list[list[Maker]]:
     """Makers of each model's layers. alone: a single source takes the input in place of what it brings."""
     takes = [alone or not model.brings_inputs(recorded) for model in models]
@@ -274,15 +280,16 @@ def _with_inputs(
     made: list[list[Maker]] = []
     for model, hungry in zip(models, takes, strict=True):
         makers: list[Maker] = []
-        for feed in model.feeds(waiting.pop(0) if hungry and waiting else None, recorded=recorded):
-            values, fed = feed.activations, feed.fed
+        values, file = waiting.pop(0) if hungry and waiting else (None, "")
+        for feed in model.feeds(values, file, recorded):
+            given, fed = feed.activations, feed.fed
             for place, layer in enumerate(feed.layers, 1):
                 came = layer if isinstance(layer, InterleavedLayer) else None
                 makers.append(
-                    partial(Workload, plain(layer), values, feed.seed, feed.variation, fed, feed.vectors, came)
+                    partial(Workload, plain(layer), given, feed.seed, feed.variation, fed, feed.vectors, came)
                 )
                 if place < len(feed.layers):
-                    values, fed = float_outputs(plain(layer), values), CHAINED
+                    given, fed = float_outputs(plain(layer), given), CHAINED
         made.append(makers)
     return made
 

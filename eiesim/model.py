@@ -370,12 +370,14 @@ def as_labels(labels: Any) -> npt.NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def check_labels(labels: npt.NDArray[np.int64], inputs: int, classes: int) -> None:
-    """Raise EieError unless there is a label an input, each one of the outputs."""
+def check_labels(labels: npt.NDArray[np.int64], inputs: int, classes: int, origin: str = "") -> None:
+    """Raise EieError unless there is a label an input, each one of the outputs. origin: of labels that nobody gave."""
+    where = f"{origin}: " if origin else ""
     if len(labels) != inputs:
-        raise EieError(f"labels: {len(labels)} for {inputs} inputs, needs one each")
+        raise EieError(f"{where}labels: {len(labels)} for {inputs} inputs, needs one each")
     if int(labels.max()) >= classes:
-        raise EieError(f"labels: {labels.max()} occurs, but the last layer has {classes} outputs, 0 to {classes - 1}")
+        reach = f"has {classes} outputs, 0 to {classes - 1}"
+        raise EieError(f"{where}labels: {labels.max()} occurs, but the last layer {reach}")
 
 
 def recognised(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:

@@ -160,12 +160,13 @@ def labels_given(labels: Any) -> npt.NDArray[np.int64]:
     return npz.load_labels(labels) if isinstance(labels, str | Path) else as_labels(labels)
 
 
-def inputs_given(inputs: Any) -> list[npt.NDArray[np.float32]]:
-    """Activations that a verb is given for several layers: one array or file, or a sequence of them."""
+def inputs_given(inputs: Any) -> list[tuple[npt.NDArray[np.float32], str]]:
+    """Activations that a verb is given for several layers: one array or file, or a sequence of them; see `given`."""
     one = isinstance(inputs, str | Path) or getattr(inputs, "ndim", None) is not None
     # A list of numbers is one input, a list of lists or arrays one for each.
     one = one or (isinstance(inputs, list | tuple) and len(inputs) > 0 and isinstance(inputs[0], Real))
-    return [values for each in ([inputs] if one else inputs) if (values := given(each)[0]) is not None]
+    found = (given(each) for each in ([inputs] if one else inputs))
+    return [(values, name) for values, name in found if values is not None]
 
 
 def prepare_layer(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from eiesim import capacity, streaming
 from eiesim._checks import whole
+from eiesim._io.named import naming
 from eiesim._progress import Progress, Steps
 from eiesim.arithmetic import Each
 from eiesim.config import MachineConfig, as_config
@@ -40,6 +41,7 @@ Passed = Callable[[int], object]
 """Called with the number of inputs that have passed a layer since the last call."""
 
 
+@naming(labels="labels")
 def simulate(
     source: Source,
     activations: Any = None,
@@ -180,7 +182,8 @@ def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[n
     if len(fed) > 1:
         named = labels if isinstance(labels, str | Path) else "labels"
         raise EieError(f"{named}: layers that run each by itself recognise nothing; labels go with a network's input")
-    check_labels(classes, fed[0].batch_size, plain(fed[0].layers[-1]).rows)
+    origin = model.origins[0] if labels is None else ""
+    check_labels(classes, fed[0].batch_size, plain(fed[0].layers[-1]).rows, origin)
     return classes
 
 

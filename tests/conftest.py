@@ -7,8 +7,9 @@ import hypothesis
 
 from tests import numba_cache
 from tests.browser import browser, opened_page
+from tests.ending import pytest_sessionstart
 
-__all__ = ["browser", "opened_page"]  # fixtures of all tests
+__all__ = ["browser", "opened_page", "pytest_sessionstart"]  # fixtures and hooks of all tests
 
 numba_cache.use()
 

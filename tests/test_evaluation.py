@@ -8,7 +8,8 @@ import pytest
 from eiesim import CompressedLayer, EieError, MachineConfig, simulate
 from eiesim.config import ARITHMETICS
 from eiesim.dense import DenseLayer, expand
-from eiesim.evaluation import accuracies, accuracy, check_labels, dense_outputs
+from eiesim.evaluation import accuracies, accuracy, dense_outputs
+from eiesim.model import check_labels
 
 RNG = np.random.default_rng(0)
 

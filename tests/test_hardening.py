@@ -21,6 +21,7 @@ from eiesim.compression import pipeline
 from eiesim.files import npz
 from eiesim.files.huffman import load_huffman, save_huffman
 from tests.cases import cli, random_layer
+from tests.fuzzing import in_time
 
 PACKAGE = Path(eiesim.__file__).resolve().parents[1]
 COLS = 7
@@ -422,11 +423,8 @@ def test_pipes_and_devices_are_refused_at_once(here, arguments):
         os.mkfifo(f"pipe{ending}")
     if "accuracy" in arguments:
         cli("compress", "model.npz", "-o", "net", "-q")
-    signal.alarm(60)  # a read of a pipe would wait for ever
-    try:
+    with in_time(60):  # a read of a pipe would wait for ever
         refused(*arguments)
-    finally:
-        signal.alarm(0)
 
 
 # --- 8: workers ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 import eiesim
 from eiesim.sweeps.journal import Journal
+from tests import killing
 
 PACKAGE = Path(eiesim.__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE)}
@@ -210,3 +212,15 @@ def test_reproduce_killed_and_started_again(tmp_path):
     assert (out / "report.html").is_file()
     assert not list(out.rglob(".eiesim-*"))
     shutil.rmtree(out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(killing.COMMANDS))
+def test_five_commands(tmp_path, name):
+    """Longer: `python -m tests.killing`."""
+    if killing.COMMANDS[name].module:
+        pytest.importorskip(killing.COMMANDS[name].module)
+    command = [sys.executable, "-m", "tests.killing", "10", "3", name]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r" 10 kills", done.stdout)

@@ -14,7 +14,7 @@ _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 BUSY_A_CORE = 0.25
 """Load average a core above which a machine is not idle."""
 Precision = Literal["float32", "bfloat16", "int8", "int4"]
-TOLERANCES: dict[str, float] = {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.05, "int4": 0.2}
+TOLERANCES: dict[str, float] = {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.1, "int4": 0.5}
 """How far a product may lie from the float64 one, as a share of it (Euclidean lengths), to be timed."""
 SHORT = {"bfloat16": "bf16"}
 """What a precision is called where there is little room."""

@@ -39,18 +39,23 @@ class Turn:
         return self.energy_uj / len(self.times_s) if self.energy_uj > 0 else None
 
 
-def take_turns(turns: Sequence[Turn], rounds: int = ROUNDS, turn_s: float = TURN_S) -> None:
+def take_turns(
+    turns: Sequence[Turn],
+    rounds: int = ROUNDS,
+    turn_s: float = TURN_S,
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
     """Time every call in each round: once untimed, so that it finds its operand in the caches, then for `turn_s`."""
     for _ in range(rounds):
         for turn in turns:
             with turn.within():
                 turn.call()
                 before = turn.meter.read_uj() if turn.meter else 0.0
-                began = time.perf_counter()
+                began = clock()
                 while True:
-                    start = time.perf_counter()
+                    start = clock()
                     turn.call()
-                    end = time.perf_counter()
+                    end = clock()
                     turn.times_s.append(end - start)
                     if end - began >= turn_s:
                         break

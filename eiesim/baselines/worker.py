@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -25,7 +26,7 @@ from eiesim.baselines.measured import BATCHES
 from eiesim.baselines.measurements import TOLERANCES
 from eiesim.baselines.meters import nvml, rapl
 from eiesim.baselines.products import Product
-from eiesim.baselines.turns import Turn, take_turns
+from eiesim.baselines.turns import ROUNDS, Turn, take_turns
 from eiesim.files import npz
 from eiesim.layer import CompressedLayer
 
@@ -60,11 +61,18 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def measure_layer(
-    layer: CompressedLayer, activations: npt.NDArray[np.float32], kinds: Sequence[Kind] = KINDS
+    layer: CompressedLayer,
+    activations: npt.NDArray[np.float32],
+    kinds: Sequence[Kind] = KINDS,
+    rounds: int = ROUNDS,
+    most: int | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of measurements, and what was left out and why: a product that fails, or whose values are not the layer's.
 
     activations: float32[cols] or [vectors, cols]; over again where there are fewer than the batch.
+    most: threads; None is as many as the BLAS takes. Each product is measured on one and on these, the faster is kept.
+    clock: in seconds.
     """
     rows: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
@@ -75,7 +83,8 @@ def measure_layer(
         except Exception as error:  # other people's code on any machine
             left_out.append({"product": kind.__name__, "batch": None, "reason": _words(error)})
     own = np.atleast_2d(activations)
-    most, controller = products.blas()[0], ThreadpoolController()
+    controller = ThreadpoolController()
+    most = most or products.blas()[0]
     for batch in BATCHES:
         inputs = np.ascontiguousarray(own[np.arange(batch) % len(own)])
         exact = _exact(layer, inputs)
@@ -95,7 +104,7 @@ def measure_layer(
                     continue
                 meter = nvml() if product.device == "gpu" else rapl()
                 turns.append((product, difference, Turn(call, within, meter)))
-            take_turns([turn for *_, turn in turns])
+            take_turns([turn for *_, turn in turns], rounds, clock=clock)
             for product, difference, turn in turns:
                 row = _row(product, threads if product.parallel else 1, difference, batch, turn)
                 if product.row not in fastest or row["time_us"] < fastest[product.row]["time_us"]:

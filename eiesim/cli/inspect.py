@@ -38,7 +38,7 @@ def inspect(
     report: dict[str, Any] = {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]}
     if found.models:
         screen.show(read_table(found), *map(ledger_table, found.models))
-        screen.show(*(f"{model.name}: {note}" for model in networks for note in model.notes))
+        screen.show(*(f"{model.name}: {note}" for model in found.models for note in model.notes))
         report["models"] = [
             {
                 "name": model.name,

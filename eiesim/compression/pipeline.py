@@ -219,6 +219,11 @@ def load_model(
     """As `read_model`, where there is a layer and nothing that only the module itself can tell; else EieError."""
     model, taps = read_model(path, choice, seed)
     check_layers(model, path)
+    for layer in model.layers:
+        if not layer.name.isprintable():
+            raise EieError(
+                f"{path}: layer {layer.name!r}: the name is not one line of text; rename it, or leave it out"
+            )
     return model, taps
 
 

@@ -37,7 +37,8 @@ def members(name: str | Path) -> list[Path]:
             return [path, *own, *parts, *(external_files(path) if path.suffix == ONNX else [])]
         if network.is_network(path):
             files = [path / one for one in _of_network(path)]
-            return [*files, *(one for file in files if file.suffix == ONNX for one in external_files(file))]
+            models = [file for file in files if file.suffix not in LAYERS and not network.is_network(file)]
+            return [*files, *(one for file in models for one in members(file))]
         if path.suffix in FOLDERS:
             return [file for file in path.rglob("*") if file.is_file()]
         if is_checkpoint(path):

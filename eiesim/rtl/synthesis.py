@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from eiesim._io.reading import check_regular
 from eiesim.errors import EieError, with_extra
 from eiesim.rtl import simulators
 from eiesim.rtl.hardware import Hardware
@@ -60,12 +61,13 @@ class Module:
 def synthesise(module: str, hardware: Hardware, liberty: Path | None = None) -> Module:
     """Synthesise one module of the hardware, for a cell library or in yosys' own generic cells.
 
-    Raises EieError where yosys is missing, fails, or finds a problem in the module.
+    Raises EieError where yosys is missing, fails, or finds a problem in the module, and for a library, by its name,
+    that yosys cannot use.
     """
     if module not in MODULES:
         raise EieError(f"no module is called '{module}'; there are: {', '.join(MODULES)}")
-    if liberty is not None and not liberty.is_file():
-        raise EieError(f"{liberty}: no such cell library")
+    if liberty is not None:
+        check_regular(liberty, "no such cell library")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with simulators.sources() as paths:
@@ -76,8 +78,12 @@ def synthesise(module: str, hardware: Hardware, liberty: Path | None = None) -> 
             shutil.copy(liberty, folder / "cells.lib")
             (folder / "load.constr").write_text("set_driving_cell BUFX2\nset_load 5.0 [all_outputs]\n")
         (folder / "run.ys").write_text(script(module, hardware, liberty is not None))
-        log = _yosys(folder)
-    return _read(module, log, None if liberty is None else _nand_um2(liberty))
+        try:
+            return _read(module, _yosys(folder), None if liberty is None else _nand_um2(liberty))
+        except EieError as error:
+            if liberty is None:
+                raise
+            raise EieError(f"{liberty}: {error}") from None
 
 
 def script(module: str, hardware: Hardware, mapped: bool) -> str:
@@ -136,14 +142,20 @@ def _yosys(folder: Path) -> dict[str, str]:
         cwd=folder,
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     log = folder / "log.txt"
-    written = {path.stem: path.read_text() for path in folder.iterdir() if path.suffix in (".txt", ".json")}
+    written = {path.stem: _text(path) for path in folder.iterdir() if path.suffix in (".txt", ".json")}
     if ended.returncode or not log.exists():
         said = [line for line in (written.get("log", "") + ended.stderr).splitlines() if "ERROR" in line]
-        raise EieError(f"yosys: {said[0] if said else 'ended without a word'}")
+        raise EieError(f"yosys: {said[0] if said else f'ended without a word, with status {ended.returncode}'}")
     return written
+
+
+def _text(path: Path) -> str:
+    """A text that may quote a library's bytes, or is one: comments are in any encoding."""
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _read(module: str, written: dict[str, str], nand_um2: float | None) -> Module:
@@ -156,12 +168,14 @@ def _read(module: str, written: dict[str, str], nand_um2: float | None) -> Modul
     if "mapped" not in written:
         return Module(module, design["num_cells"], None, None, None, held, free)
     mapped = json.loads(written["mapped"])["design"]
-    um2 = float(mapped["area"])
+    stats = written.get("stats", "").split()  # name, inputs, outputs, cells, area, delay in ps
+    if "area" not in mapped or len(stats) < 6 or not stats[5].isdecimal():
+        raise EieError(f"its cells have no {'delays' if 'area' in mapped else 'areas'}")
+    um2, path_ps = float(mapped["area"]), int(stats[5])
     equivalents = None if nand_um2 is None else um2 / nand_um2
-    path_ps = int(written["stats"].split()[5])  # The line is: name, inputs, outputs, cells, area, delay in ps.
     return Module(module, mapped["num_cells"], um2, equivalents, path_ps * 1e-3, held, free)
 
 
 def _nand_um2(liberty: Path) -> float | None:
-    found = re.search(rf"cell\s*\(\s*{NAND}\s*\)\s*\{{.*?\barea\s*:\s*([0-9.]+)", liberty.read_text(), re.DOTALL)
-    return float(found.group(1)) if found else None
+    found = re.search(rf"cell\s*\(\s*{NAND}\s*\)\s*\{{.*?\barea\s*:\s*([0-9]+\.?[0-9]*)", _text(liberty), re.DOTALL)
+    return float(found.group(1)) or None if found else None

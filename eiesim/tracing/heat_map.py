@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eiesim._io.atomic import Outputs
+from eiesim._io.names import file_stems
 from eiesim.layer_result import LayerResult
 from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
@@ -42,8 +43,10 @@ def _pictures(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
     for number, layer in enumerate(layers, 1):
         cells = layer.config.pes * layer.runs[0].cycles
         if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:
-            letters = "".join(c if c.isalnum() or c in "-_." else "_" for c in layer.name or "layer")
-            yield f"heat_map_{number}_{letters}", heat_map(record(Subject.of_prepared(layer.prepare(), 0)))
+            yield (
+                f"heat_map_{number}_{file_stems([layer.name])[0]}",
+                heat_map(record(Subject.of_prepared(layer.prepare(), 0))),
+            )
 
 
 def heat_map(trace: Recording) -> Picture:

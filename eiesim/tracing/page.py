@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from eiesim._version import __version__
-from eiesim.errors import EieError
+from eiesim.errors import EieError, plain
 from eiesim.tracing.path import path_of
 from eiesim.tracing.recording import EMPTY, PADDING, REAL, STARVED, STATES, Recording
 from eiesim.tracing.shares import (
@@ -47,8 +47,8 @@ def page(trace: Recording, pes: Sequence[int] | None = None) -> str:
     plots = _plots(trace, numbers)
     script, places = _renumbered(*components({plot.name: plot for plot in plots}))
     parts = {
-        "title": escape(f"{trace.subject.name}: eiesim trace"),
-        "heading": escape(_heading(trace, numbers)),
+        "title": escape(plain(f"{trace.subject.name}: eiesim trace")),
+        "heading": escape(plain(_heading(trace, numbers))),
         "bokeh": bokeh,
         "data": as_script(_data(trace, numbers)),
         "plots": script,

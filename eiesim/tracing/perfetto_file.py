@@ -5,7 +5,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from eiesim.errors import EieError, with_extra
+from eiesim.errors import EieError, plain, with_extra
 from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import FINDS_NONE, SENDS, broadcast_lane, chosen
 
@@ -24,7 +24,7 @@ def write_pftrace(trace: Recording, file: IO[bytes], pes: Sequence[int] | None =
         raise EieError(f"Perfetto files need perfetto; {with_extra('trace')}") from None
     builder = TraceProtoBuilder()
     writer = _Writer(builder)
-    writer.process(f"{trace.subject.name}, {trace.pes} PEs; 1 us stands for one cycle")
+    writer.process(plain(f"{trace.subject.name}, {trace.pes} PEs; 1 us stands for one cycle"))
     writer.track(LNZD_TRACK, "LNZD")
     _lnzd(trace, writer)
     for p in chosen(trace, pes):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._version import __version__
-from eiesim.errors import EieError, with_extra
+from eiesim.errors import EieError, plain, with_extra
 from eiesim.machine import clock
 from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
@@ -44,7 +44,7 @@ def write_vcd(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = Non
     subject = trace.subject.with_sums()
     period = round(1e6 / subject.config.clock_mhz)
     text = TextIOWrapper(file, "ascii", write_through=False)
-    comment = f"{subject.name}: cycles {trace.first_cycle} to {trace.end - 1}, {period} ps each"
+    comment = plain(f"{subject.name}: cycles {trace.first_cycle} to {trace.end - 1}, {period} ps each")
     begin = (trace.first_cycle - 1) * period
     writer = VCDWriter(
         text, timescale="1 ps", date="", version=f"eiesim {__version__}",

@@ -27,10 +27,12 @@ def layer_densities(layers: Sequence[DenseLayer], density: float) -> tuple[float
         shares = [density] * len(sizes)
     else:
         shares = [(wanted - last) / sum(sizes[:-1])] * (len(sizes) - 1) + [last / sizes[-1]]
-    # Whole weights: the largest layer takes what rounding leaves over.
+    # Whole weights: the largest layer takes what rounding leaves over, and the next ones what it has no place for.
     counts = [round(share * size) for share, size in zip(shares, sizes, strict=True)]
-    largest = int(np.argmax(sizes))
-    counts[largest] += wanted - sum(counts)
+    over = wanted - sum(counts)
+    for k in sorted(range(len(sizes)), key=lambda k: -sizes[k]):
+        taken = min(max(over, -counts[k]), sizes[k] - counts[k])
+        counts[k], over = counts[k] + taken, over - taken
     return tuple(count / size for count, size in zip(counts, sizes, strict=True))
 
 

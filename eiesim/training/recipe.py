@@ -125,8 +125,10 @@ class Recipe:
             raise EieError(f"only {', '.join(RANKED_TOGETHER)} can rank all layers together, not {self._what}")
         if self.reinitialise and self.method != "lottery":
             raise EieError(f"only a lottery ticket is trained again from other weights, not {self._what}")
-        if self.rank is not None and (self.method != "low-rank" or self.rank < 1):
-            raise EieError(f"rank = {self.rank}: is 1 or more, of method low-rank only")
+        if self.rank is not None and self.method != "low-rank":
+            raise EieError(f"only low-rank factors have a rank, not {self._what}")
+        if self.rank is not None:
+            check_whole("rank", self.rank, 1, 2**31 - 1)
         check_whole("rounds", self.rounds, 1, MOST_ROUNDS)
         check_whole("seed", self.seed, 0, 2**63 - 1)
         for settings in (self.dense, self.retraining, self.shared):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.memory import check_memory
+from eiesim._io.named import naming
 from eiesim._progress import Progress, Steps
 from eiesim.dense import DenseLayer, expand, forward
 from eiesim.errors import EieError
@@ -36,6 +37,7 @@ BYTES_A_WEIGHT = 40
 """While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
 
 
+@naming(inputs="inputs", labels="labels", teacher="teacher", masks="masks")
 @guarded("inputs", "labels", "teacher", "masks", fills=("output",))
 def train(
     inputs: npt.ArrayLike | str | Path,

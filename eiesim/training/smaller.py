@@ -67,9 +67,8 @@ def low_rank(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
         kept = round(density * layer.weights.size)
         rank = recipe.rank or max(1, kept // (layer.rows + layer.cols))
         if rank >= min(layer.rows, layer.cols):
-            raise EieError(
-                f"low-rank: rank {rank} of layer '{layer.name}' is no less than its {layer.rows} x {layer.cols}"
-            )
+            below = f"rank = {rank}: is no less than" if recipe.rank else "low-rank: there is no rank below"
+            raise EieError(f"{below} that of layer '{layer.name}', {layer.rows} x {layer.cols}")
         pair = factors(layer, rank)
         share = min(1.0, kept / (rank * (layer.rows + layer.cols))) if recipe.rank else 1.0
         layers += pair

@@ -1,7 +1,6 @@
 """The products that are measured: whose operand each has, in what turns they are timed, what is left out."""
 
 from contextlib import nullcontext
-from functools import partial
 
 import numpy as np
 import pytest
@@ -16,14 +15,14 @@ from eiesim.baselines.meters import EnergyMeter
 from eiesim.baselines.products import Product
 from eiesim.baselines.turns import Turn, take_turns
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:eiesim.baselines")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 """PyTorch says of its CSR and of its quantised tensors that they may change."""
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Two rounds of one call each."""
-    monkeypatch.setattr(worker, "take_turns", partial(take_turns, rounds=2, turn_s=0.0))
+    monkeypatch.setattr(worker, "take_turns", lambda turns, rounds, clock: take_turns(turns, 2, 0.0))
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_scipys_better_of_rows_and_columns_is_kept(layer, x, monkeypatch):
     """Whichever was the faster, by a clock that says so."""
     for slow, kept in (("CSR", "CSC"), ("CSC", "CSR")):
 
-        def timed(turns, slow=slow):
+        def timed(turns, rounds, clock, slow=slow):
             for turn, name in zip(turns, ("CSR", "CSC"), strict=True):
                 turn.times_s.append(2.0 if name == slow else 1.0)
 
@@ -185,7 +184,7 @@ def test_a_library_that_cannot_be_used_here_is_left_out_and_said(layer, x, quick
 
 def test_each_precision_is_held_to_its_own_tolerance():
     exact = np.array([[3.0, 4.0]])
-    off = {"float32": 1e-4, "bfloat16": 0.03, "int8": 0.06, "int4": 0.25}
+    off = {"float32": 1e-4, "bfloat16": 0.03, "int8": 0.12, "int4": 0.55}
     for precision, share in off.items():
         with pytest.raises(ValueError, match=precision):
             worker.held(exact * (1 + share), exact, exact, precision)

@@ -18,9 +18,13 @@ safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is no
 
 FOLDER = Path(__file__).parent / "checkpoints"
 DENSE = dict(np.load(FOLDER / "dense.npz"))
-LIKE = {"awq-gemv": "awq-gemm", **{f"gptq-v2-{bits}": f"gptq-v1-{bits}" for bits in (2, 3, 4, 8)}}
+LIKE = {
+    "awq-gemv": "awq-gemm",
+    "bnb-nf4-bfloat16": "bnb-nf4",
+    **{f"gptq-v2-{bits}": f"gptq-v1-{bits}" for bits in (2, 3, 4, 8)},
+}
 FLOAT8 = ("ct-float8", "ct-float8-block", "ct-float8-tensor", "ct-mxfp8", "ct-nvfp4")
-BFLOAT16 = ("ct-int4-group",)
+BFLOAT16 = ("ct-int4-group", "bnb-nf4-bfloat16")
 FILES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 PLAIN = [name for name in FILES if name not in FLOAT8 + BFLOAT16]
 P = "fc1"
@@ -103,6 +107,43 @@ def test_zero_points_of_3_bits_straddle_words_in_new_files_and_not_in_old_ones()
     new, old = tensors_of("ct-int3-straddling"), tensors_of("ct-old-int3")
     assert new[f"{P}.weight_packed"].shape[1] == 64 * 3 // 32
     assert old[f"{P}.weight_packed"].shape[1] == -(-64 // 10)
+
+
+def by_hand(codes, bits, padded):
+    """Rows of codes in 32-bit words, the lowest bits first, without numpy; padded: whole codes in a word."""
+    each = 32 // bits
+    rows = []
+    for row in codes.tolist():
+        if padded:
+            words = [sum(c << bits * k for k, c in enumerate(row[at : at + each])) for at in range(0, len(row), each)]
+        else:
+            whole = sum(c << bits * k for k, c in enumerate(row))
+            words = [whole >> 32 * k & 0xFFFFFFFF for k in range(-(-len(row) * bits // 32))]
+        rows.append(words)
+    return np.array(rows, np.uint32).view(np.int32)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+@pytest.mark.parametrize("cols", [12, 40, 128])
+def test_any_number_of_bits_is_read_where_the_configuration_says_what_it_is(bits, cols, tmp_path):
+    codes = np.random.default_rng(bits).integers(0, 1 << bits, (3, cols))
+    dense = (codes - (1 << (bits - 1))).astype(np.float32) / 4
+    for version, padded in (("0.17.1", True), ("0.18.0", False)):
+        words = by_hand(codes, bits, padded)
+        tensors = {
+            f"{P}.weight_packed": words, f"{P}.weight_shape": np.array([3, cols]),
+            f"{P}.weight_scale": np.full((3, 1), 0.25, np.float32),
+        }  # fmt: skip
+        groups = {"group_0": {"weights": {"num_bits": bits}, "input_activations": {"num_bits": 8}}}
+        about = {"quant_method": "compressed-tensors", "config_groups": groups, "version": version}
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": "x", "quantization_config": about}))
+        assert np.array_equal(read(tensors, tmp_path).layers[0].weights, dense)
+        (tmp_path / "config.json").unlink()
+        found = read(tensors, tmp_path)
+        if found.layers:  # told by the widths alone
+            assert np.array_equal(found.layers[0].weights, dense)
+        else:
+            assert re.search("may have codes", next(one.reason for one in found.ledger if one.stops))
 
 
 def changed(name, **parts):

@@ -9,7 +9,7 @@ import pytest
 from eiesim import EieError
 from eiesim.dense import forward
 from eiesim.files.held import check
-from eiesim.files.onnx import hold_onnx, load_onnx
+from eiesim.files.onnx import hold_onnx, load_onnx, running
 
 onnx = pytest.importorskip("onnx", reason="needs extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs extra [onnx]")
@@ -275,6 +275,13 @@ def test_matmulnbits_of_groups_in_another_order(tmp_path, bits, zeros):
     held = hold_onnx(path)
     check(held)
     assert (held.layers[0].error is None) == (zeros == "packed")
+
+
+@pytest.mark.parametrize(("bits", "given", "is_not_run"), [(2, True, True), (4, True, False), (2, False, False)])
+def test_onnxruntime_is_not_given_fewer_than_4_bits_with_a_g_idx(bits, given, is_not_run):
+    inputs = ["x", "B", "scales", "", "g"] if given else ["x", "B", "scales"]
+    one = node("MatMulNBits", inputs, ["y"], domain="com.microsoft", K=16, N=1, bits=bits, block_size=16)
+    assert running.is_not_run(one) == is_not_run
 
 
 def test_matmulnbits_whose_blocks_come_first(tmp_path):

@@ -166,6 +166,18 @@ def test_float8_is_multiplied_by_its_scale_and_without_one_taken_as_it_is(kind, 
             read({f"{P}.weight": weight, f"{P}.unknown": floats(2)}, path, tmp_path)
 
 
+def test_float4_has_two_numbers_in_a_byte_the_lower_half_first(tmp_path):
+    pytest.importorskip("ml_dtypes", reason="needs extra [formats]")
+    stored = torch.tensor([[0x21, 0x73], [0xF8, 0x9C]], dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
+    scale = torch.tensor([[2.0], [0.5]]).to(torch.float8_e8m0fnu)
+    save_file({"fc.weight": stored, "fc.weight_scale": scale}, tmp_path / "m.safetensors")
+    layer = eiesim.compress(tmp_path / "m.safetensors").model.layers[0]
+    assert layer.weights.tolist() == [[1.0, 2.0, 3.0, 12.0], [0.0, -3.0, -1.0, -0.25]]
+    save_file({"fc.weight": stored}, tmp_path / "m.safetensors")
+    with pytest.raises(eiesim.EieError, match=r"\(fc\.weight: F4 values"):
+        eiesim.compress(tmp_path / "m.safetensors")
+
+
 def test_a_float_weight_with_a_scale_beside_it_is_the_layer(tmp_path):
     tensors = {"a.weight": floats(8, 6), "a.weight_scale": floats(8, 1), "a.bias": floats(8), "b.weight": floats(4, 8),
                "b.pre_ops.0.op.scale": floats(4, 1), "b.input_scale": floats(1)}  # fmt: skip

@@ -23,7 +23,7 @@ def weights(rows, cols, seed=0):
 
 
 @pytest.mark.parametrize("density", [1.0, 0.5, 0.3, 0.1, 0.05, 0.02, 0.01, 0.001])
-@pytest.mark.parametrize("sizes", [(784, 300, 100, 10), (7, 5), (20, 30, 3)])
+@pytest.mark.parametrize("sizes", [(784, 300, 100, 10), (7, 5), (20, 30, 3), (7, *[1] * 40, 4), (3, *[5, 1] * 9, 2)])
 def test_densities_of_layers_add_up_to_the_density(sizes, density):
     layers = [DenseLayer(f"fc{k}", weights(sizes[k + 1], sizes[k])) for k in range(len(sizes) - 1)]
     shares = layer_densities(layers, density)

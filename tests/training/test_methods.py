@@ -240,7 +240,7 @@ def test_low_rank_then_pruned():
     assert [layer.name for layer in found.outcome.layers] == ["fc1-v", "fc1-u", "fc2-v", "fc2-u", "fc3"]
     assert [layer.weights.shape for layer in found.outcome.layers[:2]] == [(8, 16), (24, 8)]
     assert kept(found.outcome.layers) == pytest.approx(0.2 * WEIGHTS, abs=3)
-    with pytest.raises(EieError, match=r"rank 12 of layer 'fc2' is no less than its 12 x 24"):
+    with pytest.raises(EieError, match=r"rank = 12: is no less than that of layer 'fc2', 12 x 24"):
         made("low-rank", 0.2, rank=12)
 
 

@@ -167,7 +167,7 @@ def test_teacher_and_masks_from_files(trained, tmp_path):
         ({"masks": {}, "density": 0.1}, "masks are a density by themselves"),
         ({"method": "snip", "density": 0.1, "together": True}, "can rank all layers together, not snip"),
         ({"method": "snip", "density": 0.1, "reinitialise": True}, "only a lottery ticket"),
-        ({"method": "snip", "density": 0.1, "rank": 3}, "of method low-rank only"),
+        ({"method": "snip", "density": 0.1, "rank": 3}, "only low-rank factors have a rank"),
         ({"method": "low-rank", "density": 0.1, "rank": 0}, "rank = 0"),
         ({"method": "iterative", "density": 0.1, "rounds": 0}, "rounds = 0"),
         ({"method": "iterative", "density": 0.1, "rounds": 10**9}, "rounds = 1000000000: must be .* from 1 to 1000"),

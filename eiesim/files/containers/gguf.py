@@ -9,6 +9,7 @@ import numpy as np
 from eiesim._io.reading import check_regular
 from eiesim.errors import EieError, with_extra
 from eiesim.files.ledger import NO_CHOICE, Choice
+from eiesim.files.names import is_embedding
 from eiesim.files.tensors import Tensor
 from eiesim.files.weights import DenseNetwork, network_of_tensors
 
@@ -27,7 +28,7 @@ def load_gguf(path: Path, choice: Choice = NO_CHOICE) -> DenseNetwork:
         raise EieError(f"reading GGUF needs gguf: {with_extra('formats')}") from None
     tensors: list[Tensor] = []
     for part in parts_of(path):
-        tensors += _tensors(part, gguf)
+        tensors += _tensors(part, gguf, choice)
     origin = PART.fullmatch(path.name)
     return network_of_tensors(path.with_name(f"{origin.group(1)}.gguf") if origin else path, tensors, choice)
 
@@ -45,7 +46,7 @@ def parts_of(path: Path) -> list[Path]:
     return parts
 
 
-def _tensors(path: Path, gguf: Any) -> list[Tensor]:
+def _tensors(path: Path, gguf: Any, choice: Choice) -> list[Tensor]:
     check_regular(path)
     if path.stat().st_size < 24:
         raise EieError(f"{path}: is too short for a GGUF file")
@@ -58,17 +59,23 @@ def _tensors(path: Path, gguf: Any) -> list[Tensor]:
     if count is not None and int(count.contents()) > 1 and PART.fullmatch(path.name) is None:
         raise EieError(f"{path}: is one of {int(count.contents())} parts; give it its name back, -00001-of-0000N.gguf")
     swapped = reader.byte_order == "S"
-    return [_tensor(path, held, gguf, size, swapped) for held in reader.tensors]
+    tensors = []
+    for held in reader.tensors:
+        is_wanted = choice.takes(held.name) or not (is_embedding(held.name) or choice.leaves(held.name))
+        tensors.append(_tensor(path, held, gguf if is_wanted else None, size, swapped))
+    return tensors
 
 
 def _tensor(path: Path, held: Any, gguf: Any, size: int, swapped: bool) -> Tensor:
-    """A tensor as (outputs, inputs): the header has its axes the other way round."""
+    """A tensor as (outputs, inputs): the header has its axes the other way round. gguf: None dequantises nothing."""
     kind, shape = held.tensor_type.name, tuple(int(one) for one in reversed(held.shape.tolist()))
     if held.data_offset + held.n_bytes > size:
         raise EieError(f"{path}: is cut off within {held.name}")
     if kind in PLAIN:
         values = np.asarray(held.data)
         return Tensor(held.name, kind, shape, values.astype(values.dtype.newbyteorder("=")))
+    if gguf is None:
+        return Tensor(held.name, kind, shape, None, "not dequantised")
     if swapped:
         return Tensor(held.name, kind, shape, None, f"{kind} in big-endian order, which gguf does not dequantise")
     try:

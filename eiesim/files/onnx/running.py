@@ -95,8 +95,15 @@ def feed_rows(feed: Arrays) -> int:
     return next((len(values) for values in feed.values() if values.ndim > 0), 1)
 
 
+def is_not_run(node: Any) -> bool:
+    """Whether onnxruntime (1.32) is not to be given a node: MatMulNBits of fewer than 4 bits that has a g_idx."""
+    if node.op_type != "MatMulNBits" or node.domain != "com.microsoft" or len(node.input) < 5 or not node.input[4]:
+        return False
+    return next((one.i for one in node.attribute if one.name == "bits"), 4) < 4
+
+
 def start(proto: Any, path: Path, optimised: bool = False) -> Any:
-    """An onnxruntime session of a model. Raises EieError where onnxruntime refuses it.
+    """An onnxruntime session of a model. Raises EieError where onnxruntime refuses it, and for what it is not given.
 
     optimised: with onnxruntime's fused operators, whose values between layers are others than the graph's: of weights
     and activations rounded to 8 bits for one.
@@ -105,6 +112,10 @@ def start(proto: Any, path: Path, optimised: bool = False) -> Any:
         import onnxruntime
     except ImportError:
         raise EieError(f"running an ONNX model needs onnxruntime; {with_extra('onnx')}") from None
+    if any(map(is_not_run, proto.graph.node)):
+        raise EieError(
+            f"{path}: MatMulNBits of fewer than 4 bits with a g_idx is not run: onnxruntime computes it wrongly"
+        )
     try:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4

@@ -106,8 +106,7 @@ def computed_otherwise(proto: Any) -> set[str]:
     kinds = {one.name: one.data_type for one in proto.graph.initializer}
     found = set()
     for node in proto.graph.node:
-        if node.op_type == "MatMulNBits" and node.domain == MICROSOFT and len(node.input) > 4 and node.input[4]:
-            bits = next((one.i for one in node.attribute if one.name == "bits"), 4)
-            if bits == 2 or (node.input[3] and kinds.get(node.input[3]) == UINT8):
-                found.add(node.input[1])
+        is_nbits = node.op_type == "MatMulNBits" and node.domain == MICROSOFT and len(node.input) > 4
+        if is_nbits and node.input[3] and node.input[4] and kinds.get(node.input[3]) == UINT8:
+            found.add(node.input[1])
     return found

@@ -27,6 +27,8 @@ def four_bits(group: Group) -> Dense:
     size = _whole(state, "blocksize", state_name)
     count = outputs * inputs
     stored = group.numbers("weight").reshape(-1)
+    if group.held["weight"].dtype == "BF16":  # quant_storage=bfloat16: the same bytes, as a file calls them
+        stored = (stored.view(np.uint32) >> 16).astype("<u2").view(np.uint8)
     if stored.dtype != np.uint8:
         raise NotReadError(f"bitsandbytes' {kind} kept in {group.held['weight'].dtype} (quant_storage)")
     if len(stored) != -(-count // 2):

@@ -44,7 +44,10 @@ def _integers(group: Group) -> Dense:
     if ZEROS not in group or group.numbers(ZEROS).dtype.itemsize != 4:
         weights, how, more = times_scale(group, codes)
         return Dense(weights, f"compressed-tensors, {width} bits, {how}", (*of, *more))
-    scale = group.scales(SCALE, (1, 2)).reshape(outputs, -1) if SCALE in group else group.scales(SCALE)
+    scale = group.scales(SCALE, (1, 2))
+    if len(scale) != outputs:
+        raise DamagedError(f"'{SCALE}' has shape {list(scale.shape)}, and '{ZEROS}' needs one a row")
+    scale = scale.reshape(outputs, -1)
     stored = group.words(ZEROS)
     group.fitting(ZEROS, stored, (bits.words_for(width, outputs, padded), scale.shape[1]))
     zeros = bits.from_words(stored.T, width, outputs, padded).T.astype(np.float32) - offset

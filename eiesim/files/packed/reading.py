@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from eiesim.files import names
 from eiesim.files.joined import Joined
 from eiesim.files.ledger import INSTEAD, Entry
@@ -57,7 +59,8 @@ def unpacked(tensors: Sequence[Tensor], said: Said = NOTHING_SAID) -> Found:
         group = Group(owner, held, said)
         codes = held[main]
         try:
-            dense = scheme(group)
+            with np.errstate(all="ignore"):  # NaN and infinity are refused where a layer is made
+                dense = scheme(group)
         except NotReadError as error:
             reason = f"{codes.dtype} codes of {error}, a layout that is not read; {INSTEAD}"
             refused.append(Entry(codes.name, codes.shape, codes.dtype, "left out", "", reason))

@@ -231,11 +231,18 @@ def bitsandbytes(folder):
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
-    for name, kind, nested in (("bnb-nf4", "nf4", False), ("bnb-nf4-nested", "nf4", True), ("bnb-fp4", "fp4", False)):
-        layer = Linear4bit(IN, OUT, bias=True, quant_type=kind, compress_statistics=nested)
+    for name, kind, nested in (
+        ("bnb-nf4", "nf4", False),
+        ("bnb-nf4-bfloat16", "nf4", False),
+        ("bnb-nf4-nested", "nf4", True),
+        ("bnb-fp4", "fp4", False),
+    ):
+        storage = torch.bfloat16 if name.endswith("bfloat16") else torch.uint8
+        layer = Linear4bit(IN, OUT, bias=True, quant_type=kind, compress_statistics=nested, quant_storage=storage)
         layer.weight.data.copy_(weights(40))
         layer = layer.to("cpu")
-        folder.add(name, layer.state_dict(), dequantize_4bit(layer.weight.data, layer.weight.quant_state))
+        folder.add(name, layer.state_dict(), dequantize_4bit(layer.weight.data, layer.weight.quant_state),
+                   like="bnb-nf4" if name == "bnb-nf4-bfloat16" else None)  # fmt: skip
     layer = Linear8bitLt(IN, OUT, bias=True, has_fp16_weights=False)
     layer.weight.data.copy_(weights(41))
     layer = layer.to("cpu")
@@ -250,6 +257,7 @@ def main(path, *tools):
     if (folder.path / "dense.npz").is_file():
         folder.dense |= dict(np.load(folder.path / "dense.npz"))
     for tool in tools:
+        torch.manual_seed(0)
         globals()[tool.replace("-", "_")](folder)
     np.savez_compressed(folder.path / "dense.npz", **folder.dense)
 

@@ -91,8 +91,13 @@ def test_a_model(tmp_path):
     assert "scale of a normalisation" in reasons["blk.0.attn_norm.weight"]
     assert "3 dimensions" in reasons["blk.0.ffn_gate_exps.weight"]
     assert [entry.tensor for entry in model.ledger] == list(tensors)
-    taken = eiesim.read_model(path, take="token_embd.weight")
-    assert "token_embd" in [layer.name for layer in taken.layers]
+    quantised = gguf.quants.quantize(tensors["token_embd.weight"], gguf.GGMLQuantizationType.Q8_0)
+    path = write(path, tensors | {"token_embd.weight": (quantised, gguf.GGMLQuantizationType.Q8_0)})
+    assert "embedding" in {entry.tensor: entry.reason for entry in load_model(path)[0].ledger}["token_embd.weight"]
+    taken = next(one for one in eiesim.read_model(path, take="token_embd.weight").layers if one.name == "token_embd")
+    np.testing.assert_array_equal(taken.weights, gguf.quants.dequantize(quantised, gguf.GGMLQuantizationType.Q8_0))
+    left = eiesim.read_model(path, leave="blk.0.ffn*")
+    assert [layer.name for layer in left.layers] == ["blk.0.attn_q", "blk.0.attn_k"]
 
 
 def test_parts(tmp_path):

@@ -78,13 +78,21 @@ def test_matrix_market_sums_duplicates_and_drops_zeros(tmp_path):
     assert (made.name, made.nnz) == ("a b", 1)
 
 
-@pytest.mark.parametrize("end", ["\n", "\n\n"])
-def test_a_last_line_without_an_end(tmp_path, end):
-    text = f"{HEAD}real general\n2 2 2\n1 1 1.5\n2 1 -2e1{end}"
-    (tmp_path / "W.mtx").write_text(text)
-    (tmp_path / "W.mtx.gz").write_bytes(gzip.compress(text.encode()))
-    for name in ("W.mtx", "W.mtx.gz"):
-        same(tmp_path / name, [[1.5, 0], [-20, 0]])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_scipy_is_given_a_last_line_with_its_end(tmp_path, monkeypatch, end, packed):
+    text = f"{HEAD}real general\n2 2 2\n1 1 1.5\n2 1 -2e1"
+    path = tmp_path / ("W.mtx.gz" if packed else "W.mtx")
+    path.write_bytes(gzip.compress((text + end).encode()) if packed else (text + end).encode())
+    given = []
+
+    def mmread(source, spmatrix):
+        given.append(Path(source).read_bytes() if isinstance(source, str) else b"".join(iter(source.read, b"")))
+        return sparse.coo_array(np.array([[1.5, 0], [-20, 0]]))
+
+    monkeypatch.setattr(io, "mmread", mmread)
+    same(path, [[1.5, 0], [-20, 0]])
+    assert given == [(text + (end or "\n")).encode()]
 
 
 def test_what_mmwrite_does_unasked(tmp_path):

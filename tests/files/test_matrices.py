@@ -130,6 +130,14 @@ def test_scipy_untidy_archives(tmp_path):
     assert same(tmp_path / "W.npz", [[2, 0, 5], [0, 0, 0]]).nnz == 2
 
 
+def test_archives_of_machines_that_write_the_high_byte_first(tmp_path):
+    arrays = {key: np.asarray(array) for key, array in changed().items()}
+    turned = {key: array.astype(array.dtype.newbyteorder(">")) for key, array in arrays.items()}
+    np.savez(tmp_path / "W.npz", **turned)
+    assert np.load(tmp_path / "W.npz")["data"].dtype == ">f8"
+    same(tmp_path / "W.npz", [[1, 0, 2], [0, 3, 0]])
+
+
 @pytest.mark.parametrize("name", ["coo", "gcxs_rows", "gcxs_columns"])
 def test_pydata_sparse_archives(name):
     """Written by sparse 0.19.3 (make_pydata.py beside them)."""
@@ -162,7 +170,7 @@ def test_pydata_sparse_in_memory_and_in_files(tmp_path):
         layer(tmp_path / "W.npz")
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i8", "u8", "?"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i8", "u8", "?", ">f4", ">f2", ">i2"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_arrays_of_numpy(tmp_path, dtype, order):
     dense = np.array(np.round(values(distinct=3) * 3), dtype=dtype, order=order)
@@ -337,6 +345,7 @@ BAD_ARCHIVES = [
     (changed(**COO, row=np.array([0, 1]), col=np.array([0, 1, 2])), "for 2 row and 3 column numbers"),
     (changed(**COO, coords=np.array([[0, 1, 1]])), "needs two rows of whole numbers"),
     (changed(indices=None, indptr=None, format=b"dia", offsets=np.array([0, 0]), data=np.ones((2, 3))), "each, once"),
+    (changed(**{"fc1.weight": np.ones((2, 3))}), "holds 'fc1.weight' beside a sparse matrix; save each in a file of"),
     (changed(format="gcxs", compressed_axes=np.array([0, 1]), fill_value=np.array(0.0)), "compressed_axes"),
 ]
 
@@ -366,6 +375,9 @@ def test_bad_arrays(tmp_path):
             layer(path)
     path.write_bytes(path.read_bytes()[:-3])
     assert "truncated" in refused(path)
+    np.save(path, np.ones((2, 2)))
+    path.write_bytes(path.read_bytes() + b"more")
+    assert "damaged?" in refused(path)
 
 
 def test_a_network_of_arrays_is_never_taken_for_a_matrix(tmp_path):

@@ -149,6 +149,13 @@ def test_codes_and_their_scales_are_no_layers(kind, path, tmp_path):
             assert role == "scale"
 
 
+def test_float8_with_the_scale_of_its_inputs_alone_is_not_guessed(tmp_path):
+    tensors = {"fc1.weight": torch.ones(4, 3).to(torch.float8_e4m3fn), "fc1.input_scale": torch.tensor(0.5)}
+    save_file(tensors, tmp_path / "m.safetensors")
+    with pytest.raises(eiesim.EieError, match=r"fc1\.weight: F8_E4M3 codes with no scale that is known"):
+        eiesim.compress(tmp_path / "m.safetensors")
+
+
 @pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2])
 def test_float8_is_multiplied_by_its_scale_and_without_one_taken_as_it_is(kind, tmp_path):
     pytest.importorskip("ml_dtypes", reason="needs extra [formats]")

@@ -53,7 +53,9 @@ def load(path: str | Path) -> CompressedLayer:
 
 
 def keys(path: Path) -> set[str]:
-    """The names of an archive's arrays, which are not read; none of what is no archive."""
+    """The names of an archive's arrays, which are not read; none of what is no archive, and of no regular file."""
+    if not path.is_file():
+        return set()
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy") for name in archive.namelist()}

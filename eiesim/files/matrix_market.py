@@ -29,11 +29,16 @@ LONGEST_HEAD = 2**20
 BYTES_AN_ENTRY = 32
 """Of memory: row, column and value as SciPy reads them, and sorted by column."""
 
-SPACE, DIGIT, STRAY = b" ", b"x", b"!"
-_KINDS = {**dict.fromkeys(b" \t\r\n\v\f", SPACE), **dict.fromkeys(b"0123456789+-.eE", DIGIT)}
+SPACE, DIGIT, SIGN, POWER, STRAY = b" ", b"0", b"-", b"e", b"!"
+_KINDS = {
+    **dict.fromkeys(b" \t\r\n\v\f", SPACE), **dict.fromkeys(b"0123456789.", DIGIT), **dict.fromkeys(b"+-", SIGN),
+    **dict.fromkeys(b"eE", POWER),
+}  # fmt: skip
 CLASSES = b"".join(_KINDS.get(byte, STRAY) for byte in range(256))
 WHOLE = b"".join(STRAY if byte in b".eE" else _KINDS.get(byte, STRAY) for byte in range(256))
 """What each byte of a table of numbers is, and of whole numbers."""
+
+OUT_OF_PLACE = "holds a number with a sign or an exponent that is out of place"
 
 OF_NAN = frozenset(b"nNaAiIfFtTyY")
 
@@ -49,16 +54,21 @@ def read(path: Path) -> tuple[Any, str]:
     try:
         with opener(path, "rb") as file:
             head = _head(file)
+            if not head.endswith(b"\n"):
+                raise EieError("not readable as Matrix Market: ends within its head")
             rows, cols, entries, form, field, symmetry = io.mminfo(BytesIO(head))
             size = (int(rows), int(cols), int(entries))
             _check_head(path, size, form, field, symmetry)
             numbers = _Numbers(path, CLASSES if field == "real" else WHOLE)
-            if plain:  # by its name SciPy reads it faster than through a file of ours
+            if plain:
                 while part := file.read(CHUNK):
                     numbers.feed(part)
                 numbers.check(*_expected(size, form, field, symmetry))
+            if plain and numbers.last == b"\n":  # by its name SciPy reads it faster than through a file of ours
                 found = io.mmread(str(path), spmatrix=False)
             else:
+                numbers = _Numbers(path, CLASSES if field == "real" else WHOLE)
+                file.seek(len(head))
                 stream = _Watched(head, file, numbers)
                 found = io.mmread(stream, spmatrix=False)
     except EieError:
@@ -83,7 +93,7 @@ class _Numbers:
     """Counts the numbers of a text that comes in parts. Raises EieError where it holds anything else, or no end."""
 
     def __init__(self, path: Path, table: bytes) -> None:
-        self.count, self._table = 0, table
+        self.count, self.last, self._table = 0, b"", table
         self._before = SPACE
         self._most = self._left = max(ALWAYS_READ_BYTES, MAX_EXPANSION * path.stat().st_size)
 
@@ -99,37 +109,46 @@ class _Numbers:
                 raise EieError("holds NaN or infinity")
             needs = "whole numbers" if self._table is WHOLE else "decimal numbers, such as 1.5e-3"
             raise EieError(f"holds {chr(stray)!r} among its numbers, needs {needs}")
-        space = np.frombuffer(classes, np.uint8) == SPACE[0]
+        each = np.frombuffer(classes, np.uint8)
+        space, power, sign = each == SPACE[0], each == POWER[0], each == SIGN[0]
+        if (sign[1:] & ~space[:-1] & ~power[:-1]).any() or (power[:-1] & (space[1:] | power[1:])).any():
+            raise EieError(OUT_OF_PLACE)
         self.count += int(np.count_nonzero(space[:-1] > space[1:]))
-        self._before = classes[-1:] if classes else SPACE
+        self._before, self.last = classes[-1:], part[-1:] or self.last
 
     def check(self, expected: int, each: int) -> None:
         """Raise EieError unless there were so many."""
+        if self._before in (POWER, SIGN):
+            raise EieError(OUT_OF_PLACE)
         if self.count != expected:
             why = "truncated" if self.count < expected else "damaged"
             raise EieError(f"has {self.count:,} numbers after its sizes, needs {expected:,}, {each} an entry; {why}?")
 
 
 class _Watched:
-    """A file that is unpacked as it is read, its numbers counted. error: what is wrong; then the file ends there."""
+    """A file that is unpacked as it is read, its numbers counted, and whose last line ends as one does.
+
+    error: what is wrong; the file then ends there.
+    """
 
     def __init__(self, head: bytes, file: IO[bytes], numbers: _Numbers) -> None:
         self.error: EieError | None = None
         self._head, self._file, self._numbers = head, file, numbers
+        self._last = b"\n"
 
     def read(self, size: int = -1) -> bytes:
         """As a file's."""
         if self._head:
             part, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
             return part
-        if self.error is not None:
-            return b""
-        part = self._file.read(CHUNK if size < 0 else size)
+        part = b"" if self.error is not None else self._file.read(CHUNK if size < 0 else size)
         try:
             self._numbers.feed(part)
         except EieError as error:
-            self.error = error
-            return b""
+            self.error, part = error, b""
+        if not part and self._last != b"\n":
+            part = b"\n"
+        self._last = part[-1:] or self._last
         return part
 
 

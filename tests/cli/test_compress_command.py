@@ -129,6 +129,16 @@ LABELS = {
 }
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "u1", ">i8"])
+def test_labels_are_whole_numbers_of_any_dtype(call, model, tmp_path, dtype):
+    labels = np.load("y.npy")
+    np.save(tmp_path / "same.npy", labels.astype(dtype))
+    call("compress", "model.npz", "-o", "net", "-q")
+    both = [call("run", "net", "-i", "x.npy", "--labels", name, "--json", "-") for name in ("y.npy", "same.npy")]
+    assert [status for status, *_ in both] == [0, 0]
+    assert len({json.loads(out)["accuracy"] for _, out, _ in both}) == 1
+
+
 @pytest.mark.parametrize("name", LABELS)
 def test_bad_labels_are_one_line(call, model, tmp_path, name):
     labels, words = LABELS[name]

@@ -78,6 +78,15 @@ def test_matrix_market_sums_duplicates_and_drops_zeros(tmp_path):
     assert (made.name, made.nnz) == ("a b", 1)
 
 
+@pytest.mark.parametrize("end", ["\n", "\n\n"])
+def test_a_last_line_without_an_end(tmp_path, end):
+    text = f"{HEAD}real general\n2 2 2\n1 1 1.5\n2 1 -2e1{end}"
+    (tmp_path / "W.mtx").write_text(text)
+    (tmp_path / "W.mtx.gz").write_bytes(gzip.compress(text.encode()))
+    for name in ("W.mtx", "W.mtx.gz"):
+        same(tmp_path / name, [[1.5, 0], [-20, 0]])
+
+
 def test_what_mmwrite_does_unasked(tmp_path):
     """It writes half of a matrix that it finds symmetric, and sums duplicates: the layer is the whole one."""
     rows, cols, numbers = [0, 0, 1, 2, 2], [0, 0, 2, 1, 2], [1.0, 2.0, 4.0, 4.0, 0.0]
@@ -174,7 +183,7 @@ def test_smtx_has_its_positions_exactly_and_values_of_the_seed(tmp_path):
 # What is no matrix, or a damaged one.
 
 BAD_MTX = {
-    "": "sizes do not follow|Missing banner",
+    "": "ends within its head",
     "2 2 1\n1 1 1\n": "Missing banner",
     HEAD + "complex general\n1 1 1\n1 1 3 4\n": "complex numbers",
     HEAD + "complex hermitian\n1 1 1\n1 1 3 0\n": "complex numbers",
@@ -189,6 +198,9 @@ BAD_MTX = {
     HEAD + "real general\n2 2 1\n1 1 1e39\n": r"holds 1e\+39: NaN, infinity, or beyond float32",
     HEAD + "real general\n2 2 1\n1 1 1e400\n": "NaN, infinity, or beyond float32",
     HEAD + "integer general\n2 2 1\n1 1 99999999999999999999\n": "Integer out of range",
+    HEAD + "real general\n2 2 1\n1 1 1.5-101\n": "sign or an exponent that is out of place",
+    HEAD + "real general\n2 2 1\n1 1 1E\n": "sign or an exponent that is out of place",
+    HEAD + "real general\n2 2 1": "ends within its head",
     # SciPy reads these, and other numbers than were meant
     HEAD + "real general\n2 2 1\n1 1 1d5\n": "holds 'd' among its numbers",
     HEAD + "real general\n2 2 1\n1 1 1,5\n": "holds ',' among its numbers",

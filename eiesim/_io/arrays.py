@@ -115,5 +115,6 @@ def _check_header(stream: IO[bytes], size: int) -> None:
     claimed, held = math.prod(shape) * dtype.itemsize, size - np.lib.format.MAGIC_LEN - width - length
     if min(shape, default=0) < 0 or claimed != held:
         raise EieError(
-            f"its header claims {claimed:,} bytes of {dtype}{list(shape)}, but {held:,} are there; truncated?"
+            f"its header claims {claimed:,} bytes of {dtype}{list(shape)}, but {held:,} are there; "
+            f"{'truncated' if claimed > held else 'damaged'}?"
         )

@@ -36,6 +36,11 @@ ENDINGS = (*matrix_market.ENDINGS, POSITIONS_ONLY, ".npy")
 COMPRESSED = {"csr": 0, "csc": 1}
 """SciPy's formats with pointers, and the axis that these run along."""
 
+KEYS = {"data", "shape", "format", "_is_array", "row", "col", "coords", "indices", "indptr", "offsets"} | {
+    "fill_value", "compressed_axes",
+}  # fmt: skip
+"""What SciPy and pydata write into an archive."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
@@ -133,8 +138,7 @@ def _of_array(values: npt.NDArray[Any], name: str) -> Matrix:
     if values.dtype.kind not in "fiub":
         raise EieError(f"holds {values.dtype}, needs real numbers")
     _check_shape(values.shape, values.size)
-    held = values.astype(np.float32) if values.dtype == np.float16 else values  # SciPy does not compute with halves
-    return _matrix(name, sparse.coo_array(held), f"numpy, {values.dtype}")
+    return _matrix(name, sparse.coo_array(_computable(values)), f"numpy, {values.dtype}")
 
 
 def is_archive(arrays: Collection[str]) -> bool:
@@ -183,7 +187,10 @@ def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Any, str]:
         raise EieError(f"shape: {shape} has {len(shape)} dimensions, needs 2")
     if data.dtype.kind not in "fiub":
         raise EieError(f"data: holds {data.dtype}, needs real numbers")
-    data = data.astype(np.float32) if data.dtype == np.float16 else data  # which SciPy does not compute with
+    beside = [name for name in arrays if name not in KEYS]
+    if beside:
+        raise EieError(f"holds '{beside[0]}' beside a sparse matrix; save each in a file of its own")
+    data = _computable(data)
     kind = _said(arrays)
     _check_shape(shape, data.size)
     pydata = "fill_value" in arrays
@@ -231,6 +238,12 @@ def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Any, str]:
         data = data.ravel()
     made = (sparse.csc_array if axis else sparse.csr_array)((data, indices, indptr), shape=shape)
     return made.tocoo(), f"{'pydata' if pydata else 'scipy'}.sparse, {kind or ('csc' if axis else 'csr')}"
+
+
+def _computable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Numbers as SciPy computes with them: no halves, and bytes in this machine's order."""
+    dtype = np.dtype(np.float32) if values.dtype.itemsize == 2 and values.dtype.kind == "f" else values.dtype
+    return values.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _said(arrays: Mapping[str, npt.NDArray[Any]]) -> str:

@@ -78,13 +78,21 @@ def test_matrix_market_sums_duplicates_and_drops_zeros(tmp_path):
     assert (made.name, made.nnz) == ("a b", 1)
 
 
-@pytest.mark.parametrize("end", ["\n", "\n\n"])
-def test_a_last_line_without_an_end(tmp_path, end):
-    text = f"{HEAD}real general\n2 2 2\n1 1 1.5\n2 1 -2e1{end}"
-    (tmp_path / "W.mtx").write_text(text)
-    (tmp_path / "W.mtx.gz").write_bytes(gzip.compress(text.encode()))
-    for name in ("W.mtx", "W.mtx.gz"):
-        same(tmp_path / name, [[1.5, 0], [-20, 0]])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_scipy_is_given_a_last_line_with_its_end(tmp_path, monkeypatch, end, packed):
+    text = f"{HEAD}real general\n2 2 2\n1 1 1.5\n2 1 -2e1"
+    path = tmp_path / ("W.mtx.gz" if packed else "W.mtx")
+    path.write_bytes(gzip.compress((text + end).encode()) if packed else (text + end).encode())
+    given = []
+
+    def mmread(source, spmatrix):
+        given.append(Path(source).read_bytes() if isinstance(source, str) else b"".join(iter(source.read, b"")))
+        return sparse.coo_array(np.array([[1.5, 0], [-20, 0]]))
+
+    monkeypatch.setattr(io, "mmread", mmread)
+    same(path, [[1.5, 0], [-20, 0]])
+    assert given == [(text + (end or "\n")).encode()]
 
 
 def test_what_mmwrite_does_unasked(tmp_path):
@@ -122,6 +130,14 @@ def test_scipy_untidy_archives(tmp_path):
     assert same(tmp_path / "W.npz", [[2, 0, 5], [0, 0, 0]]).nnz == 2
 
 
+def test_archives_of_machines_that_write_the_high_byte_first(tmp_path):
+    arrays = {key: np.asarray(array) for key, array in changed().items()}
+    turned = {key: array.astype(array.dtype.newbyteorder(">")) for key, array in arrays.items()}
+    np.savez(tmp_path / "W.npz", **turned)
+    assert np.load(tmp_path / "W.npz")["data"].dtype == ">f8"
+    same(tmp_path / "W.npz", [[1, 0, 2], [0, 3, 0]])
+
+
 @pytest.mark.parametrize("name", ["coo", "gcxs_rows", "gcxs_columns"])
 def test_pydata_sparse_archives(name):
     """Written by sparse 0.19.3 (make_pydata.py beside them)."""
@@ -154,7 +170,7 @@ def test_pydata_sparse_in_memory_and_in_files(tmp_path):
         layer(tmp_path / "W.npz")
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i8", "u8", "?"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i8", "u8", "?", ">f4", ">f2", ">i2"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_arrays_of_numpy(tmp_path, dtype, order):
     dense = np.array(np.round(values(distinct=3) * 3), dtype=dtype, order=order)
@@ -329,6 +345,7 @@ BAD_ARCHIVES = [
     (changed(**COO, row=np.array([0, 1]), col=np.array([0, 1, 2])), "for 2 row and 3 column numbers"),
     (changed(**COO, coords=np.array([[0, 1, 1]])), "needs two rows of whole numbers"),
     (changed(indices=None, indptr=None, format=b"dia", offsets=np.array([0, 0]), data=np.ones((2, 3))), "each, once"),
+    (changed(**{"fc1.weight": np.ones((2, 3))}), "holds 'fc1.weight' beside a sparse matrix; save each in a file of"),
     (changed(format="gcxs", compressed_axes=np.array([0, 1]), fill_value=np.array(0.0)), "compressed_axes"),
 ]
 
@@ -358,6 +375,9 @@ def test_bad_arrays(tmp_path):
             layer(path)
     path.write_bytes(path.read_bytes()[:-3])
     assert "truncated" in refused(path)
+    np.save(path, np.ones((2, 2)))
+    path.write_bytes(path.read_bytes() + b"more")
+    assert "damaged?" in refused(path)
 
 
 def test_a_network_of_arrays_is_never_taken_for_a_matrix(tmp_path):

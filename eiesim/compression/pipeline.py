@@ -248,7 +248,9 @@ def read_model(
     elif path.suffix == ".safetensors" or is_checkpoint(path):
         model, taps = load_safetensors(path, choice), ()
     elif (matrix := matrix_of(path, seed)) is not None:
-        model, taps = network_of_matrix(matrix), ()
+        for option, patterns in (("take", choice.take), ("leave", choice.leave)):
+            check_patterns(option, patterns, [matrix.name])
+        model, taps = without(network_of_matrix(matrix), choice)[0], ()
     elif path.suffix == ".npz":
         model, taps = load_npz_model(path, choice), ()
     elif path.suffix in CONTAINERS:

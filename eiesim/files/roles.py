@@ -56,6 +56,8 @@ class Beside:
         scale = self._scale_of(name)
         if scale and len(tensor.shape) > 1 and (not tensor.is_float or is_whole(tensor.values)):
             return "left out", f"{tensor.dtype} codes, quantised, with their scale in '{scale}'; {INSTEAD}"
+        if not tensor.is_float and tensor.is_small:
+            return "left out", f"{tensor.dtype} codes with no scale that is known; {INSTEAD}"
         if not tensor.is_float:
             return "left out", f"{tensor.dtype} values; EIE's weights are made from floating point"
         if tensor.values is not None and tensor.values.ndim == 1 and tensor.values.size:

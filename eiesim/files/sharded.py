@@ -29,7 +29,7 @@ SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5,})-of-(?P<count>\d{5,})\.safet
 def is_checkpoint(path: Path) -> bool:
     """Whether a folder holds a checkpoint, in shards or in one file; or whether this is the index of one."""
     if path.is_dir():
-        return bool(_indices(path)) or (path / WHOLE).is_file()
+        return bool(_indices(path)) or (path / WHOLE).is_file() or bool(_shards_beside(path))
     return path.name.endswith(INDEX)
 
 
@@ -55,6 +55,11 @@ def of_checkpoint(path: Path, choice: Choice) -> tuple[list[Tensor], Choice]:
     if index is not None:
         return _of_index(index, choice)
     file = path / WHOLE if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        shard = _shards_beside(path)[0]
+        raise EieError(
+            f"{path}: holds {shard} and no model{INDEX}, which says what the shards hold; put it beside them"
+        )
     others = _other_shards(file.name)
     left = {name for name in others if choice.leaves(name)}
     if others and len(left) < len(others):
@@ -98,6 +103,10 @@ def _index(path: Path) -> Path | None:
     if len(found) > 1:
         raise EieError(f"{path}: has {len(found)} indices, {found[0].name} and {found[1].name}; give one of them")
     return found[0] if found else None
+
+
+def _shards_beside(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.glob("*.safetensors") if SHARD.fullmatch(file.name))
 
 
 def _indices(folder: Path) -> list[Path]:

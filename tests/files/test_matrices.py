@@ -499,6 +499,17 @@ def test_compress_says_what_a_matrix_is_and_what_is_too_large_made_dense(folder)
     assert not Path("big").exists()
 
 
+def test_a_matrix_is_taken_and_left_by_its_name(folder):
+    np.save("W.npy", np.eye(3))
+    assert cli("compress", "W.npy", "-o", "out", "--take", "W").status == 0
+    for option, why in ((("--leave", "W"), "has no layer"), (("--leave", "X"), "leave: no tensor is called 'X'"),
+                        (("--take", "fc*"), "take: no tensor is called 'fc*'")):  # fmt: skip
+        answer = cli("compress", "W.npy", "-o", "other", *option)
+        assert answer.status == 2
+        assert why in answer.err
+        assert not Path("other").exists()
+
+
 def test_a_matrix_is_not_replaced_by_what_is_made_of_it(folder):
     before = Path("W.mtx").read_bytes()
     answer = cli("run", "W.mtx", "-o", "W.mtx")

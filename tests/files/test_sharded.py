@@ -162,3 +162,12 @@ def test_compress_keeps_the_shards_and_accuracy_finds_them_again(folder, tmp_pat
         assert (folder / name).read_bytes() == before
     (folder / TWO).write_bytes((folder / ONE).read_bytes())
     assert model_of_folder(tmp_path / "out", load_network(tmp_path / "out")) is None
+
+
+def test_shards_without_their_index_are_a_checkpoint_that_is_not_whole(folder):
+    (folder / INDEX).unlink()
+    for command in (("compress", folder, "--explain"), ("inspect", folder)):
+        answer = cli(*command)
+        assert answer.status == 2
+        assert f"holds {ONE} and no {INDEX}, which says what the shards hold" in answer.err.replace("\n", " ")
+    assert "is a trained network" in cli("run", folder).err.replace("\n", " ")

@@ -149,6 +149,13 @@ def test_codes_and_their_scales_are_no_layers(kind, path, tmp_path):
             assert role == "scale"
 
 
+def test_float8_with_the_scale_of_its_inputs_alone_is_not_guessed(tmp_path):
+    tensors = {"fc1.weight": torch.ones(4, 3).to(torch.float8_e4m3fn), "fc1.input_scale": torch.tensor(0.5)}
+    save_file(tensors, tmp_path / "m.safetensors")
+    with pytest.raises(eiesim.EieError, match=r"fc1\.weight: F8_E4M3 codes with no scale that is known"):
+        eiesim.compress(tmp_path / "m.safetensors")
+
+
 @pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2])
 def test_float8_is_multiplied_by_its_scale_and_without_one_taken_as_it_is(kind, tmp_path):
     pytest.importorskip("ml_dtypes", reason="needs extra [formats]")
@@ -174,7 +181,7 @@ def test_float4_has_two_numbers_in_a_byte_the_lower_half_first(tmp_path):
     layer = eiesim.compress(tmp_path / "m.safetensors").model.layers[0]
     assert layer.weights.tolist() == [[1.0, 2.0, 3.0, 12.0], [0.0, -3.0, -1.0, -0.25]]
     save_file({"fc.weight": stored}, tmp_path / "m.safetensors")
-    with pytest.raises(eiesim.EieError, match=r"\(fc\.weight: F4 values"):
+    with pytest.raises(eiesim.EieError, match=r"\(fc\.weight: F4 codes with no scale"):
         eiesim.compress(tmp_path / "m.safetensors")
 
 

@@ -54,7 +54,7 @@ def _tensors(path: Path, gguf: Any, choice: Choice) -> list[Tensor]:
         reader = gguf.GGUFReader(path)
     except Exception as error:  # gguf checks little: a damaged header may end in any of them
         about = " ".join(str(error).split())[:200]
-        raise EieError(f"{path}: not readable as GGUF: {about or type(error).__name__}") from None
+        raise EieError(f"{path}: not readable as GGUF; damaged or cut off? {about or type(error).__name__}") from None
     count, size = reader.get_field("split.count"), path.stat().st_size
     if count is not None and int(count.contents()) > 1 and PART.fullmatch(path.name) is None:
         raise EieError(f"{path}: is one of {int(count.contents())} parts; give it its name back, -00001-of-0000N.gguf")

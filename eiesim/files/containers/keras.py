@@ -341,6 +341,8 @@ def _what(kind: str, own: Mapping[str, Any]) -> tuple[str, str, int | None]:
         return "same", "", 0
     if activation == "relu" or (kind == "ReLU" and _is_relu(own)):
         return "relu", "", 0
+    if kind == "ReLU":
+        return "", "with a max_value, negative_slope or threshold, which EIE's ReLU has not", 0
     if kind == "Softmax" or activation in ("softmax", "sigmoid", "tanh", "log_softmax"):
         return "", EXPONENTIAL, 0
     if kind.startswith(POOLING):

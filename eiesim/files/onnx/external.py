@@ -1,6 +1,7 @@
 """The files beside an ONNX model that hold its tensors' values."""
 
 from collections.abc import Iterable, Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ def external_files(path: Path) -> list[Path]:
     try:
         import onnx
     except ImportError:
+        return []
+    if not _may_name_any(path):
         return []
     try:
         model = onnx.load(path, load_external_data=False)
@@ -21,6 +24,17 @@ def external_files(path: Path) -> list[Path]:
     ]
     entries = (entry for tensor in tensors for entry in tensor.external_data)
     return [path.parent / name for name in dict.fromkeys(entry.value for entry in entries if entry.key == "location")]
+
+
+def _may_name_any(path: Path) -> bool:
+    """Whether the key that names a file stands anywhere in a model: most have none, and need not be parsed."""
+    if not path.is_file():
+        return False
+    try:
+        with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return content.find(b"location") >= 0
+    except (OSError, ValueError):  # not readable; empty
+        return False
 
 
 def _of_graph(graph: Any) -> Iterator[Any]:

@@ -124,7 +124,7 @@ def test_refused(tmp_path, damage):
     data = path.read_bytes()
     bad = tmp_path / "bad.gguf"
     for held, why in (
-        (b"", "too short"), (b"GGUF" + b"\0" * 40, "not readable as GGUF"), (b"GGML" + data[4:], "GGUF magic invalid"),
+        (b"", "too short"), (b"GGUF" + b"\0" * 40, "GGUF; damaged or"), (b"GGML" + data[4:], "GGUF magic invalid"),
         (data[:-64], "bad.gguf: "), (data[:60], "bad.gguf: "),
     ):  # fmt: skip
         bad.write_bytes(held)

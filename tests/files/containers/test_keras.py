@@ -78,6 +78,16 @@ def test_other_layers(written, archive, stem):
         np.testing.assert_allclose(layer.weights, values[f"{stem}/{layer.name}/weight"], rtol=1e-5, atol=1e-6)
 
 
+def test_a_relu_with_a_maximum_is_none(written, tmp_path):
+    source = written("keras3")[0] / "k3_functional.keras"
+    config = json.loads(zipfile.ZipFile(source).read("config.json"))
+    relu = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "ReLU")
+    relu["config"]["max_value"] = 6.0
+    model, _ = load_model(rezipped(source, tmp_path / "six.keras", config=json.dumps(config).encode()))
+    assert model.layers[0].activation == "none"
+    assert any(part.kind == "ReLU" and "with a max_value" in part.reason for part in model.left_out)
+
+
 @pytest.mark.parametrize(("archive", "stem"), [("keras3", "k3"), ("keras2", "k2")])
 def test_arrays_alone(written, archive, stem):
     """Without a config: groups are numbered by class, so the eleventh stands behind the tenth, not behind the first."""

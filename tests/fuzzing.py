@@ -6,6 +6,7 @@ without a traceback, its refusal on one line; and it leaves nothing behind but t
 
 import contextlib
 import io
+import json
 import os
 import random
 import shutil
@@ -122,6 +123,7 @@ def world(folder: Path) -> dict[str, Loader]:
         "measured.json": load_measured,
         "table.csv": lambda path: Journal(path).close(),
     }
+    loaders |= of_other_tools(folder, arrays)
     with contextlib.suppress(ImportError):
         import onnx
 
@@ -130,6 +132,52 @@ def world(folder: Path) -> dict[str, Loader]:
         made = mlp()
         onnx.save(made[0] if isinstance(made, tuple) else made, folder / "model.onnx")
         loaders["model.onnx"] = pipeline.load_model
+    return loaders
+
+
+def of_other_tools(folder: Path, arrays: dict[str, Any]) -> dict[str, Loader]:
+    """A good file of each kind that other tools write; those of extra [formats] where it is there. See `world`."""
+    import scipy.io
+    import scipy.sparse
+
+    matrix = scipy.sparse.random(6, COLS, 0.5, format="coo", random_state=3, dtype=np.float32)
+    scipy.io.mmwrite(folder / "w.mtx", matrix)
+    scipy.sparse.save_npz(folder / "sparse.npz", matrix.tocsr())
+    np.save(folder / "matrix.npy", matrix.toarray())
+    rows = matrix.tocsr()
+    (folder / "w.smtx").write_text(
+        f"6, {COLS}, {rows.nnz}\n{' '.join(map(str, rows.indptr))}\n{' '.join(map(str, rows.indices))}\n"
+    )
+    (folder / "shards").mkdir()
+    where = {name: f"model-0000{1 + (k > 0)}-of-00002.safetensors" for k, name in enumerate(arrays)}
+    for shard in sorted(set(where.values())):
+        save_file({name: arrays[name] for name, file in where.items() if file == shard}, folder / "shards" / shard)
+    (folder / "shards/model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+    loaders: dict[str, Loader] = dict.fromkeys(("w.mtx", "sparse.npz", "matrix.npy", "w.smtx"), eiesim.open)
+    loaders["shards/model.safetensors.index.json"] = lambda path: pipeline.load_model(path.parent)
+    loaders["shards/model-00001-of-00002.safetensors"] = lambda path: pipeline.load_model(path.parent)
+    with contextlib.suppress(ImportError):
+        import gguf
+
+        writer = gguf.GGUFWriter(folder / "model.gguf", "llama")
+        writer.add_tensor("blk.0.ffn_up.weight", np.ones((8, 32), np.float32))
+        writer.add_tensor(
+            "blk.0.ffn_down.weight",
+            gguf.quants.quantize(np.ones((8, 32), np.float32), gguf.GGMLQuantizationType.Q8_0),
+            raw_dtype=gguf.GGMLQuantizationType.Q8_0,
+        )
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        loaders["model.gguf"] = pipeline.load_model
+    with contextlib.suppress(ImportError):
+        import h5py
+
+        with h5py.File(folder / "model.h5", "w") as file:
+            for name, values in (("d0", arrays["fc0.weight"].T), ("d1", arrays["fc1.weight"].T)):
+                file[f"layers/{name}/vars/0"] = values
+        loaders["model.h5"] = pipeline.load_model
     return loaders
 
 
@@ -171,7 +219,7 @@ def damaged(data: bytes, rng: random.Random, name: str) -> bytes:
                 content = archive.read(member)
                 new.writestr(member, mutated(content, rng, False) if member == chosen else content)
         return made.getvalue()
-    return mutated(data, rng, name.endswith((".toml", ".csv", ".json")))
+    return mutated(data, rng, name.endswith((".toml", ".csv", ".json", "mtx")))
 
 
 def file_cases(folder: Path, loaders: dict[str, Loader], rng: random.Random, tally: Tally, count: int) -> None:

@@ -547,3 +547,14 @@ def test_nothing_that_is_not_finite_reaches_json(here):
     with pytest.raises(ValueError, match=r"JSON|nan"):
         pipeline.write(spoilt, here / "net", "model.npz")
     assert not (here / "net").exists()
+
+
+def test_an_archive_whose_key_has_two_lines_is_refused_in_one(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("\n3ivations.npy", b"\x93NUMPY\x01\x00v\x00{'descr'")
+    with pytest.raises(EieError) as refusal:
+        eiesim.load_inputs(tmp_path / "x.npz")
+    assert "\n" not in str(refusal.value)
+    assert "x.npz: 3ivations: damaged" in str(refusal.value)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.reading import check_regular
-from eiesim.errors import EieError
+from eiesim.errors import EieError, one_line
 
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -54,7 +54,7 @@ def read_arrays(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
             raise EieError("is neither .npy nor .npz")
     except EieError as error:
         where = "" if str(error).startswith(f"{path}:") else f"{path}: "
-        raise EieError(f"{where}{error}") from None
+        raise EieError(f"{where}{one_line(str(error))}") from None  # an archive's keys are anything
     except OSError as error:
         raise EieError(f"{path}: not readable: {error.strerror or error}") from None
     except _DAMAGE as error:

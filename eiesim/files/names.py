@@ -164,5 +164,6 @@ def short(name: str) -> str:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts names with their numbers by value."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    """A key that sorts names with their numbers by value, however long: by their digits without leading zeros."""
+    parts = re.split(r"(\d+)", name)  # text and numbers in turn
+    return [(len(part := one.lstrip("0")), part) if k % 2 else (-1, one) for k, one in enumerate(parts)]

@@ -20,6 +20,9 @@ from eiesim.files.tensors import Tensor, of_safetensors
 
 INDEX = ".safetensors.index.json"
 WHOLE = "model.safetensors"
+LONGEST = 255
+"""Bytes of a file's name."""
+
 SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5,})-of-(?P<count>\d{5,})\.safetensors")
 
 
@@ -140,7 +143,8 @@ def _weight_map(index: Path) -> dict[str, str]:
 
 
 def _is_beside(shard: str) -> bool:
-    return shard.endswith(".safetensors") and not re.search(r"[/\\\0:]", shard) and shard == Path(shard).name
+    plain = not re.search(r"[/\\\0:]", shard) and len(shard.encode("utf-8", "surrogatepass")) <= LONGEST
+    return plain and shard.endswith(".safetensors") and shard == Path(shard).name
 
 
 def _shards(where: dict[str, str]) -> list[str]:

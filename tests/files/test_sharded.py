@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import eiesim
+from eiesim.files.names import natural
 from tests.cases import cli
 
 save_file = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed").save_file
@@ -113,6 +114,27 @@ def test_an_index_that_is_none_is_refused(text, folder):
     index(folder, {}, text)
     with pytest.raises(eiesim.EieError, match=r"index\.json: (is no JSON|weight_map)"):
         eiesim.read_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("shard", "said"),
+    [
+        (f"model-{'9' * 5000}.safetensors", "shards are .safetensors files beside the index"),
+        ("a" * 250 + ".safetensors", "shards are .safetensors files beside the index"),
+        ("\ud800.safetensors", "no such file"),
+    ],
+    ids=["digits", "long", "surrogate"],
+)
+def test_a_shard_that_no_file_can_be_called_is_refused(shard, said, folder):
+    """Names of 5,000 digits, which Python makes no number of, ended in a ValueError, and long ones in an OSError."""
+    index(folder, {}, json.dumps({"weight_map": {"fc1.weight": shard}}))
+    with pytest.raises(eiesim.EieError, match=said):
+        eiesim.read_model(folder)
+
+
+def test_numbers_of_any_length_sort_by_value():
+    names = ["w10", "w9", "w09", "w" + "9" * 5000, "w1²2", "w"]
+    assert sorted(names, key=natural) == ["w", "w1²2", "w9", "w09", "w10", "w" + "9" * 5000]
 
 
 def test_an_index_that_names_a_tensor_twice_is_refused(folder):

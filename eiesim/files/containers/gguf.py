@@ -71,6 +71,8 @@ def _tensor(path: Path, held: Any, gguf: Any, size: int, swapped: bool) -> Tenso
     kind, shape = held.tensor_type.name, tuple(int(one) for one in reversed(held.shape.tolist()))
     if held.data_offset + held.n_bytes > size:
         raise EieError(f"{path}: is cut off within {held.name}")
+    if 0 in shape:
+        raise EieError(f"{path}: {held.name}: has shape {shape}, which holds nothing; damaged?")
     if kind in PLAIN:
         values = np.asarray(held.data)
         return Tensor(held.name, kind, shape, values.astype(values.dtype.newbyteorder("=")))

@@ -133,3 +133,17 @@ def test_refused(tmp_path, damage):
     said = damage(bad, data, 120)
     assert len(said) > 10
     assert all(str(bad) in one and "\n" not in one for one in said)
+
+
+@pytest.mark.parametrize("kind", [None, gguf.GGMLQuantizationType.Q8_0])
+def test_a_tensor_without_rows_is_refused(tmp_path, kind):
+    """Of a quantised type package gguf ended in a ValueError."""
+    ones = np.ones((8, 32), np.float32)
+    held = ones if kind is None else (gguf.quants.quantize(ones, kind), kind)
+    path = write(tmp_path / "m.gguf", {"fc.weight": held})
+    data = path.read_bytes()
+    place = data.index(b"fc.weight") + len(b"fc.weight") + 4 + 8  # its second axis
+    assert data[place : place + 8] == (8).to_bytes(8, "little")
+    path.write_bytes(data[:place] + bytes(8) + data[place + 8 :])
+    with pytest.raises(EieError, match=r"m\.gguf: fc\.weight: has shape \(0, 32\), which holds nothing"):
+        load_model(path)

@@ -45,12 +45,11 @@ def test_every_extra_that_a_message_names_is_in_the_readme(lines):
     assert {extra for extra in told - readme if f"`{extra}`" not in table} == set()
 
 
-@pytest.mark.parametrize(("absent", "extra", "suffix"), [("vcd", "trace", "vcd"), ("bokeh", "trace", "html")])
-def test_the_line_reaches_the_terminal_as_it_is(monkeypatch, tmp_path, absent, extra, suffix):
-    monkeypatch.setitem(sys.modules, absent, None)
-    answer = cli("trace", "table3:NT-We", "--cycles", "1:9", "-o", tmp_path / f"out.{suffix}")
+def test_the_line_reaches_the_terminal_as_it_is(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "vcd", None)
+    answer = cli("trace", "table3:NT-We", "--cycles", "1:9", "-o", tmp_path / "out.vcd")
     assert answer.status == 2
-    assert answer.err.endswith(f"in a clone of eiesim: pip install '.[{extra}]'\n")
+    assert answer.err.endswith("in a clone of eiesim: pip install '.[trace]'\n")
 
 
 @pytest.mark.parametrize(

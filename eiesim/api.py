@@ -444,8 +444,8 @@ def _calibration_inputs(values: Any, whole: bool = False) -> Any:
         return pipeline.load_calibration(values)
     if isinstance(values, Mapping):
         return {str(key): np.asarray(held) for key, held in values.items()}
-    if whole and np.asarray(on_the_host(values)).dtype.kind in "iub":
-        return np.asarray(on_the_host(values))
+    if whole and (numbers := np.asarray(on_the_host(values))).dtype.kind in "iub":
+        return numbers
     return as_float32("calibration", values)
 
 

@@ -60,7 +60,10 @@ def unpacked(tensors: Sequence[Tensor], said: Said = NOTHING_SAID) -> Found:
         codes = held[main]
         try:
             with np.errstate(all="ignore"):  # NaN and infinity are refused where a layer is made
-                dense = scheme(group)
+                one = _joined(group, scheme(group))
+            used = {name for name, _ in one.of}
+            if one.tensor.name in every - used:
+                raise DamagedError(f"stands beside '{one.tensor.name}', which is the same layer")
         except NotReadError as error:
             reason = f"{codes.dtype} codes of {error}, a layout that is not read; {INSTEAD}"
             refused.append(Entry(codes.name, codes.shape, codes.dtype, "left out", "", reason))
@@ -68,13 +71,6 @@ def unpacked(tensors: Sequence[Tensor], said: Said = NOTHING_SAID) -> Found:
             continue
         except DamagedError as error:
             reason = f"{called}: {error}"
-            refused.append(Entry(codes.name, codes.shape, codes.dtype, "left out", "", reason, stops=True))
-            gone.add(codes.name)
-            continue
-        one = _joined(group, dense)
-        used = {name for name, _ in one.of}
-        if one.tensor.name in every - used:
-            reason = f"{called}: stands beside '{one.tensor.name}', which is the same layer"
             refused.append(Entry(codes.name, codes.shape, codes.dtype, "left out", "", reason, stops=True))
             gone.add(codes.name)
             continue

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from eiesim._io.atomic import writing
 from eiesim._progress import Progress, Steps
+from eiesim._shown import Plotted
 from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
@@ -94,7 +95,7 @@ def plan(
 
 
 @dataclass(frozen=True, repr=False)
-class Swept:
+class Swept(Plotted):
     """What a sweep gave.
 
     Attributes
@@ -110,6 +111,15 @@ class Swept:
     rows: tuple[Row, ...]
     new: int
     known: int
+
+    def __repr__(self) -> str:
+        return f"<Swept: {len(self.rows):,} rows, {self.new:,} of them run>"
+
+    def _repr_html_(self) -> str:
+        from eiesim.sweeps.terminal import rows_table
+        from eiesim.view.grid import grid_of, html
+
+        return html(grid_of(rows_table(self.rows)))
 
     def to_frame(self) -> "pd.DataFrame":
         """A table of the rows.

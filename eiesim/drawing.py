@@ -68,7 +68,7 @@ def plot(
 
     Parameters
     ----------
-    what : Result, LayerResult, Trace, CriticalPath, Balance, Swept or its table, Comparison, Reproduction, ...
+    what : Result, Trace, Balance, pandas.DataFrame or another thing that eiesim gives
         What `simulate`, `trace`, `critical_path`, `balance`, `sweep` (a DataFrame), `compare`, `reproduce`,
         `compress`, `train`, `accuracy`, `inspect`, `energy_table`, `open` or `interleave` gives; a layer.
     output : str or pathlib.Path or None, default None

@@ -99,9 +99,7 @@ class Trace(Recording):
         cycles = {name.replace(" ", "_"): (self.state == k).sum(axis=1) for k, name in enumerate(STATES)}
         return pd.DataFrame({"pe": range(self.pes), **cycles, "stall_caused": self.stall_caused})
 
-    def plot(
-        self, pes: Sequence[int] | None = None, *, picture: str | None = None, style: str = "screen"
-    ) -> "Figure":
+    def plot(self, pes: Sequence[int] | None = None, *, picture: str | None = None, style: str = "screen") -> "Figure":
         """Draw PE states, queue occupancy, broadcasts with their stalls, and the critical path.
 
         Parameters

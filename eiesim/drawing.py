@@ -98,8 +98,8 @@ def plot(
     Examples
     --------
     >>> import eiesim
-    >>> eiesim.plot(eiesim.simulate("table3:NT-We")).get_size_inches().tolist()
-    [7.2, 1.44]
+    >>> len(eiesim.plot(eiesim.simulate("table3:NT-We"), picture="pe_load").axes)
+    1
     """
     drawn = pictures(what, accuracies or {}, f"accuracy ({basis})")
     if picture is not None:

@@ -34,6 +34,7 @@ from eiesim.training.trained import Trained
 from eiesim.view import bars, cycles, layers
 from eiesim.view.figure import figure
 from eiesim.view.panels import Picture
+from eiesim.view.paper import in_style
 from eiesim.view.saving import FORMATS, save_all
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def plot(
         found = next(drawn, None)
         if found is None:
             raise NothingToDrawError
-        return figure(found[1])
+        return figure(in_style(found[1], style))
     first = next(drawn, None)
     if first is None:
         raise NothingToDrawError

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import eiesim
 from eiesim.cli.app import Fills, Option, Reads, Writes, command
-from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown, Style
 
 
 @command()
@@ -24,7 +24,8 @@ def run(
     plot: Annotated[
         Path | None, Fills("Draw where the cycles went, and each PE's work over time.", metavar="DIR")
     ] = None,
-    formats: Formats = "png,svg",
+    formats: Formats = None,
+    style: Style = "screen",
     strict: Annotated[bool, Option("Refuse layers that exceed a memory of the machine.")] = False,
 ) -> None:
     """Run layers on the machine: outputs, cycles, time, energy, and where the cycles went.
@@ -56,7 +57,7 @@ def run(
             files.text(result.to_json(per_pe), shown.json)
     if plot is not None:
         screen.note(f"drawing into {plot}")
-        eiesim.plot(result, plot, formats=formats)
+        eiesim.plot(result, plot, formats=formats, style=style)
     screen.show(result_table(result))
     if result.accuracy is not None:
         screen.say(f"accuracy: {result.accuracy:.2%} of {len(result.layers[-1].runs):,} inputs")

@@ -249,6 +249,15 @@ def frame(rows: Sequence[Row]) -> "pd.DataFrame":
     )
 
 
+def rows_of(table: "pd.DataFrame") -> list[Row]:
+    """The rows of a table that `frame` gave, whatever columns were added; what is missing is None."""
+    return [Row(**{name: _plain(line[name]) for name in columns()}) for line in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    return None if value != value or str(value) == "<NA>" else value
+
+
 @cache
 def _types() -> Mapping[str, Any]:
     return get_type_hints(Row)

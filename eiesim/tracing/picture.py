@@ -1,7 +1,7 @@
 """The trace as a still picture: PE states over cycles, the LNZD's lane, queue occupancy, the critical path over it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from eiesim.tracing.shares import (
     ENDED,
     FINDS_NONE,
     HAS_ENDED,
+    IN_GREY,
     OTHER_BLOCKER,
     SENDS,
     blend,
@@ -27,6 +28,7 @@ from eiesim.tracing.shares import (
 )  # fmt: skip
 from eiesim.view.palette import BLACK
 from eiesim.view.panels import Cells, Panel, Picture, Scale, Series
+from eiesim.view.paper import SCREEN, in_style
 from eiesim.view.words import Words
 
 COLUMNS = 1600
@@ -36,8 +38,9 @@ MOST_NUMBERS = 16
 """PEs, at most, whose numbers stand at the axis."""
 
 
-def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
-    """The trace as panels. pes: the PEs shown; None is all."""
+def picture(trace: Recording, pes: Sequence[int] | None = None, style: str = SCREEN) -> Picture:
+    """The trace as panels. pes: the PEs shown; None is all. style: one of `view.paper`'s."""
+    colours = COLOURS if style == SCREEN else IN_GREY
     numbers = chosen(trace, pes)
     height = min(7.0, max(1.4, 0.06 * len(numbers) + 1.0))
     across = Scale(Words("cycle"), trace.first_cycle - 0.5, trace.end - 0.5, form=",.0f")
@@ -46,25 +49,26 @@ def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
         Words("PE"), len(numbers) - 0.5, -0.5, ticks=tuple((float(k), str(numbers[k])) for k in every), named=True
     )
     above = Scale(Words(""), across.start, across.end, form=across.form)
-    return Picture(
+    made = Picture(
         f"{trace.subject.name} on {trace.pes} PEs: "
         f"cycles {trace.first_cycle:,} to {trace.end - 1:,} of {trace.total_cycles:,} (simulated)",
-        (_states(trace, numbers, above, down), _lnzd(trace, above), _occupancy(trace, numbers, across, down)),
+        (_states(trace, numbers, above, down, colours), _lnzd(trace, above), _occupancy(trace, numbers, across, down)),
         (9.6, 2 * height + 1.9),
         across=1,
         heights=(height, 0.35, height),
         shared="x",
     )
+    return in_style(made, style)
 
 
-def _states(trace: Recording, numbers: Sequence[int], across: Scale, down: Scale) -> Panel:
+def _states(trace: Recording, numbers: Sequence[int], across: Scale, down: Scale, colours: Mapping[str, str]) -> Panel:
     shares, _, blocks = state_shares(trace, numbers, len(numbers), COLUMNS)
     seen = [name for k, name in enumerate(STATES) if (trace.state[np.asarray(numbers)] == k).any()]
     cells = Cells(
-        blend(shares, list(COLOURS.values())),
+        blend(shares, list(colours.values())),
         edges_of_cells(blocks, trace.first_cycle - 0.5),
         (-0.5, len(numbers) - 0.5),
-        key=(*((name, COLOURS[name]) for name in seen), ("critical path", BLACK)),
+        key=(*((name, colours[name]) for name in seen), ("critical path", BLACK)),
     )
     size = int(blocks[1] - blocks[0])
     mixed = "" if size == 1 else f"; a cell is {size} cycles, its colour mixed by their shares"

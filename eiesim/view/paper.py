@@ -12,6 +12,7 @@ from textwrap import fill
 from eiesim.errors import unknown
 from eiesim.view import palette
 from eiesim.view.figure import in_columns, turned
+from eiesim.view.grid import escaped
 from eiesim.view.panels import Look, Panel, Picture, Scale, Series, limits
 from eiesim.view.words import Words
 
@@ -44,6 +45,12 @@ POINTS_PER_IN = 72.0
 LEGEND_LINE_IN, NAME_IN, AXIS_IN, TURNED_IN = 0.15, 0.15, 0.5, 0.035
 """Height of a legend's line, of a name at a vertical axis, of a horizontal axis with its label, of a turned letter."""
 
+BAR_PT = 18.0
+"""What a bar of colours takes beside its panels."""
+
+MOST_NUMBERS = 8
+"""Numbers of PEs, at most, at an axis of one of several panels of a height of their own."""
+
 SHORTEST_IN, TALLEST_IN = 1.45, 2.0
 """Of a panel."""
 
@@ -57,10 +64,15 @@ MOST_LABELLED = 12
 """Bars, at most, that carry their values in a column's width."""
 
 
-def in_style(picture: Picture, style: str) -> Picture:
-    """A picture as it is, or in one of the paper's styles. Raises EieError for another style."""
+def check_style(style: str) -> None:
+    """Raises EieError for what is no style."""
     if style not in STYLES:
         raise unknown("no style", style, STYLES)
+
+
+def in_style(picture: Picture, style: str) -> Picture:
+    """A picture as it is, or in one of the paper's styles. Raises EieError for another style."""
+    check_style(style)
     return picture if style == SCREEN else _for_paper(picture, WIDTHS_PT[style] / POINTS_PER_IN)
 
 
@@ -85,6 +97,8 @@ def _for_paper(picture: Picture, width_in: float) -> Picture:
         _panel(panel, looks, made.widths_in[k % across], high_in, alone=count == 1, column=column)
         for k, panel in enumerate(picture.panels)
     )
+    if heights:
+        panels = tuple(replace(panel, y=_fewer(panel.y)) for panel in panels)
     size_in = (width_in, rows * (high_in + turned_in) + legend_in)
     return replace(made, title="", caption="", panels=panels, size_in=size_in, heights=heights)
 
@@ -112,7 +126,7 @@ def _panel(
     cells, room_pt = panel.cells, (wide_in - 0.7) * POINTS_PER_IN
     if cells is not None and cells.labels:
         letters = max(len(text) for line in cells.labels for text in line)
-        if letters * LETTER_PT * cells.values.shape[1] > room_pt:
+        if letters * LETTER_PT * cells.values.shape[1] > room_pt - BAR_PT:
             cells = replace(cells, labels=())
     notes = panel.notes
     if sum(1 + max(map(len, note.text.split("\n"))) for note in notes if note.side == "center") * LETTER_PT > room_pt:
@@ -132,6 +146,10 @@ def _thinned(scale: Scale, ends: tuple[float, float], room_pt: float) -> Scale:
     while sum(len(text) + 1 for _, text in ticks) * LETTER_PT > room_pt:
         ticks = ticks[::2]
     return replace(scale, ticks=ticks)
+
+
+def _fewer(scale: Scale) -> Scale:
+    return replace(scale, ticks=scale.ticks[:: ceil(len(scale.ticks) / MOST_NUMBERS) or 1])
 
 
 def _folded(scale: Scale, room_in: float) -> Scale:
@@ -174,20 +192,15 @@ def _looking(one: Series, looks: Mapping[str, Series]) -> Series:
     return replace(one, colours=look.colours, hatch=look.hatch, line=look.line, size=look.size)
 
 
-def captions(pictures: Iterable[tuple[str, Picture]]) -> str:
-    r"""What the titles and captions of pictures say, as a LaTeX `figure` each."""
-    from eiesim.view.grid import escaped
-
-    parts = []
-    for name, picture in pictures:
-        titles = [panel.title for panel in picture.panels if len(panel.title) > LONGEST_TITLE]
-        told = [picture.title, picture.caption, *titles]
-        text = " ".join(f"{escaped(one[0].upper() + one[1:])}." for one in told if one)
-        parts.append(
-            f"\\begin{{figure}}\n  \\includegraphics{{{name}.pdf}}\n  \\caption{{{text}}}\n"
-            f"  \\label{{fig:{name}}}\n\\end{{figure}}\n"
-        )
-    return "\n".join(parts)
+def caption(name: str, picture: Picture) -> str:
+    r"""What the titles and the caption of a picture say, as a LaTeX `figure` that holds its PDF file."""
+    titles = [panel.title for panel in picture.panels if len(panel.title) > LONGEST_TITLE]
+    told = [" ".join(one.split()) for one in (picture.title, picture.caption, *titles) if one]
+    text = " ".join(f"{escaped(one[0].upper() + one[1:])}." for one in told)
+    return (
+        f"\\begin{{figure}}\n  \\centering\n  \\includegraphics{{{name}.pdf}}\n  \\caption{{{text}}}\n"
+        f"  \\label{{fig:{name}}}\n\\end{{figure}}\n"
+    )
 
 
 def lightness(colour: str) -> float:

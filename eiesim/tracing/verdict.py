@@ -1,7 +1,7 @@
 """What bounds a layer, in one sentence, and what would help (simulated, not guessed).
 
-A layer is bound by the cause whose remedy gains most (`tracing.remedies`); where none gains `LEAST`, by what the
-critical path mostly is.
+A layer is bound by the cause whose remedy gains most (`tracing.remedies`), by work only where at least half of all
+PE-cycles are work; where none gains `LEAST`, by what the critical path mostly is.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from eiesim.tracing.timeline import timeline
 LEAST = 0.02
 """The share of its cycles that a remedy must save to name what bounds a layer."""
 
+HALF = 0.5
 MOST_NAMED = 3
 
 
@@ -159,21 +160,16 @@ def judge(path: Path) -> Verdict:
     subject = path.subject
     events, pointers = timeline(subject), subject.job.walk_pointers
     walked = int((pointers[events.columns + 1] - pointers[events.columns]).sum())
+    load_balance = walked / (path.cycles * subject.layer.pes)
     tried = tuple(changes(subject))
-    return Verdict(
-        path,
-        bound_of(path, tried),
-        tried,
-        len(events.columns),
-        int(events.bubbles.sum()),
-        walked / (path.cycles * subject.layer.pes),
-        events.stall_caused,
-    )
+    bound, bubbles = bound_of(path, tried, load_balance), int(events.bubbles.sum())
+    return Verdict(path, bound, tried, len(events.columns), bubbles, load_balance, events.stall_caused)
 
 
-def bound_of(path: Path, tried: Sequence[Change]) -> str:
-    """What bounds a layer: the cause whose remedy gains most; else what its path mostly is."""
-    best = min((one for one in tried if one.cause), key=lambda one: one.cycles, default=tried[0])
+def bound_of(path: Path, tried: Sequence[Change], load_balance: float) -> str:
+    """What bounds a layer. tried: the layer as it is, then each change."""
+    remedies = [one for one in tried if one.cause and (one.cause != WORK or load_balance >= HALF)]
+    best = min(remedies, key=lambda one: one.cycles, default=tried[0])
     if best.cause and best.cycles <= (1 - LEAST) * path.cycles:
         return best.cause
     kinds, walks = path.by_kind, path.by_walk

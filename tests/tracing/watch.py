@@ -82,8 +82,8 @@ def parts_of(case, item=0):
 
 def limits_of(case, item=0):
     """A case's subject and the oracle's limits of it."""
-    subject, *parts = parts_of(case, item)
-    return subject, critical.limits(*parts, case.config.queue_depth)
+    subject, columns, bubbles, entries = parts_of(case, item)
+    return subject, critical.limits(columns, bubbles, entries, case.config.queue_depth)
 
 
 def path_differences(case, item=0, loosen=3):

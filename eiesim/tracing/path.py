@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim._shown import Brief, html_table
+from eiesim._shown import Brief, Plotted, html_table
 from eiesim.inputs import Opening, Source
 from eiesim.job import Job
 from eiesim.machine.latency import QUEUE, WRITTEN
@@ -17,6 +17,9 @@ from eiesim.prepared import Config
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, timeline
 from eiesim.tracing.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = "eiesim-critical-path/1"
 KINDS = ("scan", "walk", "pipeline")
@@ -42,7 +45,7 @@ class Segment(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CriticalPath(Brief):
+class CriticalPath(Plotted, Brief):
     """What sets the completion time: segments that add up to `cycles` exactly (docs/trace.md).
 
     Attributes
@@ -142,6 +145,21 @@ class CriticalPath(Brief):
     def verdict(self) -> Verdict:
         """What bounds the layer, and what would help: each change of the machine or the layer, simulated."""
         return judge(self)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The path's segments, in order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a segment: `kind`, `pe` and `column` (missing where there is none), `first_cycle` and `cycles`, and of
+            a walk its cycles on `real_entries`, `padding` and `empty_columns`.
+        """
+        import pandas as pd
+
+        table = pd.DataFrame(self.segments, columns=list(Segment._fields))
+        table[list(WALKED)] = self.walked
+        return table.astype({"pe": "Int64", "column": "Int64"})
 
     def to_dict(self) -> dict[str, Any]:
         """The path as JSON holds it.

@@ -124,19 +124,22 @@ class Verdict(Brief):
         return "the path: " + ", ".join([walked, *parts] if walked else parts)
 
     def _remedies(self) -> str:
+        """What takes the cause away, what is fastest, and what has the least energy x time."""
         today, fastest, leanest = self.changes[0], self.fastest, self.leanest
         if fastest.cycles >= today.cycles:
             text = "nothing that was tried (simulated) makes it faster"
         else:
-            made = "" if fastest.settings is not None else ", which no configuration makes"
-            gain = _change(fastest.cycles, today.cycles)
-            text = f"fastest, simulated, with {fastest.what}{made}: {fastest.cycles:,} cycles ({gain})"
-        if leanest is None or leanest is today or leanest is fastest:
+            own = [one for one in self.changes if one.cause == self.bound and one.cycles < today.cycles]
+            both = [*own, *([] if fastest in own else [fastest])]
+            text = "simulated: " + ", ".join(
+                f"{'fastest ' if one is fastest else ''}{_named(one)} {one.cycles:,} cycles "
+                f"({_change(one.cycles, today.cycles)})"
+                for one in both
+            )
+        before, after = (None if one is None else one.energy_delay_uj_us for one in (today, leanest))
+        if leanest is None or leanest is today or before is None or after is None:
             return text
-        before, after = today.energy_delay_uj_us, leanest.energy_delay_uj_us
-        assert before is not None
-        assert after is not None
-        return f"{text}, least energy x time with {leanest.what} ({_change(after, before)})"
+        return f"{text}; least energy x time {leanest.what} ({_change(after, before)})"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: what bounds the layer, and every change."""
@@ -145,6 +148,10 @@ class Verdict(Brief):
 
 def _share(part: int, path: Path) -> str:
     return f"{part / path.cycles:.1%}"
+
+
+def _named(change: Change) -> str:
+    return change.what if change.settings is not None else f"{change.what} (no configuration makes it)"
 
 
 def _times(number: int) -> str:

@@ -201,6 +201,14 @@ def _of_balance(what: Balance) -> Pictures:
 
 
 @_pictures.register
+def _of_list(what: list) -> Pictures:  # type: ignore[type-arg]
+    if not what or not all(isinstance(one, Balance) for one in what):
+        raise EieError("list: is nothing that plot draws; it takes a list of what balance gives")
+    for number, one in enumerate(what, 1):
+        yield "balance" if len(what) == 1 else f"balance_{number}", balance_picture(one)
+
+
+@_pictures.register
 def _of_comparison(what: Comparison) -> Pictures:
     return comparison_plots.pictures(what)
 
@@ -282,6 +290,9 @@ def grids(what: Any) -> Iterator[tuple[str, Grid]]:
         yield from reproduction_grids.grids(what)
     elif isinstance(what, Balance):
         yield "balance", grid_of(balance_table(what))
+    elif isinstance(what, list):
+        for number, one in enumerate(what, 1):
+            yield "balance" if len(what) == 1 else f"balance_{number}", grid_of(balance_table(one))
     elif isinstance(what, LayerResult):
         yield from grids(Result((what,), what.config, what.engine))
     elif isinstance(what, Result):

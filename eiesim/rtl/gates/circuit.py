@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from eiesim.errors import EieError, plain
 from eiesim.rtl.gates import functions
-from eiesim.rtl.gates.library import Cell, Library
+from eiesim.rtl.gates.library import Cell, Library, Storage
 from eiesim.rtl.gates.netlist import Mapped
 from eiesim.rtl.synthesis import MODULES
 
@@ -79,6 +79,18 @@ class Steps:
         self.b.append(b)
 
 
+@dataclass(frozen=True)
+class Unit:
+    """The steps [begin, end) that make one output of a cell, the last one its net; from which places."""
+
+    instance: Instance
+    pin: str
+    begin: int
+    end: int
+    net: int
+    sources: tuple[int, ...]
+
+
 @dataclass
 class Circuit:
     """A PE as it is simulated.
@@ -96,6 +108,7 @@ class Circuit:
     gates: list[ClockGate]
     srams: list[Sram]
     steps: Steps
+    units: list[Unit]
     places: int
     state: npt.NDArray[np.int32]
     takes: npt.NDArray[np.int32]
@@ -126,6 +139,7 @@ class _Builder:
         self._names = ["0", "1"]
         self._name_nets()
         self._steps = Steps()
+        self._units: list[Unit] = []
         self._free = 0
 
     def _name_nets(self) -> None:
@@ -155,7 +169,7 @@ class _Builder:
         logic, flops, latches, clocked, srams = self._sorted_cells(clock)
         gates = list(self._gates(latches, clocked, clock))
         drives = {gate.gated: gate.enable for gate in gates}
-        state, takes, enable, late = [], [], [], []
+        state, takes, enable = [], [], []
         for flop in flops:
             held = flop.cell.storage
             assert held is not None
@@ -165,12 +179,14 @@ class _Builder:
             if by != clock and by not in drives:
                 raise EieError(f"cell {flop.name}: its clock is neither the PE's nor a clock gate's")
             enable.append(ONE if by == clock else drives[by])
-            late.append(flop)
-        for instance in (ordered := self._ordered(logic, flops, inputs, srams, gates)):
+        for instance in (ordered := _ordered(logic)):
             for pin in instance.cell.outputs:
-                if pin.name in instance.pins:
+                if pin.name in instance.pins and pin.function is not None:
+                    begin = len(self._steps.place)
                     self._compute(pin.function, instance.pins, instance.pins[pin.name])
-        for flop in late:
+                    sources = {instance.pins[name] for name in functions.names(pin.function)}
+                    self._unit(instance, pin.name, begin, sources)
+        for flop in flops:
             held = flop.cell.storage
             assert held is not None
             takes.append(self._compute(held.takes, flop.pins, None))
@@ -178,7 +194,7 @@ class _Builder:
         driver, sinks = self._wiring(every)
         signals = {name: self._bits(held["bits"]) for name, held in self._module["netnames"].items() if "$" not in name}
         return Circuit(
-            self._library, self._names, clock, every, gates, srams, self._steps, self._free,
+            self._library, self._names, clock, every, gates, srams, self._steps, self._units, self._free,
             np.array(state, np.int32), np.array(takes, np.int32), np.array(enable, np.int32), flops,
             inputs, signals, driver, sinks,
         )  # fmt: skip
@@ -201,8 +217,7 @@ class _Builder:
             storage = cell.storage
             of_clock = name in parts or cell.gate is not None
             component = CLOCK if of_clock else REGISTER if storage else COMBINATIONAL
-            shown = plain(name.replace("$flatten\\", ""))
-            instance = Instance(shown, module_of(name), component, cell, single)
+            instance = Instance(plain(name), module_of(name), component, cell, single)
             self._check(instance)
             if of_clock:
                 clocked.append(instance)
@@ -256,26 +271,30 @@ class _Builder:
             yield ClockGate(base, latch.module, latch.pins[str(held.takes)], gated, low, shown)
         for instance in clocked:
             if instance.cell.gate is not None:
-                enable, by, gated, _ = instance.cell.gate
+                enable, by, out, _ = instance.cell.gate
                 if instance.pins[by] != clock:
                     raise EieError(f"cell {instance.name}: a clock gate that the PE's clock does not reach")
-                yield ClockGate(
-                    instance.name, instance.module, instance.pins[enable], instance.pins[gated], None, None
-                )
+                yield ClockGate(instance.name, instance.module, instance.pins[enable], instance.pins[out], None, None)
 
     def _state_of(self, flop: Instance) -> int:
         """The place of a flip-flop's state: its output's net where one shows it as it is."""
         held = flop.cell.storage
         assert held is not None
-        shown = [flop.pins[pin.name] for pin in flop.cell.outputs if pin.function == held.state and pin.name in flop.pins]
+        shown = [
+            flop.pins[pin.name] for pin in flop.cell.outputs if pin.function == held.state and pin.name in flop.pins
+        ]
         at = shown[0] if shown else self._new()
         for pin in flop.cell.outputs:
             if pin.name in flop.pins and flop.pins[pin.name] != at and pin.function is not None:
-                inverse = {held.state: at, held.inverse: at}
-                place, negated = functions.compile_into(pin.function, inverse, ZERO, ONE, self._emit)
-                negated ^= pin.function == held.inverse
-                self._steps.add(0b0101 if negated else 0b1010, flop.pins[pin.name], place, place)
+                begin = len(self._steps.place)
+                place = {held.state: at}
+                self._compute(_in_terms(pin.function, held), place, flop.pins[pin.name])
+                self._unit(flop, pin.name, begin, {at})
         return at
+
+    def _unit(self, instance: Instance, pin: str, begin: int, sources: set[int]) -> None:
+        net = instance.pins[pin]
+        self._units.append(Unit(instance, pin, begin, len(self._steps.place), net, tuple(sorted(sources))))
 
     def _new(self) -> int:
         self._free += 1
@@ -301,41 +320,6 @@ class _Builder:
             self._steps.add(0b0101 if negated else 0b1010, into, place, place)
         return into
 
-    def _ordered(
-        self,
-        logic: list[Instance],
-        flops: list[Instance],
-        inputs: Mapping[str, tuple[int, ...]],
-        srams: list[Sram],
-        gates: list[ClockGate],
-    ) -> list[Instance]:
-        """Combinational cells, each after what drives it. Raises EieError for a loop."""
-        driver: dict[int, int] = {}
-        for k, instance in enumerate(logic):
-            for pin in instance.cell.outputs:
-                if pin.name in instance.pins:
-                    driver[instance.pins[pin.name]] = k
-        waits = [0] * len(logic)
-        feeds: list[list[int]] = [[] for _ in logic]
-        for k, instance in enumerate(logic):
-            for pin in instance.cell.inputs:
-                source = driver.get(instance.pins.get(pin.name, ZERO))
-                if source is not None:
-                    feeds[source].append(k)
-                    waits[k] += 1
-        ready = [k for k, number in enumerate(waits) if number == 0]
-        order: list[int] = []
-        while ready:
-            order.append(k := ready.pop())
-            for other in feeds[k]:
-                waits[other] -= 1
-                if not waits[other]:
-                    ready.append(other)
-        if len(order) != len(logic):
-            inside = next(logic[k] for k, number in enumerate(waits) if number)
-            raise EieError(f"cell {inside.name}: its output leads back to its input without a flip-flop")
-        return [logic[k] for k in order]
-
     def _wiring(
         self, every: list[Instance]
     ) -> tuple[dict[int, tuple[Instance, str]], list[list[tuple[Instance, str]]]]:
@@ -357,3 +341,39 @@ def module_of(name: str) -> str:
     """The module of Table II that a cell stands in, by its name in the flattened netlist."""
     first = name.removeprefix("$flatten").lstrip("\\").partition(".")[0]
     return MODULES.get(first, OTHER) if MODULES.get(first) in OF_A_PE else OTHER
+
+
+def _in_terms(function: functions.Expression, held: Storage) -> functions.Expression:
+    """A flip-flop's output in terms of its state alone."""
+    if isinstance(function, tuple):
+        return (function[0], *(_in_terms(part, held) for part in function[1:]))
+    return ("not", held.state) if function == held.inverse else function
+
+
+def _ordered(logic: list[Instance]) -> list[Instance]:
+    """Combinational cells, each after what drives it. Raises EieError for a loop."""
+    driver: dict[int, int] = {}
+    for k, instance in enumerate(logic):
+        for pin in instance.cell.outputs:
+            if pin.name in instance.pins:
+                driver[instance.pins[pin.name]] = k
+    waits = [0] * len(logic)
+    feeds: list[list[int]] = [[] for _ in logic]
+    for k, instance in enumerate(logic):
+        for pin in instance.cell.inputs:
+            source = driver.get(instance.pins.get(pin.name, ZERO))
+            if source is not None:
+                feeds[source].append(k)
+                waits[k] += 1
+    ready = [k for k, number in enumerate(waits) if number == 0]
+    order: list[int] = []
+    while ready:
+        order.append(k := ready.pop())
+        for other in feeds[k]:
+            waits[other] -= 1
+            if not waits[other]:
+                ready.append(other)
+    if len(order) != len(logic):
+        inside = next(logic[k] for k, number in enumerate(waits) if number)
+        raise EieError(f"cell {inside.name}: its output leads back to its input without a flip-flop")
+    return [logic[k] for k in order]

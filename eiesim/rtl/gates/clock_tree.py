@@ -42,25 +42,26 @@ class ClockTree:
         return self.buffer.outputs[0]
 
 
-def clock_buffer(library: Library) -> Cell:
-    """The buffer that a clock tree is made of: the smallest that says so in its name, else the smallest.
+def clock_buffer(library: Library, load_ff: float) -> Cell:
+    """The buffer that a clock tree is made of: the smallest that may drive the load; the largest where none may.
 
     Raises EieError where the library has none.
     """
     buffers = [cell for cell in library.cells.values() if cell.computes(0, 1) and cell.has_energy]
-    named = [cell for cell in buffers if "CLK" in cell.name.upper()]
     if not buffers:
         raise EieError(f"{library.path}: no cell is a buffer with internal_power, and a clock needs some")
-    return min(named or buffers, key=lambda cell: (cell.area_um2, cell.name))
+    strong = [cell for cell in buffers if cell.outputs[0].most_ff >= load_ff]
+    if not strong:
+        return max(buffers, key=lambda cell: (cell.outputs[0].most_ff, cell.name))
+    return min(strong, key=lambda cell: (cell.area_um2, cell.name))
 
 
 def grown(circuit: Circuit, wires: Wires) -> ClockTree:
     """The trees of a circuit."""
-    buffer = clock_buffer(circuit.library)
-    flop = next(iter(circuit.flops), None)
-    held = None if flop is None else flop.cell.storage
-    pin = flop.cell.pins[str(held.when)].capacitance_ff if flop and held else buffer.inputs[0].capacitance_ff
-    most = FLOPS_A_BUFFER * pin + wires.ff(FLOPS_A_BUFFER)
+    flop = circuit.flops[0].cell
+    assert flop.storage is not None
+    most = FLOPS_A_BUFFER * flop.pins[str(flop.storage.when)].capacitance_ff + wires.ff(FLOPS_A_BUFFER)
+    buffer = clock_buffer(circuit.library, most)
     branches: list[Branch] = []
     left: dict[int, float] = {}
     for net in [circuit.clock, *(gate.gated for gate in circuit.gates)]:

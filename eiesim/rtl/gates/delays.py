@@ -89,7 +89,19 @@ class _Analysis:
                 if pin.name in instance.pins:
                     self._output(instance, pin, starts=True)
         # What comes from outside or from an SRAM changes as fast as a flip-flop's output.
-        usual = [median(self._slew[one.pins[p.name]][edge] for one in registers for p in one.cell.outputs if p.name in one.pins) for edge in (RISE, FALL)] if registers else [0.05, 0.05]
+        usual = (
+            [
+                median(
+                    self._slew[one.pins[p.name]][edge]
+                    for one in registers
+                    for p in one.cell.outputs
+                    if p.name in one.pins
+                )
+                for edge in (RISE, FALL)
+            ]
+            if registers
+            else [0.05, 0.05]
+        )
         for nets in (*circuit.inputs.values(), *(sram.word for sram in circuit.srams)):
             for net in nets:
                 self._slew[net] = usual
@@ -147,7 +159,7 @@ class _Analysis:
                         most, end, what = total, (net, edge), f"{instance.name} ({instance.cell.name}.{pin.name})"
         cells = [what] if end else []
         while end is not None:
-            instance, pin_name = self._circuit.driver[end[0]]
+            instance, _ = self._circuit.driver[end[0]]
             cells.append(f"{instance.name} ({instance.cell.name}) -> {self._circuit.nets[end[0]]}")
             end = self._from[end]
         return most, cells[::-1]
@@ -156,7 +168,9 @@ class _Analysis:
         clock = self._tree.slew_ns[RISE]
         limits = [arc.delay_ns[edge] for arc in pin.setup_ns]
         slew = float(self._slew[net][edge])
-        return max([_usual(table).at(clamped=True, slew=clock, constrained=slew) for table in limits if table], default=0.0)
+        return max(
+            [_usual(table).at(clamped=True, slew=clock, constrained=slew) for table in limits if table], default=0.0
+        )
 
 
 def _edges(sense: int, edge: int) -> tuple[int, ...]:

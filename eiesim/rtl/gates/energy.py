@@ -16,7 +16,15 @@ from eiesim.energy.costs import leakage_mw
 from eiesim.energy.events import array_energies, default_table
 from eiesim.rtl.gates.bench import Activity
 from eiesim.rtl.gates.circuit import (
-    CLOCK, COMBINATIONAL, MEMORY, OF_A_PE, OTHER, REGISTER, SRAM_MODULES, Circuit, Instance,
+    CLOCK,
+    COMBINATIONAL,
+    MEMORY,
+    OF_A_PE,
+    OTHER,
+    REGISTER,
+    SRAM_MODULES,
+    Circuit,
+    Instance,
 )  # fmt: skip
 from eiesim.rtl.gates.clock_tree import ClockTree
 from eiesim.rtl.gates.delays import Timing
@@ -62,7 +70,7 @@ class Ledger:
     def by(self, what: str, size: int) -> npt.NDArray[np.float64]:
         """fJ by net or by instance; the last one is OUTSIDE."""
         held = np.array(getattr(self, what), np.int64)
-        return np.bincount(np.where(held < 0, size, held), np.array(self.energy_fj), size + 1)
+        return np.asarray(np.bincount(np.where(held < 0, size, held), np.array(self.energy_fj), size + 1), np.float64)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from eiesim.errors import EieError, plain
 MOST_BYTES = 400_000_000
 """A larger file is no cell library of one corner."""
 
-TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|\\\r?\n|"(?:[^"\\]|\\.)*"|[{}();:,]|[^\s{}();:,"\\]+|\\|\s+|.', re.DOTALL)
+_SKIPPED = r"/\*.*?\*/|//[^\n]*|\\\r?\n|\s+"
+TOKEN = re.compile(_SKIPPED + r'|"(?:[^"\\]|\\.)*"|[{}();:,]|[^\s{}();:,"\\]+|.', re.DOTALL)
 
 
 @dataclass
 class Group:
-    """A group: `kind (arguments) { attributes and groups }`. attributes: the values of each name, once for each time."""
+    """A group: `kind (arguments) { attributes and groups }`. attributes: what each name is given, each time."""
 
     kind: str
     arguments: tuple[str, ...]

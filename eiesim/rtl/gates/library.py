@@ -1,6 +1,7 @@
-"""A cell library by meaning: cells, pins, functions, tables, in one set of units: fF, ns, fJ, V, mW, square micrometres.
+"""A cell library by meaning: cells, pins, functions and tables, in one set of units.
 
-Order of axes and units differ from library to library; here every table says its axes by name.
+These are fF, ns, fJ, V, mW and square micrometres. Order of axes and units differ from library to library; here every
+table says its axes by name.
 """
 
 import re
@@ -76,11 +77,14 @@ class Spent:
 
 @dataclass(frozen=True)
 class Pin:
-    """A pin. arcs: what may make it change; setup_ns: how long before which clock pin it must stand still."""
+    """A pin. most_ff: what it may drive. arcs: what may make it change. setup_ns: how long it must stand still before a
+    clock pin's edge.
+    """
 
     name: str
     is_output: bool
     capacitance_ff: float
+    most_ff: float
     function: Expression | None
     arcs: tuple[Arc, ...]
     spent: tuple[Spent, ...]
@@ -187,7 +191,9 @@ class _Reader:
         load = top.attributes.get("capacitive_load_unit", [("1", "pf")])[-1]
         if len(load) != 2:
             raise EieError(f"capacitive_load_unit ({', '.join(load)}): a number and ff or pf are needed")
-        self._ff = liberty.numbers(load[:1], "capacitive_load_unit")[0] * _unit(load[1], "f", "capacitive_load_unit") / 1e-15
+        self._ff = (
+            liberty.numbers(load[:1], "capacitive_load_unit")[0] * _unit(load[1], "f", "capacitive_load_unit") / 1e-15
+        )
         self._ns = _quantity(top.get("time_unit", "1ns"), "s", "time_unit") / 1e-9
         volts = _quantity(top.get("voltage_unit", "1V"), "v", "voltage_unit")
         self._fj = self._ff * volts**2  # fF V^2 = fJ
@@ -284,6 +290,7 @@ class _Reader:
             name,
             is_output,
             capacitance,
+            _number(group.get("max_capacitance", "inf"), "max_capacitance", True) * self._ff,
             # A three-state output is no function of its inputs.
             functions.parse(function) if function and not group.get("three_state") else None,
             tuple(arc for kind, arc in arcs if kind == "delay"),
@@ -300,7 +307,13 @@ class _Reader:
                 if kind.startswith("setup_"):
                     limits = self._pair(held, "rise_constraint", "fall_constraint", self._ns)
                     yield "setup", Arc(pin, 0, limits, (None, None))
-                elif kind in ("combinational", "rising_edge", "falling_edge", "combinational_rise", "combinational_fall"):
+                elif kind in (
+                    "combinational",
+                    "rising_edge",
+                    "falling_edge",
+                    "combinational_rise",
+                    "combinational_fall",
+                ):
                     delay = self._pair(held, "cell_rise", "cell_fall", self._ns)
                     slew = self._pair(held, "rise_transition", "fall_transition", self._ns)
                     if kind in ("rising_edge", "falling_edge"):
@@ -345,9 +358,9 @@ class _Reader:
         return Table(tuple(AXES[name] for name in variables), tuple(points), values.reshape(shape) * unit)
 
 
-def _number(text: str, what: str) -> float:
+def _number(text: str, what: str, may_be_infinite: bool = False) -> float:
     found = liberty.numbers((text,), what)
-    if len(found) != 1 or not np.isfinite(found[0]):
+    if len(found) != 1 or not (np.isfinite(found[0]) or (may_be_infinite and found[0] > 0)):
         raise EieError(f"{what}: one number is needed, not '{plain(text)[:40]}'")
     return found[0]
 

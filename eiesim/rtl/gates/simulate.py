@@ -55,9 +55,7 @@ def program(circuit: Circuit) -> Program:
         terms[function] = [ALL if one else 0 for one in kept]
     steps = circuit.steps
     a, b, place = (np.array(held, np.int32) for held in (steps.a, steps.b, steps.place))
-    return Program(
-        terms, np.array(steps.function, np.uint8), place, a, b, circuit.state, circuit.takes, circuit.enable
-    )
+    return Program(terms, np.array(steps.function, np.uint8), place, a, b, circuit.state, circuit.takes, circuit.enable)
 
 
 def values(circuit: Circuit) -> Words:
@@ -70,7 +68,8 @@ def values(circuit: Circuit) -> Words:
 def counts(circuit: Circuit) -> Counts:
     """Nothing counted yet."""
     nets = len(circuit.nets)
-    return Counts(*(np.zeros(nets, np.int64) for _ in range(3)), np.zeros(len(circuit.state), np.int64))
+    rises, falls, ones = (np.zeros(nets, np.int64) for _ in range(3))
+    return Counts(rises, falls, ones, np.zeros(len(circuit.state), np.int64))
 
 
 @jit
@@ -124,6 +123,13 @@ def keep(held: Any, before: Any, mask: Any) -> None:
     """Note the cycle without counting it."""
     for net in range(len(before)):
         before[net] = held[net] & mask
+
+
+@jit
+def keep_ones(held: Any, ones: Any, mask: Any) -> None:
+    """Add the PEs of mask in which each net is 1."""
+    for net in range(len(ones)):
+        ones[net] += popcount(held[net] & mask)
 
 
 @jit

@@ -20,8 +20,9 @@ FF_PER_UM = 0.2
 
 @dataclass(frozen=True)
 class Wires:
-    """An estimate. words: such as "by table". ff: capacitance of a net by its number of sinks."""
+    """An estimate. chosen: as it was asked for. words: such as "by table". ff: of a net, by its number of sinks."""
 
+    chosen: str | float
     words: str
     ff: Callable[[int], float]
 
@@ -29,16 +30,18 @@ class Wires:
 def wires(chosen: str | float, library: Library) -> Wires:
     """The estimate that is asked for: "none", "table", or fF a sink. Raises EieError for anything else."""
     if chosen == "none":
-        return Wires("none", lambda sinks: 0.0)
+        return Wires("none", "none", lambda sinks: 0.0)
     if chosen == "table":
         if library.wire_load is not None:
-            return Wires("by the library's wire load", lambda sinks: _library_ff(library, sinks))
-        return Wires("by table", lambda sinks: (TABLE_UM[0] + TABLE_UM[1] * sinks) * FF_PER_UM if sinks else 0.0)
+            return Wires("table", "by the library's wire load", lambda sinks: _library_ff(library, sinks))
+        return Wires(
+            "table", "by table", lambda sinks: (TABLE_UM[0] + TABLE_UM[1] * sinks) * FF_PER_UM if sinks else 0.0
+        )
     try:
         each = number("wires", float(chosen), 0.0, 1e6)
     except (ValueError, TypeError):
         raise EieError(f"wires = {chosen!r}: none, table, or a number of fF a sink, 0 or more") from None
-    return Wires(f"{each:g} fF a sink", lambda sinks: each * sinks)
+    return Wires(each, f"{each:g} fF a sink", lambda sinks: each * sinks)
 
 
 def _library_ff(library: Library, sinks: int) -> float:

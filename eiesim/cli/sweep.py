@@ -102,7 +102,7 @@ def sweep(
         )  # fmt: skip
     if file is not None:
         there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
-        screen.note(f"{len(found.rows):,} rows in {file}{there}")
+        screen.note(f"{len(found):,} rows in {file}{there}")
     elif output is not None:
         print_text(found.to_csv().removesuffix("\n"))
     else:

@@ -167,3 +167,8 @@ def by_sharing(configs: Sequence[MachineConfig]) -> Iterator[Group | Listed]:
             seen.add(config)
             together.setdefault(tuple(getattr(config, key) for key in SHARED), []).append((place, config))
     yield from map(Listed, together.values())
+
+
+def in_order(configs: Sequence[MachineConfig]) -> Group | Listed:
+    """All configurations, each once, in their order."""
+    return Group(configs, {}) if isinstance(configs, Grid) else Listed(list(enumerate(dict.fromkeys(configs))))

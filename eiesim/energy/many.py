@@ -43,7 +43,7 @@ class Prices(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A cost's place: event, module, component, and which of the costs it is added to first (`Activity._dynamic_pj`)."""
+    """A cost's event, module and component, and which of the sums in `Activity._dynamic_pj` it is added to."""
 
     event: str
     module: str
@@ -124,5 +124,5 @@ def estimate(
     for together, (module, component, each) in cost_of.items():
         spent[module, component] = spent.get((module, component), 0.0) + amounts[together] * each
     leaks = np.array([one.leakage_mw for one in priced])[which_priced]
-    leaking = {module: leaks[:, k] for k, module in enumerate(leakage_mw(*_usual()))}
+    leaking: dict[str, Any] = {module: leaks[:, k] for k, module in enumerate(leakage_mw(*_usual()))}
     return spent_by(DEFAULT_MODEL, metrics, leaking, spent)

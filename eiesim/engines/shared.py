@@ -5,7 +5,6 @@ on the queue depth nor on the SRAM's width is counted once, and a walk keeps one
 of docs/machine.md, "Timing, exactly"; one compiled call does all of it, so that threads do not wait for one another.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,13 +48,13 @@ def run(
     layer: InterleavedLayer,
     sent: npt.NDArray[np.bool_],
     multipliers: int,
-    depths: Sequence[int],
-    entries_per_row: Sequence[int],
+    depths: npt.NDArray[np.int64],
+    entries_per_row: npt.NDArray[np.int64],
 ) -> Shared:
     """A batch through one layer, on machines of every queue depth and every width of an SRAM row.
 
     sent: bool[batch, activation rows, pes], where an activation is not zero, as the LNZD meets them.
-    depths: usable places of a queue. entries_per_row: entries in an SRAM row.
+    depths, entries_per_row: usable places of a queue, and entries in an SRAM row, each of the machines'.
     """
     pes = layer.pes
     walks, padding_groups, lanes = layer.pointers, layer.padding, None
@@ -69,7 +68,7 @@ def run(
     row_reads = np.zeros(len(entries_per_row), np.int64)
     _run(
         sent, walks, layer.pointers, layer.first_row, layer.last_row, layer.padding, padding_groups, layer.has_padding,
-        lanes, np.minimum(np.asarray(depths, np.int64), layer.columns), 1.0 / np.asarray(entries_per_row, np.float64),
+        lanes, np.minimum(depths, layer.columns), 1.0 / entries_per_row,
         np.empty(most, np.int64), np.empty(most + 1, np.int32), np.empty((most, pes), np.int32 if many else np.uint16),
         np.empty((most, pes), np.uint16), np.empty((2, most), np.int32), np.empty((6, pes), np.int32),
         always, by_depth, row_reads,
@@ -215,9 +214,7 @@ def _in_order(latest: Any, broadcasts: int, order: Any, heads: Any) -> None:
 
 
 @uncounted
-def _walk(
-    counts: Any, alike: Any, gaps: Any, broadcasts: int, depth: int, times: Any, by_pe: Any, found: Any
-) -> None:
+def _walk(counts: Any, alike: Any, gaps: Any, broadcasts: int, depth: int, times: Any, by_pe: Any, found: Any) -> None:
     """Walk the broadcasts with queues of so many places, and add to `found`, int64[BY_DEPTH].
 
     For `busy_empty` what is added is less than 0: the empty columns that are still queued or walked in the last cycle.

@@ -111,9 +111,9 @@ class _Group:
     def _run(self) -> None:
         """Counters, of all inputs together; and what moving the weights costs."""
         patterns: dict[bytes, int] = {}
-        pattern_of = np.array(
-            [patterns.setdefault(_pattern(one), len(patterns)) for one in self.ready], np.intp
-        )[self.operands]
+        pattern_of = np.array([patterns.setdefault(_pattern(one), len(patterns)) for one in self.ready], np.intp)[
+            self.operands
+        ]
         tiles_of = self._tiled()
         multipliers = self.machines.column("multipliers")
         together = combined([pattern_of, tiles_of, multipliers.astype(np.intp)], len(self.machines))
@@ -168,7 +168,7 @@ class _Group:
         found, pes = self.found, self.layer.pes
         dropped = np.array([sum(one.operands.dropped) for one in self.ready], np.int64)[self.operands]
         pushes, macs = found["broadcasts"] * pes, found["entries"] - found["padding_entries"]
-        counters = {
+        counters: dict[str, Any] = {
             **{one.name: found[one.name] for one in fields(Counters) if one.name in found},
             "broadcast_stalls": found["scan_last"] - found["broadcasts"] - found["scan_bubbles"],
             "dropped_activations": dropped,
@@ -177,7 +177,8 @@ class _Group:
             "busy_real": found["entry_groups"] - found["busy_padding"],
             "starved": found["cycles"] * pes - found["entry_groups"] - found["busy_empty"],
         }
-        keys = _Keys(pes, *(self.machines.column(key) for key in ("multipliers", "clock_mhz", "dram_pj_per_bit")))
+        column = self.machines.column
+        keys = _Keys(pes, column("multipliers"), column("clock_mhz"), column("dram_pj_per_bit"))
         waiting = self.memory["memory_cycles"] - self.memory["memory_compute_cycles"]
         of: Any = Metrics  # Of arrays, where it is declared for numbers.
         layer = self.layer.layer
@@ -192,8 +193,8 @@ class _Group:
         counters = self.metrics.counters
         slots = self.metrics.cycles * float(self.layer.pes) * self.machines.column("multipliers")
         layer = self.layer.layer
-        largest = [slots, counters.queue_pushes, counters.entries, self.memory["memory_loaded_bytes"]]
-        return all(np.max(one) < EXACT for one in largest) and self.inputs * layer.rows * float(layer.cols) < EXACT
+        largest = np.stack([slots, counters.queue_pushes, counters.entries, self.memory["memory_loaded_bytes"]])
+        return bool(largest.max() < EXACT) and self.inputs * layer.rows * float(layer.cols) < EXACT
 
     def columns(self, engine: str, hashes: Hashes) -> dict[str, Column]:
         """The columns of the sweep's table."""
@@ -223,7 +224,7 @@ class _Group:
                 for tensor in ("activation", "weight", "output")}  # fmt: skip
         made |= {f"fraction_bits_{tensor}": (values, self.operands) for tensor, values in bits.items()}
         energies, refused = self._energies()
-        first, which = combined([self.capacities, refused], len(self.machines))
+        first, which = combined([self.capacities, refused.astype(np.intp)], len(self.machines))
         warnings = ["; ".join([*self.exceeded[self.capacities[k]], *(["no energy"] if refused[k] else [])])
                     for k in first]  # fmt: skip
         made |= {**derived, **counters, **self.memory, **energies, "warnings": (warnings, which)}

@@ -62,6 +62,7 @@ _ANOTHER = "name another file"
 LONGEST_HEADER = 100_000
 READ_BYTES = 2**22
 
+
 class _Good(NamedTuple):
     """Lines of the file: their rows' hashes, and where each begins and ends."""
 
@@ -358,5 +359,3 @@ def _holder(file: int) -> str:
     except (OSError, LookupError, ValueError):
         pass
     return ""
-
-

@@ -12,7 +12,7 @@ _HEX = re.compile(rb"[0-9a-f]*")
 
 
 class Known:
-    """Rows' places by hash. Kept as sorted runs, each at least twice as long as the next, which are merged as they grow."""
+    """Rows' places by hash, in sorted runs, each at least twice as long as the next; they are merged as they grow."""
 
     def __init__(self) -> None:
         self._runs: list[tuple[npt.NDArray[np.bytes_], npt.NDArray[np.int64]]] = []
@@ -62,4 +62,5 @@ def _keys(hashes: Hashes) -> npt.NDArray[np.bytes_]:
 
 
 def _key(text: bytes) -> bytes:
-    return bytes.fromhex(text.decode()) if len(text) == 32 and _HEX.fullmatch(text) else hashlib.sha256(text).digest()[:16]
+    digits = len(text) == 32 and _HEX.fullmatch(text)
+    return bytes.fromhex(text.decode()) if digits else hashlib.sha256(text).digest()[:16]

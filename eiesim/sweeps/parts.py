@@ -1,9 +1,10 @@
 """A Parquet file whose rows are safe while it grows: parts beside it, which become the file when all are there.
 
-While a sweep runs, its rows are in the folder `FILE.parts`, each part a Parquet file of whole rows that appears at once
-(written under another name, fsync, renamed); any tool that reads Parquet reads the folder. A sweep that was killed finds
-its rows there, and those of a file that an earlier sweep has finished. When every row is there, the file is written in
-the plan's order, takes its place at once, and the parts go. Pages have checksums: what a disk changed is refused.
+While a sweep runs, its rows are in the folder `FILE.parts`, each part a Parquet file of whole rows that appears at
+once (written under another name, fsync, renamed); any tool that reads Parquet reads the folder. A sweep that was killed
+finds its rows there, and those of a file that an earlier sweep has finished. When every row is there, the file is
+written in the plan's order, takes its place at once, and the parts go. Pages have checksums: what a disk changed is
+refused.
 A file that other programs have written is no source of rows, and is replaced.
 """
 

@@ -134,7 +134,7 @@ class Table:
         return [texts[0]] * self.size if which is None else [texts[k] for k in which.tolist()]
 
     def array(self, name: str) -> Array:
-        """A column as an array: float64 or int64, objects for text; optional whole numbers as objects, None if missing."""
+        """A column as float64 or int64; text, and whole numbers that may be missing, as objects."""
         column = self.held[name]
         if isinstance(column, np.ndarray):
             return column
@@ -164,7 +164,7 @@ def _cell(value: Any) -> str:
 
 
 def frame(tables: Iterable[Table]) -> "pd.DataFrame":
-    """Tables as one DataFrame: text, int64, float64 as the columns' types say; Int64 where whole numbers may be missing.
+    """Tables as one DataFrame: text, int64, float64 as the types say; Int64 where whole numbers may be missing.
 
     A column of numbers that may be fractions is int64 where none is.
     """

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
+from eiesim._shown import Plotted
 from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
@@ -131,7 +132,7 @@ class Collected:
 
 
 @dataclass(frozen=True, repr=False)
-class Swept:
+class Swept(Plotted):
     """What a sweep gave; rows that are in a file stay there until they are asked for.
 
     Attributes
@@ -156,6 +157,15 @@ class Swept:
         """A row a run, in the plan's order."""
         return tuple(row for table in self.collected.tables() for row in table.rows())
 
+    def __repr__(self) -> str:
+        return f"<Swept: {len(self):,} rows, {self.new:,} of them run>"
+
+    def _repr_html_(self) -> str:
+        from eiesim.sweeps.terminal import rows_table
+        from eiesim.view.grid import grid_of, html
+
+        return html(grid_of(rows_table(self.rows)))
+
     def to_frame(self) -> "pd.DataFrame":
         """A table of the rows.
 
@@ -177,6 +187,7 @@ class Swept:
         return str(self.to_frame().to_csv(index=False))
 
 
+@telling
 def sweep(
     source: Source,
     axes: Mapping[str, Any] | Sequence[str] | None = None,
@@ -196,7 +207,7 @@ def sweep(
     backend: str = "threads",
     scheduler: str | None = None,
     repair: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> "pd.DataFrame":
     """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
 
@@ -229,7 +240,8 @@ def sweep(
         A CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a sweep
         that was killed goes on; it may hold other sweeps' rows too, which are left alone.
     parquet : path, default None
-        A Parquet file for these rows, written when all are done (extra: parquet).
+        A Parquet file for these rows (extra: parquet). Without `output` they are kept in the folder `parquet`.parts
+        until all are done, and a sweep that was killed goes on from there.
     jobs : int, default None
         Tasks at a time; None is one a core. The rows do not depend on it, nor on `backend` or `scheduler`.
     backend : str, default "threads"
@@ -237,8 +249,8 @@ def sweep(
     scheduler : str, default None
         The address of a running cluster, for Dask and Ray.
     repair : bool, default False
-        Drop damaged lines of `output` and run their rows anew, instead of refusing the file.
-    progress : callable(int, int or None, str) or None, default None
+        Drop damaged lines of `output`, or parts of `parquet`, and run their rows anew, instead of refusing the file.
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each new row; see `progress`.
 
     Returns
@@ -262,6 +274,7 @@ def sweep(
     return sweep_rows(**given).to_frame()
 
 
+@telling
 @guarded("source", "config", "inputs", writes=("output", "parquet"))
 def sweep_rows(
     source: Source,
@@ -273,7 +286,7 @@ def sweep_rows(
     backend: str = "threads",
     scheduler: str | None = None,
     repair: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
     **what: Any,
 ) -> Swept:
     """Sweep as `sweep` does, but without pandas, which takes half a second to import.
@@ -296,7 +309,7 @@ def sweep_rows(
         The address of a running cluster.
     repair : bool, default False
         Drop damaged lines of `output`.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`; see `progress`.
     **what : Any
         Further config, engines, seeds, variations, inputs, density, activation_density, rows and recorded.

@@ -33,8 +33,8 @@ FOR_SPEED = (
 )
 """What abc does: sums of products balanced by delay, mapped, buffered and sized. Its last step writes `stats.txt`.
 
-Of the scripts tried on a 16-bit multiplier this gave the shortest path (1.2 ns in gscl45nm, abc's usual one 1.9). With at
-most six sinks a net, instead of abc's own choice, the paths that are left in a whole PE are the shortest.
+Of the scripts tried on a 16-bit multiplier this gave the shortest path (1.2 ns in gscl45nm, abc's usual one 2.4). With
+at most six sinks a net the paths that are left in a whole PE are the shortest.
 """
 
 NAND = "NAND2X1"

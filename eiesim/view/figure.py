@@ -214,7 +214,7 @@ def _cells(axes: "Axes", cells: Cells, width_in: float) -> None:
     if cells.scale is not None:
         scale = {"cmap": cells.colours, "vmin": cells.scale.start, "vmax": cells.scale.end}
     image = axes.imshow(
-        cells.values, aspect="auto", interpolation="nearest", origin="lower", extent=(*cells.x, *cells.y), **scale
+        cells.values, aspect="auto", interpolation="none", origin="lower", extent=(*cells.x, *cells.y), **scale
     )
     rows, columns = cells.values.shape[:2]
     for down, line in enumerate(cells.labels):

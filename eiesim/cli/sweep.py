@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
 from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
 from eiesim.cli.screen import Screen, keeping
@@ -102,7 +103,7 @@ def sweep(
         )  # fmt: skip
     if file is not None:
         there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
-        screen.note(f"{len(found.rows):,} rows in {file}{there}")
+        screen.note(f"{counted(len(found.rows), 'row')} in {file}{there}")
     elif output is not None:
         print_text(found.to_csv().removesuffix("\n"))
     else:

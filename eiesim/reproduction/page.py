@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from eiesim._shown import counted
 from eiesim._version import __version__
 from eiesim.errors import EieError, with_extra
 from eiesim.reproduction.claims import AGREES
@@ -182,7 +183,8 @@ def _table(item: PaperItem) -> str:
     table = _scrolled("".join(lines))
     if len(item.rows) < LONG:
         return table
-    return f"<details><summary>The figures, {len(item.rows)} rows (tables/{item.key}.csv)</summary>{table}</details>"
+    rows = f"The figures, {counted(len(item.rows), 'row')} (tables/{item.key}.csv)"
+    return f"<details><summary>{rows}</summary>{table}</details>"
 
 
 def _bases(rows: Sequence[ItemRow]) -> list[str]:

@@ -207,14 +207,14 @@ def ratios(item: PaperItem, power: Power | None) -> list[Ratio]:
             made.append(Ratio(key.layer, BASELINES[key.series].machine, key.series, "published", value))
         elif key.power is power:
             made.append(Ratio(key.layer, EIE, f"{EIE} published", "published", value))
-    words = "" if power is None else f"{power.value}, "
+    words, basis = ("", "simulated") if power is None else (f"{power.value}, ", "estimated")
     for series in VARIATIONS:
         made += [
             Ratio(
                 key.layer,
                 EIE,
-                f"{EIE} simulated, {words}{series}",
-                "simulated",
+                f"{EIE} {basis}, {words}{series}",
+                basis,
                 row.ours[series].mean,
                 low=row.ours[series].least,
                 high=row.ours[series].most,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.tracing.path import KINDS, SCAN, CriticalPath, path_of
 from eiesim.tracing.recording import STATES, Recording
 from eiesim.tracing.shares import (
@@ -53,7 +54,7 @@ def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
     )
     above = Scale(Words(""), across.start, across.end, form=across.form)
     return Picture(
-        f"{trace.subject.name} on {trace.pes} PEs: "
+        f"{trace.subject.name} on {counted(trace.pes, 'PE')}: "
         f"cycles {trace.first_cycle:,} to {trace.end - 1:,} of {trace.total_cycles:,} (simulated)",
         (
             _states(trace, numbers, above, down, stacked),

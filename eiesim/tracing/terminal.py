@@ -11,6 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from eiesim._shown import counted
 from eiesim.errors import one_line
 from eiesim.tracing.path import CriticalPath
 from eiesim.tracing.recording import EMPTY, PADDING, REAL, STATES, Recording
@@ -61,7 +62,7 @@ def _names(numbers: Sequence[int], down: np.ndarray) -> list[str]:
 
 def _heading(trace: Recording, size: int, pes: int) -> Text:
     cell = "one cycle" if size == 1 else f"{size} cycles"
-    shown = f"{trace.pes} PEs" if pes == trace.pes else f"{pes} of {trace.pes} PEs"
+    shown = f"{counted(trace.pes, 'PE')}" if pes == trace.pes else f"{pes} of {counted(trace.pes, 'PE')}"
     return Text(
         f"{one_line(trace.subject.name)} on {shown}: cycles {trace.first_cycle:,} to {trace.end - 1:,} "
         f"of {trace.total_cycles:,} (simulated); a character is {cell}"
@@ -155,7 +156,11 @@ def path_tables(judged: Verdict, top: int) -> list[Table]:
         return made
 
     totals = table(
-        f"{path.subject.name}: critical path, {path.cycles:,} cycles (simulated)", "kind", "cycles", "share", "segments"
+        f"{path.subject.name}: critical path, {counted(path.cycles, 'cycle')} (simulated)",
+        "kind",
+        "cycles",
+        "share",
+        "segments",
     )
     counts = {kind: sum(segment.kind == kind for segment in path.segments) for kind in path.by_kind}
     for kind, cycles in path.by_kind.items():

@@ -83,6 +83,25 @@ def test_each_colour_of_the_keys_is_drawn_pixel_for_pixel(trace):
             assert drawn.get(tuple(round(255 * part) for part in rgb(colour)), 0) > patch, name
 
 
+@pytest.mark.parametrize("width", [400, 24])
+def test_without_colour_letters_say_the_state_of_most_cycles(trace, width):
+    """Read from the characters alone: the commonest state of each block, in capitals where it is the only one."""
+    lines = [part.plain for part in terminal.picture(trace, width, colour=False).renderables]
+    rows = [line for line in lines if line.startswith("PE ")]
+    assert len(rows) == trace.pes
+    letters = {"starved": (".", " "), "real entry": ("r", "R"), "padding entry": ("p", "P"), "empty column": ("o", "O")}
+    margin = max(len("LNZD"), len(f"PE {trace.pes - 1}")) + 1
+    size = -(-trace.cycles // max(8, width - margin))
+    for pe, line in enumerate(rows):
+        shown = line[margin:]
+        for place, start in enumerate(range(0, trace.cycles, size)):
+            counts = np.bincount(trace.state[pe, start : start + size], minlength=4)
+            most, all_of_them = letters[STATES[int(counts.argmax())]]
+            alone = counts.max() == counts.sum()
+            assert shown.ljust(400)[place] == (all_of_them if alone else most)
+    assert any("r real entry" in line for line in lines)
+
+
 def test_the_picture_shows_the_critical_path_on_its_pes(trace):
     """Every cycle of the path but the scan's stands on the line of its PE, and only those."""
     (line,) = picture(trace).panels[0].series

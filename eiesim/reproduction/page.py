@@ -192,8 +192,8 @@ def _table(item: PaperItem) -> str:
     table = _scrolled("".join(lines))
     if len(item.rows) < LONG:
         return table
-    rows = f"The figures, {counted(len(item.rows), 'row')} (tables/{item.key}.csv)"
-    return f"<details><summary>{rows}</summary>{table}</details>"
+    folded = f"The figures, {counted(len(item.rows), 'row')} (tables/{item.key}.csv)"
+    return f"<details><summary>{folded}</summary>{table}</details>"
 
 
 def _bases(rows: Sequence[ItemRow]) -> list[str]:

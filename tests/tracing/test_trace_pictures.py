@@ -86,7 +86,9 @@ def test_each_colour_of_the_keys_is_drawn_pixel_for_pixel(trace):
 @pytest.mark.parametrize("width", [400, 24])
 def test_without_colour_letters_say_the_state_of_most_cycles(trace, width):
     """Read from the characters alone: the commonest state of each block, in capitals where it is the only one."""
-    lines = [part.plain for part in terminal.picture(trace, width, colour=False).renderables]
+    drawn = terminal.picture(trace, width, colour=False)
+    assert isinstance(drawn, Group)
+    lines = [str(part) for part in drawn.renderables]
     rows = [line for line in lines if line.startswith("PE ")]
     assert len(rows) == trace.pes
     letters = {"starved": (".", " "), "real entry": ("r", "R"), "padding entry": ("p", "P"), "empty column": ("o", "O")}

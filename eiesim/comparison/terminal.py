@@ -41,7 +41,7 @@ def eie_table(comparison: Comparison) -> Table:
     model = comparison.eie[0].energy_model
     beside = any(row.table4_time_us is not None for row in comparison.eie)
     seeds = max(row.seeds for row in comparison.eie)
-    title = f"EIE, {counted(comparison.config.pes, 'PE')}: times simulated, energies estimated by model {model}"
+    title = f"EIE, {counted(comparison.config.pes, 'PE')}: times simulated, energies estimated ({model})"
     title += "; Table IV published" if beside else ""
     title += f"; means of {seeds} seeds, least to most" if seeds > 1 else ""
     table4 = ("Table IV, µs", "differ- ence") if beside else ()

@@ -93,8 +93,8 @@ def _title(result: Result) -> str:
     means = f"; mean of {inputs.pop()} inputs" if len(inputs) == 1 and inputs != {1} else ""
     if not result.in_a_row:
         means = "; each layer by itself, means of its inputs"
-    model = f", energy estimated by model {result.energy.model}" if result.energy else ""
-    return f"{title}; simulated by engine {result.engine}{model}{means}"
+    model = f", energy estimated ({result.energy.model})" if result.energy else ""
+    return f"{title}; simulated ({result.engine}){model}{means}"
 
 
 def _fed(layer: LayerResult) -> str:

@@ -25,7 +25,7 @@ def test_the_machine_s_table():
     )
     table = eie_table(SimpleNamespace(eie=rows, config=MachineConfig(pes=16)))
     assert table.title == (
-        "EIE, 16 PEs: times simulated, energies estimated by model activity; Table IV published; "
+        "EIE, 16 PEs: times simulated, energies estimated (activity); Table IV published; "
         "means of 2 seeds, least to most"
     )
     assert cells(table) == {

@@ -320,7 +320,7 @@ def test_the_first_paragraph_tells_of_the_layer_that_is_known(found):
         else row
         for row in table4.rows
     )
-    text = verdict([exact, replace(table4, rows=with_it)], found.claims)
+    text = " ".join(verdict([exact, replace(table4, rows=with_it)], found.claims))
     assert "1 of 2 cycle and read counts equal those of the authors' own simulator" in text
     assert "both times lie within 1.1 % of Table IV's" in text
     assert "AlexNet-FC8" not in found.text[0]

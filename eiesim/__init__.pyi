@@ -1,6 +1,7 @@
 # The public names, and the modules that they come from.
 import types
 
+from ._bar import progress as progress
 from ._version import __version__ as __version__
 from .api import accuracy as accuracy
 from .api import balance as balance
@@ -51,6 +52,7 @@ from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
 from .simulation import simulate as simulate
 from .stepping import Machine as Machine
+from .sweeps.networks import network_totals as network_totals
 from .sweeps.run import Swept as Swept
 from .sweeps.run import sweep as sweep
 from .sweeps.run import sweep_rows as sweep_rows
@@ -62,7 +64,6 @@ from .training.folder import save_trained as save_trained
 from .training.recipe import Recipe as Recipe
 from .training.run import train as train
 from .training.trained import Trained as Trained
-from .view.bar import progress as progress
 from .workloads import workload as workload
 
 rtl: types.ModuleType

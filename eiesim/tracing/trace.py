@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from eiesim.errors import EieError
+from eiesim._shown import counted
+from eiesim.errors import EieError, unknown
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config
@@ -17,6 +18,7 @@ from eiesim.tracing.shares import chosen
 from eiesim.tracing.subject import Subject
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -57,8 +59,8 @@ class Trace(Recording):
     def __repr__(self) -> str:
         states = ", ".join(f"{name} {share:.1%}" for name, share in self._shares())
         return (
-            f"<Trace of {self.subject.name} on {self.pes} PEs: cycles {self.first_cycle:,} to {self.end - 1:,} of "
-            f"{self.total_cycles:,}, {states}>"
+            f"<Trace of {self.subject.name} on {counted(self.pes, 'PE')}: cycles {self.first_cycle:,} to "
+            f"{self.end - 1:,} of {self.total_cycles:,}, {states}>"
         )
 
     def _shares(self) -> list[tuple[str, float]]:
@@ -84,13 +86,31 @@ class Trace(Recording):
         """
         saving.save(self, path, pes)
 
-    def plot(self, pes: Sequence[int] | None = None) -> "Figure":
+    def to_frame(self) -> "pd.DataFrame":
+        """What each PE does in the window.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a PE: `pe`, cycles that are `starved`, `real_entry`, `padding_entry` and `empty_column`, and
+            `stall_caused` (cycles of the whole run in which its full queue held a broadcast back).
+        """
+        import pandas as pd
+
+        cycles = {name.replace(" ", "_"): (self.state == k).sum(axis=1) for k, name in enumerate(STATES)}
+        return pd.DataFrame({"pe": range(self.pes), **cycles, "stall_caused": self.stall_caused})
+
+    def plot(self, pes: Sequence[int] | None = None, *, picture: str | None = None, style: str = "screen") -> "Figure":
         """Draw PE states, queue occupancy, broadcasts with their stalls, and the critical path.
 
         Parameters
         ----------
         pes : sequence of int, or None, default None
             The PEs shown, from 0; None is all.
+        picture : str or None, default None
+            "trace", or "heat_map" (entries by PE, and work over time), of all PEs; None is the first.
+        style : str, default "screen"
+            "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
 
         Returns
         -------
@@ -100,12 +120,15 @@ class Trace(Recording):
         Raises
         ------
         EieError
-            For a PE that is not there, or one that is named twice.
+            For a PE that is not there, or one that is named twice; for a picture or a style that is not there.
         """
-        from eiesim.tracing.picture import picture
+        from eiesim.tracing.heat_map import heat_map
+        from eiesim.tracing.picture import picture as states
         from eiesim.view.figure import figure
 
-        return figure(picture(self, pes))
+        if picture not in (None, "trace", "heat_map"):
+            raise unknown("no picture", picture, ("trace", "heat_map"))
+        return figure(heat_map(self) if picture == "heat_map" else states(self, pes))
 
     def _repr_html_(self) -> str:
         from eiesim.tracing.page import in_frame

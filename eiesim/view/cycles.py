@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.layer_result import LayerResult
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names
@@ -61,9 +62,9 @@ def shares(title: str, bars: Sequence[str], parts: Mapping[str, Sequence[float]]
 def states(layers: Sequence[LayerResult]) -> Picture:
     """What the PEs of each layer do: entries, padding, empty columns, nothing."""
     parts = {label: [getattr(layer.metrics.counters, key) for layer in layers] for key, label in STATES.items()}
-    ends = [f"{layer.cycles:,.0f} cycles" for layer in layers]
+    ends = [counted(layer.cycles, "cycle") for layer in layers]
     config = layers[0].config
-    title = f"Where the PE-cycles go: {config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+    title = f"Where the PE-cycles go: {counted(config.pes, 'PE')}{config.variant}, queue depth {config.queue_depth}"
     return shares(title, [layer.name for layer in layers], parts, ends)
 
 
@@ -87,3 +88,18 @@ def loads(layers: Sequence[LayerResult]) -> Picture:
     )
     left_out = f" (the first {MOST_LAYERS} of {len(layers)} layers)" if len(layers) > MOST_LAYERS else ""
     return Picture(f"How evenly the PEs are loaded{left_out}", (panel,), (style.PAGE_IN, 3.0), legend="right")
+
+
+def inputs(layers: Sequence[LayerResult]) -> Picture:
+    """Cycles of each input of a batch, inputs from most to least; one line a layer, the first nine."""
+    series = []
+    for k, layer in enumerate(layers[:MOST_LAYERS]):
+        cycles = np.sort([run.cycles for run in layer.runs])[::-1]
+        ranks = floats(range(1, len(cycles) + 1))
+        series.append(Series(layer.name, "levels", ranks, floats(cycles), (palette.LINES[k],)))
+    panel = Panel(
+        Scale(Words("inputs, from the slowest on"), form=",.0f"),
+        Scale(Words("cycles", basis="simulated"), start=0, form=",.0f"),
+        tuple(series),
+    )
+    return Picture("Cycles of each input", (panel,), (style.PAGE_IN, 3.0), legend="right")

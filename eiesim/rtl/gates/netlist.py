@@ -140,7 +140,7 @@ def _map(script: str, library: Library, gates: Gating) -> tuple[dict[str, Any], 
         (folder / "gate.v").write_text(gate_verilog(gates))
         (folder / "run.ys").write_text(script)
         try:
-            synthesis.yosys(folder)
+            synthesis._yosys(folder)
             modules = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"]
             return modules["pe"], (folder / "netlist.v").read_text(encoding="utf-8")
         except (EieError, OSError, KeyError, ValueError) as error:

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 from eiesim._checks import whole
 from eiesim._io.atomic import Outputs
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.config import MachineConfig, as_config
 from eiesim.energy.events import array_energies, default_table
 from eiesim.energy.structure import ARRAYS
@@ -29,6 +29,7 @@ TOLD_EVERY = 64
 """Cycles between two words of progress."""
 
 
+@telling
 @guarded("source", "inputs", "config", "liberty", writes=("saif", "verilog"))
 def power_rtl(
     source: Source,
@@ -44,7 +45,7 @@ def power_rtl(
     saif: str | Path | None = None,
     verilog: str | Path | None = None,
     recorded: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
     report: Callable[[str], object] | None = None,
     **opening: Unpack[Opening],
 ) -> GatePower:
@@ -79,7 +80,7 @@ def power_rtl(
         Where to write the netlist that they are of.
     recorded : bool, default False
         Feed the layer its recorded inputs, even where its network has its own.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step a cycle; see `progress`.
     report : callable(str) or None, default None
         Told when something long begins.
@@ -137,7 +138,7 @@ def measured(
     item: int = 0,
     saif: str | Path | None = None,
     verilog: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
     report: Callable[[str], object] = lambda line: None,
 ) -> GatePower:
     """Power of a PE on a run, whose hardware may be other than the configuration's."""

@@ -48,6 +48,8 @@ from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
 from .simulation import simulate as simulate
 from .stepping import Machine as Machine
+from .sweeps.advice import Advice as Advice
+from .sweeps.advice import advise as advise
 from .sweeps.networks import network_totals as network_totals
 from .sweeps.run import Swept as Swept
 from .sweeps.run import sweep as sweep

@@ -154,7 +154,7 @@ def advise(
     """Say how many PEs, which queue depth and which SRAM width suit a layer or a network, and show the best machines.
 
     Every combination is simulated. Of machines whose memories hold each layer, the one with the least energy x time is
-    advised, of those within 1 % of it the smallest. Several layers count together. VALUES are as in sweep.
+    advised, of those within 5 % of it the smallest. Several layers count together. VALUES are as in sweep.
 
     \b
     eiesim advise table3:Alex-7

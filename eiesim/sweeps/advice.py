@@ -1,7 +1,6 @@
 """eiesim.advise: how many PEs, which queue depth, which SRAM width, from a sweep of them all.
 
-Of the machines within `costs.NEAR` of the best the smallest is taken, so that no queue is deeper and no SRAM wider for a
-thousandth of the time.
+Of the machines within `costs.NEAR` of the best the smallest is taken: no deeper queue for a thousandth of the time.
 """
 
 import json
@@ -88,11 +87,11 @@ class Advice:
     @property
     def heading(self) -> str:
         """What was asked for, among how many machines, and what the best comes to."""
-        bounds = "".join(f", {words(name).name} at most {most:g} {BOUNDS[name]}" for name, most in self.bounds.items())
-        aim = words(AIMS[self.aim]).name
+        layers = shorten(self.layers, LONGEST, placeholder=" ...")
+        bounds = "".join(f" and {words(name).name} up to {most:g} {BOUNDS[name]}" for name, most in self.bounds.items())
         return (
-            f"{shorten(self.layers, LONGEST, placeholder=' ...')}: least {aim}{bounds}, of {len(self.machines):,} machines (time simulated; energy and area "
-            f"estimated): {_figures(self.best)}"
+            f"{layers}: the smallest of {len(self.machines):,} machines within {NEAR - 1:.0%} of the least "
+            f"{words(AIMS[self.aim]).name}{bounds}: {_figures(self.best)} (time simulated; energy and area estimated)"
         )
 
     @property

@@ -6,10 +6,9 @@ from rich.table import Table
 
 from eiesim.config import MachineConfig
 from eiesim.sweeps import networks
-from eiesim.sweeps.advice import COLUMNS, SHORT, Advice, shown
+from eiesim.sweeps.advice import SHORT, Advice, shown
 from eiesim.sweeps.networks import Total, is_network, totals
 from eiesim.sweeps.row import Row, meanings
-from eiesim.view.words import words
 
 MOST_ROWS = 60
 SHOWN = (
@@ -19,6 +18,9 @@ SHOWN = (
     ("energy_total_uj", "energy, µJ", ",.3f"),
 )
 """Column, heading and format of what a row comes to."""
+
+HEADINGS = ("time, µs", "energy, µJ", "energy x time", "area, mm²", "load balance")
+"""Of `advice.COLUMNS`."""
 
 
 def columns_table() -> Table:
@@ -72,17 +74,15 @@ def totals_table(found: Sequence[Total]) -> Table:
 
 def advice_table(advice: Advice) -> Table:
     """The best machines, the advised one first, and the one that was given."""
-    table = Table(
-        title="The best machines (time simulated; energy and area estimated)", title_justify="left", title_style=""
-    )
-    for name in (*advice.axes, *COLUMNS):
-        known = words(name)
-        table.add_column(", ".join(part for part in (known.name, known.unit) if part), justify="right")
+    title = f"The best of {len(advice.machines):,} machines (time simulated; energy and area estimated)"
+    table = Table(title=title, title_justify="left", title_style="")
+    for heading in (*advice.axes, *HEADINGS):
+        table.add_column(heading, justify="right")
     ranked = [one for one in advice.ranked if one is not advice.best][: SHORT - 1]
     own = [one for one in advice.machines if all(one.machine[key] == getattr(advice.base, key) for key in advice.axes)]
     given = [one for one in own if one is not advice.best and one not in ranked]
     for one in (advice.best, *ranked, *given):
-        last = one is advice.best or one is ranked[-1]
+        last = one is advice.best or one in ranked[-1:]
         table.add_row(*(_cell(one.machine[key], "") for key in advice.axes), *shown(one), end_section=last)
     if given:
         table.caption = "the last row: the machine that was given"

@@ -214,27 +214,27 @@ class Metrics:
     @property
     def load_balance(self) -> float:
         """Share of PE-cycles that walk an entry (Fig. 13)."""
-        return _ratio(self.counters.entry_groups, self.cycles * self.config.pes)
+        return ratio(self.counters.entry_groups, self.cycles * self.config.pes)
 
     @property
     def alu_efficiency(self) -> float:
         """Share of the multipliers' cycles that do a real multiply-accumulate."""
-        return _ratio(self.counters.macs, self.cycles * self.config.pes * self.config.multipliers)
+        return ratio(self.counters.macs, self.cycles * self.config.pes * self.config.multipliers)
 
     @property
     def real_work(self) -> float:
         """Share of entries that are not padding (Fig. 12)."""
-        return _ratio(self.counters.macs, self.counters.entries)
+        return ratio(self.counters.macs, self.counters.entries)
 
     @property
     def gops(self) -> float:
         """Operations really done, two a multiply-accumulate, in 10**9 a second."""
-        return _ratio(2 * self.counters.macs / self.runs, self.time_us * 1e3)
+        return ratio(2 * self.counters.macs / self.runs, self.time_us * 1e3)
 
     @property
     def dense_equivalent_gops(self) -> float:
         """What a dense machine would have to do to be as fast, in 10**9 operations a second."""
-        return _ratio(2 * self.dense_macs, self.time_us * 1e3)
+        return ratio(2 * self.dense_macs, self.time_us * 1e3)
 
     def to_dict(self) -> dict[str, Any]:
         """The layer's metrics under the result JSON's keys; means where there is more than one run."""
@@ -258,7 +258,10 @@ class Metrics:
         }
 
 
-def _ratio(above: float, below: float) -> float:
+def ratio(above: float, below: float) -> float:
+    """A quotient, 0 where its denominator is 0; also of arrays, each value by itself."""
+    if isinstance(below, np.ndarray):
+        return np.divide(above, below, out=np.zeros(below.shape), where=below != 0)
     return above / below if below else 0.0
 
 

@@ -134,6 +134,14 @@ def cut(
     return tuple(tiles)
 
 
+def cut_for(layer: InterleavedLayer, operands: Operands, config: MachineConfig) -> tuple[Tile, ...]:
+    """Cut a layer into the tiles that a batch needs: all columns, or with `streamed-active` those that it feeds."""
+    if config.weights != "streamed-active":
+        return cut(layer, config)
+    active = np.flatnonzero((operands.activations != 0).any(axis=0))
+    return cut(layer, config, active, bool(operands.one != 0))
+
+
 def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool:
     """Whether half of each memory holds so many entries a PE, and the pointers of so many columns."""
     return capacity.half(config).holds(int(entries.max(initial=0)), columns)
@@ -235,11 +243,7 @@ def run_tiles(
     run: the engine's. Cycles and counters of the runs are sums over tiles, of computing alone; max_occupancy is the
     largest. All inputs pass a tile before the next one.
     """
-    columns, with_bias = None, True
-    if config.weights == "streamed-active":
-        columns = np.flatnonzero((operands.activations != 0).any(axis=0))
-        with_bias = bool(operands.one != 0)
-    tiles = cut(layer, config, columns, with_bias)
+    tiles = cut_for(layer, operands, config)
     inputs = len(operands.activations)
     by_input: list[list[Run]] = [[] for _ in range(inputs)]
     sums: list[Any] = [np.zeros(layer.layer.rows, operands.codebook.dtype) if outputs else None] * inputs

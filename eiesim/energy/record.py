@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from eiesim.counters import Metrics
+from eiesim.counters import Metrics, ratio
 from eiesim.paper.source import COMPONENTS, MODULES
 
 
@@ -42,7 +42,7 @@ class Energy:
     @property
     def power_w(self) -> float:
         """Mean power: total / time; 0 where no time passes."""
-        return self.total_uj / self.time_us if self.time_us else 0.0
+        return ratio(self.total_uj, self.time_us)
 
     @property
     def leakage_uj(self) -> float | None:

@@ -1,6 +1,8 @@
 # The public names, and the modules that they come from.
 from ._bar import progress as progress
 from ._version import __version__ as __version__
+from .advice.choice import Advice as Advice
+from .advice.choice import advise as advise
 from .api import accuracy as accuracy
 from .api import balance as balance
 from .api import compare as compare
@@ -48,8 +50,6 @@ from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
 from .simulation import simulate as simulate
 from .stepping import Machine as Machine
-from .sweeps.advice import Advice as Advice
-from .sweeps.advice import advise as advise
 from .sweeps.networks import network_totals as network_totals
 from .sweeps.run import Swept as Swept
 from .sweeps.run import sweep as sweep

@@ -6,7 +6,6 @@ from rich.table import Table
 
 from eiesim.config import MachineConfig
 from eiesim.sweeps import networks
-from eiesim.sweeps.advice import SHORT, Advice, shown
 from eiesim.sweeps.networks import Total, is_network, totals
 from eiesim.sweeps.row import Row, meanings
 
@@ -18,9 +17,6 @@ SHOWN = (
     ("energy_total_uj", "energy, µJ", ",.3f"),
 )
 """Column, heading and format of what a row comes to."""
-
-HEADINGS = ("time, µs", "energy, µJ", "energy x time", "area, mm²", "load balance")
-"""Of `advice.COLUMNS`."""
 
 
 def columns_table() -> Table:
@@ -69,23 +65,6 @@ def totals_table(found: Sequence[Total]) -> Table:
         table.add_column(heading, justify="right")
     for one in cells[:MOST_ROWS]:
         table.add_row(*(_cell(one[key], "") for key in varied), *(_cell(one[name], form) for name, _, form in shown))
-    return table
-
-
-def advice_table(advice: Advice) -> Table:
-    """The best machines, the advised one first, and the one that was given."""
-    title = f"The best of {len(advice.machines):,} machines (time simulated; energy and area estimated)"
-    table = Table(title=title, title_justify="left", title_style="")
-    for heading in (*advice.axes, *HEADINGS):
-        table.add_column(heading, justify="right")
-    ranked = [one for one in advice.ranked if one is not advice.best][: SHORT - 1]
-    own = [one for one in advice.machines if all(one.machine[key] == getattr(advice.base, key) for key in advice.axes)]
-    given = [one for one in own if one is not advice.best and one not in ranked]
-    for one in (advice.best, *ranked, *given):
-        last = one is advice.best or one in ranked[-1:]
-        table.add_row(*(_cell(one.machine[key], "") for key in advice.axes), *shown(one), end_section=last)
-    if given:
-        table.caption = "the last row: the machine that was given"
     return table
 
 

@@ -3,6 +3,8 @@ import types
 
 from ._bar import progress as progress
 from ._version import __version__ as __version__
+from .advice.choice import Advice as Advice
+from .advice.choice import advise as advise
 from .api import accuracy as accuracy
 from .api import balance as balance
 from .api import compare as compare

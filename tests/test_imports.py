@@ -21,6 +21,7 @@ LEVELS = (
     ("dense", "encoding", "workloads"),
     ("arithmetic", "capacity"),
     ("job", "counters", "model"),
+    ("runs",),
     ("streaming",),
     ("machine",),
     ("engines", "energy"),

@@ -157,7 +157,13 @@ class LayerResult(ByContent):
         )
 
     def of_each(self) -> Metrics:
-        """Every input's own metrics as arrays over the inputs; what streaming weights cost is shared by all alike."""
+        """Every input's own metrics at once; what streaming weights cost is shared by all alike.
+
+        Returns
+        -------
+        Metrics
+            With arrays over the inputs, [batch], in place of numbers.
+        """
         inputs = len(self.runs)
         waiting = mean(self.memory.waiting_cycles, inputs) if self.memory.waiting_cycles else 0
         return Metrics(
@@ -210,7 +216,18 @@ class LayerResult(ByContent):
         return self._energy_of(self.metrics)
 
     def energy_of_each(self, metrics: Metrics) -> Energy | None:
-        """Every input's own energy as arrays over the inputs. metrics: what `of_each` gives."""
+        """Every input's own energy at once.
+
+        Parameters
+        ----------
+        metrics : Metrics
+            What `of_each` gives.
+
+        Returns
+        -------
+        Energy or None
+            With arrays over the inputs, [batch], in place of numbers that differ; None where `no_energy` says why.
+        """
         return self._energy_of(metrics)
 
     def _energy_of(self, metrics: Metrics) -> Energy | None:
@@ -319,7 +336,7 @@ class LayerResult(ByContent):
         str
             JSON, as `to_dict` has it.
         """
-        return "".join(pieces(self.in_parts(per_pe)))
+        return "".join(pieces(self._in_parts(per_pe)))
 
     def __repr__(self) -> str:
         return f"<LayerResult {self.name}, {self.rows} x {self.cols}: {in_words(self)}>"
@@ -340,10 +357,10 @@ class LayerResult(ByContent):
         dict of str to Any
             Plain numbers, texts, lists and dictionaries.
         """
-        found: dict[str, Any] = plain(self.in_parts(per_pe))
+        found: dict[str, Any] = plain(self._in_parts(per_pe))
         return found
 
-    def in_parts(self, per_pe: bool = False) -> dict[str, Any]:
+    def _in_parts(self, per_pe: bool = False) -> dict[str, Any]:
         """The same with arrays in place of lists over the inputs, for what writes them piece by piece."""
         head = {"name": self.name, "rows": self.rows, "cols": self.cols, "nnz": self.nnz, "pes": self.config.pes}
         tail = {"warnings": list(self.warnings), "fraction_bits": dict(self.fraction_bits)}
@@ -387,17 +404,19 @@ def frame(layers: Sequence[LayerResult]) -> "pd.DataFrame":
     """A pandas DataFrame, a row a layer and input; see `Result.to_frame`."""
     import pandas as pd
 
-    rows = []
+    tables = []
     for layer in layers:
         config = layer.config.model_dump()
         config |= {key: str(held) for key, held in config.items() if key.endswith("_frac")}
         made = {name: getattr(layer.provenance, name) for name in ("seed", "variation", "content_hash")}
-        for k, (metrics, energy) in enumerate(zip(layer.per_input, layer.energy_per_input, strict=True)):
-            cells = layer.cells(metrics, energy)
-            rows.append({"layer": cells.pop("layer"), "input": k, **cells, "engine": layer.engine, **config, **made})
-    table = pd.DataFrame(rows).assign(eiesim=__version__)
+        metrics = layer.of_each()
+        cells = layer.cells(metrics, layer.energy_of_each(metrics))
+        inputs = range(len(layer.runs))
+        columns = {"layer": cells.pop("layer"), "input": inputs, **cells, "engine": layer.engine, **config, **made}
+        tables.append(pd.DataFrame(columns, index=inputs))
+    table = pd.concat(tables, ignore_index=True).assign(eiesim=__version__)
     energies = [name for name in energy_cells(None) if name != "energy_model"]
-    bits = [name for name in rows[0] if name.startswith("fraction_bits_")]
+    bits = [name for name in table.columns if name.startswith("fraction_bits_")]
     kinds = {**dict.fromkeys([*energies, "variation"], "float64"), **dict.fromkeys([*bits, "seed"], "Int64")}
     return table.astype(kinds)
 

@@ -216,10 +216,10 @@ class Result(ByContent):
         dict of str to Any
             Plain numbers, texts, lists and dictionaries.
         """
-        found: dict[str, Any] = plain(self.in_parts(per_pe))
+        found: dict[str, Any] = plain(self._in_parts(per_pe))
         return found
 
-    def in_parts(self, per_pe: bool = False) -> dict[str, Any]:
+    def _in_parts(self, per_pe: bool = False) -> dict[str, Any]:
         """The same with arrays in place of lists over the inputs, and layers made one after the other.
 
         Made for what writes it piece by piece, once.
@@ -235,7 +235,7 @@ class Result(ByContent):
             "eiesim": __version__,
             "engine": self.engine,
             "config": self.config.to_dict(),
-            "layers": (layer.in_parts(per_pe) for layer in self.layers),
+            "layers": (layer._in_parts(per_pe) for layer in self.layers),
             "total": total,
             "provenance": self.provenance,
             **({} if self.accuracy is None else {"accuracy": self.accuracy}),
@@ -277,7 +277,7 @@ class Result(ByContent):
         if per_pe:
             for layer in self.layers:
                 _ = layer.per_pe  # refused before anything is written
-        return pieces(self.in_parts(per_pe))
+        return pieces(self._in_parts(per_pe))
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row a layer and input.

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from eiesim import capacity, streaming
 from eiesim._checks import whole
+from eiesim._io.memory import check_memory
 from eiesim._io.named import naming
 from eiesim._progress import Progress, Steps
 from eiesim.arithmetic import FEW_INPUTS, INPUTS_AT_ONCE, Each, in_parts
@@ -29,7 +30,7 @@ from eiesim.layer_result import LayerResult, Provenance
 from eiesim.model import CHAINED, Feed, Model, check_labels, plain, recognised
 from eiesim.prepared import Config, Prepared, given, labels_given, opened, prepare_layer
 from eiesim.result import Result
-from eiesim.runs import BY_PE_UP_TO, Runs
+from eiesim.runs import BY_PE_UP_TO, COUNTED, PER_PE, Runs
 
 ENGINES = ("clocked", "recurrence", "event")
 DEFAULT_ENGINE = "recurrence"
@@ -122,10 +123,13 @@ def simulate(
     model.check_codebooks(machine.weight_bits)
     classes = _labels_for(labels, model, fed)
     steps = Steps(progress, sum(feed.batch_size * len(feed.layers) for feed in fed), "inputs")
+    passed = partial(_one_by_one, steps)
+    for feed in fed:
+        _check_memory(feed, machine, outputs, _keeps(per_pe, feed.batch_size))
     results: list[LayerResult] = []
     for feed in fed:
         with _side_by_side(threads, feed.batch_size) as each:
-            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=steps, per_pe=per_pe)
+            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=passed, per_pe=per_pe)
             results += _in_a_row(feed, machine, outputs, each, go)
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
@@ -172,6 +176,33 @@ def simulate_prepared(prepared: Prepared, engine: str = DEFAULT_ENGINE, threads:
     """Run one layer that is prepared already, with the default energy model, and keep what every PE counted."""
     with _side_by_side(threads, len(prepared.activations)) as each:
         return _run(prepared, engine, _engine(engine), each, _energy_for(prepared.config, None, None), per_pe=True)
+
+
+def _one_by_one(steps: Steps, inputs: int) -> None:
+    """Tell of inputs that have passed a layer together."""
+    for _ in range(inputs):
+        steps()
+
+
+def _keeps(per_pe: bool | None, inputs: int) -> bool:
+    """Whether what every PE counts is kept of each input."""
+    return inputs <= BY_PE_UP_TO if per_pe is None else per_pe
+
+
+def _check_memory(feed: Feed, config: MachineConfig, outputs: bool, by_pe: bool) -> None:
+    """Refuse a batch whose results need more memory than is free, before anything is run.
+
+    Of each input and layer that is its counters and outputs; where they are kept, by PE, and are joined, for a while
+    twice; and the accumulators, as they are where weights are streamed.
+    """
+    sums = by_pe or config.weights != "resident"
+    need = 0
+    for layer in feed.layers:
+        of_outputs = plain(layer).rows * (4 + 8 * sums) if outputs or layer is not feed.layers[-1] else 0
+        need += 8 * len(COUNTED) + of_outputs + 2 * by_pe * 8 * len(PER_PE) * config.pes
+    what = f"{feed.batch_size:,} inputs through {len(feed.layers)} layers"
+    less = "; without the counters of every PE they need less" if by_pe else "; fewer at once need less"
+    check_memory(need * feed.batch_size, f"{what}{less}")
 
 
 def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[np.int64] | None:
@@ -250,7 +281,7 @@ def _run(
     """energy: the model, or None and why. made_from, prepare, notes: see `LayerResult`. per_pe: see `simulate`."""
     config, layer, operands = prepared.config, prepared.plain, prepared.operands
     inputs = len(prepared.activations)
-    kept = inputs <= BY_PE_UP_TO if per_pe is None else per_pe
+    kept = _keeps(per_pe, inputs)
     if config.weights == "resident":
         outputs = prepared.room_for_outputs()
         job = prepared.job

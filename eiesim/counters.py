@@ -118,7 +118,7 @@ class Run(ByContent):
     dropped_activations: int = 0
 
 
-Figure: TypeAlias = Any
+Value: TypeAlias = Any
 """A number, or over the inputs of a batch an array of them, [batch]: what is computed from it is then an array too."""
 
 
@@ -126,27 +126,27 @@ Figure: TypeAlias = Any
 class Counters:
     """Counters of `TABLE`, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
 
-    broadcasts: Figure
-    scan_bubbles: Figure
-    broadcast_stalls: Figure
-    dropped_activations: Figure
-    pointer_reads: Figure
-    empty_columns: Figure
-    spmat_row_reads: Figure
-    entries: Figure
-    entry_groups: Figure
-    padding_entries: Figure
-    macs: Figure
-    bypasses: Figure
-    queue_pushes: Figure
-    queue_pops: Figure
-    max_occupancy: Figure
-    accumulator_reads: Figure
-    accumulator_writes: Figure
-    busy_real: Figure
-    busy_padding: Figure
-    busy_empty: Figure
-    starved: Figure
+    broadcasts: Value
+    scan_bubbles: Value
+    broadcast_stalls: Value
+    dropped_activations: Value
+    pointer_reads: Value
+    empty_columns: Value
+    spmat_row_reads: Value
+    entries: Value
+    entry_groups: Value
+    padding_entries: Value
+    macs: Value
+    bypasses: Value
+    queue_pushes: Value
+    queue_pops: Value
+    max_occupancy: Value
+    accumulator_reads: Value
+    accumulator_writes: Value
+    busy_real: Value
+    busy_padding: Value
+    busy_empty: Value
+    starved: Value
 
 
 @dataclass(frozen=True)
@@ -162,23 +162,23 @@ class Metrics:
     """
 
     runs: int
-    cycles: Figure
-    scan_last: Figure
+    cycles: Value
+    scan_last: Value
     counters: Counters
     dense_macs: float
     config: MachineConfig
     loaded_bytes: float = 0
 
-    def _us(self, cycles: Figure) -> Figure:
+    def _us(self, cycles: Value) -> Value:
         return cycles / self.config.clock_mhz / self.runs
 
     @property
-    def time_us(self) -> Figure:
+    def time_us(self) -> Value:
         """Mean time of a run: cycles / clock."""
         return self._us(self.cycles)
 
     @property
-    def theoretical_us(self) -> Figure:
+    def theoretical_us(self) -> Value:
         """Mean time with perfect load balance, padding included: entry_groups / PEs / clock (Table IV, "theoretical").
 
         With one multiplier a group is an entry.
@@ -186,27 +186,27 @@ class Metrics:
         return self._us(self.counters.entry_groups / self.config.pes)
 
     @property
-    def load_balance(self) -> Figure:
+    def load_balance(self) -> Value:
         """Share of PE-cycles that walk an entry (Fig. 13)."""
         return ratio(self.counters.entry_groups, self.cycles * self.config.pes)
 
     @property
-    def alu_efficiency(self) -> Figure:
+    def alu_efficiency(self) -> Value:
         """Share of the multipliers' cycles that do a real multiply-accumulate."""
         return ratio(self.counters.macs, self.cycles * self.config.pes * self.config.multipliers)
 
     @property
-    def real_work(self) -> Figure:
+    def real_work(self) -> Value:
         """Share of entries that are not padding (Fig. 12)."""
         return ratio(self.counters.macs, self.counters.entries)
 
     @property
-    def gops(self) -> Figure:
+    def gops(self) -> Value:
         """Operations really done, two a multiply-accumulate, in 10**9 a second."""
         return ratio(2 * self.counters.macs / self.runs, self.time_us * 1e3)
 
     @property
-    def dense_equivalent_gops(self) -> Figure:
+    def dense_equivalent_gops(self) -> Value:
         """What a dense machine would have to do to be as fast, in 10**9 operations a second."""
         return ratio(2 * self.dense_macs, self.time_us * 1e3)
 
@@ -232,7 +232,7 @@ class Metrics:
         }
 
 
-def ratio(above: Figure, below: Figure) -> Figure:
+def ratio(above: Value, below: Value) -> Value:
     """above / below, 0 where there is nothing below."""
     if isinstance(below, np.ndarray):
         shares = np.zeros(below.shape)
@@ -240,6 +240,6 @@ def ratio(above: Figure, below: Figure) -> Figure:
     return above / below if below else 0.0
 
 
-def mean(total: Figure, runs: int) -> Figure:
+def mean(total: Value, runs: int) -> Value:
     """A total over runs, by run; a single run's whole number stays one."""
     return total if runs == 1 else total / runs

@@ -16,7 +16,7 @@ from eiesim import capacity, streaming
 from eiesim._checks import whole
 from eiesim._io.memory import check_memory
 from eiesim._io.named import naming
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.arithmetic import FEW_INPUTS, INPUTS_AT_ONCE, Each, in_parts
 from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Run
@@ -41,6 +41,7 @@ Passed = Callable[[int], object]
 """Called with the number of inputs that have passed a layer since the last call."""
 
 
+@telling
 @naming(labels="labels")
 def simulate(
     source: Source,
@@ -56,7 +57,7 @@ def simulate(
     energy: str | None = None,
     energy_table: EnergyTable | str | Path | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
     **opening: Unpack[Opening],
 ) -> Result:
     """Run a layer, or several in a row, each one's outputs the next one's activations.
@@ -91,7 +92,7 @@ def simulate(
         Figures for the activity model in place of the published ones, or the TOML file that holds them.
     threads : int, default None
         How many inputs run at once; None is one a core. The result does not depend on it.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `progress`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.

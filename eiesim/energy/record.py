@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from eiesim.counters import Figure, Metrics, ratio
+from eiesim.counters import Value, Metrics, ratio
 from eiesim.paper.source import COMPONENTS, MODULES
 
 
@@ -29,28 +29,28 @@ class Energy:
     """
 
     model: str
-    time_us: Figure
-    by_module_uj: Mapping[str, Figure]
-    by_component_uj: Mapping[str, Figure]
-    leakage_by_module_uj: Mapping[str, Figure] | None
+    time_us: Value
+    by_module_uj: Mapping[str, Value]
+    by_component_uj: Mapping[str, Value]
+    leakage_by_module_uj: Mapping[str, Value] | None
 
     @property
-    def total_uj(self) -> Figure:
+    def total_uj(self) -> Value:
         """The sum over modules."""
         return sum(self.by_module_uj.values())
 
     @property
-    def power_w(self) -> Figure:
+    def power_w(self) -> Value:
         """Mean power: total / time; 0 where no time passes."""
         return ratio(self.total_uj, self.time_us)
 
     @property
-    def leakage_uj(self) -> Figure | None:
+    def leakage_uj(self) -> Value | None:
         """Leakage of all modules, None where the source does not say."""
         return None if self.leakage_by_module_uj is None else sum(self.leakage_by_module_uj.values())
 
     @property
-    def dynamic_uj(self) -> Figure | None:
+    def dynamic_uj(self) -> Value | None:
         """Total less leakage, None where the source does not say."""
         return None if self.leakage_uj is None else self.total_uj - self.leakage_uj
 

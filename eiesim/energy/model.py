@@ -11,7 +11,7 @@ from functools import cache
 
 from eiesim._io.data import read_rows
 from eiesim.config import MachineConfig
-from eiesim.counters import COUNTERS, Counters, Value, Metrics
+from eiesim.counters import COUNTERS, Counters, Metrics, Value
 from eiesim.energy.costs import counts, dynamic_costs, leakage_mw
 from eiesim.energy.events import EnergyTable, array_energies, default_table
 from eiesim.energy.record import Energy, EnergyModel, with_dram

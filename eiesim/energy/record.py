@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from eiesim.counters import Value, Metrics, ratio
+from eiesim.counters import Metrics, Value, ratio
 from eiesim.paper.source import COMPONENTS, MODULES
 
 

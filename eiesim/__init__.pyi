@@ -1,4 +1,5 @@
 # The public names, and the modules that they come from.
+from ._bar import progress as progress
 from ._version import __version__ as __version__
 from .api import accuracy as accuracy
 from .api import balance as balance
@@ -58,5 +59,4 @@ from .training.folder import save_trained as save_trained
 from .training.recipe import Recipe as Recipe
 from .training.run import train as train
 from .training.trained import Trained as Trained
-from .view.bar import progress as progress
 from .workloads import workload as workload

@@ -15,7 +15,7 @@ from eiesim._io.atomic import Outputs
 from eiesim._io.modules import is_module
 from eiesim._io.named import naming
 from eiesim._io.tensors import on_the_host
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
@@ -153,6 +153,7 @@ def open_each(
     return [make() for make in opened_each(source, inputs, recorded, **how)]
 
 
+@telling
 @naming(calibration="calibration inputs")
 @guarded("model", "calibration", fills=("output",))
 @parsed_once()
@@ -174,7 +175,7 @@ def compress(
     take: str | Sequence[str] = (),
     leave: str | Sequence[str] = (),
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
@@ -221,7 +222,7 @@ def compress(
     check : bool, default True
         Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
         they are.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step a layer; see `progress`.
 
     Returns
@@ -297,6 +298,7 @@ def read_model(model: str | Path, *, take: str | Sequence[str] = (), leave: str 
     return pipeline.read_model(Path(model), _choice(take, leave))[0]
 
 
+@telling
 @naming(labels="labels")
 def accuracy(
     source: Source,
@@ -306,7 +308,7 @@ def accuracy(
     *,
     dense: Any = None,
     pruned: Any = None,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> Accuracies:
     """The share of inputs that a network recognises, before and after compression, in each arithmetic.
 
@@ -329,7 +331,7 @@ def accuracy(
         unchanged.
     pruned : path, or what `compress` takes, default None
         The pruned network; None is the one that `train` made, else the dense one with the kept weights.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told each network and arithmetic as `progress(done, total, doing)`; see `progress`.
 
     Returns
@@ -391,7 +393,7 @@ def _through_the_graph(
     config: Config,
     dense: Any,
     pruned: Any,
-    progress: Progress | None,
+    progress: Told,
 ) -> Accuracies:
     if not isinstance(dense, str | Path) or Path(dense).suffix != ".onnx":
         raise EieError(
@@ -457,6 +459,7 @@ def _dense_of(model: Any, layers: Sequence[CompressedLayer], smaller: bool = Fal
     return matching(model_in_memory(model), layers, smaller=smaller)
 
 
+@telling
 @guarded("source", "config", "inputs", writes=("measured",))
 def compare(
     source: Source = ALL_NINE,
@@ -477,7 +480,7 @@ def compare(
     again: bool = False,
     cpu_tdp: float | None = None,
     gpu_tdp: float | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> Comparison:
     """Set simulated layers beside CPUs and GPUs: time, energy, area (EIE Figs. 6 and 7, Tables II, IV and V).
 
@@ -519,7 +522,7 @@ def compare(
         Watts of this CPU, to estimate energy from where there is no counter to read.
     gpu_tdp : float, default None
         Watts of this GPU, likewise; without them a GPU without a counter is left out.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each layer that is measured; see `progress`.
 
     Returns

@@ -1,96 +1,248 @@
-"""eiesim.plot: the pictures of each kind of thing, drawn into a folder."""
+"""eiesim.plot: the pictures of each kind of thing, as a figure or drawn into a folder, with its tables for a paper."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import singledispatch
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from eiesim._io.atomic import Outputs
 from eiesim.balancing.study import Balance
 from eiesim.balancing.terminal import causes_of
 from eiesim.comparison import plots as comparison_plots
 from eiesim.comparison.rows import Comparison
-from eiesim.errors import EieError, NothingToDrawError
+from eiesim.compression.pipeline import Compressed
+from eiesim.encoding import InterleavedLayer
+from eiesim.energy.costs import EnergyCosts
+from eiesim.errors import EieError, NothingToDrawError, unknown
+from eiesim.evaluation import Accuracies
+from eiesim.files.network import Network
+from eiesim.inspection import Inspection, Inspections
+from eiesim.layer import CompressedLayer
 from eiesim.layer_result import LayerResult
+from eiesim.model import Model, Workload
 from eiesim.outputs import made_folder
+from eiesim.reproduction.conclusion import Reproduction
 from eiesim.result import Result
 from eiesim.sweeps import plots as sweep_plots
-from eiesim.tracing.heat_map import draw_heat_maps
-from eiesim.view import cycles
+from eiesim.sweeps.run import Swept
+from eiesim.tracing import path_picture
+from eiesim.tracing.heat_map import heat_map, heat_maps
+from eiesim.tracing.path import CriticalPath
+from eiesim.tracing.trace import Trace
+from eiesim.training.trained import Trained
+from eiesim.view import bars, cycles, layers
+from eiesim.view.figure import figure
 from eiesim.view.panels import Picture
 from eiesim.view.saving import FORMATS, save_all
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from matplotlib.figure import Figure
+
+Pictures = Iterator[tuple[str, Picture]]
 
 
+@overload
 def plot(
-    what: "pd.DataFrame | Comparison | Result | LayerResult | Balance",
-    output: str | Path,
+    what: Any, output: None = None, *, picture: str | None = None, style: str = "screen",
+    accuracies: Mapping[str, float] | None = None, basis: str = "given", formats: Sequence[str] | None = None,
+) -> "Figure": ...  # fmt: skip
+@overload
+def plot(
+    what: Any, output: str | Path, *, picture: str | None = None, style: str = "screen",
+    accuracies: Mapping[str, float] | None = None, basis: str = "given", formats: Sequence[str] | None = None,
+) -> list[Path]: ...  # fmt: skip
+def plot(
+    what: Any,
+    output: str | Path | None = None,
     *,
+    picture: str | None = None,
+    style: str = "screen",
     accuracies: Mapping[str, float] | None = None,
     basis: str = "given",
-    formats: Sequence[str] = FORMATS,
-) -> list[Path]:
-    """Draw a sweep's table, a comparison, a result or a balance into a folder.
+    formats: Sequence[str] | None = None,
+) -> "Figure | list[Path]":
+    """Draw whatever eiesim gives: one picture as a figure, which a notebook shows, or all into a folder.
 
     Each picture says what is simulated, estimated, measured and published. The same data give the same file.
 
     Parameters
     ----------
-    what : pandas.DataFrame, Comparison, Result, LayerResult or Balance
-        The table that `sweep` gives (after EIE Figs. 8 to 13: whatever its varying keys allow), what `compare` gives
-        (after Figs. 6 and 7; power by module, savings, area), what `simulate` gives (where each layer's PE-cycles went,
-        how evenly the PEs are loaded, and what each PE did over time; nothing is simulated again), or what `balance`
-        gives (PE-cycles by cause, by assignment).
-    output : str or pathlib.Path
-        The folder, made if need be; files have the pictures' names and appear together.
+    what : Result, Trace, Balance, pandas.DataFrame or another thing that eiesim gives
+        What `simulate`, `trace`, `critical_path`, `balance`, `sweep` (a DataFrame), `compare`, `reproduce`,
+        `compress`, `train`, `accuracy`, `inspect`, `energy_table`, `open` or `interleave` gives; a layer.
+    output : str or pathlib.Path or None, default None
+        The folder, made if need be; files have the pictures' names and appear together. None gives a figure.
+    picture : str or None, default None
+        The name of the one to draw, as its file has it; None is the first, or all into a folder.
+    style : str, default "screen"
+        "screen"; "paper", 252 points wide for a column, or "paper-wide", 516 points for two: no title, 8 point text,
+        told apart without colour.
     accuracies : mapping of str to float, or None, default None
         For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
     basis : str, default "given"
         Where these come from, for their axis: "given", "simulated" or "measured".
-    formats : sequence of str, default ("png", "svg")
-        Whatever matplotlib writes, such as "pdf"; text stays text.
+    formats : sequence of str or None, default None
+        Of files, what matplotlib writes, such as "pdf"; text stays text. None is PNG and SVG.
 
     Returns
     -------
-    list of pathlib.Path
-        The files, a picture in each format.
+    matplotlib.figure.Figure or list of pathlib.Path
+        The figure; or the files, a picture in each format.
 
     Raises
     ------
     EieError
-        Where there is nothing to draw, and for a folder that cannot be made.
+        Where there is nothing to draw, for a picture or style that is not there, and for a folder that cannot be made.
+
+    Examples
+    --------
+    >>> import eiesim
+    >>> len(eiesim.plot(eiesim.simulate("table3:NT-We"), picture="pe_load").axes)
+    1
     """
     drawn = pictures(what, accuracies or {}, f"accuracy ({basis})")
+    if picture is not None:
+        drawn = iter([(picture, _named(drawn, picture))])
+    if output is None:
+        found = next(drawn, None)
+        if found is None:
+            raise NothingToDrawError
+        return figure(found[1])
+    first = next(drawn, None)
+    if first is None:
+        raise NothingToDrawError
     folder = made_folder(output)
-    layers = what.layers if isinstance(what, Result) else [what] if isinstance(what, LayerResult) else []
     with Outputs() as files:
-        return [*save_all(drawn, folder, formats=formats, files=files), *draw_heat_maps(layers, folder, formats, files)]
+        return save_all(chain([first], drawn), folder, formats=FORMATS if formats is None else formats, files=files)
 
 
-def pictures(what: Any, accuracies: Mapping[str, float], accuracy_label: str) -> list[tuple[str, Picture]]:
-    """The pictures of a thing, by name. what, accuracies: see `eiesim.plot`.
+def _named(drawn: Pictures, wanted: str) -> Picture:
+    """The picture of a name. Raises EieError that names those there are."""
+    names = []
+    for name, found in drawn:
+        if name == wanted:
+            return found
+        names.append(name)
+    raise unknown("no picture", wanted, names)
 
-    Raises EieError where there is nothing to draw.
+
+def pictures(what: Any, accuracies: Mapping[str, float], accuracy_label: str) -> Pictures:
+    """The pictures of a thing, by name, each made when it is asked for. what, accuracies: see `eiesim.plot`.
+
+    Raises EieError for what cannot be drawn.
     """
-    if isinstance(what, LayerResult):
-        what = Result((what,), what.config, what.engine)
-    if isinstance(what, Result):
-        return [("pe_cycles", cycles.states(what.layers)), ("pe_load", cycles.loads(what.layers))]
-    if isinstance(what, Balance):
-        return [("balance", balance_picture(what))]
-    if isinstance(what, Comparison):
-        return list(comparison_plots.pictures(what))
-    if {"layer", "cycles", "time_us", "eiesim"} <= set(getattr(what, "columns", ())):
+    if hasattr(what, "itertuples") and {"layer", "cycles", "time_us", "eiesim"} <= set(what.columns):
         if not len(what):
             raise EieError("the table has no rows to draw")
-        drawn = list(sweep_plots.pictures(what, accuracies, accuracy_label))
-        if not drawn:
-            raise NothingToDrawError
-        return drawn
-    raise EieError(
-        f"{type(what).__name__}: is nothing that plot draws; give a sweep's table, a comparison, a result or a balance"
-    )
+        return sweep_plots.pictures(what, accuracies, accuracy_label)
+    if isinstance(what, Swept):
+        return pictures(what.to_frame(), accuracies, accuracy_label)
+    return _pictures(what)
+
+
+@singledispatch
+def _pictures(what: Any) -> Pictures:
+    kinds = ", ".join(sorted({kind.__name__ for kind in _pictures.registry} - {"object"}))
+    raise EieError(f"{type(what).__name__}: is nothing that plot draws; it draws a sweep's table, Swept, {kinds}")
+
+
+@_pictures.register
+def _of_result(what: Result) -> Pictures:
+    yield "pe_cycles", cycles.states(what.layers)
+    yield "pe_load", cycles.loads(what.layers)
+    if any(len(layer.runs) > 1 for layer in what.layers):
+        yield "inputs", cycles.inputs(what.layers)
+    energy = bars.energies(what.layers)
+    if energy is not None:
+        yield "energy_estimated", energy
+    yield from heat_maps(what.layers)
+
+
+@_pictures.register
+def _of_layer_result(what: LayerResult) -> Pictures:
+    return _of_result(Result((what,), what.config, what.engine))
+
+
+@_pictures.register
+def _of_trace(what: Trace) -> Pictures:
+    from eiesim.tracing.picture import picture
+
+    yield "trace", picture(what)
+    yield "heat_map", heat_map(what)
+
+
+@_pictures.register
+def _of_path(what: CriticalPath) -> Pictures:
+    yield "critical_path", path_picture.picture(what)
+
+
+@_pictures.register
+def _of_balance(what: Balance) -> Pictures:
+    yield "balance", balance_picture(what)
+
+
+@_pictures.register
+def _of_comparison(what: Comparison) -> Pictures:
+    return comparison_plots.pictures(what)
+
+
+@_pictures.register
+def _of_reproduction(what: Reproduction) -> Pictures:
+    from eiesim.reproduction.plots import pictures
+
+    return iter(pictures(what))
+
+
+@_pictures.register
+def _of_layer(what: CompressedLayer) -> Pictures:
+    yield "weights", layers.weights(what)
+
+
+@_pictures.register
+def _of_interleaved(what: InterleavedLayer) -> Pictures:
+    yield "entries_per_pe", layers.entries(what)
+    yield "weights", layers.weights(what.layer)
+
+
+@_pictures.register(Model)
+@_pictures.register(Network)
+@_pictures.register(Workload)
+def _of_layers(what: Model | Network | Workload) -> Pictures:
+    for number, layer in enumerate(what.layers, 1):
+        yield "weights" if len(what.layers) == 1 else f"weights_{number}", layers.weights(layer)
+
+
+@_pictures.register
+def _of_inspection(what: Inspection) -> Pictures:
+    return _of_inspections([what])
+
+
+@_pictures.register(Inspections)
+def _of_inspections(what: Sequence[Inspection]) -> Pictures:
+    yield "memories", layers.memories(what)
+    for number, one in enumerate(what, 1):
+        yield "entries_per_pe" if len(what) == 1 else f"entries_per_pe_{number}", layers.entries(one.layer)
+
+
+@_pictures.register
+def _of_compressed(what: Compressed) -> Pictures:
+    return layers.compressed(what)
+
+
+@_pictures.register
+def _of_trained(what: Trained) -> Pictures:
+    yield "accuracy", bars.trained(what)
+
+
+@_pictures.register
+def _of_accuracies(what: Accuracies) -> Pictures:
+    yield "accuracy", bars.accuracies(what)
+
+
+@_pictures.register
+def _of_costs(what: EnergyCosts) -> Pictures:
+    yield "energy_costs_estimated", bars.costs(what)
 
 
 def balance_picture(balance: Balance) -> Picture:

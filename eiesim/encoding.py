@@ -7,13 +7,14 @@ entries (code, z), where z counts the PE's zeros skipped; runs too long for z ar
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.memory import check_allowed
 from eiesim._jit import uncounted
+from eiesim._shown import Plotted, Tabled
 from eiesim.config import MAPPINGS
 from eiesim.errors import EieError, unknown
 from eiesim.lanes import Groups, grouped
@@ -22,12 +23,15 @@ from eiesim.layer import CompressedLayer
 NO_FIRST_ROW, NO_LAST_ROW = -1, -2
 """Sentinels that match no row, so that an empty column bypasses nothing."""
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NOWHERE = np.int32(2**31 - 1)
 """Larger than every place among a PE's rows: the start of a minimum."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InterleavedLayer:
+class InterleavedLayer(Plotted, Tabled):
     """A layer as `pes` PEs store it. Made by `interleave`; the arrays are read-only.
 
     Attributes
@@ -70,6 +74,20 @@ class InterleavedLayer:
             f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {self.pes} PEs, "
             f"{self.entries_per_pe.sum():,} entries, {self.padding_per_pe.sum():,} of them padding>"
         )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """What each PE stores.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a PE: `pe`, `rows`, `entries` and, of these, `padding_entries`.
+        """
+        import pandas as pd
+
+        rows = [len(own) for own in self.rows_of_pe]
+        columns = {"pe": range(self.pes), "rows": rows, "entries": self.entries_per_pe}
+        return pd.DataFrame({**columns, "padding_entries": self.padding_per_pe})
 
     @property
     def ptr(self) -> npt.NDArray[np.int32]:

@@ -7,13 +7,14 @@ arithmetic (docs/formats.md) is applied to every weight instead, each quantised 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
+from eiesim._shown import Plotted, Tabled
 from eiesim.arithmetic import (
     FIXED_BITS,
     above_threshold,
@@ -37,10 +38,13 @@ from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
 
-class Accuracies(dict[str, dict[str, float]]):
+class Accuracies(dict[str, dict[str, float]], Plotted, Tabled):
     """{network: {arithmetic: share of the inputs that are recognised}}, and how they were found.
 
     Parameters
@@ -61,6 +65,22 @@ class Accuracies(dict[str, dict[str, float]]):
     ) -> None:
         super().__init__(shares)
         self.inputs, self.layers, self.computed = inputs, layers, computed
+
+    @property
+    def _caption(self) -> str:
+        return f"Share of {self.inputs:,} inputs that are recognised (simulated), by arithmetic"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The shares.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a network: `network`, and its share, 0 to 1, in each arithmetic.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([{"network": name, **shares} for name, shares in self.items()])
 
     def to_json(self) -> str:
         """The shares with the number of inputs and, through a graph, of computed layers.

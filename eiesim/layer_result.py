@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import ByContent, html_table, number
+from eiesim._shown import ByContent, Plotted, html_table, number
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import Counters, Metrics, PerPe, Run, mean
@@ -61,7 +61,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LayerResult(ByContent):
+class LayerResult(Plotted, ByContent):
     """One layer's run on one input or a batch.
 
     Two are equal where all their parts are, arrays to the bit; `provenance` does not count.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import ByContent, listed
+from eiesim._shown import ByContent, Plotted, listed
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe
@@ -25,7 +25,7 @@ FORMAT = "eiesim-result/1"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(ByContent):
+class Result(Plotted, ByContent):
     """What `simulate` gives back: a layer's result, or several layers' in a row. Totals are sums over layers.
 
     `result[0]` and `result["fc1"]` are layers, by number and by name; `len(result)` counts them, and a loop goes

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from eiesim import capacity, streaming
 from eiesim._checks import whole
 from eiesim._io.named import naming
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.arithmetic import Each
 from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Run
@@ -41,6 +41,7 @@ Passed = Callable[[int], object]
 """Called with the number of inputs that have passed a layer since the last call."""
 
 
+@telling
 @naming(labels="labels")
 def simulate(
     source: Source,
@@ -55,7 +56,7 @@ def simulate(
     energy: str | None = None,
     energy_table: EnergyTable | str | Path | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
     **opening: Unpack[Opening],
 ) -> Result:
     """Run a layer, or several in a row, each one's outputs the next one's activations.
@@ -87,7 +88,7 @@ def simulate(
         Figures for the activity model in place of the published ones, or the TOML file that holds them.
     threads : int, default None
         How many inputs run at once; None is one a core. The result does not depend on it.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `progress`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.

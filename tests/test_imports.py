@@ -10,7 +10,8 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
-    ("errors", "_version", "_cache", "_shown", "_progress"),
+    ("errors", "_version", "_cache", "_shown", "_bar"),
+    ("_progress",),
     ("_checks",),
     ("_numba",),
     ("_jit",),
@@ -36,9 +37,9 @@ LEVELS = (
     ("view",),
     ("balancing", "baselines", "sweeps", "rtl"),
     ("comparison", "tracing"),
-    ("drawing",),
     ("api",),
     ("reproduction",),
+    ("drawing",),
     ("__init__",),
     ("cli",),
     ("__main__",),

@@ -1,12 +1,12 @@
 """A layer as stored and with its rows balanced over the PEs: what each order costs, and what it loses to each cause."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief, html_table
+from eiesim._shown import Brief, Plotted, html_table
 from eiesim.balancing.causes import Losses, attribute
 from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MachineConfig
@@ -15,6 +15,9 @@ from eiesim.layer import CompressedLayer
 from eiesim.layer_result import LayerResult
 from eiesim.prepared import Prepared, interleaved_for
 from eiesim.simulation import DEFAULT_ENGINE, simulate_prepared
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,7 +58,7 @@ class Assignment(Brief):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Balance(Brief):
+class Balance(Plotted, Brief):
     """A layer in three orders of its rows: what `balance` gives.
 
     Attributes
@@ -89,6 +92,26 @@ class Balance(Brief):
             rows.append((one.name, f"{one.cycles:,}", self._gain(one).strip(" ()") or "-", balance, *losses))
         words = [head.replace("_", " ") for head in heads]
         return html_table(f"{self._subject}: simulated cycles, and shares of PE-cycles by cause", words, rows)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """What each order of the rows comes to.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row an order: `order`, `cycles`, `time_us` (sums over the batch), `load_balance`, and PE-cycles by cause,
+            such as `lost_finite_queues`; these add up to `pe_cycles`.
+        """
+        import pandas as pd
+
+        rows = []
+        for one in self.assignments:
+            told = one.to_dict()
+            lost = {cause: cause if cause in ("work", "padding") else f"lost_{cause}" for cause in told["pe_cycles"]}
+            losses = {lost[cause]: pe_cycles for cause, pe_cycles in told["pe_cycles"].items()}
+            known = {key: told[key] for key in ("cycles", "time_us", "load_balance")}
+            rows.append({"order": one.name, **known, **losses, "pe_cycles": one.losses.total})
+        return pd.DataFrame(rows)
 
     @property
     def _subject(self) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eiesim._shown import Brief, html_table, listed
+from eiesim._shown import Brief, Plotted, html_table, listed
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison.bars import (
     TOTAL,
@@ -42,12 +42,15 @@ from eiesim.paper.speedups import EIE, GEOMEAN
 from eiesim.simulation import simulate
 from eiesim.workloads import workload
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 WORD_BITS = 32
 """Of a weight that is neither shared nor pruned."""
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Brief):
+class Comparison(Plotted, Brief):
     """What was compared, and every table of it, made once.
 
     Attributes
@@ -122,6 +125,20 @@ class Comparison(Brief):
             rows.append((row.layer, f"{row.time_us:,.2f}", table4, f"{row.energy_uj:,.3f}", *faster))
         machine = f"{self.config.pes} PEs{self.config.variant}"
         return html_table(f"EIE simulated, {machine}; energy estimated: {self.eie[0].energy_model}", heads, rows)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The simulated machine on each layer, beside Table IV.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a layer: the columns of `eie.csv` (docs/formats.md), times simulated and energies estimated.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [[getattr(row, name) for name in EieRow.COLUMNS] for row in self.eie], columns=EieRow.COLUMNS
+        )
 
     def _over_cpu(self, layer: str) -> dict[str, float]:
         """How many times as fast as each CPU the simulated machine is on a layer."""

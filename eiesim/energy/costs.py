@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from eiesim._shown import html_table
+from eiesim._shown import Plotted, html_table
 from eiesim.capacity import REGISTER_FILE_ACTIVATIONS
 from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Metrics
@@ -121,7 +121,7 @@ def leakage_mw(config: MachineConfig, table: EnergyTable) -> dict[str, float]:
 
 
 @dataclass(frozen=True, repr=False)
-class EnergyCosts:
+class EnergyCosts(Plotted):
     """What every event costs on a machine, as `energy_table` gives it.
 
     Attributes

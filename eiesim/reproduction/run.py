@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eiesim._io.atomic import Outputs, check_targets
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.files.guarding import guarded
 from eiesim.outputs import made_folder
 from eiesim.view.helper import helper
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eiesim.view.helper import Drawn
 
 
+@telling
 @guarded("dump", fills=("output",))
 def reproduce(
     output: str | Path = "reproduction",
@@ -22,7 +23,7 @@ def reproduce(
     quick: bool = False,
     dump: str | Path | None = None,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> "Reproduction":
     """Run every table and figure of the paper (Tables I to V, Figs. 6 to 13) and set them beside what was published.
 
@@ -38,7 +39,7 @@ def reproduce(
         The authors' dump of AlexNet-FC8, for the layer that is exact.
     jobs : int, default None
         Tasks at a time; None is one a core.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, of the runs and then of the pictures; see `progress`.
 
     Returns
@@ -61,7 +62,7 @@ def reproduce(
 
 
 def _reproduce(
-    out: Path, quick: bool, dump: str | Path | None, jobs: int | None, progress: Progress | None, drawn: "Drawn"
+    out: Path, quick: bool, dump: str | Path | None, jobs: int | None, progress: Told, drawn: "Drawn"
 ) -> "Reproduction":
     # Imported while the helper imports the same.
     from eiesim.reproduction import simulations

@@ -17,7 +17,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from eiesim._io.atomic import writing
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
+from eiesim._shown import Plotted
 from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
@@ -94,7 +95,7 @@ def plan(
 
 
 @dataclass(frozen=True, repr=False)
-class Swept:
+class Swept(Plotted):
     """What a sweep gave.
 
     Attributes
@@ -110,6 +111,15 @@ class Swept:
     rows: tuple[Row, ...]
     new: int
     known: int
+
+    def __repr__(self) -> str:
+        return f"<Swept: {len(self.rows):,} rows, {self.new:,} of them run>"
+
+    def _repr_html_(self) -> str:
+        from eiesim.sweeps.terminal import rows_table
+        from eiesim.view.grid import grid_of, html
+
+        return html(grid_of(rows_table(self.rows)))
 
     def to_frame(self) -> "pd.DataFrame":
         """A table of the rows.
@@ -132,6 +142,7 @@ class Swept:
         return str(self.to_frame().to_csv(index=False))
 
 
+@telling
 def sweep(
     source: Source,
     axes: Mapping[str, Any] | Sequence[str] | None = None,
@@ -151,7 +162,7 @@ def sweep(
     backend: str = "threads",
     scheduler: str | None = None,
     repair: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> "pd.DataFrame":
     """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
 
@@ -193,7 +204,7 @@ def sweep(
         The address of a running cluster, for Dask and Ray.
     repair : bool, default False
         Drop damaged lines of `output` and run their rows anew, instead of refusing the file.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each new row; see `progress`.
 
     Returns
@@ -217,6 +228,7 @@ def sweep(
     return sweep_rows(**given).to_frame()
 
 
+@telling
 @guarded("source", "config", "inputs", writes=("output", "parquet"))
 def sweep_rows(
     source: Source,
@@ -228,7 +240,7 @@ def sweep_rows(
     backend: str = "threads",
     scheduler: str | None = None,
     repair: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
     **what: Any,
 ) -> Swept:
     """Sweep as `sweep` does, but without pandas, which takes half a second to import.
@@ -251,7 +263,7 @@ def sweep_rows(
         The address of a running cluster.
     repair : bool, default False
         Drop damaged lines of `output`.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`; see `progress`.
     **what : Any
         Further config, engines, seeds, variations, inputs, density, activation_density, rows and recorded.

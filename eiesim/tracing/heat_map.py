@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from eiesim._io.atomic import Outputs
 from eiesim._io.names import file_stems
 from eiesim.layer_result import LayerResult
 from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
@@ -14,7 +12,6 @@ from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
 from eiesim.tracing.subject import Subject
 from eiesim.view import style
 from eiesim.view.panels import Cells, Panel, Picture, Scale, Series, floats
-from eiesim.view.saving import FORMATS, save_all
 from eiesim.view.words import Words
 
 BLOCKS, ROWS = 200, 256
@@ -24,22 +21,12 @@ CELL_BYTES = 9
 """Of a recording, a PE and a cycle, at most."""
 
 
-def draw_heat_maps(
-    layers: Sequence[LayerResult],
-    folder: str | Path,
-    formats: Sequence[str] = FORMATS,
-    files: Outputs | None = None,
-) -> list[Path]:
-    """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
+def heat_maps(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
+    """The heat map of every layer, of the first input of each batch, one after the other: one recording is held.
 
     Nothing is simulated again: a layer's input is what it was run on. Nothing is drawn of streamed weights, which are
-    not traced, nor of what is too long to be traced at once. files: the set that they appear with.
+    not traced, nor of what is too long to be traced at once.
     """
-    return save_all(_pictures(layers), folder, formats=formats, files=files)
-
-
-def _pictures(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
-    """One after the other, so that only one recording is held."""
     for number, layer in enumerate(layers, 1):
         cells = layer.config.pes * layer.runs[0].cycles
         if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:

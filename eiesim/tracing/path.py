@@ -3,18 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim._shown import Brief, html_table
+from eiesim._shown import Brief, Plotted, html_table
 from eiesim.inputs import Opening, Source
 from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.prepared import Config
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, timeline
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = "eiesim-critical-path/1"
 KINDS = ("scan", "walk", "pipeline")
@@ -38,7 +41,7 @@ class Segment(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CriticalPath(Brief):
+class CriticalPath(Plotted, Brief):
     """What sets the completion time: segments that add up to `cycles` exactly (docs/trace.md).
 
     Attributes
@@ -124,6 +127,19 @@ class CriticalPath(Brief):
         """Broadcasts on the path that waited for a full queue: there it goes from one PE's queue to another's."""
         after_a_pe = self.kind[:-1] != SCAN
         return int((after_a_pe & (self.kind[1:] == SCAN)).sum())
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The path's segments, in order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a segment: `kind`, `pe` and `column` (missing where there is none), `first_cycle` and `cycles`.
+        """
+        import pandas as pd
+
+        table = pd.DataFrame(self.segments, columns=list(Segment._fields))
+        return table.astype({"pe": "Int64", "column": "Int64"})
 
     def to_dict(self) -> dict[str, Any]:
         """The path as JSON holds it.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config
@@ -17,6 +17,7 @@ from eiesim.tracing.shares import chosen
 from eiesim.tracing.subject import Subject
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -84,13 +85,31 @@ class Trace(Recording):
         """
         saving.save(self, path, pes)
 
-    def plot(self, pes: Sequence[int] | None = None) -> "Figure":
+    def to_frame(self) -> "pd.DataFrame":
+        """What each PE does in the window.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a PE: `pe`, cycles that are `starved`, `real_entry`, `padding_entry` and `empty_column`, and
+            `stall_caused` (cycles of the whole run in which its full queue held a broadcast back).
+        """
+        import pandas as pd
+
+        cycles = {name.replace(" ", "_"): (self.state == k).sum(axis=1) for k, name in enumerate(STATES)}
+        return pd.DataFrame({"pe": range(self.pes), **cycles, "stall_caused": self.stall_caused})
+
+    def plot(self, pes: Sequence[int] | None = None, *, picture: str | None = None, style: str = "screen") -> "Figure":
         """Draw PE states, queue occupancy, broadcasts with their stalls, and the critical path.
 
         Parameters
         ----------
         pes : sequence of int, or None, default None
             The PEs shown, from 0; None is all.
+        picture : str or None, default None
+            "trace", or "heat_map" (entries by PE, and work over time), of all PEs; None is the first.
+        style : str, default "screen"
+            "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
 
         Returns
         -------
@@ -100,12 +119,15 @@ class Trace(Recording):
         Raises
         ------
         EieError
-            For a PE that is not there, or one that is named twice.
+            For a PE that is not there, or one that is named twice; for a picture or a style that is not there.
         """
-        from eiesim.tracing.picture import picture
+        from eiesim.tracing.heat_map import heat_map
+        from eiesim.tracing.picture import picture as states
         from eiesim.view.figure import figure
 
-        return figure(picture(self, pes))
+        if picture not in (None, "trace", "heat_map"):
+            raise unknown("no picture", picture, ("trace", "heat_map"))
+        return figure(heat_map(self) if picture == "heat_map" else states(self, pes))
 
     def _repr_html_(self) -> str:
         from eiesim.tracing.page import in_frame

@@ -87,3 +87,18 @@ def loads(layers: Sequence[LayerResult]) -> Picture:
     )
     left_out = f" (the first {MOST_LAYERS} of {len(layers)} layers)" if len(layers) > MOST_LAYERS else ""
     return Picture(f"How evenly the PEs are loaded{left_out}", (panel,), (style.PAGE_IN, 3.0), legend="right")
+
+
+def inputs(layers: Sequence[LayerResult]) -> Picture:
+    """Cycles of each input of a batch, inputs from most to least; one line a layer, the first nine."""
+    series = []
+    for k, layer in enumerate(layers[:MOST_LAYERS]):
+        cycles = np.sort([run.cycles for run in layer.runs])[::-1]
+        ranks = floats(range(1, len(cycles) + 1))
+        series.append(Series(layer.name, "levels", ranks, floats(cycles), (palette.LINES[k],)))
+    panel = Panel(
+        Scale(Words("inputs, from the slowest on"), form=",.0f"),
+        Scale(Words("cycles", basis="simulated"), start=0, form=",.0f"),
+        tuple(series),
+    )
+    return Picture("Cycles of each input", (panel,), (style.PAGE_IN, 3.0), legend="right")

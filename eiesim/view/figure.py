@@ -30,10 +30,11 @@ DRAWN = {"step": "steps-post", "levels": "steps-mid"}
 def figure(picture: Picture) -> "Figure":
     """The picture as a matplotlib figure. Names are drawn letter by letter: a dollar sign begins no formula."""
     import matplotlib as mpl
-    from matplotlib.figure import Figure
+
+    from eiesim.view.inline import Inline
 
     with mpl.rc_context(style.STYLES[picture.style].settings):
-        made = Figure(figsize=picture.size_in, layout="constrained")
+        made = Inline(figsize=picture.size_in, layout="constrained")
         across = picture.across or len(picture.panels)
         grid = made.subplots(
             -(-len(picture.panels) // across), across, squeeze=False, sharex=picture.shared == "x",

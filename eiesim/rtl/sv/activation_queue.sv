@@ -50,13 +50,10 @@ module activation_queue #(
         end
 
     always_ff @(posedge clock)
-        if (start) begin
-            head <= '0;
-            count <= '0;
-        end else begin
-            if (taken) head <= next_head == TAIL_BITS'(QUEUE_DEPTH) ? '0 : HEAD_BITS'(next_head);
-            if (fires != taken) count <= fires ? count + 1'b1 : count - 1'b1;
-        end
+        if (start || taken) head <= start || next_head == TAIL_BITS'(QUEUE_DEPTH) ? '0 : HEAD_BITS'(next_head);
+
+    always_ff @(posedge clock)
+        if (start || fires != taken) count <= start ? '0 : fires ? count + 1'b1 : count - 1'b1;
 
 `ifndef SYNTHESIS
     logic [31:0] most, pushes, pops;

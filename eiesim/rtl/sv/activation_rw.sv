@@ -1,6 +1,6 @@
 // ActivationRW: holds a PE's activations, source and destination, and reads and writes accumulators (EIE Sec. IV).
 // Beside eiesim/machine/activation_rw.py. The two banks swap after a layer; ReLU is applied as a bank is read as source,
-// so it costs no cycle. A bank is emptied in one cycle through its `written` bits: an unwritten word reads as 0.
+// so it costs no cycle. A register's clear is part of its enable, here and elsewhere, so that a clock gate can hold it.
 module activation_rw #(
     parameter int ACTIVATIONS = 64,
     parameter int ROW_BITS = 6,
@@ -33,65 +33,44 @@ module activation_rw #(
     output logic signed [VALUE_BITS-1:0] activation,
     output logic signed [VALUE_BITS-1:0] accumulator
 );
-    logic signed [VALUE_BITS-1:0] bank0 [0:ACTIVATIONS-1];
-    logic signed [VALUE_BITS-1:0] bank1 [0:ACTIVATIONS-1];
-    logic [ACTIVATIONS-1:0] written0, written1;
     logic source;       // Which bank is the source; the other holds the accumulators.
     logic source_relu;  // The layer that wrote the source ends in ReLU.
     logic [SCAN_BITS-1:0] row;
     logic [ROW_BITS-1:0] read_row;
 
     logic [ROW_BITS-1:0] source_row;
-    logic signed [VALUE_BITS-1:0] word;
-    logic held;
-    logic write0, write1;
-    logic [ROW_BITS-1:0] row0, row1;
-    logic signed [VALUE_BITS-1:0] value0, value1;
+    logic signed [VALUE_BITS-1:0] word0, word1, word, value;
+    logic shown;
 
-    // propagate
+    // propagate. Of a bank one word is read: the row presented if it is the source, else an accumulator.
     assign source_row = row[ROW_BITS-1:0];
-    assign word = source ? bank1[source_row] : bank0[source_row];
-    assign held = row < SCAN_BITS'(ACTIVATIONS) && (source ? written1[source_row] : written0[source_row]);
-    assign activation = has_bias && row == bias_row ? (HOLDS_BIAS ? one : '0)
-                      : held && !(source_relu && word[VALUE_BITS-1]) ? word : '0;
+    assign word = source ? word1 : word0;
+    assign shown = row < SCAN_BITS'(ACTIVATIONS) && !(source_relu && word[VALUE_BITS-1]);
+    assign activation = has_bias && row == bias_row ? (HOLDS_BIAS ? one : '0) : shown ? word : '0;
+    assign accumulator = source ? word0 : word1;
 
-    assign accumulator = source ? (written0[read_row] ? bank0[read_row] : '0) : (written1[read_row] ? bank1[read_row] : '0);
+    // update. A row is loaded between layers, so one value serves both banks.
+    assign value = load ? load_activation : arithmetic_sum3;
 
-    // update
-    assign write0 = source ? arithmetic_write : load;
-    assign write1 = source ? load : arithmetic_write;
-    assign row0 = source ? arithmetic_write_row : load_row;
-    assign row1 = source ? load_row : arithmetic_write_row;
-    assign value0 = source ? arithmetic_sum3 : load_activation;
-    assign value1 = source ? load_activation : arithmetic_sum3;
+    activation_bank #(.WORDS(ACTIVATIONS), .ROW_BITS(ROW_BITS), .VALUE_BITS(VALUE_BITS)) bank0 (
+        .clock, .clear(reset || (swap && !source)), .write(source ? arithmetic_write : load),
+        .write_row(source ? arithmetic_write_row : load_row), .value, .read_row(source ? read_row : source_row), .word(word0)
+    );
 
-    always_ff @(posedge clock)
-        if (write0) bank0[row0] <= value0;
-
-    always_ff @(posedge clock)
-        if (write1) bank1[row1] <= value1;
+    activation_bank #(.WORDS(ACTIVATIONS), .ROW_BITS(ROW_BITS), .VALUE_BITS(VALUE_BITS)) bank1 (
+        .clock, .clear(reset || (swap && source)), .write(source ? load : arithmetic_write),
+        .write_row(source ? load_row : arithmetic_write_row), .value, .read_row(source ? source_row : read_row), .word(word1)
+    );
 
     always_ff @(posedge clock)
-        if (reset || (swap && !source)) written0 <= '0;
-        else if (write0) written0[row0] <= 1'b1;
-
-    always_ff @(posedge clock)
-        if (reset || (swap && source)) written1 <= '0;
-        else if (write1) written1[row1] <= 1'b1;
-
-    always_ff @(posedge clock)
-        if (reset) begin
-            source <= 1'b0;
-            source_relu <= 1'b0;
-        end else if (swap) begin
-            source <= !source;
-            source_relu <= relu;
+        if (reset || swap) begin
+            source <= !reset && !source;
+            source_relu <= !reset && relu;
         end
 
     // The LNZD takes row 0 as a layer starts.
     always_ff @(posedge clock)
-        if (reset || swap) row <= '0;
-        else if (start || row_taken) row <= row + 1'b1;
+        if (reset || swap || start || row_taken) row <= reset || swap ? '0 : row + 1'b1;
 
     always_ff @(posedge clock)
         if (arithmetic_real) read_row <= arithmetic_row;
@@ -105,6 +84,7 @@ module activation_rw #(
         end else begin
             reads <= reads + 32'(arithmetic_reads);
             writes <= writes + 32'(arithmetic_write);
+            assert (!(load && arithmetic_write)) else $fatal(1, "%m: a row is loaded while a layer runs");
             assert (!arithmetic_reads || int'(read_row) < ACTIVATIONS)
                 else $fatal(1, "%m: accumulator %0d is out of range", read_row);
             assert (!arithmetic_write || int'(arithmetic_write_row) < ACTIVATIONS)

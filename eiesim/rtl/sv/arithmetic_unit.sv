@@ -95,8 +95,7 @@ module arithmetic_unit #(
         end
 
     always_ff @(posedge clock)
-        if (entry_first) next_row1 <= '0;
-        else if (valid1) next_row1 <= next_row1 + ROW_BITS'(z1) + 1'b1;
+        if (entry_first || valid1) next_row1 <= entry_first ? '0 : next_row1 + ROW_BITS'(z1) + 1'b1;
 
     always_ff @(posedge clock)
         if (real1) begin

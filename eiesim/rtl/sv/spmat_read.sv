@@ -45,13 +45,10 @@ module spmat_read #(
 
     // update
     always_ff @(posedge clock)
-        if (start) begin
-            valid <= 1'b0;
-            holds <= 1'b0;
-        end else begin
-            valid <= address_valid;
-            if (sram_read) holds <= 1'b1;
-        end
+        valid <= address_valid && !start;
+
+    always_ff @(posedge clock)
+        if (start || sram_read) holds <= !start;
 
     always_ff @(posedge clock)
         first <= address_first;

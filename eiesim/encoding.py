@@ -46,12 +46,14 @@ class InterleavedLayer(Plotted, Tabled):
         The layer's inputs, and with a bias the empty columns up to it and itself.
     pointers : int32[columns + 1, pes]
         Column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
-    first_row : int16[columns, pes] or int32[columns, pes]
+    counts : int8[columns, pes], int16 or int32
+        Entries of each column: the differences of `pointers`. The dtype is the smallest that holds a PE's rows.
+    first_row : of that dtype, [columns, pes]
         The PE's row of a column's first entry; -1 where that is padding or the column is empty.
-    last_row : int16[columns, pes] or int32[columns, pes]
+    last_row : of that dtype, [columns, pes]
         The PE's row of a column's last entry; -2 where the column is empty.
-    padding : int32[columns, pes]
-        Padding entries.
+    padding : of that dtype, [columns, pes]
+        Padding entries of each column.
     mapping : str, default "interleaved"
         How rows are dealt: "interleaved" or "blocked".
     """
@@ -61,9 +63,10 @@ class InterleavedLayer(Plotted, Tabled):
     index_bits: int
     columns: int
     pointers: npt.NDArray[np.int32]
+    counts: npt.NDArray[Any]
     first_row: npt.NDArray[Any]
     last_row: npt.NDArray[Any]
-    padding: npt.NDArray[np.int32]
+    padding: npt.NDArray[Any]
     mapping: str = "interleaved"
 
     def __repr__(self) -> str:
@@ -157,7 +160,7 @@ class InterleavedLayer(Plotted, Tabled):
             Where each group begins, and which of them are real.
         """
         if multipliers not in self._groups:
-            self._groups[multipliers] = grouped(self.pointers, self.base, self.code, multipliers)
+            self._groups[multipliers] = grouped(self.pointers, self.base, self.code, multipliers, self.counts.dtype)
         return self._groups[multipliers]
 
     @property
@@ -219,17 +222,16 @@ def interleave(
     if layer.nnz + layer.rows + columns * (4 + (rows_per_pe >> index_bits)) >= 2**31:
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
     pe_of, place_of = _deal(layer.rows, pes, mapping)
-    row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
+    small = next(one for one in (np.int8, np.int16, np.int32) if rows_per_pe <= np.iinfo(one).max)
     check_allowed(
-        columns * pes * (8 + 2 * np.dtype(row).itemsize),
+        columns * pes * (4 + 4 * np.dtype(small).itemsize),
         f"{layer.name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less",
     )
     pointers = np.empty((columns + 1, pes), np.int32)
     pointers[0] = 0
-    first_row = np.empty((columns, pes), row)
-    last_row = np.empty((columns, pes), row)
-    padding = np.zeros((columns, pes), np.int32)  # Takes no memory as long as there is none: untouched pages are free.
-    tables = pointers, first_row, last_row, padding
+    counts, first_row, last_row = (np.empty((columns, pes), small) for _ in range(3))
+    padding = np.zeros((columns, pes), small)  # Takes no memory as long as there is none: untouched pages are free.
+    tables = pointers, counts, first_row, last_row, padding
     none = np.zeros(pes, np.int32)
     state = none, none.copy(), none + NOWHERE, none - 1
     for column, indptr, indices, _ in _parts(layer, columns):
@@ -383,9 +385,9 @@ def _parts(layer: CompressedLayer, columns: int) -> Iterator[Part]:
 @uncounted
 def _lay_out(
     indptr: Any, rows: Any, pe_of: Any, place_of: Any, index_bits: int, entries: Any, pads: Any, first: Any, last: Any,
-    pointers: Any, first_row: Any, last_row: Any, padding: Any,
+    pointers: Any, counts: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
-    """Count each PE's entries by column, and fill pointers, first_row, last_row and padding.
+    """Count each PE's entries by column, and fill pointers, counts, first_row, last_row and padding.
 
     A place is a row's number among its PE's rows.
 
@@ -403,9 +405,9 @@ def _lay_out(
         Work space: padding entries, first and last place of the column at hand; left as they came.
     pointers : int32[columns + 1, pes]
         Written from row 1 on.
-    first_row, last_row : int16 or int32[columns, pes]
+    counts, first_row, last_row : int8, int16 or int32[columns, pes]
         Written. See `InterleavedLayer`.
-    padding : int32[columns, pes], all 0
+    padding : like them, all 0
         Written for columns that have any.
 
     The loop over entries has no branches: the processor could not predict them.
@@ -426,6 +428,8 @@ def _lay_out(
         # One loop an array, which the compiler turns into vector instructions.
         for p in range(pes):
             pointers[j + 1, p] = entries[p]
+        for p in range(pes):
+            counts[j, p] = np.int32(entries[p] - pointers[j, p])
         for p in range(pes):
             first_row[j, p] = first[p] if first[p] < unbridged else np.int32(NO_FIRST_ROW)
             first[p] = NOWHERE

@@ -146,15 +146,8 @@ class LayerResult(Plotted, ByContent):
     @cached_property
     def metrics(self) -> Metrics:
         """All inputs added up."""
-        return Metrics(
-            runs=len(self.runs),
-            cycles=int(self.runs.each("cycles").sum()) + self.memory.waiting_cycles,
-            scan_last=int(self.runs.each("scan_last").sum()),
-            counters=self.runs.total_counters,
-            dense_macs=self.rows * self.cols,
-            config=self.config,
-            loaded_bytes=self.memory.loaded_bytes,
-        )
+        memory = self.memory
+        return self.runs.metrics(self.rows * self.cols, self.config, memory.waiting_cycles, memory.loaded_bytes)
 
     def of_each(self) -> Metrics:
         """Every input's own metrics at once; what streaming weights cost is shared by all alike.
@@ -166,15 +159,8 @@ class LayerResult(Plotted, ByContent):
         """
         inputs = len(self.runs)
         waiting = mean(self.memory.waiting_cycles, inputs) if self.memory.waiting_cycles else 0
-        return Metrics(
-            runs=1,
-            cycles=self.runs.each("cycles") + waiting,
-            scan_last=self.runs.each("scan_last"),
-            counters=self.runs.counters,
-            dense_macs=self.rows * self.cols,
-            config=self.config,
-            loaded_bytes=self.memory.loaded_bytes / inputs,
-        )
+        loaded_bytes = self.memory.loaded_bytes / inputs
+        return self.runs.metrics_of_each(self.rows * self.cols, self.config, waiting, loaded_bytes)
 
     @cached_property
     def per_input(self) -> tuple[Metrics, ...]:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._shown import ByContent
-from eiesim.counters import COUNTERS, TABLE, Counters, PerPe, Run
+from eiesim.config import MachineConfig
+from eiesim.counters import COUNTERS, TABLE, Counters, Metrics, PerPe, Run
 from eiesim.errors import EieError
 
 PER_PE = tuple(part.name for part in fields(PerPe))
@@ -136,13 +137,32 @@ class Runs(ByContent):
         row: npt.NDArray[np.int64] = self.counted[COUNTED.index(name)]
         return row
 
-    @property
-    def counters(self) -> Counters:
-        """Counters by input: each an int64[batch]."""
-        return Counters(**{name: self.each(name) for name in COUNTERS})
-
-    @property
-    def total_counters(self) -> Counters:
-        """Counters of all inputs added up, whole numbers; `max_occupancy` the largest."""
+    def metrics(
+        self, dense_macs: int, config: MachineConfig, waiting_cycles: int = 0, loaded_bytes: int = 0
+    ) -> Metrics:
+        """All inputs of a layer of `dense_macs` weights added up. waiting_cycles, loaded_bytes: of streamed ones."""
         totals = {name: int(self.each(name).sum()) for name in COUNTERS}
-        return Counters(**{**totals, "max_occupancy": int(self.each("max_occupancy").max())})
+        totals["max_occupancy"] = int(self.each("max_occupancy").max())
+        return Metrics(
+            runs=len(self),
+            cycles=int(self.each("cycles").sum()) + waiting_cycles,
+            scan_last=int(self.each("scan_last").sum()),
+            counters=Counters(**totals),
+            dense_macs=dense_macs,
+            config=config,
+            loaded_bytes=loaded_bytes,
+        )
+
+    def metrics_of_each(
+        self, dense_macs: int, config: MachineConfig, waiting_cycles: float = 0, loaded_bytes: float = 0
+    ) -> Metrics:
+        """Every input's own at once, as arrays over the inputs. waiting_cycles, loaded_bytes: of each input."""
+        return Metrics(
+            runs=1,
+            cycles=self.each("cycles") + waiting_cycles,
+            scan_last=self.each("scan_last"),
+            counters=Counters(**{name: self.each(name) for name in COUNTERS}),
+            dense_macs=dense_macs,
+            config=config,
+            loaded_bytes=loaded_bytes,
+        )

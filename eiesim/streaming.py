@@ -134,6 +134,16 @@ def cut(
     return tuple(tiles)
 
 
+def cut_for(
+    layer: InterleavedLayer, operands: Operands, config: MachineConfig, each: Each = in_parts
+) -> tuple[Tile, ...]:
+    """Cut a layer into the tiles that a batch needs: all columns, or with `streamed-active` those that it feeds."""
+    if config.weights != "streamed-active":
+        return cut(layer, config)
+    fed = each(lambda inputs: (operands.part(inputs).activations != 0).any(axis=0), len(operands.values))
+    return cut(layer, config, np.flatnonzero(np.any(list(fed), axis=0)), bool(operands.one != 0))
+
+
 def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool:
     """Whether half of each memory holds so many entries a PE, and the pointers of so many columns."""
     return capacity.half(config).holds(int(entries.max(initial=0)), columns)
@@ -237,13 +247,8 @@ def run_tiles(
     counters of the runs are sums over tiles, of computing alone; max_occupancy is the largest. All inputs pass a tile
     before the next one.
     """
-    columns, with_bias = None, True
+    tiles = cut_for(layer, operands, config, each)
     inputs = len(operands.values)
-    if config.weights == "streamed-active":
-        active = each(lambda some: (operands.part(some).activations != 0).any(axis=0), inputs)
-        columns = np.flatnonzero(np.any(list(active), axis=0))
-        with_bias = bool(operands.one != 0)
-    tiles = cut(layer, config, columns, with_bias)
     sums = np.zeros((inputs, layer.layer.rows), operands.codebook.dtype) if outputs else None
     runs = None if tiles else Runs.none(inputs, layer.pes, by_pe)
     computes = []

@@ -149,5 +149,5 @@ def test_a_layer_of_few_rows_needs_little_however_many_pes(monkeypatch):
     layer = eiesim.CompressedLayer.from_dense(np.ones((1, 2000)))
     result = eiesim.simulate(layer, np.ones(2000), {"pes": 4096})
     assert result.per_pe.entries.tolist() == [2000] + [0] * 4095
-    with pytest.raises(EieError, match="2,000 columns on 4,096 PEs; fewer PEs need less: needs .* GB"):
+    with pytest.raises(EieError, match=r"2,000 columns on 4,096 PEs; fewer PEs need less: needs .* GB"):
         eiesim.simulate(layer, np.ones(2000), {"pes": 4096}, "clocked")

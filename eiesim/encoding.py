@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from eiesim._io.memory import check_allowed
 from eiesim._jit import uncounted
-from eiesim._shown import Plotted, Tabled
+from eiesim._shown import Plotted, Tabled, counted
 from eiesim.config import MAPPINGS
 from eiesim.errors import EieError, unknown
 from eiesim.lanes import Groups, grouped
@@ -80,8 +80,8 @@ class InterleavedLayer(Plotted, Tabled):
 
     def __repr__(self) -> str:
         return (
-            f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {self.pes} PEs, "
-            f"{self.entries_per_pe.sum():,} entries, {self.padding_per_pe.sum():,} of them padding>"
+            f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {counted(self.pes, 'PE')}, "
+            f"{counted(self.entries_per_pe.sum(), 'entry')}, {self.padding_per_pe.sum():,} of them padding>"
         )
 
     def to_frame(self) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
 from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
 from eiesim.cli.screen import Screen, keeping
@@ -107,11 +108,11 @@ def sweep(
         )  # fmt: skip
     if file is not None:
         there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
-        screen.note(f"{len(found):,} rows in {file}{there}")
+        screen.note(f"{counted(len(found), 'row')} in {file}{there}")
     elif output is not None:
         print_text(found.to_csv().removesuffix("\n"))
     elif parquet is not None and len(found) > MOST_ROWS:
-        screen.note(f"{len(found):,} rows in {parquet}")
+        screen.note(f"{counted(len(found), 'row')} in {parquet}")
     else:
         screen.show(*sweep_tables(found.rows))
     if totals is not None:

@@ -13,7 +13,7 @@ NAMES = {
     "speedup": "fig6_speedup",
     "efficiency": "fig7_energy_efficiency",
     "measured_speedup": "measured_speedup",
-    "measured_efficiency": "measured_energy_efficiency",
+    "measured_efficiency": "energy_efficiency_over_this_cpu",
 }
 """Tables of ratios by the comparison's field, named as their CSV files are."""
 

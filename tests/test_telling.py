@@ -5,7 +5,7 @@ from tests import telling
 
 def test_what_is_no_terminal_gets_a_line_a_minute(capsys, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(telling.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("tests.telling.time.monotonic", lambda: now[0])
     tell = telling.Telling()
     for k in range(200):
         tell(f"{k} of 200")

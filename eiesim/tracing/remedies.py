@@ -20,11 +20,11 @@ import numpy as np
 
 from eiesim.balancing.order import balanced_order, permute_rows
 from eiesim.config import MachineConfig
-from eiesim.counters import Metrics
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.engines import recurrence
 from eiesim.errors import EieError
 from eiesim.prepared import Prepared, interleaved_for
+from eiesim.runs import Runs
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, follow, timeline
 
@@ -91,9 +91,9 @@ def changes(subject: Subject) -> Iterator[Change]:
 
 def _one_input(subject: Subject) -> Prepared:
     """What is prepared, of the one input alone."""
-    own, prepared = [subject.item or 0], subject.prepared
-    operands = replace(prepared.operands, activations=prepared.operands.activations[own])
-    return replace(prepared, activations=prepared.activations[own], operands=operands, outputs=False)
+    item, prepared = subject.item or 0, subject.prepared
+    own = slice(item, item + 1)
+    return replace(prepared, activations=prepared.activations[own], operands=prepared.operands.part(own), outputs=False)
 
 
 def _on(one: Prepared, config: MachineConfig) -> Prepared:
@@ -126,7 +126,7 @@ def _simulated(
 ) -> Change:
     """cycles, scan_last: of a machine that no configuration makes, whose events are this one's."""
     config, layer = one.config, one.plain
-    metrics = Metrics.of([recurrence.run(one.job, one.activation_rows[0])], layer.rows * layer.cols, config)
+    metrics = Runs.of([recurrence.run(one.job, one.activation_rows[0])]).metrics(layer.rows * layer.cols, config)
     if cycles is not None:
         metrics = replace(metrics, cycles=cycles, scan_last=metrics.scan_last if scan_last is None else scan_last)
     try:

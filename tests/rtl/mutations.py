@@ -83,7 +83,11 @@ OPERATOR = re.compile(
 NO_CIRCUIT = re.compile(r"^\s*(for|localparam|parameter|if \(n < PES\))|assert \(|\$fatal")
 """Lines that hold no operator of the circuit or of a counter."""
 
-SAME: dict[str, str] = {}
+SAME = {
+    "pointer_read: assign valid = holds && !(first && start_pointer [== -> >=] end_pointer);": "pointers never decrease, which is asserted",
+    "spmat_read: assign sram_read = address_valid && !(holds && held [== -> >=] sram_address);": "a layer's columns come in order, so SRAM rows never decrease",
+    "lnzd: assign row_taken = !done && (!found [|| -> !==] (fires && place == PLACE_BITS'(PES - 1)));": "what fires is found, so both are never on",
+}  # fmt: skip
 """Swaps that make no difference, by name, and why."""
 
 

@@ -89,7 +89,7 @@ INVERTED = {"AND2X1": "NAND2X1", "NAND2X1": "AND2X1", "OR2X1": "NOR2X1", "NOR2X1
 
 def test_ten_faults_of_ten_are_found(made):
     """Drawn among all gates of the PE that have a sibling: five inverted, five exchanged for another function."""
-    run, cells, mapped, built = made
+    run, cells, mapped, _ = made
     names = [name for name, cell in mapped.module["cells"].items() if cell["type"] in INVERTED]
     rng = np.random.default_rng(28)
     faults = [

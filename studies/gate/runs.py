@@ -1,21 +1,12 @@
-"""docs/power.md: a PE's power at the gate, what changes it, and what of it holds for any cell library.
+"""The runs of the study: AlexNet-FC8 at the gate, with what is changed in each, kept as rows of docs/power/runs.csv."""
 
-    python -m studies.gate --liberty gscl45nm.lib --dump FOLDER --before DIR     runs what is missing (15 minutes)
-    python -m studies.gate --page-only                                           writes the page of the rows there are
-
-FOLDER is the authors' AlexNet-FC8, 64 PEs; DIR a checkout of 8e78c66, whose RTL is mapped as today's is. A row a run is
-kept in docs/power/runs.csv; rows that are there are not run again.
-"""
-
-import argparse
 import csv
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ROWS = ROOT / "docs" / "power" / "runs.csv"
 
 COMPONENTS = ("memory", "clock", "register", "combinational", "leakage")
@@ -123,28 +114,3 @@ def keep(rows):
         writer = csv.DictWriter(file, list(ordered[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(ordered)
-
-
-def main():
-    """Run what is missing and write the page."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--liberty", type=Path)
-    options.add_argument("--dump", type=Path)
-    options.add_argument("--before", type=Path, help="a checkout of 8e78c66")
-    options.add_argument("--page-only", action="store_true")
-    chosen = options.parse_args()
-    rows = kept()
-    if not chosen.page_only:
-        import eiesim
-
-        layer, activations = eiesim.load_dump(chosen.dump, rows=1000)
-        for name, run in RUNS.items():
-            if name not in rows:
-                print(name, file=sys.stderr, flush=True)
-                rows[name] = measure(name, run, chosen.liberty, layer, activations, chosen.before)
-                keep(rows)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -54,9 +54,9 @@ def modules_table(row):
         lines.append((module, *parts, f"{of_module(row, module):.2f}", theirs))
     whole = [f"{of_component(row, component):.2f}" for component in COMPONENTS]
     lines.append(("all", *whole, f"{float(row['total_mw']):.2f}", f"{source.pe_power_mw():.3f}"))
-    theirs = source.component_power_mw()
+    printed = source.component_power_mw()
     names = ("memory", "clock_network", "register", "combinational")
-    lines.append(("Table II", *(f"{theirs[name]:.3f}" for name in names), "", f"{source.pe_power_mw():.3f}", ""))
+    lines.append(("Table II", *(f"{printed[name]:.3f}" for name in names), "", f"{source.pe_power_mw():.3f}", ""))
     return table(("module", *COMPONENTS, "all", "Table II"), lines)
 
 

@@ -100,8 +100,8 @@ def test_ten_faults_of_ten_are_found(made):
         types = [mapped.module["cells"][name]["type"] for name in (one, other)]
         if types[0] != types[1]:
             faults.append({one: types[1], other: types[0]})
-    for types in faults:
-        module = {n: {**c, "type": types.get(n, c["type"])} for n, c in mapped.module["cells"].items()}
+    for fault in faults:
+        module = {n: {**c, "type": fault.get(n, c["type"])} for n, c in mapped.module["cells"].items()}
         wrong = circuit.build(replace(mapped, module={**mapped.module, "cells": module}), cells)
         with pytest.raises(bench.NetlistError, match=r"in cycle \d+, PE \d+: .*cell "):
             bench.run(wrong, run, 0, (1, 7897))

@@ -1,5 +1,7 @@
 """docs/power.md: what it says of power at the gate holds of its rows, and of rows that no run gave."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -168,6 +170,21 @@ def test_the_page_is_what_its_study_writes_and_its_words_hold():
     assert page.text(rows) == page.PAGE.read_text(encoding="utf-8")
     known = claims(rows)
     assert check(words(rows), known, FACTS) == {claim.pattern for claim in known}
+
+
+def test_the_page_of_energies_says_the_same():
+    rows, text = runs.kept(), (runs.ROOT / "docs" / "energy.md").read_text(encoding="utf-8")
+    said = re.search(
+        rf"clocked {N} in its netlist; with the clears folded into the enables it is (\d+)\..*?, {N} % of\sthe",
+        text,
+        re.S,
+    )
+    then, now, share = (float(one) for one in said.groups())
+    assert is_shown(then, float(rows["before"]["clocked_bits"]), 1)
+    assert is_shown(now, float(rows["today"]["clocked_bits"]), 1)
+    idle = float(rows["today"]["idle_clock_mw"])
+    assert is_shown(share, 100 * idle / mw(rows["today"], component="clock"), 1)
+    assert f"takes {float(rows['today']['multiply_pj']):.1f} pJ" in text
 
 
 def test_rows_add_up():

@@ -29,7 +29,7 @@ def heat_maps(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
     not traced, nor of what is too long to be traced at once.
     """
     for number, layer in enumerate(layers, 1):
-        cells = layer.config.pes * layer.runs[0].cycles
+        cells = layer.config.pes * int(layer.runs.each("cycles")[0])
         if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:
             yield (
                 f"heat_map_{number}_{file_stems([layer.name])[0]}",

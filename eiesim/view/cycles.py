@@ -75,7 +75,7 @@ def loads(layers: Sequence[LayerResult]) -> Picture:
     """
     series = []
     for k, layer in enumerate(layers[:MOST_LAYERS]):
-        entries = np.sort(np.atleast_2d(layer.per_pe.entry_groups).sum(axis=0))[::-1]
+        entries = np.sort(layer.runs.per_pe_over_inputs.entry_groups)[::-1]
         mean = entries.mean() or 1.0
         ranks = floats(range(1, len(entries) + 1))
         series.append(Series(layer.name, "levels", ranks, floats(entries / mean), (palette.LINES[k],)))
@@ -94,7 +94,7 @@ def inputs(layers: Sequence[LayerResult]) -> Picture:
     """Cycles of each input of a batch, inputs from most to least; one line a layer, the first nine."""
     series = []
     for k, layer in enumerate(layers[:MOST_LAYERS]):
-        cycles = np.sort([run.cycles for run in layer.runs])[::-1]
+        cycles = np.sort(layer.runs.each("cycles"))[::-1]
         ranks = floats(range(1, len(cycles) + 1))
         series.append(Series(layer.name, "levels", ranks, floats(cycles), (palette.LINES[k],)))
     panel = Panel(

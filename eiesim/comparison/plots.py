@@ -3,7 +3,6 @@
 Bars that are not published are hatched as well as coloured, so that print without colour shows them too.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle
@@ -15,7 +14,7 @@ from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallR
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names, reach
-from eiesim.view.words import MODULES, Words
+from eiesim.view.words import MODULES, Words, folded
 
 WIDER = 2.0
 """EIE's bars are wider than others, for they carry their values."""
@@ -59,31 +58,6 @@ def pictures(comparison: Comparison) -> Iterator[tuple[str, Picture]]:
         yield "waterfall", waterfall_picture(comparison.waterfall)
     if comparison.areas:
         yield "area", area_picture(comparison.areas)
-
-
-LETTERS = 104
-"""Of names that stand beside one another below an axis as wide as the page."""
-
-
-def _folded(bars: Sequence[str]) -> list[str]:
-    """Names in lines, so that they do not reach into one another; a very long one is cut in its middle."""
-    room = max(LETTERS // len(bars) - 1, 8)
-    folded = []
-    for name in bars:
-        if len(name) <= room or "\n" in name:
-            folded.append(name)
-            continue
-        half = 2 * room - 1
-        shown = name if len(name) <= 4 * room else f"{name[:half]}…{name[-half:]}"
-        lines = [""]
-        for part in re.findall(r".+?(?:[ ._/-]|$)", shown):
-            if len(lines[-1]) + len(part.rstrip()) > room and lines[-1]:
-                lines.append("")
-            lines[-1] += part
-            while len(lines[-1].rstrip()) > room:
-                lines[-1:] = [lines[-1][:room], lines[-1][room:]]
-        folded.append("\n".join(line.rstrip() for line in lines))
-    return folded
 
 
 def _unique(values: Iterable[str]) -> list[str]:
@@ -169,7 +143,7 @@ def _ratio_panel(rows: Sequence[Ratio], words: Words, kinds: Mapping[str, Ratio]
     end = top * top**0.22
     means = {row.layer for row in rows if row.is_mean}
     return Panel(
-        names(Words(""), _folded(["geo. mean" if layer in means else layer for layer in layers])),
+        names(Words(""), folded(["geo. mean" if layer in means else layer for layer in layers])),
         Scale(words, end=end, log=10),
         tuple(series),
         notes=(Note(title, -0.6, end, (4, -3), side="left", up="top"),) if title else (),
@@ -219,7 +193,7 @@ def module_picture(rows: Sequence[ModuleRow]) -> Picture:
     modules = [module for module in palette.MODULES if (bars[0], module) in power]
     parts = {module: [power[name, module] for name in bars] for module in modules}
     shown = ["authors'\nAlex-8" if name == FC8 else name for name in bars]
-    panel = _stacks(_folded(shown), Words("power of a PE", "mW"), parts, ".2f")
+    panel = _stacks(folded(shown), Words("power of a PE", "mW"), parts, ".2f")
     if published:
         panel = replace(panel, rules=(Rule(0.5, palette.GREY, upright=True, look="dotted"),))
     caption = f"{of_table2}, energy model {' and '.join(models)}"

@@ -73,7 +73,7 @@ def test_a_run_of_many_layers_draws_heat_maps_of_the_slowest_or_of_those_named(n
         assert sorted(cycles)[::-1][:wanted] == sorted((cycles[k] for k in maps), reverse=True)
     (name,) = (name for name, _ in _of_result(result, ["model.layers.7.mlp.down_proj"]) if name.startswith("heat_map"))
     assert name.startswith("heat_map_8_")
-    with pytest.raises(EieError, match=r"no layer 'model\.layers\.30"):
+    with pytest.raises(EieError, match=r"no layer is called 'model\.layers\.30"):
         list(_of_result(result, ["model.layers.30.mlp.down_proj"]))
 
 

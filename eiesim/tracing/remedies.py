@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.balancing.order import balanced_order, permute_rows
 from eiesim.config import MachineConfig
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
@@ -86,7 +87,7 @@ def changes(subject: Subject) -> Iterator[Change]:
     more = range(config.multipliers + 1, config.entries_per_row + 1)
     yield from _first(one, "{multipliers} multipliers a PE", WORK, "multipliers", more)
     for pes in (config.pes // 2, config.pes * 2):
-        yield from _first(one, "{pes} PEs", "", "pes", [pes])
+        yield from _first(one, counted(pes, "PE"), "", "pes", [pes])
 
 
 def _one_input(subject: Subject) -> Prepared:

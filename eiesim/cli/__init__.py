@@ -25,7 +25,7 @@ from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputErr
 
 COMMANDS = (
     "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "advise", "balance", "reproduce",
-    "rtl",
+    "rtl", "cite",
 )  # fmt: skip
 """Modules that add commands, in the order of `eiesim --help`."""
 

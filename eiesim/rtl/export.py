@@ -1,4 +1,4 @@
-"""The twin as a folder of its own: sources, memory images, testbench, Makefile. It needs no Python; a cocotb test does."""
+"""The twin as a folder of its own: sources, memory images, testbench, Makefile, without Python; and a cocotb test."""
 
 import re
 import shutil

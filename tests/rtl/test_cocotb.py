@@ -1,4 +1,4 @@
-"""The exported folder's cocotb test, and its waveforms beside a trace's, read by pywellen: other people's tools agree."""
+"""The exported folder's cocotb test, and its waveforms beside a trace's by pywellen: other tools agree."""
 
 import os
 import re
@@ -38,7 +38,8 @@ def make(folder, simulator, *arguments):
     said = ended.stdout + ended.stderr
     results = folder / "built" / f"cocotb-{simulator}" / "results.xml"
     assert results.exists(), said
-    failed = [*ElementTree.parse(results).iter("failure")] + [*ElementTree.parse(results).iter("error")]
+    tree = ElementTree.parse(results)
+    failed = [*tree.iter("failure"), *tree.iter("error")]
     assert (ended.returncode == 0) == (not failed), said
     return not failed, said
 

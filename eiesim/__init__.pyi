@@ -48,6 +48,7 @@ from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
 from .simulation import simulate as simulate
 from .stepping import Machine as Machine
+from .sweeps.networks import network_totals as network_totals
 from .sweeps.run import Swept as Swept
 from .sweeps.run import sweep as sweep
 from .sweeps.run import sweep_rows as sweep_rows

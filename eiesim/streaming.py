@@ -6,7 +6,7 @@ a tile is a small layer whose accumulators begin where the tile before left them
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim import capacity
-from eiesim.arithmetic import Each, Operands
+from eiesim.arithmetic import Each, Operands, in_parts
 from eiesim.config import MachineConfig
-from eiesim.counters import PerPe, Run
 from eiesim.encoding import InterleavedLayer, bias_column, interleave
 from eiesim.errors import EieError
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
+from eiesim.runs import Runs
 
 POINTER_BYTES = capacity.POINTER_BITS // 8
 
@@ -88,7 +88,7 @@ class Tile:
 
     def in_rows(self, operands: Operands, pes: int) -> npt.NDArray[Any]:
         """The tile's activations as the LNZD meets them: [batch, activation rows, pes]."""
-        rows = np.zeros((len(operands.activations), -(-self.width // pes) * pes), operands.activations.dtype)
+        rows = np.zeros((len(operands.values), -(-self.width // pes) * pes), operands.activations.dtype)
         rows[:, : len(self.columns)] = operands.activations[:, self.columns]
         if self.with_bias:
             rows[:, self.width - 1] = operands.one
@@ -222,54 +222,50 @@ def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int
 
 
 def run_tiles(
-    run: Callable[[Job, npt.NDArray[Any]], Run],
+    run: Callable[[Job, npt.NDArray[Any], npt.NDArray[Any] | None, bool], Runs],
     layer: InterleavedLayer,
     operands: Operands,
     config: MachineConfig,
     outputs: bool,
-    each: Each = map,
+    by_pe: bool,
+    each: Each = in_parts,
     progress: Callable[[int], object] | None = None,
-) -> tuple[tuple[Run, ...], WeightTraffic]:
-    """A batch through a streamed layer: an engine's run an input, and what moving the weights cost.
+) -> tuple[Runs, WeightTraffic]:
+    """A batch through a streamed layer: the runs, and what moving the weights cost.
 
-    run: the engine's. Cycles and counters of the runs are sums over tiles, of computing alone; max_occupancy is the
-    largest. All inputs pass a tile before the next one.
+    run: of some inputs through a tile, see `engines.batch.run`. by_pe: whether what every PE counts is kept. Cycles and
+    counters of the runs are sums over tiles, of computing alone; max_occupancy is the largest. All inputs pass a tile
+    before the next one.
     """
     columns, with_bias = None, True
+    inputs = len(operands.values)
     if config.weights == "streamed-active":
-        columns = np.flatnonzero((operands.activations != 0).any(axis=0))
+        active = each(lambda some: (operands.part(some).activations != 0).any(axis=0), inputs)
+        columns = np.flatnonzero(np.any(list(active), axis=0))
         with_bias = bool(operands.one != 0)
     tiles = cut(layer, config, columns, with_bias)
-    inputs = len(operands.activations)
-    by_input: list[list[Run]] = [[] for _ in range(inputs)]
-    sums: list[Any] = [np.zeros(layer.layer.rows, operands.codebook.dtype) if outputs else None] * inputs
+    sums = np.zeros((inputs, layer.layer.rows), operands.codebook.dtype) if outputs else None
+    runs = None if tiles else Runs.none(inputs, layer.pes, by_pe)
+    computes = []
     for tile in tiles:
         held = interleave(tile.of(layer.layer), layer.pes, layer.index_bits, layer.mapping)
         job = Job.of(held, operands, config, outputs, tile.numbers(layer.layer))
-        starts = [replace(job, start=start) for start in sums]
-        for k, done in enumerate(each(run, starts, tile.in_rows(operands, layer.pes))):
-            by_input[k].append(done)
-            sums[k] = done.sums
+
+        def some(part: slice, tile: Tile = tile, job: Job = job) -> Runs:
+            rows = tile.in_rows(operands.part(part), layer.pes)
+            done = run(job, rows, None if sums is None else sums[part], by_pe)
+            if sums is not None:
+                sums[part] = done.sums
             if progress is not None and tile is tiles[-1]:
-                progress(1)
-    runs = tuple(_add_up(parts, total, layer.pes) for parts, total in zip(by_input, sums, strict=True))
+                progress(len(done))
+            return done.without_sums()
+
+        done = Runs.joined(list(each(some, inputs)))
+        computes.append(int(done.each("cycles").sum()))
+        runs = done if runs is None else runs.then(done)
+    assert runs is not None
     loads = [load_cycles(tile.loaded_bytes, config) for tile in tiles]
-    computes = [sum(int(parts[t].cycles) for parts in by_input) for t in range(len(tiles))]
     loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
     fits = capacity.weights_fit(layer, config)
     memory = WeightTraffic(fits, len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes))
-    return runs, memory
-
-
-def _add_up(parts: Sequence[Run], sums: npt.NDArray[Any] | None, pes: int) -> Run:
-    """One input's runs of all tiles as one."""
-    per_pe = {part.name: np.zeros(pes, np.int64) for part in fields(PerPe)}
-    for part in parts:
-        for name, total in per_pe.items():
-            own = getattr(part.per_pe, name)
-            per_pe[name] = np.maximum(total, own) if name == "max_occupancy" else total + own
-    scalars = {
-        name: sum(int(getattr(part, name)) for part in parts)
-        for name in ("cycles", "scan_last", "broadcasts", "scan_bubbles", "broadcast_stalls")
-    }
-    return Run(**scalars, per_pe=PerPe(**per_pe), sums=sums)
+    return replace(runs, sums=sums), memory

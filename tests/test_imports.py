@@ -22,6 +22,7 @@ LEVELS = (
     ("dense", "encoding", "workloads"),
     ("arithmetic", "capacity"),
     ("job", "counters", "model"),
+    ("runs",),
     ("streaming",),
     ("machine",),
     ("engines", "energy"),

@@ -19,7 +19,7 @@ def run(
         Path | None, Reads("The inputs' classes, .npy of whole numbers: shows how many are recognised.")
     ] = None,
     engine: Annotated[str, Option("recurrence (fast), clocked (the machine itself) or event (SimPy).")] = "recurrence",
-    per_pe: Annotated[bool, Option("Put the counters of every PE into the JSON.")] = False,
+    per_pe: Annotated[bool, Option("Put the counters of every PE into the JSON, of a batch for every input.")] = False,
     output: Annotated[Path | None, Writes("Write the outputs as .npy, float32.", "-o")] = None,
     plot: Annotated[
         Path | None, Fills("Draw where the cycles went, and each PE's work over time.", metavar="DIR")
@@ -40,24 +40,26 @@ def run(
     from dataclasses import replace
 
     from eiesim.outputs import Outputs
-    from eiesim.view.terminal import result_table
 
     screen = shown.screen()
     with screen.progress() as progress:
         result = eiesim.simulate(
             layers, fed.input, machine.chosen(), engine, labels=labels, strict=strict, progress=progress,
-            **energy.chosen(), **fed.how(),
+            per_pe=per_pe or None, **energy.chosen(), **fed.how(),
         )  # fmt: skip
     result = replace(result, command=("eiesim", *sys.argv[1:]))
     with Outputs() as files:
         if result.outputs is not None:
             files.array(result.outputs, output)
         if shown.json is not None:
-            files.text(result.to_json(per_pe), shown.json)
+            files.text(result.json_pieces(per_pe), shown.json)
     if plot is not None:
         screen.note(f"drawing into {plot}")
         eiesim.plot(result, plot, formats=formats)
-    screen.show(result_table(result))
+    if not shown.quiet:
+        from eiesim.view.terminal import result_table
+
+        screen.show(result_table(result))
     if result.accuracy is not None:
         screen.say(f"accuracy: {result.accuracy:.2%} of {len(result.layers[-1].runs):,} inputs")
     for warning in result.warnings:

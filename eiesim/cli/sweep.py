@@ -60,6 +60,9 @@ def sweep(
     parquet: Annotated[
         Path | None, Writes("Write this sweep's rows as Parquet too, when done (extra: parquet).")
     ] = None,
+    totals: Annotated[
+        Path | None, Writes("Write what each machine comes to over all layers, with its area, as CSV.")
+    ] = None,
     jobs: Annotated[int | None, Option("Tasks at a time; one a core unless given.", "-j", min=1)] = None,
     backend: Annotated[str, Option("threads, processes, dask or ray (the last two: extras).")] = "threads",
     scheduler: Annotated[
@@ -81,8 +84,8 @@ def sweep(
     eiesim sweep table3:all --pes 16:256:x2 --sweep multipliers=1,2,4,8 --sweep mapping=interleaved,blocked
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
-    from eiesim.outputs import made_folder, print_text
-    from eiesim.sweeps.terminal import rows_table
+    from eiesim.outputs import Outputs, made_folder, print_text
+    from eiesim.sweeps.terminal import sweep_tables
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
     swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
@@ -106,7 +109,10 @@ def sweep(
     elif output is not None:
         print_text(found.to_csv().removesuffix("\n"))
     else:
-        screen.show(rows_table(found.rows))
+        screen.show(*sweep_tables(found.rows))
+    if totals is not None:
+        with Outputs() as files:
+            files.text(eiesim.network_totals(found.to_frame()).to_csv(index=False).removesuffix("\n"), str(totals))
     if plot is not None:
         basis = "given"
         if not accuracies and any(one.startswith("arithmetic=") for one in swept):

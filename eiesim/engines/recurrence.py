@@ -4,6 +4,7 @@ Cost grows with broadcasts x PEs for the timing and with the kept weights of the
 which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,29 +57,36 @@ def as_run(
     sums: npt.NDArray[Any] | None = None,
 ) -> Run:
     """What `time` counted, with the counters that follow from it. counted: int32[len(COUNTED), pes]."""
-    entries, groups, padding, busy_padding, empty, busy_empty, row_reads, bypasses, occupancy = counted.astype(np.int64)
-    pushes = np.full(len(entries), broadcasts)
-    macs = entries - padding
-    per_pe = PerPe(
-        queue_pushes=pushes,
-        queue_pops=pushes,
-        max_occupancy=occupancy,
-        pointer_reads=pushes,
-        empty_columns=empty,
-        spmat_row_reads=row_reads,
-        entries=entries,
-        entry_groups=groups,
-        padding_entries=padding,
-        macs=macs,
-        bypasses=bypasses,
-        accumulator_reads=macs,
-        accumulator_writes=macs,
-        busy_real=groups - busy_padding,
-        busy_padding=busy_padding,
-        busy_empty=busy_empty,
-        starved=cycles - groups - busy_empty,
-    )
+    per_pe = PerPe(**derived(counted.astype(np.int64), np.full(counted.shape[1], broadcasts), cycles))
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
+
+
+def derived(counted: Iterable[Any], pushes: Any, cycles: Any) -> dict[str, Any]:
+    """The counters of `PerPe` from those that `time` counts, in the order of COUNTED.
+
+    All may be by PE, or added up over PEs, or over inputs; but the largest occupancy is then no sum.
+    """
+    entries, groups, padding, busy_padding, empty, busy_empty, row_reads, bypasses, occupancy = counted
+    macs = entries - padding
+    return {
+        "queue_pushes": pushes,
+        "queue_pops": pushes,
+        "max_occupancy": occupancy,
+        "pointer_reads": pushes,
+        "empty_columns": empty,
+        "spmat_row_reads": row_reads,
+        "entries": entries,
+        "entry_groups": groups,
+        "padding_entries": padding,
+        "macs": macs,
+        "bypasses": bypasses,
+        "accumulator_reads": macs,
+        "accumulator_writes": macs,
+        "busy_real": groups - busy_padding,
+        "busy_padding": busy_padding,
+        "busy_empty": busy_empty,
+        "starved": cycles - groups - busy_empty,
+    }
 
 
 class Tables(NamedTuple):

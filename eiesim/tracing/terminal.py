@@ -26,7 +26,7 @@ from eiesim.tracing.shares import (
     edges,
     state_shares,
 )  # fmt: skip
-from eiesim.tracing.verdict import Verdict, verdict
+from eiesim.tracing.verdict import Verdict
 from eiesim.view.palette import VERMILION
 
 LEVELS, ASCII_LEVELS = " ░▒▓█", " .-+#"
@@ -139,35 +139,63 @@ def show(trace: Recording, pes: Sequence[int] | str | None = None) -> None:
 
 
 def path_report(path: CriticalPath, top: int) -> list[Table | str]:
-    """The path's tables, then what bounds the layer and what would help, in a sentence."""
-    judged = verdict(path)
-    return [*path_tables(judged, top), judged.sentence]
+    """The path's tables, what each change would give, and what bounds the layer in a sentence."""
+    return [*path_tables(path, top), changes_table(path.verdict), path.verdict.sentence]
 
 
-def path_tables(judged: Verdict, top: int) -> list[Table]:
+def _table(title: str, *headings: str) -> Table:
+    made = Table(title=title, title_justify="left", title_style="")
+    for heading in headings:
+        made.add_column(heading, justify="left" if heading in ("kind", "change", "takes away") else "right")
+    return made
+
+
+def path_tables(path: CriticalPath, top: int) -> list[Table]:
     """The path's totals, its PEs, and its longest segments. top: the most PEs and segments listed."""
-    path = judged.path
-
-    def table(title: str, *headings: str) -> Table:
-        made = Table(title=title, title_justify="left", title_style="")
-        for heading in headings:
-            made.add_column(heading, justify="left" if heading == "kind" else "right")
-        return made
-
-    totals = table(
+    totals = _table(
         f"{path.subject.name}: critical path, {path.cycles:,} cycles (simulated)", "kind", "cycles", "share", "segments"
     )
     counts = {kind: sum(segment.kind == kind for segment in path.segments) for kind in path.by_kind}
     for kind, cycles in path.by_kind.items():
         totals.add_row(kind, f"{cycles:,}", f"{cycles / path.cycles:.1%}", f"{counts[kind]:,}")
-    busy = table("PEs on the path, and the broadcast stalls that PEs caused", "PE", "cycles", "share", "stalls caused")
-    caused = judged.stall_caused
+        for name, own in path.by_walk.items() if kind == "walk" else ():
+            totals.add_row(f"  {name.replace('_', ' ')}", f"{own:,}", f"{own / path.cycles:.1%}")
+    busy = _table("PEs on the path, and the broadcast stalls that PEs caused", "PE", "cycles", "share", "stalls caused")
+    caused = path.verdict.stall_caused
     ranked = sorted(range(path.pes), key=lambda pe: (-path.by_pe[pe], -int(caused[pe]), pe))
     for pe in ranked[:top]:
         if path.by_pe[pe] or caused[pe]:
             busy.add_row(str(pe), f"{path.by_pe[pe]:,}", f"{path.by_pe[pe] / path.cycles:.1%}", f"{caused[pe]:,}")
-    longest = table("longest segments", "kind", "PE", "column", "first cycle", "cycles")
+    longest = _table("longest segments", "kind", "PE", "column", "first cycle", "cycles")
     for part in sorted(path.segments, key=lambda one: (-one.cycles, one.first_cycle))[:top]:
         where = ["" if value is None else str(value) for value in (part.pe, part.column)]
         longest.add_row(part.kind, *where, f"{part.first_cycle:,}", f"{part.cycles:,}")
     return [totals, busy, longest] if busy.row_count else [totals, longest]
+
+
+def changes_table(judged: Verdict) -> Table:
+    """The layer as it is and with each change: time, energy and both together."""
+    table = _table(
+        "what would help (time simulated, energy estimated; *: no configuration makes it)",
+        "change", "takes away", "cycles", "time, µs", "energy, µJ", "energy x time",
+    )  # fmt: skip
+    today = judged.changes[0]
+    for one in judged.changes:
+        table.add_row(
+            f"{one.what}{'' if one.settings is not None else ' *'}",
+            one.cause or "-",
+            f"{one.cycles:,}{_against(one.cycles, today.cycles, one is today)}",
+            f"{one.time_us:,.3g}",
+            "-" if one.energy_uj is None else f"{one.energy_uj:,.3g}",
+            "-"
+            if one.energy_delay_uj_us is None
+            else f"{one.energy_delay_uj_us:,.3g}"
+            f"{_against(one.energy_delay_uj_us, today.energy_delay_uj_us, one is today)}",
+            end_section=one is today,
+        )
+    return table
+
+
+def _against(value: float, before: float | None, same: bool) -> str:
+    """How much a value differs from another, as wide as any."""
+    return " " * 8 if same or not before else f" {value / before - 1:+7.1%}"

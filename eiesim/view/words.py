@@ -58,8 +58,9 @@ COLUMNS: Mapping[str, Words] = {
     "energy_spmat_read_uj": Words("sparse-matrix read energy", "µJ", "estimated"),
     "energy_arithm_unit_uj": Words("arithmetic unit energy", "µJ", "estimated"),
     "area_mm2": Words("area", "mm²", "estimated"),
+    "energy_delay_uj_us": Words("energy x time", "µJ·µs", "estimated"),
 }
-"""By column of the sweep table. `area_mm2` is a column that the user may add."""
+"""By column of the sweep table and of its totals (`sweeps.networks`)."""
 
 MODULES: Mapping[str, str] = {
     "act_queue": "activation queue",

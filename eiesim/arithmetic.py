@@ -204,6 +204,8 @@ def _tried(
     if len(activations) > 1 or bits > 16 or config.rounding == "stochastic":
         return None, None
     values = above_threshold(activations, config.activation_threshold)[0][0].astype(np.float64)
+    if np.count_nonzero(values) > 2 ** (bits - 3):
+        return None, None  # So many roundings leave it open too often.
     output = auto_fraction_bits(SPREAD * _likely(layer, values), bits)
     shift = activation + weight - output
     if not LOWEST_SHIFT <= shift <= HIGHEST_SHIFT:

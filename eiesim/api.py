@@ -337,8 +337,9 @@ def accuracy(
     Returns
     -------
     Accuracies
-        {network: {arithmetic: share}}: networks "dense" and "pruned", where they are known, or "pruned, not retrained"
-        where only the dense one is, and has the same shapes; "shared"; arithmetics float32, fixed32, fixed16, fixed8.
+        {network: {arithmetic: share}}: networks "dense" and "pruned", where they are known; "pruned, not retrained"
+        where only the dense one is, has the same shapes, and was not retrained afterwards; "shared"; arithmetics
+        float32, fixed32, fixed16, fixed8.
 
     Raises
     ------
@@ -352,10 +353,10 @@ def accuracy(
     0.972
     """
     folder = examples.place(str(source)) if isinstance(source, str | Path) else None
-    smaller = isinstance(source, Trained)  # some methods leave fewer units, or make two layers of one
+    smaller = retrained = isinstance(source, Trained)  # some methods leave fewer units, or make two layers of one
     if folder is not None and network.is_network(folder):
         found = network.load_network(folder)
-        smaller = "method" in found.about
+        smaller = retrained = "method" in found.about
         pruned = model_of_folder(folder, found, "pruned") if pruned is None else pruned
         dense = model_of_folder(folder, found) if dense is None else dense
         # One output alone has no largest: the graph says whether a Sigmoid makes it.
@@ -379,7 +380,8 @@ def accuracy(
     if isinstance(source, Trained) and dense is None and pruned is None:
         rows = generations(layers, source.networks.dense, source.outcome.layers)
     else:
-        rows = generations(layers, _dense_of(dense, layers, smaller), _dense_of(pruned, layers))
+        before = _dense_of(dense, layers, smaller), _dense_of(pruned, layers)
+        rows = generations(layers, *before, retrained=retrained)
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
     return Accuracies(accuracies(rows, values, classes, as_config(config), steps), len(values), len(layers))
 

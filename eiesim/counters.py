@@ -233,10 +233,9 @@ class Metrics:
 
 
 def ratio(above: Value, below: Value) -> Value:
-    """above / below, 0 where there is nothing below."""
+    """A quotient, 0 where its denominator is 0; also of arrays, each value by itself."""
     if isinstance(below, np.ndarray):
-        shares = np.zeros(below.shape)
-        return np.divide(above, below, out=shares, where=below != 0)
+        return np.divide(above, below, out=np.zeros(below.shape), where=below != 0)
     return above / below if below else 0.0
 
 

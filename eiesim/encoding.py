@@ -5,16 +5,16 @@ entries (code, z), where z counts the PE's zeros skipped; runs too long for z ar
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.memory import check_allowed
 from eiesim._jit import uncounted
-from eiesim._shown import Plotted, Tabled
+from eiesim._shown import Plotted, Tabled, counted
 from eiesim.config import MAPPINGS
 from eiesim.errors import EieError, unknown
 from eiesim.lanes import Groups, grouped
@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 
 NOWHERE = np.int32(2**31 - 1)
 """Larger than every place among a PE's rows: the start of a minimum."""
+
+
+class ByColumn(NamedTuple):
+    """What is known of a layer by column and PE; see `InterleavedLayer`."""
+
+    pointers: npt.NDArray[np.int32]
+    counts: npt.NDArray[Any]
+    first_row: npt.NDArray[Any]
+    last_row: npt.NDArray[Any]
+    padding: npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +54,9 @@ class InterleavedLayer(Plotted, Tabled):
         Bits of z, the PE's zeros skipped before an entry.
     columns : int
         The layer's inputs, and with a bias the empty columns up to it and itself.
+    tables : ByColumn
+        The arrays below, of the PEs that own rows, and of one more that stands for all others, whose columns are
+        empty: so many PEs as `kept` has.
     pointers : int32[columns + 1, pes]
         Column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
     counts : int8[columns, pes], int16 or int32
@@ -62,17 +75,13 @@ class InterleavedLayer(Plotted, Tabled):
     pes: int
     index_bits: int
     columns: int
-    pointers: npt.NDArray[np.int32]
-    counts: npt.NDArray[Any]
-    first_row: npt.NDArray[Any]
-    last_row: npt.NDArray[Any]
-    padding: npt.NDArray[Any]
+    tables: ByColumn
     mapping: str = "interleaved"
 
     def __repr__(self) -> str:
         return (
-            f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {self.pes} PEs, "
-            f"{self.entries_per_pe.sum():,} entries, {self.padding_per_pe.sum():,} of them padding>"
+            f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {counted(self.pes, 'PE')}, "
+            f"{counted(self.entries_per_pe.sum(), 'entry')}, {self.padding_per_pe.sum():,} of them padding>"
         )
 
     def to_frame(self) -> "pd.DataFrame":
@@ -88,6 +97,63 @@ class InterleavedLayer(Plotted, Tabled):
         rows = [len(own) for own in self.rows_of_pe]
         columns = {"pe": range(self.pes), "rows": rows, "entries": self.entries_per_pe}
         return pd.DataFrame({**columns, "padding_entries": self.padding_per_pe})
+
+    @cached_property
+    def kept(self) -> "InterleavedLayer":
+        """The layer on the PEs that own rows and one more, if there are others: all that have none are alike.
+
+        It has `tables` as its arrays, and the PEs' numbers in it are their own.
+        """
+        width = self.tables.pointers.shape[1]
+        return self if width == self.pes else replace(self, pes=width)
+
+    def of_all_pes(self, of_kept: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What is known of the PEs of `kept`, of all PEs.
+
+        Parameters
+        ----------
+        of_kept : array[..., kept.pes]
+            A value a PE of `kept`.
+
+        Returns
+        -------
+        array[..., pes]
+            The same of every PE; as it is where all own rows.
+        """
+        width = of_kept.shape[-1]
+        return of_kept if width == self.pes else of_kept[..., np.minimum(np.arange(self.pes), width - 1)]
+
+    def _table(self, name: str) -> npt.NDArray[Any]:
+        held: npt.NDArray[Any] = getattr(self.tables, name)
+        if held.shape[1] == self.pes:
+            return held
+        check_tables(self.layer.name, self.columns, self.pes, self.tables.counts.itemsize)
+        return _frozen(self.of_all_pes(held))
+
+    @cached_property
+    def pointers(self) -> npt.NDArray[np.int32]:
+        """int32[columns + 1, pes]: column j of PE p is its entries pointers[j, p] to pointers[j + 1, p]."""
+        return self._table("pointers")
+
+    @cached_property
+    def counts(self) -> npt.NDArray[Any]:
+        """Entries of each column, [columns, pes]: the differences of `pointers`."""
+        return self._table("counts")
+
+    @cached_property
+    def first_row(self) -> npt.NDArray[Any]:
+        """The PE's row of a column's first entry, [columns, pes]; -1 where that is padding or the column is empty."""
+        return self._table("first_row")
+
+    @cached_property
+    def last_row(self) -> npt.NDArray[Any]:
+        """The PE's row of a column's last entry, [columns, pes]; -2 where the column is empty."""
+        return self._table("last_row")
+
+    @cached_property
+    def padding(self) -> npt.NDArray[Any]:
+        """Padding entries of each column, [columns, pes]."""
+        return self._table("padding")
 
     @property
     def ptr(self) -> npt.NDArray[np.int32]:
@@ -112,13 +178,13 @@ class InterleavedLayer(Plotted, Tabled):
     @cached_property
     def entries_per_pe(self) -> npt.NDArray[np.int64]:
         """int64[pes]: entries each PE stores, padding included."""
-        return self.pointers[-1].astype(np.int64)
+        return self.of_all_pes(self.tables.pointers[-1].astype(np.int64))
 
     @cached_property
     def padding_per_pe(self) -> npt.NDArray[np.int64]:
         """int64[pes]: padding entries each PE stores."""
         per_pe = np.zeros(self.pes, np.int64)
-        return self.padding.sum(axis=0, dtype=np.int64) if self.has_padding else per_pe
+        return self.of_all_pes(self.tables.padding.sum(axis=0, dtype=np.int64)) if self.has_padding else per_pe
 
     @cached_property
     def has_padding(self) -> bool:
@@ -221,24 +287,34 @@ def interleave(
     # A PE's entries, and cycles at queue depth 1: two for a column without entries, and one a row of the scan.
     if layer.nnz + layer.rows + columns * (4 + (rows_per_pe >> index_bits)) >= 2**31:
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
+    width = min(pes, owners(layer.rows, pes, mapping) + 1)
     pe_of, place_of = _deal(layer.rows, pes, mapping)
     small = next(one for one in (np.int8, np.int16, np.int32) if rows_per_pe <= np.iinfo(one).max)
-    check_allowed(
-        columns * pes * (4 + 4 * np.dtype(small).itemsize),
-        f"{layer.name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less",
-    )
-    pointers = np.empty((columns + 1, pes), np.int32)
+    check_tables(layer.name, columns, width, np.dtype(small).itemsize)
+    pointers = np.empty((columns + 1, width), np.int32)
     pointers[0] = 0
-    counts, first_row, last_row = (np.empty((columns, pes), small) for _ in range(3))
-    padding = np.zeros((columns, pes), small)  # Takes no memory as long as there is none: untouched pages are free.
-    tables = pointers, counts, first_row, last_row, padding
-    none = np.zeros(pes, np.int32)
+    counts, first_row, last_row = (np.empty((columns, width), small) for _ in range(3))
+    padding = np.zeros((columns, width), small)  # Takes no memory as long as there is none: untouched pages are free.
+    tables = ByColumn(pointers, counts, first_row, last_row, padding)
+    none = np.zeros(width, np.int32)
     state = none, none.copy(), none + NOWHERE, none - 1
     for column, indptr, indices, _ in _parts(layer, columns):
         _lay_out(indptr, indices, pe_of, place_of, index_bits, *state, *(table[column:] for table in tables))
     for table in tables:
         _frozen(table)
-    return InterleavedLayer(layer, pes, index_bits, columns, *tables, mapping)
+    return InterleavedLayer(layer, pes, index_bits, columns, tables, mapping)
+
+
+def check_tables(name: str, columns: int, pes: int, small_bytes: int) -> None:
+    """Raise EieError where tables of so many columns and PEs are too large. small_bytes: of an entry of all but one."""
+    check_allowed(
+        columns * pes * (4 + 4 * small_bytes), f"{name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less"
+    )
+
+
+def owners(rows: int, pes: int, mapping: str) -> int:
+    """How many PEs own rows; they are the first ones."""
+    return min(rows, pes) if mapping == "interleaved" else -(-rows // -(-rows // pes))
 
 
 def rows_of_pe(rows: int, pes: int, mapping: str = "interleaved") -> tuple[range, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.json_pieces import pieces, plain
-from eiesim._shown import ByContent, Plotted, html_table, number
+from eiesim._shown import ByContent, Plotted, counted, html_table, number
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe, mean
@@ -437,7 +437,7 @@ def made_by(layer: LayerResult) -> str:
     """Machine, engine and number of inputs in a line."""
     config, inputs = layer.config, len(layer.runs)
     means = f", mean of {inputs:,} inputs" if inputs > 1 else ""
-    machine = f"{config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+    machine = f"{counted(config.pes, 'PE')}{config.variant}, queue depth {config.queue_depth}"
     return f"{machine}, {config.arithmetic}, engine {layer.engine}{means}"
 
 

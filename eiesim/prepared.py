@@ -14,7 +14,7 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief
+from eiesim._shown import Brief, counted
 from eiesim.arithmetic import Each, Operands, golden_product, in_parts
 from eiesim.arithmetic import prepare as operands_of
 from eiesim.config import MachineConfig, as_config
@@ -197,7 +197,9 @@ def prepare_layer(
     if values.ndim != 2 or len(values) == 0:
         raise EieError(f"activations: shape {values.shape}, needs (cols,) or (batch, cols) with a batch of 1 or more")
     if values.shape[1] != held.cols:
-        raise EieError(f"activations: {values.shape[1]} an input, but layer '{held.name}' has {held.cols} columns")
+        raise EieError(
+            f"activations: {values.shape[1]} an input, but layer '{held.name}' has {counted(held.cols, 'column')}"
+        )
     if not np.isfinite([values.min(), values.max()]).all():
         raise EieError(f"activations: NaN or infinity among the inputs of layer '{held.name}'")
     check_codebook(held, config.weight_bits)

@@ -107,31 +107,43 @@ def cut(
     belongs to the last tile, or is one of its own where the last tile does not hold it as well.
     Raises EieError, naming column and memory, where a tile cannot hold a single column.
     """
-    of = layer.layer
-    chosen = np.arange(of.cols) if columns is None else columns
-    in_column = np.diff(layer.pointers, axis=0)
-    entries = np.zeros((len(chosen) + 1, layer.pes), np.int64)
-    np.cumsum(in_column[chosen], axis=0, out=entries[1:])
-    bias = in_column[-1].astype(np.int64) if of.bias_codes is not None and with_bias else None
+    of, tables = layer.layer, layer.tables
+    if columns is None:
+        chosen, entries = np.arange(of.cols), tables.pointers  # of columns up to the bias's; no copy of them
+    else:
+        chosen = columns
+        entries = np.zeros((len(chosen) + 1, tables.counts.shape[1]), np.int32)
+        np.cumsum(tables.counts[chosen], axis=0, dtype=np.int32, out=entries[1:])
+    bias = tables.counts[-1].astype(np.int64) if of.bias_codes is not None and with_bias else None
     tiles = []
     start = 0
     while start < len(chosen):
-        end = _last_that_fits(entries, start, config)
+        end = _last_that_fits(entries, start, len(chosen), config)
         if end == start:
-            raise EieError(_too_small(f"column {int(chosen[start])}", of.name, in_column[chosen[start]], config))
-        held = entries[end] - entries[start]
+            raise EieError(_too_small(f"column {int(chosen[start])}", of.name, tables.counts[chosen[start]], config))
+        held = entries[end].astype(np.int64) - entries[start]
         width = bias_column(end - start, layer.pes) + 1
         if end == len(chosen) and bias is not None and _fit(held + bias, width, config):
-            tiles.append(_tile(chosen[start:end], True, width, held + bias, config))
+            tiles.append(_tile(chosen[start:end], True, width, held + bias, layer.pes, config))
             bias = None
         else:
-            tiles.append(_tile(chosen[start:end], False, end - start, held, config))
+            tiles.append(_tile(chosen[start:end], False, end - start, held, layer.pes, config))
         start = end
     if bias is not None:
         if not _fit(bias, 1, config):
             raise EieError(_too_small("the bias", of.name, bias, config))
-        tiles.append(_tile(chosen[:0], True, 1, bias, config))
+        tiles.append(_tile(chosen[:0], True, 1, bias, layer.pes, config))
     return tuple(tiles)
+
+
+def cut_for(
+    layer: InterleavedLayer, operands: Operands, config: MachineConfig, each: Each = in_parts
+) -> tuple[Tile, ...]:
+    """Cut a layer into the tiles that a batch needs: all columns, or with `streamed-active` those that it feeds."""
+    if config.weights != "streamed-active":
+        return cut(layer, config)
+    fed = each(lambda inputs: (operands.part(inputs).activations != 0).any(axis=0), len(operands.values))
+    return cut(layer, config, np.flatnonzero(np.any(list(fed), axis=0)), bool(operands.one != 0))
 
 
 def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool:
@@ -139,9 +151,9 @@ def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool
     return capacity.half(config).holds(int(entries.max(initial=0)), columns)
 
 
-def _last_that_fits(entries: npt.NDArray[np.int64], start: int, config: MachineConfig) -> int:
-    """The largest `end` such that columns start to end - 1 are a tile; `start` itself if there is none."""
-    low, high = start, len(entries) - 1
+def _last_that_fits(entries: npt.NDArray[np.int32], start: int, end: int, config: MachineConfig) -> int:
+    """The largest number up to `end` such that columns from start up to it are a tile; `start` if there is none."""
+    low, high = start, end
     while low < high:  # What fits only grows with the end.
         middle = (low + high + 1) // 2
         if _fit(entries[middle] - entries[start], middle - start, config):
@@ -152,10 +164,16 @@ def _last_that_fits(entries: npt.NDArray[np.int64], start: int, config: MachineC
 
 
 def _tile(
-    columns: npt.NDArray[np.int64], with_bias: bool, width: int, entries: npt.NDArray[np.int64], config: MachineConfig
+    columns: npt.NDArray[np.int64],
+    with_bias: bool,
+    width: int,
+    entries: npt.NDArray[np.int64],
+    pes: int,
+    config: MachineConfig,
 ) -> Tile:
+    """entries: of the PEs that have any, among others."""
     of_entries = int((-(-entries * config.entry_bits // 8)).sum())
-    of_pointers = len(entries) * (width + 1) * POINTER_BYTES
+    of_pointers = pes * (width + 1) * POINTER_BYTES
     return Tile(columns, with_bias, width, of_entries + of_pointers)
 
 
@@ -237,13 +255,8 @@ def run_tiles(
     counters of the runs are sums over tiles, of computing alone; max_occupancy is the largest. All inputs pass a tile
     before the next one.
     """
-    columns, with_bias = None, True
+    tiles = cut_for(layer, operands, config, each)
     inputs = len(operands.values)
-    if config.weights == "streamed-active":
-        active = each(lambda some: (operands.part(some).activations != 0).any(axis=0), inputs)
-        columns = np.flatnonzero(np.any(list(active), axis=0))
-        with_bias = bool(operands.one != 0)
-    tiles = cut(layer, config, columns, with_bias)
     sums = np.zeros((inputs, layer.layer.rows), operands.codebook.dtype) if outputs else None
     runs = None if tiles else Runs.none(inputs, layer.pes, by_pe)
     computes = []

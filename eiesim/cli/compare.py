@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Writes, command
 from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet
 from eiesim.cli.screen import Screen
@@ -70,4 +71,4 @@ def compare(
     screen.show(*report(found))
     if found.measured is not None and found.measured.warning:
         screen.warn(found.measured.warning)
-    screen.note(f"{len(written)} files in {output}")
+    screen.note(f"{counted(len(written), 'file')} in {output}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Fills, Option, Reads, command
 from eiesim.cli.options import Quiet
 from eiesim.cli.screen import Screen, keeping
@@ -37,5 +38,6 @@ def reproduce(
     with keeping(kept), screen.progress() as progress:
         found = eiesim.reproduce(out, quick=quick, dump=dump, jobs=jobs, progress=progress)
     screen.show(times_table(found.item("table_4")), claims_table(found.claims), *found.text)
-    counts = f"{len(found.runs.table):,} runs, {found.tables} tables, {found.pictures} pictures"
+    made = (len(found.runs.table), "run"), (found.tables, "table"), (found.pictures, "picture")
+    counts = ", ".join(counted(*one) for one in made)
     screen.note(f"{counts}; read {out / 'report.html'}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Fills, Option, Reads, Writes, command
 from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown
 
@@ -61,6 +62,6 @@ def run(
 
         screen.show(result_table(result))
     if result.accuracy is not None:
-        screen.say(f"accuracy: {result.accuracy:.2%} of {len(result.layers[-1].runs):,} inputs")
+        screen.say(f"accuracy: {result.accuracy:.2%} of {counted(len(result.layers[-1].runs), 'input')}")
     for warning in result.warnings:
         screen.warn(warning)

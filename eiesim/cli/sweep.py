@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
 from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
 from eiesim.cli.screen import Screen, keeping
@@ -58,7 +59,8 @@ def sweep(
         Option("Accuracies to draw beside energy, such as fixed16=0.983.", metavar="ARITHMETIC=SHARE"),
     ] = None,
     parquet: Annotated[
-        Path | None, Writes("Write this sweep's rows as Parquet too, when done (extra: parquet).")
+        Path | None,
+        Writes("Write this sweep's rows as Parquet; without -o it goes on from there too (extra: parquet)."),
     ] = None,
     totals: Annotated[
         Path | None, Writes("Write what each machine comes to over all layers, with its area, as CSV.")
@@ -85,7 +87,7 @@ def sweep(
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
     from eiesim.outputs import Outputs, made_folder, print_text
-    from eiesim.sweeps.terminal import sweep_tables
+    from eiesim.sweeps.terminal import MOST_ROWS, sweep_tables
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
     swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
@@ -94,8 +96,9 @@ def sweep(
         made_folder(plot)
     file = None if output is None or str(output) == "-" else output
     screen, configured = Screen(quiet), base.chosen()
+    kept = file or (parquet and f"{parquet}.parts")
     with (
-        keeping(f"rows that are done are in {file}; the same command goes on from there") if file else nullcontext(),
+        keeping(f"rows that are done are in {kept}; the same command goes on from there") if kept else nullcontext(),
         screen.progress() as progress,
     ):
         found = eiesim.sweep_rows(
@@ -105,9 +108,11 @@ def sweep(
         )  # fmt: skip
     if file is not None:
         there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
-        screen.note(f"{len(found.rows):,} rows in {file}{there}")
+        screen.note(f"{counted(len(found), 'row')} in {file}{there}")
     elif output is not None:
         print_text(found.to_csv().removesuffix("\n"))
+    elif parquet is not None and len(found) > MOST_ROWS:
+        screen.note(f"{counted(len(found), 'row')} in {parquet}")
     else:
         screen.show(*sweep_tables(found.rows))
     if totals is not None:

@@ -34,7 +34,7 @@ def write_tables(comparison: Comparison, folder: Path, files: Outputs | None = N
         "fig7_energy_efficiency": (comparison.efficiency, Ratio.COLUMNS),
         "measured": (measured, tuple(Measurement.model_fields)),
         "measured_speedup": (comparison.measured_speedup, Ratio.MEASURED_COLUMNS),
-        "measured_energy_efficiency": (comparison.measured_efficiency, Ratio.MEASURED_COLUMNS),
+        "energy_efficiency_over_this_cpu": (comparison.measured_efficiency, Ratio.MEASURED_COLUMNS),
         "energy_by_module": (comparison.modules, ModuleRow.COLUMNS),
         "energy_check": (comparison.checks, CHECK_COLUMNS),
         "waterfall": (comparison.waterfall, WaterfallRow.COLUMNS),

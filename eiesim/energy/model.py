@@ -103,20 +103,9 @@ class Activity:
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
         """See EnergyModel."""
-        names = (*MODULES, LNZD)
-        factors = self.factors or dict.fromkeys(names, 1.0)
-        leakage: dict[str, Value] = dict.fromkeys(names, 0.0)
-        for name, milliwatts in leakage_mw(self.config, self.table).items():
-            leakage[name] = milliwatts * self.config.pes * metrics.time_us * 1e-3 * factors[name]
-        modules = dict(leakage)
-        components: dict[str, Value] = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
-        components["memory"] = sum(leakage.values())
-        for (module, component), picojoules in self._dynamic_pj(metrics, rows, cols).items():
-            microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
-            # Not in place: arrays over the inputs of a batch are shared with `leakage`.
-            modules[module] = modules[module] + microjoules
-            components[component] = components[component] + microjoules
-        return with_dram(Energy(self.name, metrics.time_us, modules, components, leakage), metrics)
+        return spent_by(
+            self.name, metrics, leakage_mw(self.config, self.table), self._dynamic_pj(metrics, rows, cols), self.factors
+        )
 
     def _dynamic_pj(self, metrics: Metrics, rows: int, cols: int) -> dict[tuple[str, str], Value]:
         """Picojoules of all runs, by (module, component)."""
@@ -129,6 +118,33 @@ class Activity:
         for (module, component, _, unit_pj), amount in units.items():
             spent[module, component] = spent.get((module, component), 0.0) + amount * unit_pj
         return spent
+
+
+def spent_by(
+    name: str,
+    metrics: Metrics,
+    leaking_mw: Mapping[str, float],
+    dynamic_pj: Mapping[tuple[str, str], float],
+    factors: Mapping[str, float] | None = None,
+) -> Energy:
+    """The energy of a run, by what leaks and what events cost.
+
+    leaking_mw: of one PE, by module. dynamic_pj: of all runs, by (module, component). factors: see `Activity`. All
+    figures may be arrays, a value a machine (`eiesim.energy.many`).
+    """
+    names = (*MODULES, LNZD)
+    factors = factors or dict.fromkeys(names, 1.0)
+    leakage = dict.fromkeys(names, 0.0)
+    for module, milliwatts in leaking_mw.items():
+        leakage[module] = milliwatts * metrics.config.pes * metrics.time_us * 1e-3 * factors[module]
+    modules = dict(leakage)
+    components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
+    components["memory"] = sum(leakage.values())
+    for (module, component), picojoules in dynamic_pj.items():
+        microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
+        modules[module] = modules[module] + microjoules
+        components[component] = components[component] + microjoules
+    return with_dram(Energy(name, metrics.time_us, modules, components, leakage), metrics)
 
 
 def reference_clocked_bits() -> dict[str, float]:

@@ -54,7 +54,8 @@ def _recurrences(job: Job, activation_rows: npt.NDArray[Any], starts: npt.NDArra
     layer, batch, pes = job.layer, len(activation_rows), job.layer.pes
     places = activation_rows[0].size
     columns, gaps = np.empty(places, np.int64), np.empty(places + 1, np.int32)
-    counted, reported = np.empty((batch, len(recurrence.COUNTED), pes), np.int32), np.empty((3, batch), np.int64)
+    counted = np.empty((batch, len(recurrence.COUNTED), layer.kept.pes), np.int32)
+    reported = np.empty((3, batch), np.int64)
     _time_all(*recurrence.of_layer(job), activation_rows != 0, columns, gaps, work_space(job), counted, reported)
     cycles, scan_last, broadcasts = reported
     # One an activation row whose last place holds no non-zero.
@@ -66,13 +67,15 @@ def _recurrences(job: Job, activation_rows: npt.NDArray[Any], starts: npt.NDArra
         "scan_bubbles": bubbles,
         "broadcast_stalls": scan_last - broadcasts - bubbles,
         "dropped_activations": np.zeros(batch, np.int64),
-        **derived(_added(counted, 2).T, broadcasts * pes, cycles * pes),
+        **derived(_over_pes(counted, pes).T, broadcasts * pes, cycles * pes),
     }
-    over_inputs = derived(_added(counted, 0), np.full(pes, broadcasts.sum()), cycles.sum())
+    over_inputs = derived(
+        layer.of_all_pes(_over_inputs(counted)), np.full(pes, broadcasts.sum()), np.full(pes, cycles.sum())
+    )
     kept = None
     if by_pe:
         kept = np.empty((batch, len(PER_PE), pes), np.int64)
-        each = derived(np.moveaxis(counted, 1, 0), broadcasts[:, None], cycles[:, None])
+        each = derived(np.moveaxis(layer.of_all_pes(counted), 1, 0), broadcasts[:, None], cycles[:, None])
         for k, name in enumerate(PER_PE):
             kept[:, k] = each[name]
     sums = None
@@ -85,11 +88,18 @@ def _recurrences(job: Job, activation_rows: npt.NDArray[Any], starts: npt.NDArra
     return Runs(np.stack([own[name] for name in COUNTED]), np.stack([over_inputs[name] for name in PER_PE]), kept, sums)
 
 
-def _added(counted: npt.NDArray[np.int32], over: int) -> npt.NDArray[np.int64]:
-    """What the walk counted, added up over inputs (0) or PEs (2); of the occupancies the largest."""
-    added: npt.NDArray[np.int64] = counted.sum(axis=over, dtype=np.int64)
-    most = recurrence.OCCUPANCY
-    added[(slice(None), most) if over else most] = counted[:, most].max(axis=1 if over else 0)
+def _over_inputs(counted: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """What the walk counted, [inputs, counters, PEs], added up over inputs; of the occupancies the largest."""
+    added: npt.NDArray[np.int64] = counted.sum(axis=0, dtype=np.int64)
+    added[recurrence.OCCUPANCY] = counted[:, recurrence.OCCUPANCY].max(axis=0)
+    return added
+
+
+def _over_pes(counted: npt.NDArray[np.int32], pes: int) -> npt.NDArray[np.int64]:
+    """The same added up over PEs, the last of which stands for all that are not there; of occupancies the largest."""
+    added: npt.NDArray[np.int64] = counted.sum(axis=2, dtype=np.int64)
+    added += counted[:, :, -1].astype(np.int64) * (pes - counted.shape[2])
+    added[:, recurrence.OCCUPANCY] = counted[:, recurrence.OCCUPANCY].max(axis=1)
     return added
 
 

@@ -28,14 +28,14 @@ def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
     """One input through one layer. activation_rows: [activation rows, pes], of the codebook's dtype."""
     layer = job.layer
     columns, gaps = scan(activation_rows)
-    counted = np.empty((len(COUNTED), layer.pes), np.int32)
+    counted = np.empty((len(COUNTED), layer.kept.pes), np.int32)
     cycles, scan_last = time(*of_layer(job), columns, gaps, work_space(job), counted)
     sums = None
     if job.outputs:
         one = activation_rows.reshape(-1)[layer.columns - 1]
         inputs = activation_rows.reshape(-1)[: layer.layer.cols]
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw)
-    return as_run(counted, len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
+    return as_run(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
 
 
 COUNTED = (
@@ -142,21 +142,22 @@ class Work(NamedTuple):
 
 
 def of_layer(job: Job) -> tuple[Tables, Lanes | None]:
-    """The first arguments of `time`."""
-    layer, lanes, walks = job.layer, None, job.layer.counts
+    """The first arguments of `time`. PEs that own no rows are timed as one; see `InterleavedLayer.kept`."""
+    layer, lanes = job.layer.kept, None
+    walks, tables = layer.tables.counts, layer.tables
     if job.multipliers > 1:
         groups = layer.groups(job.multipliers)
         walks = groups.counts
         lanes = Lanes(job.multipliers, groups.padding, layer.base, layer.code, layer.z)
     return Tables(
-        min(job.queue_depth, layer.columns), 1.0 / job.entries_per_row, layer.has_padding, walks, layer.counts,
-        layer.padding, layer.first_row, layer.last_row, layer.pointers,
+        min(job.queue_depth, layer.columns), 1.0 / job.entries_per_row, layer.has_padding, walks, tables.counts,
+        tables.padding, tables.first_row, tables.last_row, tables.pointers,
     ), lanes  # fmt: skip
 
 
 def work_space(job: Job) -> Work:
     """Arrays for `time`, to be used for one input after another."""
-    pes = job.layer.pes
+    pes = job.layer.kept.pes
     ring_rows = 1 << (min(job.queue_depth, job.layer.columns) + 2 * STEP - 1).bit_length()
     ring = np.empty((ring_rows, pes), np.int32)
     latest, sent = np.empty((2, ring_rows), np.int32)

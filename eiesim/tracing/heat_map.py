@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from eiesim._io.names import file_stems
+from eiesim._shown import counted
 from eiesim.layer_result import LayerResult
 from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
@@ -61,7 +62,7 @@ def heat_map(trace: Recording) -> Picture:
     )
     cycles = Words(f"cycle (a cell is {size} cycle{'s' if size > 1 else ''})")
     return Picture(
-        f"{trace.subject.name} on {trace.pes} PEs: entries by PE, and work over time (simulated)",
+        f"{trace.subject.name} on {counted(trace.pes, 'PE')}: entries by PE, and work over time (simulated)",
         (
             Panel(Scale(Words(f"entries{padded}"), form=",.0f"), down_pes, tuple(series)),
             Panel(Scale(cycles, start, end, form=",.0f"), replace(down_pes, words=Words("")), cells=cells),

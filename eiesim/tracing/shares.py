@@ -80,6 +80,20 @@ def blend(shares: npt.NDArray[np.float64], colours: Sequence[str]) -> npt.NDArra
     return mixed
 
 
+def stack(codes: npt.NDArray[Any], size: int, colours: Sequence[str]) -> npt.NDArray[np.float64]:
+    """One pure colour a cycle, `size` cycles one over another, then the next: float64[rows * size, blocks, 3].
+
+    codes: whole numbers [rows, cycles], the places of colours. Below the last cycle its block is white.
+    """
+    rows, cycles = codes.shape
+    blocks = -(-cycles // size)
+    every = np.full((rows, blocks * size), len(colours))
+    every[:, :cycles] = codes
+    lines = every.reshape(rows, blocks, size).swapaxes(1, 2).reshape(rows * size, blocks)
+    pure: npt.NDArray[np.float64] = np.array([rgb(colour) for colour in (*colours, "#FFFFFF")])[lines]
+    return pure
+
+
 def rgb(colour: str) -> tuple[float, float, float]:
     """Red, green and blue of `#RRGGBB`, in 0..1."""
     red, green, blue = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))

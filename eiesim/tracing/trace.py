@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.errors import EieError, unknown
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
@@ -58,8 +59,8 @@ class Trace(Recording):
     def __repr__(self) -> str:
         states = ", ".join(f"{name} {share:.1%}" for name, share in self._shares())
         return (
-            f"<Trace of {self.subject.name} on {self.pes} PEs: cycles {self.first_cycle:,} to {self.end - 1:,} of "
-            f"{self.total_cycles:,}, {states}>"
+            f"<Trace of {self.subject.name} on {counted(self.pes, 'PE')}: cycles {self.first_cycle:,} to "
+            f"{self.end - 1:,} of {self.total_cycles:,}, {states}>"
         )
 
     def _shares(self) -> list[tuple[str, float]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.layer_result import LayerResult
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names
@@ -61,9 +62,9 @@ def shares(title: str, bars: Sequence[str], parts: Mapping[str, Sequence[float]]
 def states(layers: Sequence[LayerResult]) -> Picture:
     """What the PEs of each layer do: entries, padding, empty columns, nothing."""
     parts = {label: [getattr(layer.metrics.counters, key) for layer in layers] for key, label in STATES.items()}
-    ends = [f"{layer.cycles:,.0f} cycles" for layer in layers]
+    ends = [counted(layer.cycles, "cycle") for layer in layers]
     config = layers[0].config
-    title = f"Where the PE-cycles go: {config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+    title = f"Where the PE-cycles go: {counted(config.pes, 'PE')}{config.variant}, queue depth {config.queue_depth}"
     return shares(title, [layer.name for layer in layers], parts, ends)
 
 

@@ -160,9 +160,13 @@ def _line(axes: "Axes", one: Series) -> Any:
     """Lines, steps and points, with whiskers where there are some."""
     thin = one.marker == "x"
     if len(one.colours) > 1:
-        return axes.scatter(
+        from matplotlib.lines import Line2D
+
+        axes.scatter(
             one.x, one.y, s=one.size**2, c=one.colours, marker=one.marker or "o", linewidths=2 if thin else 0, zorder=3
         )
+        # The marks have the colours of several series, so the legend's has that of none.
+        return Line2D([], [], color="black", marker=one.marker or "o", linestyle="none", markersize=one.size)
     looks: dict[str, Any] = {
         "color": one.colours[0], "marker": one.marker or None, "markersize": one.size,
         "markeredgewidth": 2 if thin else None, "linewidth": 1.0 if one.dashed else 1.4,
@@ -215,7 +219,7 @@ def _cells(axes: "Axes", cells: Cells, width_in: float) -> None:
     if cells.scale is not None:
         scale = {"cmap": cells.colours, "vmin": cells.scale.start, "vmax": cells.scale.end}
     image = axes.imshow(
-        cells.values, aspect="auto", interpolation="nearest", origin="lower", extent=(*cells.x, *cells.y), **scale
+        cells.values, aspect="auto", interpolation="none", origin="lower", extent=(*cells.x, *cells.y), **scale
     )
     rows, columns = cells.values.shape[:2]
     for down, line in enumerate(cells.labels):

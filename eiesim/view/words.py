@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eiesim._shown import counted
+
 
 @dataclass(frozen=True)
 class Words:
@@ -74,6 +76,9 @@ MODULES: Mapping[str, str] = {
 }
 """By module and component of a PE (EIE Table II)."""
 
+PLURALS = ("places", "bits", "bytes")
+"""Units that count things: of one there is one place."""
+
 
 def words(column: str) -> Words:
     """A column's words. One that has none, such as a user's own, goes by its name without underscores."""
@@ -92,9 +97,10 @@ def setting(column: str, value: Any) -> str:
     """A column with one value, as a caption says it: `queue depth 8 places`, `arithmetic fixed16`."""
     shown = f"{value:g}" if isinstance(value, float) else f"{value}"
     if column == "pes":
-        return f"{shown} PEs"
+        return counted(value, "PE")
     known = words(column)
-    return " ".join(part for part in (known.name, shown, known.unit) if part)
+    unit = known.unit.removesuffix("s") if shown == "1" and known.unit in PLURALS else known.unit
+    return " ".join(part for part in (known.name, shown, unit) if part)
 
 
 def listed(columns: Sequence[str]) -> str:

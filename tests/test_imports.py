@@ -37,7 +37,7 @@ LEVELS = (
     ("evaluation", "outputs", "inspection"),
     ("view",),
     ("balancing", "baselines", "sweeps", "rtl"),
-    ("comparison", "tracing"),
+    ("advice", "comparison", "tracing"),
     ("api",),
     ("reproduction",),
     ("drawing",),

@@ -40,7 +40,8 @@ def _top(
 
 
 COMMANDS = (
-    "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce", "rtl",
+    "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "advise", "balance", "reproduce",
+    "rtl",
 )  # fmt: skip
 """Modules that add commands, in the order of `eiesim --help`."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
+from eiesim.capacity import OF_WEIGHTS
 from eiesim.config import MachineConfig
 from eiesim.energy.area import modelled_area
 from eiesim.errors import EieError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRACTIONS = ("activation_frac", "weight_frac", "output_frac")
+HOLD = (*OF_WEIGHTS, "activation_sram")
+"""Memories that a layer must fit into; what exceeds the register files goes through the activation SRAM."""
+
 MACHINE = ("engine", *MachineConfig.model_fields)
 """The columns of a sweep table that say on which machine, by which engine."""
 
@@ -42,6 +46,7 @@ class Total:
     energy_total_uj: Annotated[float | None, "estimated energy of all layers, in microjoules"]
     area_mm2: Annotated[float | None, "estimated area of the machine, SRAM arrays from CACTI, in square millimetres"]
     energy_delay_uj_us: Annotated[float | None, "energy x time, in microjoules x microseconds"]
+    fits: Annotated[bool, "whether every layer fits the machine's SRAMs, each by itself"]
     exceeded: Annotated[str, "memories that a layer exceeds, as the rows' warnings"]
 
     def cells(self) -> dict[str, Any]:
@@ -57,7 +62,9 @@ class Total:
 def meanings() -> Mapping[str, str]:
     """One line on each column of a total that rows of a sweep have not."""
     hints = get_type_hints(Total, include_extras=True)
-    return {name: str(get_args(hints[name])[1]) for name in ("layers", "area_mm2", "energy_delay_uj_us", "exceeded")}
+    return {
+        name: str(get_args(hints[name])[1]) for name in ("layers", "area_mm2", "energy_delay_uj_us", "fits", "exceeded")
+    }
 
 
 def totals(rows: Iterable[Mapping[Any, Any]]) -> list[Total]:
@@ -97,6 +104,7 @@ def _total(key: tuple[Any, ...], rows: Sequence[Mapping[Any, Any]]) -> Total:
         energy_total_uj=energy,
         area_mm2=area_of(config),
         energy_delay_uj_us=None if energy is None else energy * time_us,
+        fits=not any(name in HOLD for row in rows for name in str(row["warnings"]).split("; ")),
         exceeded="; ".join(f"{row['layer']}: {row['warnings']}" for row in rows if _known(row["warnings"])),
     )
 
@@ -143,8 +151,8 @@ def network_totals(rows: "pd.DataFrame") -> "pd.DataFrame":
     -------
     pandas.DataFrame
         A row a machine (engine, seed, variation) that has all layers of the rows: `layers`, the configuration's keys,
-        `cycles`, `time_us`, `load_balance`, `energy_total_uj`, `area_mm2`, `energy_delay_uj_us`, and `exceeded`, the
-        memories that a layer exceeds.
+        `cycles`, `time_us`, `load_balance`, `energy_total_uj`, `area_mm2`, `energy_delay_uj_us`, `fits`, whether each
+        layer fits the SRAMs, and `exceeded`, the memories that a layer exceeds.
 
     Raises
     ------

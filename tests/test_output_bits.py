@@ -1,5 +1,7 @@
 """Automatic output bits are those of the exact product, however they are found; saturation is met where it is due."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,7 @@ def test_bits_of_many_columns_are_those_of_the_exact_product(arithmetic, roundin
         assert operands.fraction_bits["output"] == expected
         if operands.sums is not None:
             found += 1
-            again = numbers.golden_product(layer, numbers.replace(operands, sums=None))
+            again = numbers.golden_product(layer, replace(operands, sums=None))
             assert np.array_equal(operands.sums, again)
     assert found > (5 if arithmetic == "fixed16" else 0)  # the trial is worth its while
 

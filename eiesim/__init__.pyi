@@ -44,6 +44,7 @@ from .layer import CompressedLayer as CompressedLayer
 from .layer_result import LayerResult as LayerResult
 from .model import Model as Model
 from .model import Workload as Workload
+from .paper.citing import cite as cite
 from .reproduction.conclusion import Reproduction as Reproduction
 from .reproduction.run import reproduce as reproduce
 from .result import Result as Result

@@ -6,7 +6,7 @@ from typing import Annotated
 import eiesim
 from eiesim._shown import counted
 from eiesim.cli.app import Fills, Option, Reads, Writes, command
-from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown, Style
 
 
 @command()
@@ -25,7 +25,8 @@ def run(
     plot: Annotated[
         Path | None, Fills("Draw where the cycles went, and each PE's work over time.", metavar="DIR")
     ] = None,
-    formats: Formats = "png,svg",
+    formats: Formats = None,
+    style: Style = "screen",
     strict: Annotated[bool, Option("Refuse layers that exceed a memory of the machine.")] = False,
 ) -> None:
     """Run layers on the machine: outputs, cycles, time, energy, and where the cycles went.
@@ -56,7 +57,7 @@ def run(
             files.text(result.json_pieces(per_pe), shown.json)
     if plot is not None:
         screen.note(f"drawing into {plot}")
-        eiesim.plot(result, plot, formats=formats)
+        eiesim.plot(result, plot, formats=formats, style=style)
     if not shown.quiet:
         from eiesim.view.terminal import result_table
 

@@ -9,7 +9,7 @@ import typer
 import eiesim
 from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
-from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
+from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, Style
 from eiesim.cli.screen import Screen, keeping
 from eiesim.errors import EieError, NothingToDrawError
 
@@ -53,7 +53,8 @@ def sweep(
         list[Path] | None, Reads("Activations for layers that bring none; once, or once for each of them.", "-i")
     ] = None,
     plot: Annotated[Path | None, Fills("Draw what the table shows.", metavar="DIR")] = None,
-    formats: Formats = "png,svg",
+    formats: Formats = None,
+    style: Style = "screen",
     accuracy: Annotated[
         list[str] | None,
         Option("Accuracies to draw beside energy, such as fixed16=0.983.", metavar="ARITHMETIC=SHARE"),
@@ -123,7 +124,9 @@ def sweep(
         if not accuracies and any(one.startswith("arithmetic=") for one in swept):
             accuracies, basis = _recognised(layers, configured, screen), "simulated"
         try:
-            drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats)
+            drawn = eiesim.plot(
+                found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats, style=style
+            )
             lines = [f"drawn: {path}" for path in drawn]
         except NothingToDrawError as nothing:
             lines = [str(nothing)]

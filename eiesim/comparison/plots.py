@@ -173,6 +173,7 @@ def _stacks(bars: Sequence[str], words: Words, parts: Mapping[str, Sequence[floa
             Series(
                 MODULES.get(module, module), "bars", floats(range(len(bars))), floats(ends),
                 (palette.MODULES[module],), base=floats(reached), width=0.66,
+                hatch=palette.MODULE_HATCHES.get(module, ""),
             )
         )  # fmt: skip
         reached = ends

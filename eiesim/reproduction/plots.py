@@ -35,9 +35,10 @@ from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.sweeps.canvas import log_ticks
 from eiesim.view import palette, style
+from eiesim.view.document import TEX
 from eiesim.view.helper import Drawn
 from eiesim.view.panels import Note, Panel, Picture, Scale, Series, floats, names
-from eiesim.view.saving import render
+from eiesim.view.saving import FORMATS, render
 from eiesim.view.words import Words
 
 if TYPE_CHECKING:
@@ -96,20 +97,23 @@ class Shown:
 
 
 def write_figures(
-    made: Sequence[tuple[str, Picture]], folder: Path, files: Outputs, drawn: Drawn
+    made: Sequence[tuple[str, Picture]], folder: Path, files: Outputs, drawn: Drawn, formats: Sequence[str] = FORMATS
 ) -> Iterator[tuple[str, Shown]]:
-    """Draw pictures, as PNG and SVG; gives their names and what the report needs, one by one, in any order.
+    """Draw pictures, and write them; gives their names and what the report needs, one by one, in any order.
 
     made: what `pictures` gives. files: the set that they appear with. drawn: what draws them, see `view.helper`.
+    formats: what is written; the report has PNG whatever it is.
     """
-    for (name, picture), images in drawn(_images, made):
+    kinds = tuple(dict.fromkeys(("png", *(kind for kind in formats if kind != TEX))))
+    for (name, picture), images in drawn(partial(_images, kinds), made):
         for kind, image in images.items():
-            files.open(folder / f"{name}.{kind}").write(image)
+            if kind in formats:
+                files.open(folder / f"{name}.{kind}").write(image)
         yield name, Shown(images["png"], picture.panels)
 
 
-def _images(named: tuple[str, Picture]) -> dict[str, bytes]:
-    return render(named[1])
+def _images(kinds: tuple[str, ...], named: tuple[str, Picture]) -> dict[str, bytes]:
+    return render(named[1], kinds)
 
 
 def times(table4: PaperItem) -> Picture:

@@ -1,7 +1,7 @@
 """The trace as a still picture: PE states over cycles, the LNZD's lane, queue occupancy, the critical path over it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from eiesim.tracing.shares import (
     ENDED,
     FINDS_NONE,
     HAS_ENDED,
+    IN_GREY,
     OTHER_BLOCKER,
     SENDS,
     blend,
@@ -29,6 +30,7 @@ from eiesim.tracing.shares import (
 )  # fmt: skip
 from eiesim.view.palette import BLACK
 from eiesim.view.panels import Cells, Panel, Picture, Scale, Series
+from eiesim.view.paper import SCREEN, in_style
 from eiesim.view.words import Words
 
 COLUMNS = 1600
@@ -41,8 +43,9 @@ MOST_NUMBERS = 16
 """PEs, at most, whose numbers stand at the axis."""
 
 
-def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
-    """The trace as panels. pes: the PEs shown; None is all."""
+def picture(trace: Recording, pes: Sequence[int] | None = None, style: str = SCREEN) -> Picture:
+    """The trace as panels. pes: the PEs shown; None is all. style: one of `view.paper`'s."""
+    colours = COLOURS if style == SCREEN else IN_GREY
     numbers = chosen(trace, pes)
     height = min(7.0, max(1.4, 0.06 * len(numbers) + 1.0))
     size = -(-trace.cycles // COLUMNS)
@@ -53,11 +56,11 @@ def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
         Words("PE"), len(numbers) - 0.5, -0.5, ticks=tuple((float(k), str(numbers[k])) for k in every), named=True
     )
     above = Scale(Words(""), across.start, across.end, form=across.form)
-    return Picture(
+    made = Picture(
         f"{trace.subject.name} on {counted(trace.pes, 'PE')}: "
         f"cycles {trace.first_cycle:,} to {trace.end - 1:,} of {trace.total_cycles:,} (simulated)",
         (
-            _states(trace, numbers, above, down, stacked),
+            _states(trace, numbers, above, down, stacked, colours),
             _lnzd(trace, above, stacked),
             _occupancy(trace, numbers, across, down),
         ),
@@ -66,18 +69,21 @@ def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
         heights=(height, 0.35, height),
         shared="x",
     )
+    return in_style(made, style)
 
 
-def _states(trace: Recording, numbers: Sequence[int], across: Scale, down: Scale, stacked: bool) -> Panel:
+def _states(
+    trace: Recording, numbers: Sequence[int], across: Scale, down: Scale, stacked: bool, colours: Mapping[str, str]
+) -> Panel:
     state = trace.state[np.asarray(numbers)]
     shares, _, blocks = state_shares(trace, numbers, len(numbers), COLUMNS)
-    colours = list(COLOURS.values())
+    own = list(colours.values())
     size = int(blocks[1] - blocks[0])
     cells = Cells(
-        stack(state, size, colours) if stacked else blend(shares, colours),
+        stack(state, size, own) if stacked else blend(shares, own),
         edges_of_cells(blocks, trace.first_cycle - 0.5),
         (-0.5, len(numbers) - 0.5),
-        key=(*((name, COLOURS[name]) for k, name in enumerate(STATES) if (state == k).any()), ("critical path", BLACK)),
+        key=(*((name, colours[name]) for k, name in enumerate(STATES) if (state == k).any()), ("critical path", BLACK)),
     )
     path = _path(path_of(trace.subject), numbers)
     return Panel(across, down, (path,), f"what PointerRead does{_of_cells(size, stacked)}", cells)

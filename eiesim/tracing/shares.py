@@ -17,6 +17,9 @@ from eiesim.view.palette import BLUE, BROWN, GREEN, LINE, ORANGE, PURPLE, SKY, V
 COLOURS = {"starved": "#E4E4E4", "real entry": BLUE, "padding entry": ORANGE, "empty column": PURPLE}
 """What PointerRead does; starved is light, since nothing happens then."""
 
+IN_GREY = {"starved": "#F2F2F2", "real entry": "#00406B", "padding entry": ORANGE, "empty column": "#9A5286"}
+"""The same for a paper: neighbours differ by 20 and more in CIELAB lightness."""
+
 BLOCKERS = (VERMILION, GREEN, SKY, YELLOW, BROWN, "#404040")
 OTHER_BLOCKER, BROADCAST, BUBBLE, ENDED = "#8A8A8A", "#FFFFFF", VIOLET, LINE
 """The LNZD's lane: stalled broadcasts by the PE that held them, those that caused most first; all other PEs; no stall;

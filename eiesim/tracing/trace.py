@@ -16,6 +16,7 @@ from eiesim.tracing import saving
 from eiesim.tracing.recording import STATES, Recording, record
 from eiesim.tracing.shares import chosen
 from eiesim.tracing.subject import Subject
+from eiesim.view.paper import check_style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ class Trace(Recording):
         cells = max(1, self.state.size)
         return [(name, int(np.count_nonzero(self.state == k)) / cells) for k, name in enumerate(STATES)]
 
-    def save(self, path: str | Path, pes: Sequence[int] | str | None = None) -> None:
+    def save(self, path: str | Path, pes: Sequence[int] | str | None = None, *, style: str = "screen") -> None:
         """Write the trace; the suffix says what (docs/trace.md).
 
         Parameters
@@ -77,14 +78,16 @@ class Trace(Recording):
             The file: .html, .png, .svg, .pdf, .vcd, .pftrace or .npz.
         pes : sequence of int, or None, default None
             The PEs shown, from 0; None is all.
+        style : str, default "screen"
+            Of a picture: "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
 
         Raises
         ------
         EieError
-            For another suffix, a PE that is not there, a library that is not installed, and a file that cannot be
-            written.
+            For another suffix or style, a PE that is not there, a library that is not installed, and a file that
+            cannot be written.
         """
-        saving.save(self, path, pes)
+        saving.save(self, path, pes, style)
 
     def to_frame(self) -> "pd.DataFrame":
         """What each PE does in the window.
@@ -125,10 +128,12 @@ class Trace(Recording):
         from eiesim.tracing.heat_map import heat_map
         from eiesim.tracing.picture import picture as states
         from eiesim.view.figure import figure
+        from eiesim.view.paper import in_style
 
         if picture not in (None, "trace", "heat_map"):
             raise unknown("no picture", picture, ("trace", "heat_map"))
-        return figure(heat_map(self) if picture == "heat_map" else states(self, pes))
+        made = in_style(heat_map(self), style) if picture == "heat_map" else states(self, pes, style)
+        return figure(made)
 
     def _repr_html_(self) -> str:
         from eiesim.tracing.page import in_frame
@@ -148,6 +153,7 @@ def trace(
     recorded: bool = False,
     output: str | Path | None = None,
     pes: Sequence[int] | str | None = None,
+    style: str = "screen",
     **opening: Unpack[Opening],
 ) -> Trace:
     """What every PE does in every cycle of one input through one layer.
@@ -174,6 +180,8 @@ def trace(
         The file to write, as `Trace.save` does; None writes nothing.
     pes : sequence of int or str, or None, default None
         The PEs to write, also as "0,17,20:24"; None is all.
+    style : str, default "screen"
+        Of a picture: "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
@@ -194,13 +202,14 @@ def trace(
     >>> eiesim.trace("table3:NT-We", cycles=(100, 200)).state.shape
     (64, 100)
     """
+    check_style(style)
     if output is not None:
         saving.check_suffix(output)
     subject = Subject.of(source, activations, config, item, layer=layer, recorded=recorded, **opening)
     recording = record(subject, _window(cycles))
     chosen(recording, pes)
     if output is not None:
-        saving.save(recording, output, pes)
+        saving.save(recording, output, pes, style)
     return Trace(**{part.name: getattr(recording, part.name) for part in fields(recording)})
 
 

@@ -140,16 +140,17 @@ def test_the_command_writes_its_tables_and_plots(tmp_path):
 
 
 def test_measured_tables_and_plots_are_written(tmp_path, comparison):
-    from eiesim.comparison.files import write_plots, write_tables
+    from eiesim.comparison.files import write_tables
+    from eiesim.drawing import plot
 
     tables = {path.name for path in write_tables(comparison, tmp_path)}
     assert {"measured.csv", "measured_speedup.csv", "energy_efficiency_over_this_cpu.csv", "platforms.csv"} <= tables
     rows = list(csv.DictReader((tmp_path / "measured.csv").open()))
     assert [row["energy_basis"] for row in rows] == ["estimated", "estimated", "measured"]
-    plots = {path.name for path in write_plots(comparison, tmp_path)}
+    plots = {path.name for path in plot(comparison, tmp_path)}
     assert {"measured_speedup.svg", "energy_efficiency_over_this_cpu.png"} <= plots
     again = {path: path.read_bytes() for path in tmp_path.glob("*.svg")}
-    write_plots(comparison, tmp_path)
+    plot(comparison, tmp_path)
     assert all(path.read_bytes() == before for path, before in again.items())
     text = (tmp_path / "energy_efficiency_over_this_cpu.svg").read_text()
     assert "estimated" in text

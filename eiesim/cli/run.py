@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
-from eiesim._shown import counted
 from eiesim.cli.app import Fills, Option, Reads, Writes, command
 from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown, Style
+from eiesim.errors import counted
 
 
 @command()
@@ -43,10 +43,10 @@ def run(
 
     from eiesim.outputs import Outputs
 
-    screen = shown.screen()
+    screen, configured = shown.screen(), machine.chosen()
     with screen.progress() as progress:
         result = eiesim.simulate(
-            layers, fed.input, machine.chosen(), engine, labels=labels, strict=strict, progress=progress,
+            layers, fed.input, configured, engine, labels=labels, strict=strict, progress=progress,
             per_pe=per_pe or None, **energy.chosen(), **fed.how(),
         )  # fmt: skip
     result = replace(result, command=("eiesim", *sys.argv[1:]))

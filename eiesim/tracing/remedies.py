@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.balancing.order import balanced_order, permute_rows
 from eiesim.config import MachineConfig
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
@@ -83,10 +84,11 @@ def changes(subject: Subject) -> Iterator[Change]:
         yield from _first(one, "index of {index_bits} bits", PADDING, "index_bits", wider)
     if len(events.columns):
         yield _simulated("inputs back to back", ENDS, one, None, _added(events, config.queue_depth, pointers))
-    more = range(config.multipliers + 1, config.entries_per_row + 1)
-    yield from _first(one, "{multipliers} multipliers a PE", WORK, "multipliers", more)
-    for pes in (config.pes // 2, config.pes * 2):
-        yield from _first(one, "{pes} PEs", "", "pes", [pes])
+    more = list(range(config.multipliers + 1, config.entries_per_row + 1))
+    lanes = list(_first(one, "{multipliers} multipliers a PE", WORK, "multipliers", more))
+    yield from lanes
+    for pes, cause in ((config.pes // 2, ""), (config.pes * 2, "" if lanes else WORK)):
+        yield from _first(one, counted(pes, "PE"), cause, "pes", [pes])
 
 
 def _one_input(subject: Subject) -> Prepared:

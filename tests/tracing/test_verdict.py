@@ -154,6 +154,29 @@ def test_what_bounds_a_layer_is_what_helps_most_when_taken_away(cause):
     assert best.cycles < 0.8 * today.cycles
 
 
+HELPLESS = {
+    # One row: no order of rows, no multiplier and no queue makes its PE faster.
+    "one PE's work": case(dense(64, 90, lambda i, j: i == 0), [0.0, 1.0], [[1.0] * 90], pes=16),
+    # An entry in every column on every PE.
+    "work": case(dense(16, 90, lambda i, j: True), [0.0, 1.0], [[1.0] * 90], pes=16),
+}
+
+
+@pytest.mark.parametrize("cause", HELPLESS)
+def test_where_nothing_helps_the_path_says_what_bounds_a_layer(cause):
+    """The last input's pipeline is the only thing to save, and no cause worth naming."""
+    verdict = path_of(HELPLESS[cause]).verdict
+    assert verdict.bound == cause
+    assert verdict.fastest.cycles > 0.9 * verdict.changes[0].cycles
+
+
+def test_twice_the_pes_stand_for_multipliers_where_there_can_be_no_more():
+    one = case(dense(128, 64, lambda i, j: True), [0.0, 1.0], ALL, pes=4, multipliers=8)
+    verdict = path_of(one).verdict
+    assert verdict.bound == "work"
+    assert [change.what for change in verdict.changes if change.cause == "work"] == ["8 PEs"]
+
+
 def test_the_best_change_is_not_near_for_other_causes():
     """By hand, what each made-up layer would take without its cause."""
     fewest = {

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eiesim.errors import counted as counted
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure

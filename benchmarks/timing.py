@@ -4,7 +4,8 @@
 
 Ratios of one run: processes of both checkouts take turns, and the best of three counts (the first run ever is one). The
 yardsticks are SciPy's CSR product (float32, int32 indices) of the same matrix and vector in the same process, and
-`python -c "import numba"`, which imports numpy too. --assembly counts the vector instructions in each kernel of the timing instead.
+`python -c "import numba"`, which imports numpy too. --assembly
+counts the vector instructions in each kernel of the timing instead.
 """
 
 import json

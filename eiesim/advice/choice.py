@@ -12,10 +12,11 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from eiesim._progress import Progress
-from eiesim._shown import html_table
+from eiesim._shown import counted, html_table
 from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.errors import EieError, unknown
+from eiesim.errors import shown as shown_value
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Source
 from eiesim.prepared import Config
@@ -90,7 +91,7 @@ class Advice:
         layers = shorten(self.layers, LONGEST, placeholder=" ...")
         bounds = "".join(f" and {words(name).name} up to {most:g} {BOUNDS[name]}" for name, most in self.bounds.items())
         return (
-            f"{layers}: the smallest of {len(self.machines):,} machines within {NEAR - 1:.0%} of the least "
+            f"{layers}: the smallest of {counted(len(self.machines), 'machine')} within {NEAR - 1:.0%} of the least "
             f"{words(AIMS[self.aim]).name}{bounds}: {_figures(self.best)} (time simulated; energy and area estimated)"
         )
 
@@ -219,12 +220,12 @@ def _chosen(machines: Sequence[Total], aim: str, bounds: Mapping[str, float]) ->
         column = AIMS[aim]
         near = [one for one in ranked if getattr(one, column) <= NEAR * getattr(ranked[0], column)]
         return min(near, key=lambda one: (math.inf if one.area_mm2 is None else one.area_mm2, getattr(one, column)))
-    tried = f"of {len(machines):,} machines"
+    tried = f"of {counted(len(machines), 'machine')}"
     holding = [one for one in machines if one.fits]
     if not holding:
         raise EieError(
             f"{machines[0].layers}: none {tried} holds the layers ({machines[-1].exceeded}); more PEs, larger memories "
-            "or weights=streamed would do"
+            "or weights=streamed may do"
         )
     if not _ranked(machines, aim, {}):
         raise EieError(
@@ -328,6 +329,7 @@ def advise(
         activation_density=activation_density, rows=rows, recorded=recorded, jobs=jobs, progress=progress,
     )  # fmt: skip
     machines = tuple(totals(row.cells() for row in found.rows))
+    assert machines, "every machine ran every layer"
     return Advice(machines[0].layers, base, aim, bounds, tried, machines, _chosen(machines, aim, bounds))
 
 
@@ -335,7 +337,7 @@ def _bounds(given: Mapping[str, float | None]) -> dict[str, float]:
     bounds = {name: most for name, most in given.items() if most is not None}
     for name, most in bounds.items():
         if isinstance(most, bool) or not isinstance(most, int | float) or not most > 0:
-            raise EieError(f"{words(name).name} {most}: needs a number above 0, in {BOUNDS[name]}")
+            raise EieError(f"{words(name).name} {shown_value(most)}: needs a number above 0, in {BOUNDS[name]}")
     return bounds
 
 

@@ -2,6 +2,7 @@
 
 from rich.table import Table
 
+from eiesim._shown import counted
 from eiesim.advice.choice import SHORT, Advice, shown
 
 HEADINGS = ("time, µs", "energy, µJ", "energy x time", "area, mm²", "load balance")
@@ -10,7 +11,7 @@ HEADINGS = ("time, µs", "energy, µJ", "energy x time", "area, mm²", "load bal
 
 def advice_table(advice: Advice) -> Table:
     """The best machines, the advised one first, and the one that was given."""
-    title = f"The best of {len(advice.machines):,} machines (time simulated; energy and area estimated)"
+    title = f"The best of {counted(len(advice.machines), 'machine')} (time simulated; energy and area estimated)"
     table = Table(title=title, title_justify="left", title_style="")
     for heading in (*advice.axes, *HEADINGS):
         table.add_column(heading, justify="right")

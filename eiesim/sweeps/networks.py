@@ -5,9 +5,11 @@ Cycles, time and energy are sums over the layers, each as often as it has input 
 rows: a machine that lacks one of them has no total.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from eiesim.capacity import OF_WEIGHTS
@@ -26,8 +28,12 @@ HOLD = (*OF_WEIGHTS, "activation_sram")
 MACHINE = ("engine", *MachineConfig.model_fields)
 """The columns of a sweep table that say on which machine, by which engine."""
 
+ORIGIN = ("seed", "variation")
+"""The columns that say how a synthetic layer was made; empty for files."""
+
 NEEDED = (
     "layer", "seed", "variation", "fed", "vectors", "cycles", "time_us", "entry_groups", "energy_total_uj", "warnings",
+    "hash",
 )  # fmt: skip
 """The columns that a total is made of, besides these."""
 
@@ -68,19 +74,41 @@ def meanings() -> Mapping[str, str]:
 
 
 def totals(rows: Iterable[Mapping[Any, Any]]) -> list[Total]:
-    """A total for each machine, engine, seed and variation of a sweep's rows (cells by column), in their order."""
-    together: dict[tuple[Any, ...], dict[str, Mapping[Any, Any]]] = {}
-    layers: dict[str, None] = {}
+    """A total for each machine, engine, seed and variation of a sweep's rows (cells by column), in their order.
+
+    Rows without a seed or a variation, of files, count with each there is. Raises EieError for a row that stands twice.
+    """
+    machines: dict[tuple[Any, ...], list[Mapping[Any, Any]]] = {}
+    seen: set[str] = set()
     for row in rows:
-        layers[str(row["layer"])] = None
-        key = (_known(row["seed"]), _known(row["variation"]), *(row[name] for name in MACHINE))
-        same = together.setdefault(key, {})
-        if str(row["layer"]) in same:
-            raise EieError(
-                f"layer '{row['layer']}' stands twice on one machine; totals need layers with names of their own"
-            )
-        same[str(row["layer"])] = row
-    return [_total(key, [of[name] for name in layers]) for key, of in together.items() if len(of) == len(layers)]
+        if row["hash"] in seen:
+            raise EieError(f"layer '{row['layer']}': a row of it stands twice; give each row once")
+        seen.add(row["hash"])
+        machines.setdefault(tuple(row[name] for name in MACHINE), []).append(row)
+    found = [
+        ((*origin, *machine), [row for row in own if all(map(partial(_of, row), ORIGIN, origin))])
+        for machine, own in machines.items()
+        for origin in product(*(_values(own, column) for column in ORIGIN))
+    ]
+    every = Counter[str]()
+    for _, own in found:
+        every |= _names(own)
+    return [_total(key, own) for key, own in found if _names(own) == every]
+
+
+def _values(rows: Sequence[Mapping[Any, Any]], column: str) -> list[Any]:
+    """The values that a column has somewhere; None alone where it has none."""
+    known = dict.fromkeys(_known(row[column]) for row in rows)
+    return [value for value in known if value is not None] or [None]
+
+
+def _of(row: Mapping[Any, Any], column: str, value: Any) -> bool:
+    return _known(row[column]) in (None, value)
+
+
+def _names(rows: Sequence[Mapping[Any, Any]]) -> Counter[str]:
+    """Layers' names, with how many have each."""
+    return Counter(str(row["layer"]) for row in rows)
 
 
 def _total(key: tuple[Any, ...], rows: Sequence[Mapping[Any, Any]]) -> Total:
@@ -129,11 +157,16 @@ def _area(values: tuple[Any, ...]) -> float | None:
 
 
 def is_network(rows: Iterable[Mapping[Any, Any]]) -> bool:
-    """Whether rows are of one network's layers: every layer but the first is fed what the one before gives, or what was
-    recorded there.
+    """Whether rows are of one network's layers: on a machine all but the first are fed what the one before gives, or
+    what was recorded there.
     """
-    fed = {str(row["layer"]): row["fed"] for row in rows}
-    return len(fed) > 1 and all(one in (CHAINED, RECORDED) for one in list(fed.values())[1:])
+    first: tuple[Any, ...] | None = None
+    fed = []
+    for row in rows:
+        machine = tuple(row[name] for name in MACHINE)
+        first = machine if first is None else first
+        fed += [row["fed"]] if machine == first else []
+    return len(fed) > 1 and all(one in (CHAINED, RECORDED) for one in fed[1:])
 
 
 def network_totals(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -157,7 +190,7 @@ def network_totals(rows: "pd.DataFrame") -> "pd.DataFrame":
     Raises
     ------
     EieError
-        For what is no sweep's table, and where a layer's name stands twice on one machine.
+        For what is no sweep's table, and where a row stands twice.
 
     Examples
     --------

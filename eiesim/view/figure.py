@@ -195,6 +195,7 @@ def _line(axes: "Axes", one: Series) -> Any:
         "markeredgewidth": 2 if thin else None, "linewidth": 1.0 if one.dashed else 1.4,
         "linestyle": "none" if one.kind == "points" else "--" if one.dashed else one.line or "-",
         "drawstyle": DRAWN.get(one.kind, "default"),
+        "zorder": 4 if thin else None,  # A cross stands on other marks.
     }  # fmt: skip
     if not one.low:
         return axes.plot(one.x, one.y, **looks)[0]

@@ -229,7 +229,7 @@ def _likely(layer: CompressedLayer, values: npt.NDArray[np.float64]) -> float:
     if len(sample) == 0:
         return 0.0
     mean = layer.density * float(sample.mean())
-    variance = layer.density * float(np.dot(sample, sample)) / len(sample) - mean * mean
+    variance = max(layer.density * float(np.dot(sample, sample)) / len(sample) - mean * mean, 0.0)
     return float(abs(mean * values.sum()) + np.sqrt(2 * np.log(layer.rows + 1) * variance * np.dot(values, values)))
 
 

@@ -34,12 +34,13 @@ from eiesim.sweeps.row import rows_of
 from eiesim.sweeps.run import Swept
 from eiesim.sweeps.terminal import rows_table
 from eiesim.tracing import path_picture
-from eiesim.tracing.heat_map import heat_map, heat_maps
+from eiesim.tracing.heat_map import MOST_MAPS, heat_map, heat_maps
 from eiesim.tracing.path import CriticalPath
 from eiesim.tracing.terminal import path_report
 from eiesim.tracing.trace import Trace
 from eiesim.training.trained import Trained
-from eiesim.view import bars, cycles, layers
+from eiesim.view import bars, cycles
+from eiesim.view import layers as layer_pictures
 from eiesim.view.document import formats_of, write
 from eiesim.view.figure import figure
 from eiesim.view.grid import Grid, grid_of, grid_of_frame
@@ -59,11 +60,13 @@ MOST_LISTED = 10
 @overload
 def plot(
     what: Any, output: None = None, *, picture: str | None = None, style: str = "screen",
+    layers: int | Sequence[str] | None = None,
     accuracies: Mapping[str, float] | None = None, basis: str = "given", formats: Sequence[str] | None = None,
 ) -> "Figure": ...  # fmt: skip
 @overload
 def plot(
     what: Any, output: str | Path, *, picture: str | None = None, style: str = "screen",
+    layers: int | Sequence[str] | None = None,
     accuracies: Mapping[str, float] | None = None, basis: str = "given", formats: Sequence[str] | None = None,
 ) -> list[Path]: ...  # fmt: skip
 def plot(
@@ -72,6 +75,7 @@ def plot(
     *,
     picture: str | None = None,
     style: str = "screen",
+    layers: int | Sequence[str] | None = None,
     accuracies: Mapping[str, float] | None = None,
     basis: str = "given",
     formats: Sequence[str] | None = None,
@@ -92,6 +96,9 @@ def plot(
     style : str, default "screen"
         "screen"; "paper", 252 points wide for a column, or "paper-wide", 516 points for two: no title, 8 point text,
         told apart without colour.
+    layers : int, sequence of str, or None, default None
+        Of a result, which layers get a heat map of their own: so many of those that take most cycles, or these by
+        name. None is the 12 slowest, or with `picture` all.
     accuracies : mapping of str to float, or None, default None
         For a sweep's table, shares recognised, 0 to 1, by arithmetic, drawn beside its energy (Fig. 10).
     basis : str, default "given"
@@ -117,7 +124,13 @@ def plot(
     1
     """
     wanted = formats_of(formats, style)
-    drawn = pictures(what, accuracies or {}, f"accuracy ({basis})", style)
+    if isinstance(what, LayerResult):
+        what = Result((what,), what.config, what.engine)
+    if isinstance(what, Result):
+        most = MOST_MAPS if picture is None else len(what)
+        drawn = _of_result(what, most if layers is None else [layers] if isinstance(layers, str) else layers)
+    else:
+        drawn = pictures(what, accuracies or {}, f"accuracy ({basis})", style)
     if picture is not None:
         drawn = iter([(picture, _named(drawn, picture))])
     if output is None:
@@ -166,7 +179,7 @@ def _pictures(what: Any) -> Pictures:
 
 
 @_pictures.register
-def _of_result(what: Result) -> Pictures:
+def _of_result(what: Result, maps: int | Sequence[str] = MOST_MAPS) -> Pictures:
     yield "pe_cycles", cycles.states(what.layers)
     yield "pe_load", cycles.loads(what.layers)
     if any(len(layer.runs) > 1 for layer in what.layers):
@@ -174,7 +187,7 @@ def _of_result(what: Result) -> Pictures:
     energy = bars.energies(what.layers)
     if energy is not None:
         yield "energy_estimated", energy
-    yield from heat_maps(what.layers)
+    yield from heat_maps(what.layers, maps)
 
 
 @_pictures.register
@@ -222,13 +235,13 @@ def _of_reproduction(what: Reproduction) -> Pictures:
 
 @_pictures.register
 def _of_layer(what: CompressedLayer) -> Pictures:
-    yield "weights", layers.weights(what)
+    yield "weights", layer_pictures.weights(what)
 
 
 @_pictures.register
 def _of_interleaved(what: InterleavedLayer) -> Pictures:
-    yield "entries_per_pe", layers.entries(what)
-    yield "weights", layers.weights(what.layer)
+    yield "entries_per_pe", layer_pictures.entries(what)
+    yield "weights", layer_pictures.weights(what.layer)
 
 
 @_pictures.register(Model)
@@ -236,7 +249,7 @@ def _of_interleaved(what: InterleavedLayer) -> Pictures:
 @_pictures.register(Workload)
 def _of_layers(what: Model | Network | Workload) -> Pictures:
     for number, layer in enumerate(what.layers, 1):
-        yield "weights" if len(what.layers) == 1 else f"weights_{number}", layers.weights(layer)
+        yield "weights" if len(what.layers) == 1 else f"weights_{number}", layer_pictures.weights(layer)
 
 
 @_pictures.register
@@ -246,14 +259,14 @@ def _of_inspection(what: Inspection) -> Pictures:
 
 @_pictures.register(Inspections)
 def _of_inspections(what: Sequence[Inspection]) -> Pictures:
-    yield "memories", layers.memories(what)
+    yield "memories", layer_pictures.memories(what)
     for number, one in enumerate(what, 1):
-        yield "entries_per_pe" if len(what) == 1 else f"entries_per_pe_{number}", layers.entries(one.layer)
+        yield "entries_per_pe" if len(what) == 1 else f"entries_per_pe_{number}", layer_pictures.entries(one.layer)
 
 
 @_pictures.register
 def _of_compressed(what: Compressed) -> Pictures:
-    return layers.compressed(what)
+    return layer_pictures.compressed(what)
 
 
 @_pictures.register

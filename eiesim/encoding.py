@@ -55,18 +55,9 @@ class InterleavedLayer(Plotted, Tabled):
     columns : int
         The layer's inputs, and with a bias the empty columns up to it and itself.
     tables : ByColumn
-        The arrays below, of the PEs that own rows, and of one more that stands for all others, whose columns are
-        empty: so many PEs as `kept` has.
-    pointers : int32[columns + 1, pes]
-        Column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
-    counts : int8[columns, pes], int16 or int32
-        Entries of each column: the differences of `pointers`. The dtype is the smallest that holds a PE's rows.
-    first_row : of that dtype, [columns, pes]
-        The PE's row of a column's first entry; -1 where that is padding or the column is empty.
-    last_row : of that dtype, [columns, pes]
-        The PE's row of a column's last entry; -2 where the column is empty.
-    padding : of that dtype, [columns, pes]
-        Padding entries of each column.
+        Arrays by column and PE, of the PEs that own rows, and of one more that stands for all others, whose columns
+        are empty. `pointers`, `counts`, `first_row`, `last_row` and `padding` are the same of every PE. All but
+        `pointers` are of the smallest whole numbers that hold a PE's rows.
     mapping : str, default "interleaved"
         How rows are dealt: "interleaved" or "blocked".
     """

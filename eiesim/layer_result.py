@@ -95,6 +95,8 @@ class LayerResult(Plotted, ByContent):
         One line for each memory of the machine that the layer exceeds, beginning with the memory's name.
     memory : WeightTraffic
         Where the weights were, resident or streamed in tiles, and what moving them cost.
+    loads : tuple of int, default ()
+        Bytes of each tile of streamed weights, in the order in which they were loaded.
     fed : str, default "given"
         What the layer was fed: "given" (what came with the call, or with the layer), "chained" (the outputs of the
         layer before, or the network's own input), "recorded" (its own inputs, kept when its network was compressed) or
@@ -126,6 +128,7 @@ class LayerResult(Plotted, ByContent):
     fraction_bits: dict[str, int]
     exceeded: tuple[str, ...]
     memory: WeightTraffic
+    loads: tuple[int, ...] = ()
     fed: str = "given"
     vectors: float = 1
     energy_model: EnergyModel | None = None

@@ -63,6 +63,12 @@ class Prepared(Brief):
         """The activations as the LNZD meets them, [batch, activation rows, pes]."""
         return self.job.in_rows(self.operands.activations, self.operands.one)
 
+    def rows_of(self, item: int) -> npt.NDArray[Any]:
+        """One input's activations as the LNZD meets them, [activation rows, pes]."""
+        own = self.operands.part(slice(item, item + 1))
+        rows: npt.NDArray[Any] = self.job.in_rows(own.activations, own.one)[0]
+        return rows
+
     def real(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Accumulators, [batch, rows], as the layer's outputs: real values after its activation.
 

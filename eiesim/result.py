@@ -17,6 +17,7 @@ from eiesim.counters import COUNTERS, Counters, Metrics, PerPe
 from eiesim.energy.record import Energy, add_up, scaled
 from eiesim.errors import EieError, shown, unknown
 from eiesim.layer_result import LayerResult, frame, html, in_words, made_by, warnings_of
+from eiesim.streaming import check_base, dram_trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,6 +279,31 @@ class Result(Plotted, ByContent):
             for layer in self.layers:
                 _ = layer.per_pe  # refused before anything is written
         return pieces(self._in_parts(per_pe))
+
+    def dram_trace(self, base: int = 0) -> Iterator[str]:
+        """The loads of streamed weights as Ramulator 2's load-store traces have them: a line a burst of 64 bytes.
+
+        Parameters
+        ----------
+        base : int, default 0
+            Address of the first burst, a multiple of 64. Tiles lie one behind the other in the order of their loads,
+            layer by layer, each from a burst of its own on.
+
+        Returns
+        -------
+        iterator of str
+            Texts of some thousand lines `LD 0xADDRESS`, which joined are the trace without the last line's end.
+
+        Raises
+        ------
+        EieError
+            Where nothing was loaded, and for a base at which no burst begins.
+        """
+        check_base(base)
+        loads = [loaded_bytes for layer in self.layers for loaded_bytes in layer.loads]
+        if not loads:
+            raise EieError(f"weights = '{self.config.weights}': no weights were loaded, so there is no trace of DRAM")
+        return dram_trace(loads, base)
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row a layer and input.

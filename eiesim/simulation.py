@@ -295,10 +295,13 @@ def _run(
             return runs if kept else runs.without_sums()
 
         runs = Runs.joined(list(each(some, inputs)))
+        loads: tuple[int, ...] = ()
         memory = streaming.resident(capacity.all_fit(needs), int(runs.each("cycles").sum()))
     else:
         go = partial(batch.run, run)
-        runs, memory = streaming.run_tiles(go, prepared.layer, operands, config, prepared.outputs, kept, each, progress)
+        runs, memory, loads = streaming.run_tiles(
+            go, prepared.layer, operands, config, prepared.outputs, kept, each, progress
+        )
         outputs = None if runs.sums is None else prepared.real(runs.sums)
         runs = runs if kept else runs.without_sums()
     if config.activation_threshold > 0:
@@ -316,6 +319,7 @@ def _run(
         fraction_bits=operands.fraction_bits,
         exceeded=capacity.exceeded(prepared.layer, config, needs),
         memory=memory,
+        loads=loads,
         fed=prepared.fed,
         vectors=prepared.vectors,
         energy_model=energy[0],

@@ -5,7 +5,7 @@ filled. The rules are exact and stand in docs/networks.md, "Weights that do not 
 a tile is a small layer whose accumulators begin where the tile before left them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Any
@@ -248,8 +248,8 @@ def run_tiles(
     by_pe: bool,
     each: Each = in_parts,
     progress: Callable[[int], object] | None = None,
-) -> tuple[Runs, WeightTraffic]:
-    """A batch through a streamed layer: the runs, and what moving the weights cost.
+) -> tuple[Runs, WeightTraffic, tuple[int, ...]]:
+    """A batch through a streamed layer: the runs, what moving the weights cost, and the bytes of each load in order.
 
     run: of some inputs through a tile, see `engines.batch.run`. by_pe: whether what every PE counts is kept. Cycles and
     counters of the runs are sums over tiles, of computing alone; max_occupancy is the largest. All inputs pass a tile
@@ -281,4 +281,31 @@ def run_tiles(
     loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
     fits = capacity.weights_fit(layer, config)
     memory = WeightTraffic(fits, len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes))
-    return replace(runs, sums=sums), memory
+    return replace(runs, sums=sums), memory, tuple(tile.loaded_bytes for tile in tiles)
+
+
+BURST_BYTES = 64
+"""What DRAM gives at once."""
+
+BURSTS_AT_ONCE = 2**14
+
+
+def check_base(base: int) -> None:
+    """Raise EieError where a burst cannot begin at an address."""
+    if base < 0 or base % BURST_BYTES:
+        raise EieError(f"DRAM base {base:#x}: needs a multiple of {BURST_BYTES}, the bytes of a burst, from 0")
+
+
+def dram_trace(loads: Sequence[int], base: int) -> Iterator[str]:
+    """The bursts of loads as lines `LD 0xADDRESS`, without the last line's end, some thousands at a time.
+
+    loads: bytes of each. They lie in DRAM in their order from `base` on, each from a burst of its own on.
+    """
+    between = ""
+    for loaded_bytes in loads:
+        end = base + -(-loaded_bytes // BURST_BYTES) * BURST_BYTES
+        for first in range(base, end, BURSTS_AT_ONCE * BURST_BYTES):
+            some = range(first, min(first + BURSTS_AT_ONCE * BURST_BYTES, end), BURST_BYTES)
+            yield between + "\n".join(map("LD {:#x}".format, some))
+            between = "\n"
+        base = end

@@ -9,11 +9,12 @@ from itertools import cycle
 from textwrap import fill
 
 from eiesim._shown import counted
+from eiesim.comparison.few import few_layers
 from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow, by_batch
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names, reach
-from eiesim.view.words import MODULES, Words
+from eiesim.view.words import MODULES, Words, folded
 
 WIDER = 2.0
 """EIE's bars are wider than others, for they carry their values."""
@@ -33,7 +34,8 @@ PAPER_COLOURS = {
 
 
 def pictures(comparison: Comparison) -> Iterator[tuple[str, Picture]]:
-    """Each picture there is something of, by its file's name."""
+    """Each picture there is something of, by its file's name; of many layers the slowest, and the rest together."""
+    comparison = few_layers(comparison)
     if comparison.speedup:
         title = "Speed-up over the CPU (as EIE Fig. 6)"
         yield "fig6_speedup", ratio_picture(comparison.speedup, SPEEDUP, title)
@@ -141,7 +143,7 @@ def _ratio_panel(rows: Sequence[Ratio], words: Words, kinds: Mapping[str, Ratio]
     end = top * top**0.22
     means = {row.layer for row in rows if row.is_mean}
     return Panel(
-        names(Words(""), ["geo. mean" if layer in means else layer for layer in layers]),
+        names(Words(""), folded(["geo. mean" if layer in means else layer for layer in layers])),
         Scale(words, end=end, log=10),
         tuple(series),
         notes=(Note(title, -0.6, end, (4, -3), side="left", up="top"),) if title else (),
@@ -192,7 +194,7 @@ def module_picture(rows: Sequence[ModuleRow]) -> Picture:
     modules = [module for module in palette.MODULES if (bars[0], module) in power]
     parts = {module: [power[name, module] for name in bars] for module in modules}
     shown = ["authors'\nAlex-8" if name == FC8 else name for name in bars]
-    panel = _stacks(shown, Words("power of a PE", "mW"), parts, ".2f")
+    panel = _stacks(folded(shown), Words("power of a PE", "mW"), parts, ".2f")
     if published:
         panel = replace(panel, rules=(Rule(0.5, palette.GREY, upright=True, look="dotted"),))
     caption = f"{of_table2}, energy model {' and '.join(models)}"

@@ -55,7 +55,7 @@ COMMAND_LINE = "<!-- the help of every command -->"
 
 def help_pages() -> str:
     """The help of every command as Markdown, in the words of `--help`."""
-    command = [sys.executable, "-m", "typer", "eiesim.cli", "utils", "docs", "--name", "eiesim"]
+    command = [sys.executable, "-m", "typer", "eiesim.cli.every", "utils", "docs", "--name", "eiesim"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     text = html.unescape(told.partition("**Commands**")[2].partition("\n## ")[2])
     lines = f"## {text}".replace("{LAYER...}...", "LAYER...").splitlines()

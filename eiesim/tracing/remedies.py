@@ -5,9 +5,10 @@ change how many PEs there are and take no cause away. All are runs of the recurr
 input. Three are of machines that there are not, so that only their cycles are another machine's and their events are
 those of the layer as it is:
 
-two columns a cycle   The LNZD sends up to two non-zeros of an activation row in a cycle; a place of a queue holds
-                      both, of half as many places, and PointerRead reads both columns' pointers in one cycle. A pair
-                      takes as many cycles as it has entries (groups), at least one.
+two columns a cycle   The LNZD sends two non-zeros in a cycle where no bubble stands between them; a place of a queue
+                      holds both, of half as many places (of two, two: with one no queue keeps up), and PointerRead
+                      reads both columns' pointers in one cycle. A pair takes as many cycles as it has entries (groups),
+                      at least one.
 no scan bubbles       The LNZD spends no cycle on finding that its activation row holds no further non-zero.
 inputs back to back   The same input follows at once: the cycles that it adds.
 """
@@ -150,12 +151,12 @@ def _deeper(one: Prepared, events: Timeline, pointers: Any) -> Change:
 
 
 def _two_columns(events: Timeline, config: MachineConfig, pointers: Any) -> Timeline:
-    """The run of a machine that sends two columns of an activation row in a cycle."""
-    columns, pes, places = events.columns, config.pes, max(1, config.queue_depth // 2)
-    row = columns // pes
-    # A broadcast's number within its activation row: pairs begin at the even ones.
-    within = np.arange(len(columns)) - np.searchsorted(row, row)
-    begins = np.flatnonzero(within % 2 == 0)
+    """The run of a machine that sends two columns in a cycle."""
+    columns, pes, places = events.columns, config.pes, max(min(config.queue_depth, 2), config.queue_depth // 2)
+    # A broadcast's number since the last bubble: pairs begin at the even ones.
+    number = np.arange(len(columns))
+    since = number - np.maximum.accumulate(np.where(events.bubbles[:-1] > 0, number, 0))
+    begins = np.flatnonzero(since % 2 == 0)
     walks = np.add.reduceat(pointers[columns + 1] - pointers[columns], begins, axis=0)
     summed = np.zeros((len(begins) + 1, pes), np.int32)
     np.cumsum(walks, axis=0, out=summed[1:])

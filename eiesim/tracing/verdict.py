@@ -94,9 +94,10 @@ class Verdict(Brief):
     def _reason(self) -> str:
         path, of = self.path, self.path.by_walk
         if self.bound == COLUMNS:
+            share = _share(path.by_kind["scan"] + of["empty_columns"], path)
             return (
-                f"bound by one column a cycle: {self.broadcasts:,} of them send a broadcast, and "
-                f"{_share(of['empty_columns'], path)} of the path walks empty columns"
+                f"bound by one column a cycle: {self.broadcasts:,} of them send a broadcast, and {share} of the path "
+                "is scan and empty columns"
             )
         if self.bound == BUBBLES:
             return (

@@ -56,7 +56,7 @@ def counts(folder, library, verilog, recorded, run, pe, first):
     command = ["iverilog", "-g2012", "-s", "bench", "-o", "program", "bench.sv", "cells.v", "netlist.v", "sram.sv"]
     subprocess.run(command, cwd=folder, check=True)
     subprocess.run(["vvp", "-n", "program"], cwd=folder, check=True, capture_output=True)
-    return _read(folder / "out.vcd", PERIOD * first, PERIOD * len(recorded.vectors))
+    return read(folder / "out.vcd", PERIOD * first, PERIOD * len(recorded.vectors))
 
 
 def _bench(recorded):
@@ -93,7 +93,7 @@ endmodule
 """
 
 
-def _read(path, since, until):
+def read(path, since, until):
     """Changes of a VCD's nets from one time to another, by name and bit. At a time only the last value counts."""
     names, values, changes = {}, {}, {}
     at = PERIOD // 2

@@ -20,6 +20,7 @@ from eiesim.rtl.gates.circuit import (
     COMBINATIONAL,
     MEMORY,
     OF_A_PE,
+    ONE,
     OTHER,
     REGISTER,
     SRAM_MODULES,
@@ -134,6 +135,17 @@ def spent(
             read_pj, _, _ = array_energies(array, config, default_table())
             ledger.add(reads * read_pj * 1e3, OUTSIDE, OUTSIDE, SRAM_MODULES[name], MEMORY, ACCESS)
     return ledger
+
+
+def idle_clock_fj(
+    circuit: Circuit, activity: Activity, timing: Timing, tree: ClockTree, config: MachineConfig
+) -> float:
+    """fJ that the clock would cost in as many cycles in which nothing changes and no gate lets it through."""
+    nothing = np.zeros(len(circuit.nets), np.int64)
+    every = activity.cycles * activity.pes
+    clocked = np.where(circuit.enable == ONE, every, 0).astype(np.int64)
+    idle = Activity(activity.cycles, 0, activity.pes, nothing, nothing, nothing, clocked, {}, {})
+    return spent(circuit, idle, timing, tree, config, (SWITCHING, INTERNAL)).total(component=CLOCK)
 
 
 def _switching(ledger: Ledger, circuit: Circuit, changed: Toggles, timing: Timing) -> None:

@@ -279,7 +279,7 @@ class _Reader:
         return named["enable"][0], named["clock"][0], named["out"][0], tuple(named["test"])
 
     def _pin(self, name: str, group: Group) -> Pin:
-        is_output = group.get("direction") in ("output", "inout")
+        is_output = group.get("direction") not in ("input", "internal")
         default = self._top.get(f"default_{'output' if is_output else 'input'}_pin_cap", "0")
         both = [group.get(f"{edge}_capacitance") for edge in ("rise", "fall")]
         given = both if all(both) else [group.get("capacitance", default)]

@@ -75,6 +75,8 @@ class GatePower:
         Cycles in which everything was compared with the clocked machine; a difference would have been an error.
     modules : mapping of str to mapping of str to float
         mW a PE by module and component; `leakage` is apart from the other four.
+    idle_clock_mw : float
+        Of the clock's, what is spent where nothing changes and no clock gate opens, mW a PE.
     kinds : mapping of str to float
         The same in all, by kind: switching, internal, access (SRAMs), leakage.
     cells : int
@@ -114,6 +116,7 @@ class GatePower:
     cycles: int
     compared: int
     modules: Mapping[str, Mapping[str, float]] = field(repr=False)
+    idle_clock_mw: float
     kinds: Mapping[str, float] = field(repr=False)
     cells: int
     area_um2: float
@@ -177,6 +180,7 @@ class GatePower:
             "cycles_compared": self.compared,
             "total_mw": self.total_mw,
             "modules": {module: dict(parts) for module, parts in self.modules.items()},
+            "idle_clock_mw": self.idle_clock_mw,
             "kinds": dict(self.kinds),
             "cells": self.cells,
             "area_um2": self.area_um2,
@@ -208,7 +212,7 @@ class Priced:
         self, circuit: Circuit, activity: Activity, changed: Toggles, ledger: Ledger, clock_mhz: float
     ) -> None:
         self._circuit, self._activity, self._changed, self._ledger = circuit, activity, changed, ledger
-        self._mw = clock_mhz * 1e-6 / (activity.cycles * activity.pes)  # fJ in all: to mW a PE.
+        self.mw_of_fj = clock_mhz * 1e-6 / (activity.cycles * activity.pes)  # fJ in all: to mW a PE.
 
     def modules(self) -> dict[str, dict[str, float]]:
         """By module and component; leakage apart."""
@@ -221,15 +225,15 @@ class Priced:
         for m, name in enumerate(MODULES):
             here = module == m
             held[name] = {
-                part: float(energies[here & ~leaks & (component == c)].sum()) * self._mw
+                part: float(energies[here & ~leaks & (component == c)].sum()) * self.mw_of_fj
                 for c, part in enumerate(COMPONENTS)
             }
-            held[name][LEAKAGE] = float(energies[here & leaks].sum()) * self._mw
+            held[name][LEAKAGE] = float(energies[here & leaks].sum()) * self.mw_of_fj
         return held
 
     def kinds(self) -> dict[str, float]:
         """By kind."""
-        return {kind: self._ledger.total(kind=kind) * self._mw for kind in KINDS}
+        return {kind: self._ledger.total(kind=kind) * self.mw_of_fj for kind in KINDS}
 
     def events_pj(self) -> dict[str, float | None]:
         """Picojoules an event."""
@@ -285,7 +289,9 @@ class Priced:
             if by_net[net] > 0:
                 module = max(sorted(set(modules)), key=modules.count)
                 changes = float(self._changed.rises[net] + self._changed.falls[net]) / each
-                yield Hot(circuit.nets[net], module, circuit.driven_by(net), float(by_net[net]) * self._mw, changes)
+                yield Hot(
+                    circuit.nets[net], module, circuit.driven_by(net), float(by_net[net]) * self.mw_of_fj, changes
+                )
 
     def hottest_cells(self) -> Iterator[Hot]:
         """The cells of each module that cost most."""
@@ -295,4 +301,5 @@ class Priced:
             for k in sorted(own, key=lambda k: -by_instance[k])[:HOTTEST]:
                 instance = self._circuit.instances[k]
                 if by_instance[k] > 0:
-                    yield Hot(instance.name, module, instance.cell.name, float(by_instance[k]) * self._mw)
+                    power_mw = float(by_instance[k]) * self.mw_of_fj
+                    yield Hot(instance.name, module, instance.cell.name, power_mw)

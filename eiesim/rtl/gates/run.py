@@ -188,6 +188,7 @@ def measured(
         cycles=activity.cycles,
         compared=activity.compared,
         modules=priced.modules(),
+        idle_clock_mw=energy.idle_clock_fj(made, activity, timing, tree, config) * priced.mw_of_fj,
         kinds=priced.kinds(),
         cells=len(made.instances),
         area_um2=sum(instance.cell.area_um2 for instance in made.instances),

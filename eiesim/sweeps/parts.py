@@ -34,11 +34,11 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PART_ROWS = 20_000
+PART_ROWS = 2**14
 PART_S = 5.0
 """A part is written when so many rows wait, or when the oldest has waited so many seconds."""
 
-GROUP_ROWS = 2**16
+GROUP_ROWS = 2**14
 """Rows of a row group of the finished file."""
 
 _PART = re.compile(r"part-(\d+)\.parquet")
@@ -103,14 +103,16 @@ class Parts:
 
     def _open(self, path: Path) -> None:
         """Find a file's rows."""
-        pa = needed()
         with _reading(path) as file:
             metadata = file.schema_arrow.metadata or {}
             if metadata.get(_MADE) != __version__.encode() or tuple(file.schema_arrow.names) != columns():
                 raise EieError(f"{path}: was not written by a sweep of eiesim {__version__}")
-            hashes = [_named(path, lambda k=k: file.read_row_group(k, ["hash"])) for k in range(file.num_row_groups)]
+            hashes = [
+                _named(path, lambda k=k: file.read_row_group(k, ["hash"], use_threads=False))
+                for k in range(file.num_row_groups)
+            ]
         for k, group in enumerate(hashes):
-            self._take(path, k, np.array(group.column(0).cast(pa.binary()).to_pylist(), "S32"))
+            self._take(path, k, np.array(group.column(0).to_pylist(), "S32"))
 
     def _take(self, path: Path, group: int, hashes: Hashes) -> None:
         places = self._size + np.arange(len(hashes))
@@ -157,7 +159,7 @@ class Parts:
         if self._latest is None or self._latest[0] != place:
             path, group = self._pieces[place]
             with _reading(path) as file:
-                read = _named(path, lambda: file.read_row_group(group))
+                read = _named(path, lambda: file.read_row_group(group, use_threads=False))
             self._latest = place, _table(read)
         return self._latest[1]
 
@@ -214,25 +216,41 @@ def write(path: Path, chunks: Iterable[Table], fractions: bool = False) -> None:
                         file, schema, write_page_checksum=True, compression="zstd", compression_level=1
                     )
                 writer.write_table(pa.Table.from_arrays(list(arrays.values()), schema=writer.schema))
+                del arrays
+                pa.default_memory_pool().release_unused()
         finally:
             if writer is not None:
                 writer.close()
 
 
 def _arrow(rows: Table, name: str, fractions: bool) -> Any:
-    """A column as Arrow has it; an empty cell is null."""
+    """A column as Arrow has it; an empty cell is null. Made of buffers: pyarrow's own way imports pandas, 60 MB."""
     pa, kind = needed(), types()[name]
     column = rows.held[name]
     if kind is str:
-        values, which = (column, None) if isinstance(column, np.ndarray) else column
+        assert not isinstance(column, np.ndarray)
+        texts, which = column
+        held = [str(text).encode() for text in texts]
+        ends = np.cumsum([0, *map(len, held)], dtype=np.int32)
+        known = pa.StringArray.from_buffers(len(held), pa.py_buffer(ends), pa.py_buffer(b"".join(held)))
         which = np.zeros(len(rows), np.int32) if which is None else which.astype(np.int32)
-        return pa.DictionaryArray.from_arrays(pa.array(which), pa.array(values, pa.string())).cast(pa.string())
+        return pa.DictionaryArray.from_arrays(_numbers(which), known).cast(pa.string())
     if kind == int | None:
-        return pa.array(rows.values(name), pa.int64())
+        found = rows.values(name)
+        there = np.array([value is not None for value in found])
+        return _numbers(np.array([value or 0 for value in found], np.int64), there)
     values = rows.array(name)
     if kind == Number and fractions and name != "max_occupancy":
         values = values.astype(np.float64)
-    return pa.array(values, from_pandas=True)
+    return _numbers(values, values == values)
+
+
+def _numbers(values: npt.NDArray[Any], there: npt.NDArray[np.bool_] | None = None) -> Any:
+    """An array as Arrow has it. there: where a value is; null elsewhere."""
+    pa = needed()
+    kind = {"int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}[str(values.dtype)]
+    valid = None if there is None or there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _table(read: Any) -> Table:
@@ -242,14 +260,24 @@ def _table(read: Any) -> Table:
         column = read.column(name).combine_chunks()
         if types()[name] in (str, int | None):
             coded = column.dictionary_encode()
-            coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
             values = coded.dictionary.to_pylist()
-            which = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
-            held[name] = [*values, None], which
+            held[name] = [*values, None], _array(coded.indices, np.int32, len(values))
+        elif str(column.type) == "int64":
+            held[name] = _array(column, np.int64, 0)
         else:
-            held[name] = column.to_numpy(zero_copy_only=False)
-    hashes = np.array(read.column("hash").to_pylist(), "S32")
-    return Table(len(hashes), held, hashes)
+            held[name] = _array(column, np.float64, np.nan)
+    return Table(len(read), held, np.array(held["hash"][0][:-1], "S32")[held["hash"][1]])
+
+
+def _array(column: Any, kind: Any, missing: Any) -> npt.NDArray[Any]:
+    """A column of numbers, with `missing` where it has none."""
+    valid, values = column.buffers()
+    end = column.offset + len(column)
+    found = np.frombuffer(values, kind, end)[column.offset :]
+    if column.null_count == 0:
+        return found
+    there = np.unpackbits(np.frombuffer(valid, np.uint8), count=end, bitorder="little")[column.offset :]
+    return np.where(there, found, missing).astype(kind)
 
 
 def _metadata(schema: Any) -> dict[bytes, bytes]:

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,15 +34,27 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PART_ROWS = 2**14
+PART_ROWS = 2**13
 PART_S = 5.0
 """A part is written when so many rows wait, or when the oldest has waited so many seconds."""
 
-GROUP_ROWS = 2**14
+GROUP_ROWS = 2**13
 """Rows of a row group of the finished file."""
 
 _PART = re.compile(r"part-(\d+)\.parquet")
 _MADE = b"eiesim"
+
+
+@contextmanager
+def _lean() -> Iterator[Any]:
+    """pyarrow, with the system's allocator while the block runs: its own holds on to 100 MB."""
+    pa = needed()
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield pa
+    finally:
+        pa.set_memory_pool(before)
 
 
 def needed() -> Any:
@@ -158,9 +170,9 @@ class Parts:
     def _piece(self, place: int) -> Table:
         if self._latest is None or self._latest[0] != place:
             path, group = self._pieces[place]
-            with _reading(path) as file:
+            with _lean(), _reading(path) as file:
                 read = _named(path, lambda: file.read_row_group(group, use_threads=False))
-            self._latest = place, _table(read)
+                self._latest = place, _table(read)
         return self._latest[1]
 
     def finish(self, chunks: Iterable[Table], fractions: bool) -> None:
@@ -203,9 +215,8 @@ def write(path: Path, chunks: Iterable[Table], fractions: bool = False) -> None:
 
     fractions: whether counters may be fractions, means over inputs. Of a single chunk each column says itself.
     """
-    pa = needed()
     writer = None
-    with writing(path) as file:
+    with _lean() as pa, writing(path) as file:
         try:
             for chunk in chunks:
                 arrays = {name: _arrow(chunk, name, fractions) for name in columns()}
@@ -216,8 +227,6 @@ def write(path: Path, chunks: Iterable[Table], fractions: bool = False) -> None:
                         file, schema, write_page_checksum=True, compression="zstd", compression_level=1
                     )
                 writer.write_table(pa.Table.from_arrays(list(arrays.values()), schema=writer.schema))
-                del arrays
-                pa.default_memory_pool().release_unused()
         finally:
             if writer is not None:
                 writer.close()

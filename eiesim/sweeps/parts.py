@@ -44,6 +44,9 @@ GROUP_ROWS = 2**13
 _PART = re.compile(r"part-(\d+)\.parquet")
 _MADE = b"eiesim"
 
+LOCK = ".lock"
+"""Hidden, so that what reads a folder of Parquet files passes it over."""
+
 
 @contextmanager
 def _lean() -> Iterator[Any]:
@@ -89,7 +92,7 @@ class Parts:
         self._next = 0
         try:
             self.folder.mkdir(exist_ok=True)
-            self._lock = _locked(self.folder / "lock", self.path)
+            self._lock = _locked(self.folder / LOCK, self.path)
             recover(self.folder)
             self._find(repair)
         except OSError as error:
@@ -195,10 +198,10 @@ class Parts:
     def close(self) -> None:
         """Let go of the lock; a folder without parts goes too."""
         if self._lock is not None:
-            empty = self.folder.is_dir() and [one.name for one in self.folder.iterdir()] == ["lock"]
+            empty = self.folder.is_dir() and [one.name for one in self.folder.iterdir()] == [LOCK]
             if empty:
                 with suppress(OSError):
-                    (self.folder / "lock").unlink()
+                    (self.folder / LOCK).unlink()
                     self.folder.rmdir()
             self._lock.close()
             self._lock = None

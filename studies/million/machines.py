@@ -25,3 +25,7 @@ LAYERS = "table3:all"
 def run(parquet: Path, progress: Any = None, **options: Any) -> "eiesim.Swept":
     """The sweep; rows that are there already are not run again. options: of `eiesim.sweep_rows`."""
     return eiesim.sweep_rows(LAYERS, AXES, parquet=parquet, progress=progress, **options)
+
+
+DASK_LAYER = "table3:NT-LSTM"
+"""The layer whose rows are made on Dask too."""

@@ -44,6 +44,7 @@ html_show_sourcelink = False
 html_show_search_summary = False  # a page that is opened as a file may not fetch another
 html_static_path = ["_static"]
 html_css_files = ["eiesim.css"]
+html_js_files = ["scrolls.js"]
 html_theme_options = {"navigation_with_keys": True}
 copybutton_exclude = ".linenos, .gp, .go"  # prompts and outputs
 

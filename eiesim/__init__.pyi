@@ -1,6 +1,10 @@
 # The public names, and the modules that they come from.
+import types
+
 from ._bar import progress as progress
 from ._version import __version__ as __version__
+from .advice.choice import Advice as Advice
+from .advice.choice import advise as advise
 from .api import accuracy as accuracy
 from .api import balance as balance
 from .api import compare as compare
@@ -40,9 +44,12 @@ from .layer import CompressedLayer as CompressedLayer
 from .layer_result import LayerResult as LayerResult
 from .model import Model as Model
 from .model import Workload as Workload
+from .paper.citing import cite as cite
 from .reproduction.conclusion import Reproduction as Reproduction
 from .reproduction.run import reproduce as reproduce
 from .result import Result as Result
+from .rtl.gates.report import GatePower as GatePower
+from .rtl.gates.run import power_rtl as power_rtl
 from .rtl.twin import check_rtl as check_rtl
 from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
@@ -61,3 +68,5 @@ from .training.recipe import Recipe as Recipe
 from .training.run import train as train
 from .training.trained import Trained as Trained
 from .workloads import workload as workload
+
+rtl: types.ModuleType

@@ -53,7 +53,7 @@ def telling(function: Callable[Given, Gives]) -> Callable[Given, Gives]:
                 with Bar(0.0 if wanted else AFTER_S) as bar:
                     options["progress"] = bar
                     return function(*arguments, **options)
-            options["progress"] = wanted or None
+            options["progress"] = wanted if callable(wanted) else None
             return function(*arguments, **options)
         finally:
             if outermost:

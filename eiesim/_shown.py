@@ -99,6 +99,14 @@ def brief(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def counted(count: float, noun: str) -> str:
+    """A count with its noun, in words of one or of several: `1 PE`, `1,024 PEs`, `1 entry`, `2 entries`."""
+    shown = f"{count:,.0f}"
+    if shown == "1":
+        return f"1 {noun}"
+    return f"{shown} {noun[:-1]}ies" if noun.endswith("ry") else f"{shown} {noun}s"
+
+
 def same(one: object, other: object) -> bool:
     """Whether two values are equal, arrays in dtype, shape and every bit."""
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):

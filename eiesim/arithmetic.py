@@ -4,8 +4,9 @@
 fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,29 +43,55 @@ class Draw(NamedTuple):
     numbers: npt.NDArray[np.int64]
 
 
-Each = Callable[..., Iterable[Any]]
-"""A `map` over the inputs of a batch: the built-in one, or one that has threads."""
+Each = Callable[[Callable[[slice], Any], int], Iterable[Any]]
+"""`each(function, inputs)` calls a function with neighbouring inputs of a batch, a slice at a time, until all had their
+turn, and gives what it gave in their order: `in_parts`, or something that has threads."""
+
+INPUTS_AT_ONCE = 128
+"""The most inputs of a batch that are quantised and run together, so that what they take stays in a cache."""
+
+
+def in_parts(function: Callable[[slice], Any], inputs: int) -> Iterator[Any]:
+    """See `Each`: one slice after the other."""
+    return (function(slice(k, min(k + INPUTS_AT_ONCE, inputs))) for k in range(0, inputs, INPUTS_AT_ONCE))
 
 
 @dataclass(frozen=True, repr=False)
 class Operands(Brief):
     """A layer's operands as the machine holds them.
 
-    activations: float32 or int64[batch, cols]. codebook: the same type, [codes].
+    values: float[batch, cols], the activations as they came. codebook: float32 or int64[codes].
     rounding: see `Rounding`; None for float32. one: the bias's activation.
     fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
     seed: of stochastic rounding; None where nothing is drawn.
-    dropped: int for each input of the batch, how many of its activations `activation_threshold` took: not 0 before.
+    threshold: activations up to this magnitude are 0.
     """
 
     arithmetic: str
-    activations: npt.NDArray[Any]
+    values: npt.NDArray[Any]
     codebook: npt.NDArray[Any]
     rounding: Rounding | None
     one: Any
     fraction_bits: dict[str, int]
     seed: int | None = None
-    dropped: tuple[int, ...] = ()
+    threshold: float = 0.0
+
+    @cached_property
+    def activations(self) -> npt.NDArray[Any]:
+        """The activations, of the codebook's type: [batch, cols]."""
+        kept, _ = above_threshold(self.values, self.threshold)
+        if self.arithmetic in FIXED_BITS:
+            return quantise(kept, self.fraction_bits["activation"], FIXED_BITS[self.arithmetic])
+        return kept.astype(self.codebook.dtype, copy=False)
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """For each input of the batch, how many of its activations the threshold took: not 0 before."""
+        return above_threshold(self.values, self.threshold)[1]
+
+    def part(self, inputs: slice) -> "Operands":
+        """The same of some inputs of the batch."""
+        return replace(self, values=self.values[inputs])
 
     def draw(self, numbers: npt.NDArray[np.integer[Any]]) -> Draw | None:
         """What rounding draws from; None where nothing is drawn. numbers: as in `Draw`."""
@@ -83,22 +110,22 @@ def prepare(
     activations: npt.NDArray[Any],
     config: MachineConfig,
     outputs: bool = True,
-    each: Each = map,
+    each: Each = in_parts,
 ) -> Operands:
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
     Inputs within `activation_threshold`, rounded to float32, are 0 from here on.
-    With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: maps a function over the
-    inputs; a thread pool's `map` runs several at once.
+    With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: goes through the inputs.
     The shift between product and accumulator must be -16 to 62. Where all three fraction bits are automatic, those of
     the output are moved, as little as will do, to make it so; otherwise a shift outside raises EieError.
     """
-    activations, dropped = above_threshold(activations, config.activation_threshold)
+    threshold = config.activation_threshold
     if config.arithmetic == "float32":
-        values = activations.astype(np.float32, copy=False)
-        return Operands("float32", values, layer.codebook, None, np.float32(1.0), {}, dropped=dropped)
+        return Operands("float32", activations, layer.codebook, None, np.float32(1.0), {}, threshold=threshold)
     bits = FIXED_BITS[config.arithmetic]
-    highest = float(np.abs(activations).max(initial=0.0))
+    highest = max(float(activations.max(initial=0.0)), -float(activations.min(initial=0.0)))
+    if highest <= np.float32(threshold):
+        highest = 0.0
     with_bias = max(highest, 1.0) if layer.bias_codes is not None else highest
     chosen: dict[str, int | str] = {
         "activation": config.activation_frac,
@@ -111,8 +138,7 @@ def prepare(
         chosen["weight"] = auto_fraction_bits(float(np.abs(layer.codebook).max()), bits)
     if chosen["output"] == "auto":
         if outputs:
-            exact = golden_product(layer, exact_operands(layer, activations), each)
-            chosen["output"] = auto_fraction_bits(float(np.abs(exact).max()), bits)
+            chosen["output"] = auto_fraction_bits(_largest_output(layer, activations, threshold, each), bits)
         else:
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
@@ -126,13 +152,13 @@ def prepare(
         )
     return Operands(
         config.arithmetic,
-        quantise(activations, used["activation"], bits),
+        activations,
         quantise(layer.codebook, used["weight"], bits),
         fixed_rounding(shift, bits, config.rounding),
         quantise(np.ones(1), used["activation"], bits)[0],
         used,
         config.rounding_seed if config.rounding == "stochastic" else None,
-        dropped,
+        threshold,
     )
 
 
@@ -151,11 +177,20 @@ def above_threshold(activations: npt.NDArray[Any], threshold: float) -> tuple[np
     return kept, tuple(np.count_nonzero(lost, axis=1).tolist())
 
 
-def exact_operands(layer: CompressedLayer, activations: npt.NDArray[Any]) -> Operands:
+def exact_operands(layer: CompressedLayer, activations: npt.NDArray[Any], threshold: float = 0.0) -> Operands:
     """A layer's operands in float64: their exact product is what automatic fraction bits of the output must hold."""
-    return Operands(
-        "float64", activations.astype(np.float64), layer.codebook.astype(np.float64), None, np.float64(1.0), {}
-    )
+    codebook = layer.codebook.astype(np.float64)
+    return Operands("float64", activations, codebook, None, np.float64(1.0), {}, threshold=threshold)
+
+
+def _largest_output(layer: CompressedLayer, activations: npt.NDArray[Any], threshold: float, each: Each) -> float:
+    """The largest magnitude of the exact product."""
+    exact = exact_operands(layer, activations, threshold)
+
+    def largest(inputs: slice) -> float:
+        return float(np.abs(golden_product(layer, exact.part(inputs))).max())
+
+    return max(each(largest, len(activations)))
 
 
 def quantise(values: npt.NDArray[Any], fraction_bits: int, bits: int) -> npt.NDArray[np.int64]:
@@ -178,15 +213,23 @@ def reachable(output: int, product: int) -> int:
     return min(max(output, product - HIGHEST_SHIFT), product - LOWEST_SHIFT)
 
 
-def golden_product(layer: CompressedLayer, operands: Operands, each: Each = map) -> npt.NDArray[Any]:
+FEW_INPUTS = 8
+"""A batch of fewer goes through the kernels of one input: a loop over them is not worth its compiling."""
+
+
+def golden_product(layer: CompressedLayer, operands: Operands, each: Each = in_parts) -> npt.NDArray[Any]:
     """The layer's accumulators, [batch, rows]: products added one after the other in column order, bias last."""
-
     draw = operands.draw(np.arange(layer.cols + 1))
+    sums = np.zeros((len(operands.values), layer.rows), operands.codebook.dtype)
 
-    def one(activations: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return accumulate(layer, activations, operands.one, operands.codebook, operands.rounding, draw=draw)
+    def some(inputs: slice) -> None:
+        activations = operands.part(inputs).activations
+        accumulate_batch(
+            layer, activations, operands.one, operands.codebook, operands.rounding, sums[inputs], draw=draw
+        )
 
-    return np.stack(list(each(one, operands.activations)))
+    list(each(some, len(sums)))
+    return sums
 
 
 def accumulate(
@@ -210,6 +253,31 @@ def accumulate(
     terms = np.empty_like(codebook)
     _accumulate(layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, terms, sums)
     return sums
+
+
+def accumulate_batch(
+    layer: CompressedLayer,
+    activations: npt.NDArray[Any],
+    one: Any,
+    codebook: npt.NDArray[Any],
+    rounding: Rounding | None,
+    sums: npt.NDArray[Any],
+    draw: Draw | None = None,
+) -> None:
+    """The accumulators of several inputs, one after the other: `accumulate` of each. activations: [batch, cols].
+
+    sums: [batch, rows], accumulators to go on from, which are written to.
+    """
+    if len(activations) < FEW_INPUTS:
+        for values, into in zip(activations, sums, strict=True):
+            accumulate(layer, values, one, codebook, rounding, into, draw)
+        return
+    bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
+    rows = layer.indices.view(np.uint32)
+    terms = np.empty_like(codebook)
+    _accumulate_batch(
+        layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, terms, sums
+    )
 
 
 @jit
@@ -285,6 +353,15 @@ def _accumulate(
     for row in range(len(bias_codes)):
         if bias_codes[row] != 0:
             sums[row] = add(sums[row], scale(multiply(codebook[bias_codes[row]], one), rounding), rounding)
+
+
+@uncounted
+def _accumulate_batch(
+    indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
+    rounding: Any, draw: Any, terms: Any, sums: Any,
+) -> None:  # fmt: skip
+    for i in range(len(activations)):
+        _accumulate(indptr, rows, codes, codebook, activations[i], bias_codes, one, rounding, draw, terms, sums[i])
 
 
 @uncounted

@@ -165,12 +165,17 @@ def graph_accuracies(
 
 
 def generations(
-    shared: Sequence[CompressedLayer], dense: Sequence[DenseLayer] | None, pruned: Sequence[DenseLayer] | None = None
+    shared: Sequence[CompressedLayer],
+    dense: Sequence[DenseLayer] | None,
+    pruned: Sequence[DenseLayer] | None = None,
+    *,
+    retrained: bool = False,
 ) -> dict[str, Layers]:
     """A network before and after compression, by name, as `accuracies` takes them.
 
     dense: before pruning, if known. pruned: retrained; None is the dense one with only the weights that `shared` keeps,
-    where it has the same shapes.
+    where it has the same shapes. retrained: `shared` was made from a pruned network that was retrained, so that such a
+    one would be none of its generations. A "dense" network that has those zeros already is the pruned one.
     """
     rows: dict[str, Layers] = {}
     if dense is not None:
@@ -179,7 +184,13 @@ def generations(
         rows["pruned"] = pruned
     elif dense is not None and [layer.weights.shape for layer in dense] == [layer.shape for layer in shared]:
         masks = [Mask(to_codes(layer) != 0) for layer in shared]
-        rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
+        cut = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
+        if any((layer.weights == 0).any() for layer in dense) and all(
+            np.array_equal(before.weights, after.weights) for before, after in zip(dense, cut, strict=True)
+        ):
+            rows = {"pruned": dense}
+        elif not retrained:
+            rows["pruned, not retrained"] = cut
     return {**rows, "shared": shared}
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from eiesim._io import modules
 from eiesim._io.tensors import as_scipy, is_sparse, on_the_host
-from eiesim._shown import Plotted, Tabled
+from eiesim._shown import Plotted, Tabled, counted
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share
 
@@ -166,8 +166,8 @@ class CompressedLayer(Plotted, Tabled):
     def __repr__(self) -> str:
         bias = "" if self.bias_codes is None else ", bias"
         return (
-            f"<CompressedLayer {self.name}: {self.rows} x {self.cols}, {self.nnz:,} weights ({self.density:.2%}), "
-            f"{len(self.codebook)} codes{bias}, activation {self.activation}>"
+            f"<CompressedLayer {self.name}: {self.rows} x {self.cols}, {counted(self.nnz, 'weight')} "
+            f"({self.density:.2%}), {counted(len(self.codebook), 'code')}{bias}, activation {self.activation}>"
         )
 
     def to_frame(self) -> "pd.DataFrame":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief, Plotted, html_table
+from eiesim._shown import Brief, Plotted, counted, html_table
 from eiesim.balancing.causes import Losses, attribute
 from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MachineConfig
@@ -116,7 +116,7 @@ class Balance(Plotted, Brief):
     @property
     def _subject(self) -> str:
         several = f", sum of {self.batch_size:,} inputs" if self.batch_size > 1 else ""
-        return f"{self.assignments[0].layer.name} on {self.config.pes} PEs{self.config.variant}{several}"
+        return f"{self.assignments[0].layer.name} on {counted(self.config.pes, 'PE')}{self.config.variant}{several}"
 
     def _gain(self, one: Assignment) -> str:
         first = self.assignments[0]

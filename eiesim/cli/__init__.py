@@ -24,7 +24,8 @@ from eiesim.cli.screen import StoppedError
 from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError, one_line
 
 COMMANDS = (
-    "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce", "rtl",
+    "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "advise", "balance", "reproduce",
+    "rtl", "cite",
 )  # fmt: skip
 """Modules that add commands, in the order of `eiesim --help`."""
 

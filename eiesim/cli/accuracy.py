@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Argument, Reads, command
 from eiesim.cli.options import Given, Machine, Shown
 
@@ -43,5 +44,5 @@ def accuracy(
     shown.write(shares.to_json)
     screen.show(accuracy_table(shares, shares.inputs))
     if shares.computed is not None:
-        layers = f"{shares.computed} of {shares.layers} layers"
+        layers = f"{shares.computed} of {counted(shares.layers, 'layer')}"
         screen.say(f"{layers} in each arithmetic; onnxruntime runs the rest in float32")

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Writes, command
-from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet, Style
 from eiesim.cli.screen import Screen
 from eiesim.errors import EieError, unknown
 
@@ -33,7 +34,8 @@ def compare(
     ] = None,
     gpu_tdp: Annotated[float | None, Option("Watts of this GPU, likewise.", min=0.1)] = None,
     plots: Annotated[bool, Option("Draw the plots.", "--plots/--no-plots")] = True,
-    formats: Formats = "png,svg",
+    formats: Formats = None,
+    style: Style = "screen",
     quiet: Quiet = False,
     out: Annotated[Path | None, Fills("How --output was spelled once.", hidden=True)] = None,
     seeds: Annotated[
@@ -66,8 +68,8 @@ def compare(
             measured=measured if "measured" in wanted else None, again=again, cpu_tdp=cpu_tdp, gpu_tdp=gpu_tdp,
             progress=progress, **energy.chosen(), **fed.how(),
         )  # fmt: skip
-    written = eiesim.save_comparison(found, output, plots=plots, formats=formats)
+    written = eiesim.save_comparison(found, output, plots=plots, formats=formats, style=style)
     screen.show(*report(found))
     if found.measured is not None and found.measured.warning:
         screen.warn(found.measured.warning)
-    screen.note(f"{len(written)} files in {output}")
+    screen.note(f"{counted(len(written), 'file')} in {output}")

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 import eiesim
+from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
-from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
+from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, Style
 from eiesim.cli.screen import Screen, keeping
 from eiesim.errors import EieError, NothingToDrawError
 
@@ -52,7 +53,8 @@ def sweep(
         list[Path] | None, Reads("Activations for layers that bring none; once, or once for each of them.", "-i")
     ] = None,
     plot: Annotated[Path | None, Fills("Draw what the table shows.", metavar="DIR")] = None,
-    formats: Formats = "png,svg",
+    formats: Formats = None,
+    style: Style = "screen",
     accuracy: Annotated[
         list[str] | None,
         Option("Accuracies to draw beside energy, such as fixed16=0.983.", metavar="ARITHMETIC=SHARE"),
@@ -107,11 +109,11 @@ def sweep(
         )  # fmt: skip
     if file is not None:
         there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
-        screen.note(f"{len(found):,} rows in {file}{there}")
+        screen.note(f"{counted(len(found), 'row')} in {file}{there}")
     elif output is not None:
         print_text(found.to_csv().removesuffix("\n"))
     elif parquet is not None and len(found) > MOST_ROWS:
-        screen.note(f"{len(found):,} rows in {parquet}")
+        screen.note(f"{counted(len(found), 'row')} in {parquet}")
     else:
         screen.show(*sweep_tables(found.rows))
     if totals is not None:
@@ -122,7 +124,9 @@ def sweep(
         if not accuracies and any(one.startswith("arithmetic=") for one in swept):
             accuracies, basis = _recognised(layers, configured, screen), "simulated"
         try:
-            drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats)
+            drawn = eiesim.plot(
+                found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats, style=style
+            )
             lines = [f"drawn: {path}" for path in drawn]
         except NothingToDrawError as nothing:
             lines = [str(nothing)]

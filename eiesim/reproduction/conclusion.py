@@ -36,8 +36,10 @@ class Reproduction(Plotted, Brief):
         Tables and figures of the paper, published beside simulated.
     claims : tuple of Claim
         What the paper says, and whether it holds.
+    short : tuple of str
+        What agrees, what does not and why, in three paragraphs at most: simulated, estimated, claims.
     text : tuple of str
-        What agrees, what does not and why, a paragraph each; the first says it all in short.
+        The same at length, a paragraph each; the first holds what is in `short`.
     inconsistencies : tuple of str
         Where the paper disagrees with itself.
     tables : int, default 0
@@ -49,6 +51,7 @@ class Reproduction(Plotted, Brief):
     runs: Simulations
     items: tuple[PaperItem, ...]
     claims: tuple[Claim, ...]
+    short: tuple[str, ...]
     text: tuple[str, ...]
     inconsistencies: tuple[str, ...]
     tables: int = 0
@@ -111,8 +114,9 @@ def conclude(runs: Simulations, recognised: Recognised | None = None) -> Reprodu
     items = (*table_items(runs), *figure_items(runs, recognised))
     # What agrees comes first; the paper's order is kept in each half.
     claims = tuple(sorted(check_claims(runs, items), key=lambda one: one.verdict != AGREES))
-    text = (verdict(items, claims), *findings(runs, items))
-    return Reproduction(runs, items, claims, text, tuple(inconsistencies()))
+    short = verdict(items, claims)
+    text = (" ".join(short), *findings(runs, items))
+    return Reproduction(runs, items, claims, short, text, tuple(inconsistencies()))
 
 
 def write_tables(found: Reproduction, folder: Path, files: Outputs) -> list[Path]:

@@ -56,10 +56,14 @@ def over(table: "pd.DataFrame", key: str) -> Picture:
         rows = rows.assign(**{BOTH: rows[ENERGY] * rows[TIME]})
     columns = (TIME, ENERGY, BOTH) if known else (TIME,)
     of = BOTH if known else TIME
-    at = {str(layer): _knee_of(own, key, of) for layer, own in rows.groupby("layer", sort=False)}
+    last = rows[key].max()
+    knees = {str(layer): _knee_of(own, key, of) for layer, own in rows.groupby("layer", sort=False)}
+    at = {layer: value for layer, value in knees.items() if value < last}
     panels = tuple(_panel(rows, key, column, at) for column in columns)
     named = words(of).name
     caption = f"{caption_of(rows, chosen)}; the knee: the least value within {NEAR - 1:.0%} of the least {named}"
+    if len(at) < len(knees):
+        caption += ", none where only the last is"
     if network:
         caption += "; all layers: the network, its energy x time of both sums"
     title = f"{words(TIME).name}, energy and energy x time" if known else words(TIME).name
@@ -87,13 +91,13 @@ def _knee_of(rows: "pd.DataFrame", key: str, column: str) -> float:
 
 
 def _panel(rows: "pd.DataFrame", key: str, column: str, at: dict[str, float]) -> Panel:
-    """Lines over a key, and a cross on each at its knee. at: by layer."""
+    """Lines over a key, and a cross on each at its knee. at: by layer; a layer whose line falls to its end has none."""
     panel = lines(rows, key, column, found_scale(column, rows[column]))
     own = [
         replace(one, colours=(palette.BLACK,), marker="", dashed=True) if one.name == NETWORK else one
         for one in panel.series
     ]
-    marked = [(at[one.name], one.y[one.x.index(at[one.name])]) for one in own]
-    x, y = zip(*marked, strict=True)
-    knees = Series("the knee", "points", x, y, (palette.BLACK,), marker="x", size=10)
-    return replace(panel, series=(*own, knees))
+    x = tuple(at[one.name] for one in own if one.name in at)
+    y = tuple(one.y[one.x.index(at[one.name])] for one in own if one.name in at)
+    knees = [Series("the knee", "points", x, y, (palette.BLACK,), marker="x", size=10)] if x else []
+    return replace(panel, series=(*own, *knees))

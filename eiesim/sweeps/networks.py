@@ -5,11 +5,14 @@ Cycles, time and energy are sums over the layers, each as often as it has input 
 rows: a machine that lacks one of them has no total.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
+from eiesim.capacity import OF_WEIGHTS
 from eiesim.config import MachineConfig
 from eiesim.energy.area import modelled_area
 from eiesim.errors import EieError
@@ -19,11 +22,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRACTIONS = ("activation_frac", "weight_frac", "output_frac")
+HOLD = (*OF_WEIGHTS, "activation_sram")
+"""Memories that a layer must fit into; what exceeds the register files goes through the activation SRAM."""
+
 MACHINE = ("engine", *MachineConfig.model_fields)
 """The columns of a sweep table that say on which machine, by which engine."""
 
+ORIGIN = ("seed", "variation")
+"""The columns that say how a synthetic layer was made; empty for files."""
+
 NEEDED = (
     "layer", "seed", "variation", "fed", "vectors", "cycles", "time_us", "entry_groups", "energy_total_uj", "warnings",
+    "hash",
 )  # fmt: skip
 """The columns that a total is made of, besides these."""
 
@@ -42,6 +52,7 @@ class Total:
     energy_total_uj: Annotated[float | None, "estimated energy of all layers, in microjoules"]
     area_mm2: Annotated[float | None, "estimated area of the machine, SRAM arrays from CACTI, in square millimetres"]
     energy_delay_uj_us: Annotated[float | None, "energy x time, in microjoules x microseconds"]
+    fits: Annotated[bool, "whether every layer fits the machine's SRAMs, each by itself"]
     exceeded: Annotated[str, "memories that a layer exceeds, as the rows' warnings"]
 
     def cells(self) -> dict[str, Any]:
@@ -57,23 +68,47 @@ class Total:
 def meanings() -> Mapping[str, str]:
     """One line on each column of a total that rows of a sweep have not."""
     hints = get_type_hints(Total, include_extras=True)
-    return {name: str(get_args(hints[name])[1]) for name in ("layers", "area_mm2", "energy_delay_uj_us", "exceeded")}
+    return {
+        name: str(get_args(hints[name])[1]) for name in ("layers", "area_mm2", "energy_delay_uj_us", "fits", "exceeded")
+    }
 
 
 def totals(rows: Iterable[Mapping[Any, Any]]) -> list[Total]:
-    """A total for each machine, engine, seed and variation of a sweep's rows (cells by column), in their order."""
-    together: dict[tuple[Any, ...], dict[str, Mapping[Any, Any]]] = {}
-    layers: dict[str, None] = {}
+    """A total for each machine, engine, seed and variation of a sweep's rows (cells by column), in their order.
+
+    Rows without a seed or a variation, of files, count with each there is. Raises EieError for a row that stands twice.
+    """
+    machines: dict[tuple[Any, ...], list[Mapping[Any, Any]]] = {}
+    seen: set[str] = set()
     for row in rows:
-        layers[str(row["layer"])] = None
-        key = (_known(row["seed"]), _known(row["variation"]), *(row[name] for name in MACHINE))
-        same = together.setdefault(key, {})
-        if str(row["layer"]) in same:
-            raise EieError(
-                f"layer '{row['layer']}' stands twice on one machine; totals need layers with names of their own"
-            )
-        same[str(row["layer"])] = row
-    return [_total(key, [of[name] for name in layers]) for key, of in together.items() if len(of) == len(layers)]
+        if row["hash"] in seen:
+            raise EieError(f"layer '{row['layer']}': a row of it stands twice; give each row once")
+        seen.add(row["hash"])
+        machines.setdefault(tuple(row[name] for name in MACHINE), []).append(row)
+    found = [
+        ((*origin, *machine), [row for row in own if all(map(partial(_of, row), ORIGIN, origin))])
+        for machine, own in machines.items()
+        for origin in product(*(_values(own, column) for column in ORIGIN))
+    ]
+    every = Counter[str]()
+    for _, own in found:
+        every |= _names(own)
+    return [_total(key, own) for key, own in found if _names(own) == every]
+
+
+def _values(rows: Sequence[Mapping[Any, Any]], column: str) -> list[Any]:
+    """The values that a column has somewhere; None alone where it has none."""
+    known = dict.fromkeys(_known(row[column]) for row in rows)
+    return [value for value in known if value is not None] or [None]
+
+
+def _of(row: Mapping[Any, Any], column: str, value: Any) -> bool:
+    return _known(row[column]) in (None, value)
+
+
+def _names(rows: Sequence[Mapping[Any, Any]]) -> Counter[str]:
+    """Layers' names, with how many have each."""
+    return Counter(str(row["layer"]) for row in rows)
 
 
 def _total(key: tuple[Any, ...], rows: Sequence[Mapping[Any, Any]]) -> Total:
@@ -97,6 +132,7 @@ def _total(key: tuple[Any, ...], rows: Sequence[Mapping[Any, Any]]) -> Total:
         energy_total_uj=energy,
         area_mm2=area_of(config),
         energy_delay_uj_us=None if energy is None else energy * time_us,
+        fits=not any(name in HOLD for row in rows for name in str(row["warnings"]).split("; ")),
         exceeded="; ".join(f"{row['layer']}: {row['warnings']}" for row in rows if _known(row["warnings"])),
     )
 
@@ -121,11 +157,16 @@ def _area(values: tuple[Any, ...]) -> float | None:
 
 
 def is_network(rows: Iterable[Mapping[Any, Any]]) -> bool:
-    """Whether rows are of one network's layers: every layer but the first is fed what the one before gives, or what was
-    recorded there.
+    """Whether rows are of one network's layers: on a machine all but the first are fed what the one before gives, or
+    what was recorded there.
     """
-    fed = {str(row["layer"]): row["fed"] for row in rows}
-    return len(fed) > 1 and all(one in (CHAINED, RECORDED) for one in list(fed.values())[1:])
+    first: tuple[Any, ...] | None = None
+    fed = []
+    for row in rows:
+        machine = tuple(row[name] for name in MACHINE)
+        first = machine if first is None else first
+        fed += [row["fed"]] if machine == first else []
+    return len(fed) > 1 and all(one in (CHAINED, RECORDED) for one in fed[1:])
 
 
 def network_totals(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -143,13 +184,13 @@ def network_totals(rows: "pd.DataFrame") -> "pd.DataFrame":
     -------
     pandas.DataFrame
         A row a machine (engine, seed, variation) that has all layers of the rows: `layers`, the configuration's keys,
-        `cycles`, `time_us`, `load_balance`, `energy_total_uj`, `area_mm2`, `energy_delay_uj_us`, and `exceeded`, the
-        memories that a layer exceeds.
+        `cycles`, `time_us`, `load_balance`, `energy_total_uj`, `area_mm2`, `energy_delay_uj_us`, `fits`, whether each
+        layer fits the SRAMs, and `exceeded`, the memories that a layer exceeds.
 
     Raises
     ------
     EieError
-        For what is no sweep's table, and where a layer's name stands twice on one machine.
+        For what is no sweep's table, and where a row stands twice.
 
     Examples
     --------

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from eiesim.errors import EieError, shown
 from eiesim.layer_result import LayerResult
 from eiesim.model import Workload
 from eiesim.paper.source import COMPONENTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LATER_KEYS = ("multipliers", "mapping", "rounding", "rounding_seed", "activation_threshold")
 """Configuration keys of docs/variants.md."""
@@ -233,6 +236,15 @@ def csv_line(cells: Iterable[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
+
+
+def rows_of(table: "pd.DataFrame") -> list[Row]:
+    """The rows of a table of them, whatever columns were added; what is missing is None."""
+    return [Row(**{name: _plain(line[name]) for name in columns()}) for line in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    return None if value != value or str(value) == "<NA>" else value
 
 
 @cache

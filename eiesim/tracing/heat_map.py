@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from eiesim._io.names import file_stems
+from eiesim._shown import counted
+from eiesim.errors import unknown
 from eiesim.layer_result import LayerResult
 from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
@@ -21,19 +23,39 @@ CELL_BYTES = 9
 """Of a recording, a PE and a cycle, at most."""
 
 
-def heat_maps(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
-    """The heat map of every layer, of the first input of each batch, one after the other: one recording is held.
+MOST_MAPS = 12
+"""Layers that get a heat map without being asked for, the slowest."""
+
+
+def heat_maps(layers: Sequence[LayerResult], wanted: int | Sequence[str] = MOST_MAPS) -> Iterator[tuple[str, Picture]]:
+    """The heat map of each layer, of the first input of each batch, one after the other: one recording is held.
+
+    wanted: so many layers, those that take most cycles; or the names of those to draw.
+    Raises EieError for a name that no layer has.
 
     Nothing is simulated again: a layer's input is what it was run on. Nothing is drawn of streamed weights, which are
     not traced, nor of what is too long to be traced at once.
     """
-    for number, layer in enumerate(layers, 1):
-        cells = layer.config.pes * layer.runs[0].cycles
+    for number in _wanted(layers, wanted):
+        layer = layers[number - 1]
+        cells = layer.config.pes * int(layer.runs.each("cycles")[0])
         if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:
             yield (
                 f"heat_map_{number}_{file_stems([layer.name])[0]}",
                 heat_map(record(Subject.of_prepared(layer.prepare(), 0))),
             )
+
+
+def _wanted(layers: Sequence[LayerResult], wanted: int | Sequence[str]) -> list[int]:
+    """Numbers of layers, from 1, in order."""
+    if isinstance(wanted, int):
+        slowest = sorted(range(len(layers)), key=lambda k: -layers[k].cycles * layers[k].vectors)
+        return sorted(k + 1 for k in slowest[:wanted])
+    names = [layer.name for layer in layers]
+    for name in wanted:
+        if name not in names:
+            raise unknown("no layer", name, dict.fromkeys(names))
+    return [number for number, name in enumerate(names, 1) if name in wanted]
 
 
 def heat_map(trace: Recording) -> Picture:
@@ -61,7 +83,7 @@ def heat_map(trace: Recording) -> Picture:
     )
     cycles = Words(f"cycle (a cell is {size} cycle{'s' if size > 1 else ''})")
     return Picture(
-        f"{trace.subject.name} on {trace.pes} PEs: entries by PE, and work over time (simulated)",
+        f"{trace.subject.name} on {counted(trace.pes, 'PE')}: entries by PE, and work over time (simulated)",
         (
             Panel(Scale(Words(f"entries{padded}"), form=",.0f"), down_pes, tuple(series)),
             Panel(Scale(cycles, start, end, form=",.0f"), replace(down_pes, words=Words("")), cells=cells),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim._version import __version__
 from eiesim.errors import EieError, plain
 from eiesim.tracing.path import path_of
@@ -80,7 +81,11 @@ def in_frame(trace: Recording) -> str:
 
 
 def _heading(trace: Recording, numbers: Sequence[int]) -> str:
-    shown = f"{trace.pes:,} PEs" if len(numbers) == trace.pes else f"{len(numbers):,} of {trace.pes:,} PEs"
+    shown = (
+        f"{counted(trace.pes, 'PE')}"
+        if len(numbers) == trace.pes
+        else f"{len(numbers):,} of {counted(trace.pes, 'PE')}"
+    )
     config = trace.subject.config
     return (
         f"{trace.subject.name} on {shown}{config.variant}, queue depth {config.queue_depth}: "

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim._shown import Brief, Plotted, html_table
+from eiesim._shown import Brief, Plotted, counted, html_table
 from eiesim.inputs import Opening, Source
 from eiesim.job import Job
 from eiesim.machine.latency import QUEUE, WRITTEN
@@ -83,13 +83,15 @@ class CriticalPath(Plotted, Brief):
     def __repr__(self) -> str:
         kinds = ", ".join(f"{kind} {cycles / self.cycles:.1%}" for kind, cycles in self._kinds())
         most = "".join(f"; PE {pe} walks most, {cycles / self.cycles:.1%}" for pe, cycles in self._busiest(1))
-        return f"<CriticalPath of {self.subject.name} on {self.pes} PEs: {self.cycles:,} cycles, {kinds}{most}>"
+        machine, cycles = counted(self.pes, "PE"), counted(self.cycles, "cycle")
+        return f"<CriticalPath of {self.subject.name} on {machine}: {cycles}, {kinds}{most}>"
 
     def _repr_html_(self) -> str:
         split = [(f"walk: {name.replace('_', ' ')}", cycles) for name, cycles in self.by_walk.items()]
         parts = [*self._kinds(), *split, *((f"walk of PE {pe}", cycles) for pe, cycles in self._busiest(5))]
         rows = [(name, f"{cycles:,}", f"{cycles / self.cycles:.1%}") for name, cycles in parts]
-        caption = f"{self.subject.name} on {self.pes} PEs: what sets its {self.cycles:,} cycles (simulated)"
+        machine, cycles = counted(self.pes, "PE"), counted(self.cycles, "cycle")
+        caption = f"{self.subject.name} on {machine}: what sets its {cycles} (simulated)"
         return html_table(caption, ("on the path", "cycles", "share"), rows)
 
     def _kinds(self) -> list[tuple[str, int]]:

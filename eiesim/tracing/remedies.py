@@ -5,9 +5,10 @@ change how many PEs there are and take no cause away. All are runs of the recurr
 input. Three are of machines that there are not, so that only their cycles are another machine's and their events are
 those of the layer as it is:
 
-two columns a cycle   The LNZD sends up to two non-zeros of an activation row in a cycle; a place of a queue holds
-                      both, of half as many places, and PointerRead reads both columns' pointers in one cycle. A pair
-                      takes as many cycles as it has entries (groups), at least one.
+two columns a cycle   The LNZD sends two non-zeros in a cycle where no bubble stands between them; a place of a queue
+                      holds both, of half as many places (of two, two: with one no queue keeps up), and PointerRead
+                      reads both columns' pointers in one cycle. A pair takes as many cycles as it has entries (groups),
+                      at least one.
 no scan bubbles       The LNZD spends no cycle on finding that its activation row holds no further non-zero.
 inputs back to back   The same input follows at once: the cycles that it adds.
 """
@@ -18,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.balancing.order import balanced_order, permute_rows
 from eiesim.config import MachineConfig
-from eiesim.counters import Metrics
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.engines import recurrence
 from eiesim.errors import EieError
 from eiesim.prepared import Prepared, interleaved_for
+from eiesim.runs import Runs
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, follow, timeline
 
@@ -83,17 +85,18 @@ def changes(subject: Subject) -> Iterator[Change]:
         yield from _first(one, "index of {index_bits} bits", PADDING, "index_bits", wider)
     if len(events.columns):
         yield _simulated("inputs back to back", ENDS, one, None, _added(events, config.queue_depth, pointers))
-    more = range(config.multipliers + 1, config.entries_per_row + 1)
-    yield from _first(one, "{multipliers} multipliers a PE", WORK, "multipliers", more)
-    for pes in (config.pes // 2, config.pes * 2):
-        yield from _first(one, "{pes} PEs", "", "pes", [pes])
+    more = list(range(config.multipliers + 1, config.entries_per_row + 1))
+    lanes = list(_first(one, "{multipliers} multipliers a PE", WORK, "multipliers", more))
+    yield from lanes
+    for pes, cause in ((config.pes // 2, ""), (config.pes * 2, "" if lanes else WORK)):
+        yield from _first(one, counted(pes, "PE"), cause, "pes", [pes])
 
 
 def _one_input(subject: Subject) -> Prepared:
     """What is prepared, of the one input alone."""
-    own, prepared = [subject.item or 0], subject.prepared
-    operands = replace(prepared.operands, activations=prepared.operands.activations[own])
-    return replace(prepared, activations=prepared.activations[own], operands=operands, outputs=False)
+    item, prepared = subject.item or 0, subject.prepared
+    own = slice(item, item + 1)
+    return replace(prepared, activations=prepared.activations[own], operands=prepared.operands.part(own), outputs=False)
 
 
 def _on(one: Prepared, config: MachineConfig) -> Prepared:
@@ -126,7 +129,7 @@ def _simulated(
 ) -> Change:
     """cycles, scan_last: of a machine that no configuration makes, whose events are this one's."""
     config, layer = one.config, one.plain
-    metrics = Metrics.of([recurrence.run(one.job, one.activation_rows[0])], layer.rows * layer.cols, config)
+    metrics = Runs.of([recurrence.run(one.job, one.activation_rows[0])]).metrics(layer.rows * layer.cols, config)
     if cycles is not None:
         metrics = replace(metrics, cycles=cycles, scan_last=metrics.scan_last if scan_last is None else scan_last)
     try:
@@ -148,12 +151,12 @@ def _deeper(one: Prepared, events: Timeline, pointers: Any) -> Change:
 
 
 def _two_columns(events: Timeline, config: MachineConfig, pointers: Any) -> Timeline:
-    """The run of a machine that sends two columns of an activation row in a cycle."""
-    columns, pes, places = events.columns, config.pes, max(1, config.queue_depth // 2)
-    row = columns // pes
-    # A broadcast's number within its activation row: pairs begin at the even ones.
-    within = np.arange(len(columns)) - np.searchsorted(row, row)
-    begins = np.flatnonzero(within % 2 == 0)
+    """The run of a machine that sends two columns in a cycle."""
+    columns, pes, places = events.columns, config.pes, max(min(config.queue_depth, 2), config.queue_depth // 2)
+    # A broadcast's number since the last bubble: pairs begin at the even ones.
+    number = np.arange(len(columns))
+    since = number - np.maximum.accumulate(np.where(events.bubbles[:-1] > 0, number, 0))
+    begins = np.flatnonzero(since % 2 == 0)
     walks = np.add.reduceat(pointers[columns + 1] - pointers[columns], begins, axis=0)
     summed = np.zeros((len(begins) + 1, pes), np.int32)
     np.cumsum(walks, axis=0, out=summed[1:])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.errors import EieError, unknown
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
@@ -15,6 +16,7 @@ from eiesim.tracing import saving
 from eiesim.tracing.recording import STATES, Recording, record
 from eiesim.tracing.shares import chosen
 from eiesim.tracing.subject import Subject
+from eiesim.view.paper import check_style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +60,8 @@ class Trace(Recording):
     def __repr__(self) -> str:
         states = ", ".join(f"{name} {share:.1%}" for name, share in self._shares())
         return (
-            f"<Trace of {self.subject.name} on {self.pes} PEs: cycles {self.first_cycle:,} to {self.end - 1:,} of "
-            f"{self.total_cycles:,}, {states}>"
+            f"<Trace of {self.subject.name} on {counted(self.pes, 'PE')}: cycles {self.first_cycle:,} to "
+            f"{self.end - 1:,} of {self.total_cycles:,}, {states}>"
         )
 
     def _shares(self) -> list[tuple[str, float]]:
@@ -67,7 +69,7 @@ class Trace(Recording):
         cells = max(1, self.state.size)
         return [(name, int(np.count_nonzero(self.state == k)) / cells) for k, name in enumerate(STATES)]
 
-    def save(self, path: str | Path, pes: Sequence[int] | str | None = None) -> None:
+    def save(self, path: str | Path, pes: Sequence[int] | str | None = None, *, style: str = "screen") -> None:
         """Write the trace; the suffix says what (docs/trace.md).
 
         Parameters
@@ -76,14 +78,16 @@ class Trace(Recording):
             The file: .html, .png, .svg, .pdf, .vcd, .pftrace or .npz.
         pes : sequence of int, or None, default None
             The PEs shown, from 0; None is all.
+        style : str, default "screen"
+            Of a picture: "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
 
         Raises
         ------
         EieError
-            For another suffix, a PE that is not there, a library that is not installed, and a file that cannot be
-            written.
+            For another suffix or style, a PE that is not there, a library that is not installed, and a file that
+            cannot be written.
         """
-        saving.save(self, path, pes)
+        saving.save(self, path, pes, style)
 
     def to_frame(self) -> "pd.DataFrame":
         """What each PE does in the window.
@@ -124,10 +128,12 @@ class Trace(Recording):
         from eiesim.tracing.heat_map import heat_map
         from eiesim.tracing.picture import picture as states
         from eiesim.view.figure import figure
+        from eiesim.view.paper import in_style
 
         if picture not in (None, "trace", "heat_map"):
             raise unknown("no picture", picture, ("trace", "heat_map"))
-        return figure(heat_map(self) if picture == "heat_map" else states(self, pes))
+        made = in_style(heat_map(self), style) if picture == "heat_map" else states(self, pes, style)
+        return figure(made)
 
     def _repr_html_(self) -> str:
         from eiesim.tracing.page import in_frame
@@ -147,6 +153,7 @@ def trace(
     recorded: bool = False,
     output: str | Path | None = None,
     pes: Sequence[int] | str | None = None,
+    style: str = "screen",
     **opening: Unpack[Opening],
 ) -> Trace:
     """What every PE does in every cycle of one input through one layer.
@@ -173,6 +180,8 @@ def trace(
         The file to write, as `Trace.save` does; None writes nothing.
     pes : sequence of int or str, or None, default None
         The PEs to write, also as "0,17,20:24"; None is all.
+    style : str, default "screen"
+        Of a picture: "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
@@ -193,13 +202,14 @@ def trace(
     >>> eiesim.trace("table3:NT-We", cycles=(100, 200)).state.shape
     (64, 100)
     """
+    check_style(style)
     if output is not None:
         saving.check_suffix(output)
     subject = Subject.of(source, activations, config, item, layer=layer, recorded=recorded, **opening)
     recording = record(subject, _window(cycles))
     chosen(recording, pes)
     if output is not None:
-        saving.save(recording, output, pes)
+        saving.save(recording, output, pes, style)
     return Trace(**{part.name: getattr(recording, part.name) for part in fields(recording)})
 
 

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief
+from eiesim._shown import Brief, counted
 from eiesim.tracing.remedies import BUBBLES, COLUMNS, ENDS, ONE_PE, PADDING, QUEUES, WORK, Change, changes
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import timeline
 
-LEAST = 0.02
+LEAST = 0.1
 """The share of its cycles that a remedy must save to name what bounds a layer."""
 
 HALF = 0.5
@@ -94,18 +94,21 @@ class Verdict(Brief):
     def _reason(self) -> str:
         path, of = self.path, self.path.by_walk
         if self.bound == COLUMNS:
+            share = _share(path.by_kind["scan"] + of["empty_columns"], path)
             return (
-                f"bound by one column a cycle: {self.broadcasts:,} of them send a broadcast, and "
-                f"{_share(of['empty_columns'], path)} of the path walks empty columns"
+                f"bound by one column a cycle: {self.broadcasts:,} of them send a broadcast, and {share} of the path "
+                "is scan and empty columns"
             )
         if self.bound == BUBBLES:
-            return f"bound by scan bubbles: {self.bubbles:,} cycles find no further non-zero in an activation row"
+            return (
+                f"bound by the scan: {counted(self.bubbles, 'cycle')} without a further non-zero in the activation row"
+            )
         if self.bound == PADDING:
             return f"bound by padding, which {_share(of['padding'], path)} of the path walks"
         if self.bound == ENDS:
             return f"too short to fill the pipeline, which takes {_share(path.by_kind['pipeline'], path)} of the path"
         if self.bound == QUEUES:
-            return f"bound by full queues, which pass the path on {_times(path.waits)}: {self._walkers()}"
+            return f"bound by full queues, which pass the path on {counted(path.waits, 'time')}: {self._walkers()}"
         if self.bound == ONE_PE:
             return f"bound by uneven work: {self._walkers()}"
         return f"bound by work, {self.load_balance:.1%} of all PE-cycles: {self._walkers()}"
@@ -154,10 +157,6 @@ def _named(change: Change) -> str:
     return change.what if change.settings is not None else f"{change.what} (no configuration makes it)"
 
 
-def _times(number: int) -> str:
-    return f"{number:,} time{'' if number == 1 else 's'}"
-
-
 def _change(after: float, before: float) -> str:
     return f"{after / before - 1:+.1%}"
 
@@ -181,7 +180,7 @@ def bound_of(path: Path, tried: Sequence[Change], load_balance: float) -> str:
         return best.cause
     kinds, walks = path.by_kind, path.by_walk
     parts = {
-        WORK: walks["real_entries"],
+        WORK if load_balance >= HALF else ONE_PE: walks["real_entries"],
         COLUMNS: walks["empty_columns"],
         PADDING: walks["padding"],
         BUBBLES: kinds["scan"],

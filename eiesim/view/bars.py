@@ -10,7 +10,7 @@ from eiesim.layer_result import LayerResult
 from eiesim.training.trained import Trained
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Scale, Series, floats, names
-from eiesim.view.words import MODULES, Words
+from eiesim.view.words import MODULES, Words, folded
 
 MOST_LAYERS = 9
 """Layers, at most, that have a colour each."""
@@ -53,26 +53,35 @@ def trained(found: Trained) -> Picture:
 
 
 def energies(layers: Sequence[LayerResult]) -> Picture | None:
-    """Energy of each layer by module, a bar a layer; None where no layer has any."""
+    """Energy of each layer by module, a bar a layer; None where no layer has any. Of many layers those of most energy,
+    and the mean of the rest.
+    """
     known = [layer for layer in layers if layer.energy is not None]
     if not known:
         return None
     of = [layer.energy.by_module_uj for layer in known if layer.energy is not None]
+    bars = [layer.name for layer in known]
+    if len(known) > MOST_LAYERS:
+        order = sorted(range(len(of)), key=lambda k: -sum(of[k].values()))
+        most, others = sorted(order[: MOST_LAYERS - 1]), order[MOST_LAYERS - 1 :]
+        mean = {name: sum(of[k].get(name, 0.0) for k in others) / len(others) for one in of for name in one}
+        of = [*(of[k] for k in most), mean]
+        bars = [*(bars[k] for k in most), f"mean of {len(others)} others"]
     modules = list(dict.fromkeys(name for one in of for name in one))
-    reached, series = np.zeros(len(known)), []
+    reached, series = np.zeros(len(bars)), []
     for module in modules:
         ends = reached + [one.get(module, 0.0) for one in of]
         colour = palette.MODULES.get(module, palette.DARK)
         series.append(
             Series(
-                MODULES.get(module, module), "bars", floats(range(len(known))), floats(ends), (colour,),
+                MODULES.get(module, module), "bars", floats(range(len(bars))), floats(ends), (colour,),
                 base=floats(reached), width=0.66,
             )
         )  # fmt: skip
         reached = ends
     notes = tuple(Note(f"{total:.3g}", x, total) for x, total in enumerate(reached))
     panel = Panel(
-        names(Words(""), [layer.name for layer in known]),
+        names(Words(""), folded(bars, 78)),
         Scale(Words("energy of an input", "µJ", "estimated"), 0, float(reached.max()) * 1.12 or 1.0),
         tuple(series),
         notes=notes,

@@ -6,6 +6,7 @@ IPython shows figures only after pyplot has registered its formatter, and what e
 from io import BytesIO
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 DPI = 144
@@ -15,7 +16,17 @@ CSS_DPI = 96
 
 
 class Inline(Figure):
-    """The figure; a notebook's cell that ends with it shows it at its own size."""
+    """The figure; a notebook's cell that ends with it shows it at its own size.
+
+    settings: matplotlib's, under which it is saved, so that its own `savefig` writes what `eiesim.plot` would.
+    """
+
+    settings: Any = None
+
+    def savefig(self, fname: Any, *, transparent: bool | None = None, **how: Any) -> None:
+        """Save the figure, as matplotlib does."""
+        with mpl.rc_context(self.settings or {}):
+            super().savefig(fname, transparent=transparent, **how)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         image = BytesIO()

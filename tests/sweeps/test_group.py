@@ -16,7 +16,7 @@ from eiesim.sweeps.row import Row, columns, row_hash
 from eiesim.sweeps.table import Table, frame, joined
 from tests.layers import random_layer
 
-SHARED = {"pes": [1, 2, 3, 8, 17, 64, 100], "index_bits": [1, 2, 4, 8], "mapping": ["interleaved", "blocked"]}
+SHARED = {"pes": [1, 2, 3, 8, 17, 64, 100, 300], "index_bits": [1, 2, 4, 8], "mapping": ["interleaved", "blocked"]}
 VARIED = {
     "queue_depth": [1, 2, 8, 50],
     "spmat_width": [64, 128, 96],

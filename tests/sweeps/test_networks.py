@@ -71,11 +71,29 @@ def test_seeds_are_machines_of_their_own():
         assert one.cycles == rows[rows["seed"] == one.seed]["cycles"].sum()
 
 
+def test_layers_of_one_name_are_several():
+    rng = np.random.default_rng(5)
+    layers = tuple(replace(one, name="fc") for one in (random_layer(1, 30, 40), random_layer(2, 12, 30)))
+    model = eiesim.Model(layers, activations=rng.random(40, dtype=np.float32))
+    (one,) = eiesim.network_totals(eiesim.sweep(model, {"pes": [4]}, config=FLOAT)).itertuples()
+    assert one.cycles == eiesim.simulate(model, config={**FLOAT, "pes": 4}).cycles
+
+
+def test_a_file_counts_with_every_seed():
+    own = random_layer(1, 30, 40)
+    rows = eiesim.sweep([(own, np.ones(40, np.float32)), "table3:NT-We"], {"pes": [64]}, seeds=(0, 1))
+    found = eiesim.network_totals(rows)
+    assert found["seed"].tolist() == [0, 1]
+    alone = eiesim.simulate(own, np.ones(40, np.float32)).cycles
+    for _, one in found.iterrows():
+        assert one.cycles == alone + rows[rows["seed"] == one.seed]["cycles"].sum()
+
+
 def test_what_is_no_table_is_refused(network):
     with pytest.raises(EieError, match="layer is missing; give the table that sweep gives"):
         eiesim.network_totals(pd.DataFrame({"cycles": [1]}))
     rows = eiesim.sweep(network, {"pes": [2]})
-    with pytest.raises(EieError, match="layer 'one' stands twice on one machine"):
+    with pytest.raises(EieError, match="layer 'one': a row of it stands twice"):
         eiesim.network_totals(pd.concat([rows, rows]))
 
 

@@ -297,15 +297,18 @@ def test_costs_over_a_key_with_each_layer_s_knee(table, drawn, key):
     both = [time * energy for time, energy in zip(table["time_us"], table["energy_total_uj"], strict=True)]
     table = table.assign(energy_delay_uj_us=both)
     for panel, column in zip(picture.panels, ("time_us", "energy_total_uj", "energy_delay_uj_us"), strict=True):
-        *_, knees = panel.series
-        check_lines(replace(panel, series=panel.series[:-1]), table, key, column)
-        assert (knees.name, knees.kind) == ("the knee", "points")
-        for layer, x, y in zip(LAYERS, knees.x, knees.y, strict=True):
+        lines = [one for one in panel.series if one.name in LAYERS]
+        check_lines(replace(panel, series=lines), table, key, column)
+        expected = []
+        for layer in LAYERS:
             means = {
                 value: fmean(values(table, "energy_delay_uj_us", layer=layer, **{key: value})) for value in KEYS[key]
             }
-            assert x == next(value for value in sorted(means) if means[value] <= 1.05 * min(means.values()))
-            assert y == pytest.approx(fmean(values(table, column, layer=layer, **{key: x})))
+            x = next(value for value in sorted(means) if means[value] <= 1.05 * min(means.values()))
+            # What falls to the last value has no knee yet.
+            expected += [(x, fmean(values(table, column, layer=layer, **{key: x})))] if x < max(means) else []
+        marks = [one for one in panel.series if one.name == "the knee"]
+        assert [(one.x, one.y) for one in marks] == [tuple(map(pytest.approx, zip(*expected)))] * bool(expected)
     assert "the knee: the least value within 5% of the least energy x time" in picture.caption
 
 

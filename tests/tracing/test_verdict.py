@@ -79,17 +79,17 @@ def test_machines_that_no_configuration_makes_are_as_the_oracle_has_them(name):
     assert by_what["inputs back to back"].cycles == twice - by_what["as it is"].cycles
     if any(bubbles):
         assert by_what["no scan bubbles"].cycles == cycles_of(columns, [0] * len(bubbles), entries, depth)
-    # Pairs by hand: the next column goes with a column that is alone and of the same activation row.
+    # Pairs by hand: a column goes with the one before where that is alone and no bubble stands between them.
     pairs = []
-    for k, j in enumerate(columns):
-        if pairs and len(pairs[-1]) == 1 and columns[pairs[-1][0]] // one.config.pes == j // one.config.pes:
+    for k in range(len(columns)):
+        if pairs and len(pairs[-1]) == 1 and bubbles[k] == 0:
             pairs[-1].append(k)
         else:
             pairs.append([k])
     summed = [[sum(own[k] for k in pair) for pair in pairs] for own in entries]
     firsts = [pair[0] for pair in pairs]
     both = cycles_of([columns[k] for k in firsts], [*(bubbles[k] for k in firsts), bubbles[-1]], summed,
-                     max(1, depth // 2))  # fmt: skip
+                     {1: 1, 2: 2, 8: 4, 40: 20}[depth])  # fmt: skip
     assert by_what["two columns a cycle"].cycles == both
 
 
@@ -154,6 +154,29 @@ def test_what_bounds_a_layer_is_what_helps_most_when_taken_away(cause):
     assert best.cycles < 0.8 * today.cycles
 
 
+HELPLESS = {
+    # One row: no order of rows, no multiplier and no queue makes its PE faster.
+    "one PE's work": case(dense(64, 90, lambda i, j: i == 0), [0.0, 1.0], [[1.0] * 90], pes=16),
+    # An entry in every column on every PE.
+    "work": case(dense(16, 90, lambda i, j: True), [0.0, 1.0], [[1.0] * 90], pes=16),
+}
+
+
+@pytest.mark.parametrize("cause", HELPLESS)
+def test_where_nothing_helps_the_path_says_what_bounds_a_layer(cause):
+    """The last input's pipeline is the only thing to save, and no cause worth naming."""
+    verdict = path_of(HELPLESS[cause]).verdict
+    assert verdict.bound == cause
+    assert verdict.fastest.cycles > 0.9 * verdict.changes[0].cycles
+
+
+def test_twice_the_pes_stand_for_multipliers_where_there_can_be_no_more():
+    one = case(dense(128, 64, lambda i, j: True), [0.0, 1.0], ALL, pes=4, multipliers=8)
+    verdict = path_of(one).verdict
+    assert verdict.bound == "work"
+    assert [change.what for change in verdict.changes if change.cause == "work"] == ["8 PEs"]
+
+
 def test_the_best_change_is_not_near_for_other_causes():
     """By hand, what each made-up layer would take without its cause."""
     fewest = {
@@ -191,7 +214,8 @@ def test_the_command_prints_and_writes_what_would_help(tmp_path):
     assert answer.status == 0
     found = json.loads((tmp_path / "p.json").read_text())
     assert found["bound"] == "one column a cycle"
-    assert f"of them send a broadcast, and {found['by_walk']['empty_columns'] / found['cycles']:.1%}" in answer.out
+    share = (found["by_kind"]["scan"] + found["by_walk"]["empty_columns"]) / found["cycles"]
+    assert f"of them send a broadcast, and {share:.1%} of the path" in answer.out
     for change in found["changes"]:
         assert change["what"] in answer.out
         assert f"{change['cycles']:,}" in answer.out

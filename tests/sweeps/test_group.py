@@ -155,7 +155,7 @@ def test_tables_join_split_and_read_back():
     rows = [row for table in tables for row in table.rows()]
     whole = joined(tables)
     assert whole.rows() == rows
-    assert whole.take(np.array([5, 0, 13])).rows() == [rows[5], rows[0], rows[13]]
+    assert whole.take(np.array([5, 0, 12])).rows() == [rows[5], rows[0], rows[12]]
     assert frame(tables).equals(frame([whole]))
     assert frame(tables).equals(frame([Table.of(rows)]))
     cells = [[str(value) if value is not None else "" for value in row.cells().values()] for row in rows]

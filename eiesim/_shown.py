@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eiesim.errors import counted as counted
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -97,14 +99,6 @@ def brief(value: object) -> str:
     text = repr(value) if not isinstance(value, tuple) else f"({', '.join(map(brief, value))})"
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def counted(count: float, noun: str) -> str:
-    """A count with its noun, in words of one or of several: `1 PE`, `1,024 PEs`, `1 entry`, `2 entries`."""
-    shown = f"{count:,.0f}"
-    if shown == "1":
-        return f"1 {noun}"
-    return f"{shown} {noun[:-1]}ies" if noun.endswith("ry") else f"{shown} {noun}s"
 
 
 def same(one: object, other: object) -> bool:

@@ -136,7 +136,7 @@ def feeds(
 def opened(source: Source, **opening: Unpack[Opening]) -> Model:
     """A source as a model. Raises EieError for a keyword that is none of `Opening`."""
     rows, how = _split(opening)
-    return open_model(source, rows, Synthesis(**how))
+    return open_model(source, rows, Synthesis(**how)) if how else open_model(source, rows)
 
 
 def opened_each(source: Source, inputs: Any = (), recorded: bool = False, **opening: Unpack[Opening]) -> list[Maker]:

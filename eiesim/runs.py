@@ -46,7 +46,8 @@ class Runs(ByContent):
     @classmethod
     def of(cls, runs: Sequence[Run], by_pe: bool = True) -> "Runs":
         """Runs that an engine made one by one. by_pe: whether what every PE counted is kept."""
-        every = np.array([[getattr(run.per_pe, name) for name in PER_PE] for run in runs], np.int64)
+        every = np.concatenate([getattr(run.per_pe, name) for run in runs for name in PER_PE], dtype=np.int64)
+        every = every.reshape(len(runs), len(PER_PE), -1)
         array = np.array([[int(getattr(run, name)) for run in runs] for name in OF_THE_ARRAY], np.int64)
         totals, over_inputs = every.sum(axis=2), every.sum(axis=0)
         totals[:, MOST], over_inputs[MOST] = every[:, MOST].max(axis=1), every[:, MOST].max(axis=0)

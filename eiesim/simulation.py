@@ -243,7 +243,7 @@ def _energy_for(config: MachineConfig, name: str | None, table: Any) -> tuple[En
 @contextmanager
 def _side_by_side(threads: int | None, inputs: int) -> Iterator[Each]:
     """What goes through the inputs of a batch: on threads, or one part after the other."""
-    threads = min(threads or os.cpu_count() or 1, inputs)
+    threads = min(threads or os.cpu_count() or 1, inputs) if inputs > 1 else 1
     if threads <= 1:
         yield in_parts
         return
@@ -281,7 +281,7 @@ def _run(
 ) -> LayerResult:
     """energy: the model, or None and why. made_from, prepare, notes: see `LayerResult`. per_pe: see `simulate`."""
     config, layer, operands = prepared.config, prepared.plain, prepared.operands
-    inputs = len(prepared.activations)
+    inputs, needs = len(prepared.activations), capacity.needs(prepared.layer, prepared.config)
     kept = _keeps(per_pe, inputs)
     if config.weights == "resident":
         outputs = prepared.room_for_outputs()
@@ -289,14 +289,14 @@ def _run(
 
         def some(part: slice) -> Runs:
             own = operands.part(part)
-            runs = batch.run(run, job, job.in_rows(own.activations, own.one), None, kept, progress)
+            runs = batch.run(run, job, job.in_rows(own.activations, own.one), None, kept, progress, own.sums)
             if outputs is not None and runs.sums is not None:
                 outputs[part] = prepared.real(runs.sums)
             return runs if kept else runs.without_sums()
 
         runs = Runs.joined(list(each(some, inputs)))
         loads: tuple[int, ...] = ()
-        memory = streaming.resident(prepared.layer, config, int(runs.each("cycles").sum()))
+        memory = streaming.resident(capacity.all_fit(needs), int(runs.each("cycles").sum()))
     else:
         go = partial(batch.run, run)
         runs, memory, loads = streaming.run_tiles(
@@ -317,7 +317,7 @@ def _run(
         batched=prepared.batched,
         outputs=None if outputs is None else outputs if prepared.batched else outputs[0],
         fraction_bits=operands.fraction_bits,
-        exceeded=capacity.exceeded(prepared.layer, config),
+        exceeded=capacity.exceeded(prepared.layer, config, needs),
         memory=memory,
         loads=loads,
         fed=prepared.fed,

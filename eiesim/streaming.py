@@ -234,9 +234,9 @@ def overlapped(loads: Sequence[int], computes: Sequence[int]) -> int:
     return loads[0] + sum(map(max, computes, [*loads[1:], 0]))
 
 
-def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> WeightTraffic:
-    """The memory of a layer whose weights stay in the array: nothing is loaded."""
-    return WeightTraffic(capacity.weights_fit(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
+def resident(fits: bool, compute_cycles: int) -> WeightTraffic:
+    """The memory of a layer whose weights stay in the array: nothing is loaded. fits: see `WeightTraffic`."""
+    return WeightTraffic(fits, 0, 0, 0, compute_cycles, compute_cycles)
 
 
 def run_tiles(

@@ -32,7 +32,7 @@ from safetensors.numpy import save_file
 import eiesim
 from eiesim.baselines.measurements import load_measured
 from eiesim.cli import main
-from eiesim.cli.app import app
+from eiesim.cli.app import app, load
 from eiesim.compression import pipeline
 from eiesim.energy.events import load_energy_table
 from eiesim.files import npz
@@ -289,6 +289,7 @@ def command_line(rng: random.Random) -> list[str]:
     """A command line, good but for what chance puts into it."""
     name = rng.choice(list(COMMANDS))
     arguments = list(rng.choice(COMMANDS[name]))
+    load()
     command: Any = typer.main.get_command(app)
     for part in name.split():
         command = command.commands[part]

@@ -10,7 +10,8 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
-    ("errors", "_version", "_cache", "_shown", "_bar"),
+    ("errors", "_version", "_cache", "_bar"),
+    ("_shown",),
     ("_progress",),
     ("_checks",),
     ("_numba",),

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
-from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Writes, command
 from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet, Style
 from eiesim.cli.screen import Screen
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, counted, unknown
 
 ALL_NINE = "table3:all"
 LAYERS_HELP = "Table III names, or what `run` takes; each is compared by itself (default: all nine of Table III)"
@@ -61,10 +60,11 @@ def compare(
     other = next((name for name in wanted if name not in BASELINES), None)
     if other is not None:
         raise unknown("no baselines", other, BASELINES)
+    configured = machine.chosen()
     measured = measured_file or made_folder(output) / "measured.json"
     with screen.progress() as progress:
         found = eiesim.compare(
-            layers or ALL_NINE, machine.chosen(), inputs=fed.input or (), seeds=seeds, published="published" in wanted,
+            layers or ALL_NINE, configured, inputs=fed.input or (), seeds=seeds, published="published" in wanted,
             measured=measured if "measured" in wanted else None, again=again, cpu_tdp=cpu_tdp, gpu_tdp=gpu_tdp,
             progress=progress, **energy.chosen(), **fed.how(),
         )  # fmt: skip

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
-from eiesim._shown import counted
 from eiesim.cli.app import Fills, Option, Reads, command
 from eiesim.cli.options import Formats, Quiet, Style
 from eiesim.cli.screen import Screen, keeping
+from eiesim.errors import counted
 
 
 @command()

@@ -32,8 +32,8 @@ def export(
     \b
     eiesim rtl export table3:NT-We --pes 4 -o twin/ && make -C twin
     """
-    screen = Screen()
-    made = eiesim.export_rtl(layer, out, fed.input or (), machine.chosen(), **fed.how())
+    screen, configured = Screen(), machine.chosen()
+    made = eiesim.export_rtl(layer, out, fed.input or (), configured, **fed.how())
     for sentence in made.grown:
         screen.note(f"larger than configured, for this layer: {sentence}")
     screen.note(f"{made.files} files in {out}; run make there")

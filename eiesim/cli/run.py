@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import eiesim
-from eiesim._shown import counted
 from eiesim.cli.app import Fills, Option, Reads, Writes, command
 from eiesim.cli.options import EnergyFigures, Fed, Formats, Layers, Machine, Shown, Style
-from eiesim.errors import EieError
+from eiesim.errors import EieError, counted
 
 
 @command()

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 import eiesim
-from eiesim._shown import counted
 from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
 from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, Style
 from eiesim.cli.screen import Screen, keeping
-from eiesim.errors import EieError, NothingToDrawError
+from eiesim.errors import EieError, NothingToDrawError, counted
 
 LAYERS_HELP = (
     "Layer files (.npz), matrices (.mtx, .smtx, .npy), network or dump folders, table3:NAME, or table3:all (nine); "

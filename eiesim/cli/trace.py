@@ -52,13 +52,14 @@ def trace(
     eiesim trace table3:Alex-8 --cycles 3000:3200 -o alex8.vcd   every register and wire, for a waveform viewer
     eiesim trace net/ -i x.npy --layer fc2 --item 3              one layer, one input of a batch
     """  # fmt: skip
-    from eiesim.tracing.terminal import show
-
     Screen(quiet)
+    configured = machine.chosen()
     traced = eiesim.trace(
-        layers, one.input, machine.chosen(), cycles=cycles, output=output, pes=show_pes, style=style, **one.how(),
+        layers, one.input, configured, cycles=cycles, output=output, pes=show_pes, style=style, **one.how(),
     )  # fmt: skip
     if output is None and not quiet:
+        from eiesim.tracing.terminal import show
+
         show(traced, show_pes)
 
 
@@ -79,11 +80,11 @@ def critical_path(
     eiesim critical-path table3:Alex-8
     eiesim critical-path net/ -i x.npy --layer fc2 --json path.json
     """
-    from eiesim.tracing.terminal import path_report
-
-    screen = shown.screen()
-    path = eiesim.critical_path(layers, one.input, machine.chosen(), **one.how())
+    screen, configured = shown.screen(), machine.chosen()
+    path = eiesim.critical_path(layers, one.input, configured, **one.how())
     shown.write(path.to_json)
     if plot is not None:
         eiesim.plot(path, plot, formats=formats, style=style)
+    from eiesim.tracing.terminal import path_report
+
     screen.show(*path_report(path, top))

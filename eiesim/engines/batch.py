@@ -26,13 +26,17 @@ def run(
     starts: npt.NDArray[Any] | None = None,
     by_pe: bool = True,
     told: Callable[[int], object] | None = None,
+    sums: npt.NDArray[Any] | None = None,
 ) -> Runs:
     """Some inputs through one layer.
 
     activation_rows: [batch, activation rows, pes], of the codebook's dtype. starts: [batch, rows], each input's
     accumulators before; None is all 0. by_pe: whether what every PE counts is kept. told: called with the number of
-    inputs that are through.
+    inputs that are through. sums: the accumulators, [batch, rows], if they are known: the recurrences, which would add
+    them up as whoever found them did, then only time.
     """
+    if sums is not None and engine is recurrence.run:
+        return replace(run(engine, replace(job, outputs=False), activation_rows, starts, by_pe, told), sums=sums)
     if engine is recurrence.run and len(activation_rows) >= FEW_INPUTS:
         runs = _recurrences(job, activation_rows, starts, by_pe)
         if told is not None:

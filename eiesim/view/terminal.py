@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -11,12 +11,14 @@ from rich.text import Text
 from eiesim._shown import counted
 from eiesim._shown import number as number
 from eiesim.energy.record import Energy
-from eiesim.inspection import Inspection
 from eiesim.layer_result import LayerResult
 from eiesim.result import Result
 from eiesim.view.fitting import pieces as pieces
 from eiesim.view.words import MODULES
 from eiesim.workloads import TABLE_III
+
+if TYPE_CHECKING:
+    from eiesim.inspection import Inspection
 
 MOST_COLUMNS = 6
 """Layers that stand beside one another in a table; more stand below one another."""
@@ -168,7 +170,7 @@ def _waiting(layer: LayerResult) -> str:
     return percent(layer.memory.waiting_cycles, layer.memory.cycles)
 
 
-def layer_table(inspection: Inspection) -> list[Table]:
+def layer_table(inspection: "Inspection") -> list[Table]:
     """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost."""
     layer, needs, streamed = inspection.layer, inspection.needs, inspection.streamed
     of = layer.layer
@@ -203,7 +205,7 @@ def layer_table(inspection: Inspection) -> list[Table]:
     return [facts, room, _streaming_table(streamed)]
 
 
-def read_table(found: Sequence[Inspection]) -> Table:
+def read_table(found: Sequence["Inspection"]) -> Table:
     """Layers as they would be read from a matrix or a network's file, and what they would cost."""
     config = next(one.whole.config for one in found if one.whole is not None)
     machine = f"{counted(config.pes, 'PE')}{config.variant}"

@@ -167,9 +167,11 @@ def balance(prepared: Prepared, engine: str = DEFAULT_ENGINE) -> Balance:
 
 def _try(name: str, prepared: Prepared, order: npt.NDArray[np.int64] | None, engine: str) -> Assignment:
     if order is not None:
-        # A row's place changes no operand: codebook, activations and formats are the whole layer's.
+        # A row's place changes no operand: codebook, activations and formats are the whole layer's. Known sums are
+        # in the order of the stored rows.
         placed = permute_rows(prepared.plain, order)
-        prepared = replace(prepared, layer=interleaved_for(placed, prepared.config))
+        operands = replace(prepared.operands, sums=None)
+        prepared = replace(prepared, layer=interleaved_for(placed, prepared.config), operands=operands)
     result = simulate_prepared(prepared, engine)
     losses, busiest = attribute(prepared, result.runs)
     return Assignment(name, prepared.plain, order, result, busiest, losses)

@@ -56,6 +56,7 @@ def run(
     sent: bool[batch, activation rows, pes], where an activation is not zero, as the LNZD meets them.
     depths, entries_per_row: usable places of a queue, and entries in an SRAM row, each of the machines'.
     """
+    layer, every_pe = layer.kept, layer.pes
     pes = layer.pes
     walks, padding_groups, lanes = layer.pointers, layer.padding, None
     if multipliers > 1:
@@ -68,7 +69,7 @@ def run(
     row_reads = np.zeros(len(entries_per_row), np.int64)
     _run(
         sent, walks, layer.pointers, layer.first_row, layer.last_row, layer.padding, padding_groups, layer.has_padding,
-        lanes, np.minimum(depths, layer.columns), 1.0 / entries_per_row,
+        every_pe - pes, lanes, np.minimum(depths, layer.columns), 1.0 / entries_per_row,
         np.empty(most, np.int64), np.empty(most + 1, np.int32), np.empty((most, pes), np.int32 if many else np.uint16),
         np.empty((most, pes), np.uint16), np.empty((2, most), np.int32), np.empty((6, pes), np.int32),
         always, by_depth, row_reads,
@@ -83,7 +84,7 @@ def run(
 @uncounted
 def _run(
     sent: Any, walks: Any, pointers: Any, first_row: Any, last_row: Any, padding: Any, padding_groups: Any,
-    has_padding: bool, lanes: Any, depths: Any, per_row: Any,
+    has_padding: bool, others: int, lanes: Any, depths: Any, per_row: Any,
     columns: Any, gaps: Any, counts: Any, alike: Any, times: Any, by_pe: Any,
     always: Any, by_depth: Any, row_reads: Any,
 ) -> None:  # fmt: skip
@@ -95,6 +96,8 @@ def _run(
         Column j takes PE p walks[j + 1, p] - walks[j, p] cycles: `pointers` or `lanes.Groups.pointers`.
     padding_groups : int32[columns, pes]
         `padding` or `lanes.Groups.padding`.
+    others : int
+        PEs that are not in the tables: all are as the last one, which has no rows.
     per_row : float64[widths]
         1 / entries in an SRAM row.
     columns, gaps : int64[broadcasts], int32[broadcasts + 1]
@@ -114,9 +117,10 @@ def _run(
             counts, alike, times, by_pe, always,
         )  # fmt: skip
         for d in range(len(depths)):
-            _walk(counts, alike, gaps, broadcasts, depths[d], times, by_pe, by_depth[d])
+            _walk(counts, alike, gaps, broadcasts, depths[d], others, times, by_pe, by_depth[d])
         for w in range(len(per_row)):
             row_reads[w] += _row_reads(columns, broadcasts, pointers, per_row[w], by_pe[0])
+    always[2] += others * always[0]
     for d in range(len(depths)):  # What `_walk` took off it is what is late.
         by_depth[d, 4] += always[2]
 
@@ -214,7 +218,9 @@ def _in_order(latest: Any, broadcasts: int, order: Any, heads: Any) -> None:
 
 
 @uncounted
-def _walk(counts: Any, alike: Any, gaps: Any, broadcasts: int, depth: int, times: Any, by_pe: Any, found: Any) -> None:
+def _walk(
+    counts: Any, alike: Any, gaps: Any, broadcasts: int, depth: int, others: int, times: Any, by_pe: Any, found: Any
+) -> None:
     """Walk the broadcasts with queues of so many places, and add to `found`, int64[BY_DEPTH].
 
     For `busy_empty` what is added is less than 0: the empty columns that are still queued or walked in the last cycle.
@@ -278,7 +284,7 @@ def _walk(counts: Any, alike: Any, gaps: Any, broadcasts: int, depth: int, times
                 first = max(earliest, np.int32(kept[p] + np.int32(1)))
                 kept[p] = np.int32(first + max(np.int32(counts[k, p]), np.int32(1)) - np.int32(1))
                 late += np.int32((counts[k, p] == 0) & (first > cycles))
-            found[4] -= late
+            found[4] -= late + others * np.int64(kept[pes - 1] > cycles)
     found[0] += cycles
     found[1] += scan_last
     found[2] = max(found[2], fullest)

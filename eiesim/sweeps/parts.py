@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,15 +34,30 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PART_ROWS = 20_000
+PART_ROWS = 2**13
 PART_S = 5.0
 """A part is written when so many rows wait, or when the oldest has waited so many seconds."""
 
-GROUP_ROWS = 2**16
+GROUP_ROWS = 2**13
 """Rows of a row group of the finished file."""
 
 _PART = re.compile(r"part-(\d+)\.parquet")
 _MADE = b"eiesim"
+
+LOCK = ".lock"
+"""Hidden, so that what reads a folder of Parquet files passes it over."""
+
+
+@contextmanager
+def _lean() -> Iterator[Any]:
+    """pyarrow, with the system's allocator while the block runs: its own holds on to 100 MB."""
+    pa = needed()
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield pa
+    finally:
+        pa.set_memory_pool(before)
 
 
 def needed() -> Any:
@@ -77,7 +92,7 @@ class Parts:
         self._next = 0
         try:
             self.folder.mkdir(exist_ok=True)
-            self._lock = _locked(self.folder / "lock", self.path)
+            self._lock = _locked(self.folder / LOCK, self.path)
             recover(self.folder)
             self._find(repair)
         except OSError as error:
@@ -103,14 +118,16 @@ class Parts:
 
     def _open(self, path: Path) -> None:
         """Find a file's rows."""
-        pa = needed()
         with _reading(path) as file:
             metadata = file.schema_arrow.metadata or {}
             if metadata.get(_MADE) != __version__.encode() or tuple(file.schema_arrow.names) != columns():
                 raise EieError(f"{path}: was not written by a sweep of eiesim {__version__}")
-            hashes = [_named(path, lambda k=k: file.read_row_group(k, ["hash"])) for k in range(file.num_row_groups)]
+            hashes = [
+                _named(path, lambda k=k: file.read_row_group(k, ["hash"], use_threads=False))
+                for k in range(file.num_row_groups)
+            ]
         for k, group in enumerate(hashes):
-            self._take(path, k, np.array(group.column(0).cast(pa.binary()).to_pylist(), "S32"))
+            self._take(path, k, np.array(group.column(0).to_pylist(), "S32"))
 
     def _take(self, path: Path, group: int, hashes: Hashes) -> None:
         places = self._size + np.arange(len(hashes))
@@ -156,9 +173,9 @@ class Parts:
     def _piece(self, place: int) -> Table:
         if self._latest is None or self._latest[0] != place:
             path, group = self._pieces[place]
-            with _reading(path) as file:
-                read = _named(path, lambda: file.read_row_group(group))
-            self._latest = place, _table(read)
+            with _lean(), _reading(path) as file:
+                read = _named(path, lambda: file.read_row_group(group, use_threads=False))
+                self._latest = place, _table(read)
         return self._latest[1]
 
     def finish(self, chunks: Iterable[Table], fractions: bool) -> None:
@@ -181,10 +198,10 @@ class Parts:
     def close(self) -> None:
         """Let go of the lock; a folder without parts goes too."""
         if self._lock is not None:
-            empty = self.folder.is_dir() and [one.name for one in self.folder.iterdir()] == ["lock"]
+            empty = self.folder.is_dir() and [one.name for one in self.folder.iterdir()] == [LOCK]
             if empty:
                 with suppress(OSError):
-                    (self.folder / "lock").unlink()
+                    (self.folder / LOCK).unlink()
                     self.folder.rmdir()
             self._lock.close()
             self._lock = None
@@ -201,9 +218,8 @@ def write(path: Path, chunks: Iterable[Table], fractions: bool = False) -> None:
 
     fractions: whether counters may be fractions, means over inputs. Of a single chunk each column says itself.
     """
-    pa = needed()
     writer = None
-    with writing(path) as file:
+    with _lean() as pa, writing(path) as file:
         try:
             for chunk in chunks:
                 arrays = {name: _arrow(chunk, name, fractions) for name in columns()}
@@ -220,19 +236,33 @@ def write(path: Path, chunks: Iterable[Table], fractions: bool = False) -> None:
 
 
 def _arrow(rows: Table, name: str, fractions: bool) -> Any:
-    """A column as Arrow has it; an empty cell is null."""
+    """A column as Arrow has it; an empty cell is null. Made of buffers: pyarrow's own way imports pandas, 60 MB."""
     pa, kind = needed(), types()[name]
     column = rows.held[name]
     if kind is str:
-        values, which = (column, None) if isinstance(column, np.ndarray) else column
+        assert not isinstance(column, np.ndarray)
+        texts, which = column
+        held = [str(text).encode() for text in texts]
+        ends = np.cumsum([0, *map(len, held)], dtype=np.int32)
+        known = pa.StringArray.from_buffers(len(held), pa.py_buffer(ends), pa.py_buffer(b"".join(held)))
         which = np.zeros(len(rows), np.int32) if which is None else which.astype(np.int32)
-        return pa.DictionaryArray.from_arrays(pa.array(which), pa.array(values, pa.string())).cast(pa.string())
+        return pa.DictionaryArray.from_arrays(_numbers(which), known).cast(pa.string())
     if kind == int | None:
-        return pa.array(rows.values(name), pa.int64())
+        found = rows.values(name)
+        there = np.array([value is not None for value in found])
+        return _numbers(np.array([value or 0 for value in found], np.int64), there)
     values = rows.array(name)
     if kind == Number and fractions and name != "max_occupancy":
         values = values.astype(np.float64)
-    return pa.array(values, from_pandas=True)
+    return _numbers(values, values == values)
+
+
+def _numbers(values: npt.NDArray[Any], there: npt.NDArray[np.bool_] | None = None) -> Any:
+    """An array as Arrow has it. there: where a value is; null elsewhere."""
+    pa = needed()
+    kind = {"int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}[str(values.dtype)]
+    valid = None if there is None or there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _table(read: Any) -> Table:
@@ -242,14 +272,24 @@ def _table(read: Any) -> Table:
         column = read.column(name).combine_chunks()
         if types()[name] in (str, int | None):
             coded = column.dictionary_encode()
-            coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
             values = coded.dictionary.to_pylist()
-            which = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
-            held[name] = [*values, None], which
+            held[name] = [*values, None], _array(coded.indices, np.int32, len(values))
+        elif str(column.type) == "int64":
+            held[name] = _array(column, np.int64, 0)
         else:
-            held[name] = column.to_numpy(zero_copy_only=False)
-    hashes = np.array(read.column("hash").to_pylist(), "S32")
-    return Table(len(hashes), held, hashes)
+            held[name] = _array(column, np.float64, np.nan)
+    return Table(len(read), held, np.array(held["hash"][0][:-1], "S32")[held["hash"][1]])
+
+
+def _array(column: Any, kind: Any, missing: Any) -> npt.NDArray[Any]:
+    """A column of numbers, with `missing` where it has none."""
+    valid, values = column.buffers()
+    end = column.offset + len(column)
+    found = np.frombuffer(values, kind, end)[column.offset :]
+    if column.null_count == 0:
+        return found
+    there = np.unpackbits(np.frombuffer(valid, np.uint8), count=end, bitorder="little")[column.offset :]
+    return np.where(there, found, missing).astype(kind)
 
 
 def _metadata(schema: Any) -> dict[bytes, bytes]:

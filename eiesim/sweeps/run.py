@@ -42,7 +42,7 @@ from eiesim.sweeps.writer import Kept, Observer, Store, Writer
 if TYPE_CHECKING:
     import pandas as pd
 
-RUNS_A_TASK = {"recurrence": 4096, "clocked": 8, "event": 1}
+RUNS_A_TASK = {"recurrence": 2048, "clocked": 8, "event": 1}
 """So that no task takes long before its rows are written."""
 
 LARGE_GRID = 10_000

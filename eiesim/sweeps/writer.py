@@ -16,7 +16,7 @@ from eiesim.sweeps.table import Table, joined
 Observer = Callable[[int, int], object]
 """Called with (rows newly written, rows that were there already or would repeat another) since the last call."""
 
-WAITING = 16
+WAITING = 8
 """Finished tasks that wait to be written, at most: then tasks wait."""
 
 

@@ -33,6 +33,8 @@ from eiesim.view.page import as_script, bokeh_script, filled
 LEFT = 58
 """Pixels left of every plot, so that equal cycles stand above each other."""
 BAR_ORDER = (REAL, PADDING, EMPTY, STARVED)
+FRAME_PX = 900
+"""Height of the page's frame in a notebook, until the page says how high it is."""
 _NAMES = re.compile(r"(?<=\")p\d+(?=\")|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Of models, `"p1009"`, and of documents and elements."""
 FIRST_OF_COLUMN = 4
@@ -71,7 +73,7 @@ def _renumbered(script: str, places: dict[str, str]) -> tuple[str, dict[str, str
 def in_frame(trace: Recording) -> str:
     """The page in a frame, as a notebook shows it; the static picture where Bokeh is not installed."""
     try:
-        return f'<iframe srcdoc="{escape(page(trace))}" style="width:100%;height:1000px;border:0"></iframe>'
+        return f'<iframe srcdoc="{escape(page(trace))}" style="width:100%;height:{FRAME_PX}px;border:0"></iframe>'
     except EieError:
         from eiesim.tracing.picture import picture
         from eiesim.view.saving import render

@@ -84,6 +84,18 @@ def test_critical_path(world):
     assert by_what["rows balanced by their weights"] == order
 
 
+@pytest.mark.parametrize("columns", [60, 72, 80, 90, 100])
+def test_no_number_of_what_would_help_is_cut(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    path = eiesim.critical_path("example:lenet-300-100", layer="ip2", item=73)
+    out = cli("critical-path", "example:lenet-300-100", "--layer", "ip2", "--item", 73).out
+    table = out[out.index("what would help") :].partition("\nip2: ")[0]
+    assert all(len(line) <= columns for line in table.splitlines())
+    for change in path.verdict.changes:
+        assert f"{change.energy_delay_uj_us:,.3g}" in table
+    assert table.count("%") == 2 * (len(path.verdict.changes) - 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

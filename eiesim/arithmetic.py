@@ -65,7 +65,8 @@ class Operands(Brief):
     fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
     seed: of stochastic rounding; None where nothing is drawn.
     threshold: activations up to this magnitude are 0.
-    sums: the accumulators, [batch, rows], where finding the output's fraction bits gave them, else None.
+    sums: the accumulators, [batch, rows], where finding the output's fraction bits gave them, else None; of this layer
+    with its rows in this order.
     """
 
     arithmetic: str
@@ -320,8 +321,6 @@ FEW_INPUTS = 8
 
 def golden_product(layer: CompressedLayer, operands: Operands, each: Each = in_parts) -> npt.NDArray[Any]:
     """The layer's accumulators, [batch, rows]: products added one after the other in column order, bias last."""
-    if operands.sums is not None:
-        return operands.sums.copy()
     draw = operands.draw(np.arange(layer.cols + 1))
     sums = np.zeros((len(operands.values), layer.rows), operands.codebook.dtype)
 

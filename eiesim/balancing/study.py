@@ -167,9 +167,10 @@ def balance(prepared: Prepared, engine: str = DEFAULT_ENGINE) -> Balance:
 
 def _try(name: str, prepared: Prepared, order: npt.NDArray[np.int64] | None, engine: str) -> Assignment:
     if order is not None:
-        # A row's place changes no operand: codebook, activations and formats are the whole layer's.
-        placed = permute_rows(prepared.plain, order)
-        prepared = replace(prepared, layer=interleaved_for(placed, prepared.config))
+        # A row's place changes no operand: codebook, activations and formats are the whole layer's. Sums would have
+        # to change places too; they are added up anew.
+        placed = interleaved_for(permute_rows(prepared.plain, order), prepared.config)
+        prepared = replace(prepared, layer=placed, operands=replace(prepared.operands, sums=None))
     result = simulate_prepared(prepared, engine)
     losses, busiest = attribute(prepared, result.runs)
     return Assignment(name, prepared.plain, order, result, busiest, losses)

@@ -83,7 +83,16 @@ OPERATOR = re.compile(
 NO_CIRCUIT = re.compile(r"^\s*(for|localparam|parameter|if \(n < PES\))|assert \(|\$fatal")
 """Lines that hold no operator of the circuit or of a counter."""
 
-SAME: dict[str, str] = {}
+SAME = {
+    "pointer_read: assign valid = holds && !(first && start_pointer [== -> >=] end_pointer);": "pointers never decrease, which is asserted",
+    "spmat_read: assign sram_read = address_valid && !(holds && held [== -> >=] sram_address);": "a layer's columns come in order, so SRAM rows never decrease",
+    "lnzd: assign row_taken = !done && (!found [|| -> !==] (fires && place == PLACE_BITS'(PES - 1)));": "what fires is found, so both are never on",
+    "lnzd: assign founds[POINT] = held[n*VALUE_BITS +: VALUE_BITS] [!= -> >] 0 && PLACE_BITS'(n) >= next_place;": "a part-select has no sign",
+    "lnzd_node:  [| -> ^] ({PLACE_BITS{first[3]}} & places[3*PLACE_BITS +: PLACE_BITS]);": "at most one child is first",
+    "spmat_read: padding <= padding + 32'(valid && code [== -> <=] 0);": "a code has no sign",
+    "activation_rw: if (reset || swap || start || row_taken) row <= reset [|| -> !==] swap ? '0 : row + 1'b1;": "reset and swap are never on together",
+    "activation_rw: .clock, .clear(reset [|| -> !==] (swap && source)), .write(source ? load : arithmetic_write),": "reset and swap are never on together (eie.sv's order of a run)",
+}  # fmt: skip
 """Swaps that make no difference, by name, and why."""
 
 

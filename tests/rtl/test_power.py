@@ -237,7 +237,7 @@ INVERTED = {"AND2": "NAND2", "NAND2": "AND2", "OR2": "NOR2", "NOR2": "OR2", "INV
 
 
 def faults(made):
-    """Twenty netlists with a fault each, at cells that drive what is compared: one inverted, or two exchanged."""
+    """Ten netlists with a fault each, at cells that drive what is compared: one inverted, or two exchanged."""
     watched = set(bench.Compared(made.circuit, made.run.hardware, 0, 4).nets)
     moving = made.activity.rises > 0
     cells = made.mapped.module["cells"]
@@ -246,10 +246,10 @@ def faults(made):
     ]
     pairs = [name for name in dict.fromkeys(drivers) if cells[name]["type"] in INVERTED]
     rng = np.random.default_rng(1)
-    for name in rng.choice(pairs, 10, replace=False):
+    for name in rng.choice(pairs, 5, replace=False):
         yield "inverted", {name: INVERTED[cells[name]["type"]]}
     two = [name for name in pairs if len(cells[name]["connections"]) == 3]
-    for _ in range(10):
+    for _ in range(5):
         one, other = rng.choice(two, 2, replace=False)
         while cells[one]["type"] == cells[other]["type"]:
             one, other = rng.choice(two, 2, replace=False)
@@ -258,7 +258,7 @@ def faults(made):
 
 def test_a_fault_in_the_netlist_is_found_with_cell_cycle_and_pe(made):
     tried = list(faults(made))
-    assert len(tried) == 20
+    assert len(tried) == 10
     for _, types in tried:
         cells = {n: {**c, "type": types.get(n, c["type"])} for n, c in made.mapped.module["cells"].items()}
         wrong = circuit.build(replace(made.mapped, module={**made.mapped.module, "cells": cells}), made.library)

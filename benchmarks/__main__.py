@@ -30,7 +30,7 @@ def engines(console: Console, case: cases.Case) -> None:
         operands = prepare(layer, activations[None], config)
         full = Job.of(interleaved, operands, config, outputs=True)
         timing = Job.of(interleaved, operands, config, outputs=False)
-        rows = full.in_rows(operands)[0]
+        rows = full.in_rows(operands.activations, operands.one)[0]
         works[f"recurrence, outputs, {arithmetic}"] = lambda j=full, r=rows: recurrence.run(j, r)
         works[f"recurrence, timing only, {arithmetic}"] = lambda j=timing, r=rows: recurrence.run(j, r)
         works[f"simulate(), outputs, {arithmetic}"] = lambda c=config: simulate(interleaved, activations, c)
@@ -41,7 +41,7 @@ def engines(console: Console, case: cases.Case) -> None:
     config = MachineConfig(pes=8, arithmetic="float32")
     operands = prepare(small, few[None], config)
     job = Job.of(interleave(small, 8), operands, config, outputs=True)
-    rows = job.in_rows(operands)[0]
+    rows = job.in_rows(operands.activations, operands.one)[0]
     table = Table(title=f"Engines on {layer.name}, {PES} PEs, queue depth 8, one input, one core", title_justify="left")
     for heading in ("what", "ms", "x SciPy", "million PE-cycles/s"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
@@ -120,7 +120,7 @@ def _scale(table: Table, case: cases.Case, pes: int) -> None:
     interleaved = interleave(layer, pes)
     timing = Job.of(interleaved, operands, config, outputs=False)
     full = Job.of(interleaved, operands, config, outputs=True)
-    rows = full.in_rows(operands)[0]
+    rows = full.in_rows(operands.activations, operands.one)[0]
     run = recurrence.run(timing, rows)
     pairs, entries = run.broadcasts * pes, int(run.per_pe.entries.sum())
     medians = measure.medians_ms(

@@ -4,11 +4,15 @@ Sphinx because it writes the API pages from docstrings, stops at a broken intern
 """
 
 import html
+import importlib.util
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
 
 from docutils import nodes
 
@@ -44,6 +48,7 @@ html_show_sourcelink = False
 html_show_search_summary = False  # a page that is opened as a file may not fetch another
 html_static_path = ["_static"]
 html_css_files = ["eiesim.css"]
+html_js_files = ["scrolls.js"]
 html_theme_options = {"navigation_with_keys": True}
 copybutton_exclude = ".linenos, .gp, .go"  # prompts and outputs
 
@@ -54,7 +59,7 @@ COMMAND_LINE = "<!-- the help of every command -->"
 
 def help_pages() -> str:
     """The help of every command as Markdown, in the words of `--help`."""
-    command = [sys.executable, "-m", "typer", "eiesim.cli", "utils", "docs", "--name", "eiesim"]
+    command = [sys.executable, "-m", "typer", "eiesim.cli.every", "utils", "docs", "--name", "eiesim"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     text = html.unescape(told.partition("**Commands**")[2].partition("\n## ")[2])
     lines = f"## {text}".replace("{LAYER...}...", "LAYER...").splitlines()
@@ -77,6 +82,24 @@ def put_in_the_help(app: object, page: str, source: list[str]) -> None:
         source[0] = source[0].replace(COMMAND_LINE, help_pages())
 
 
+def run_the_notebooks(app: object, page: str, source: list[str]) -> None:
+    """Put below each cell of a notebook's page what comes out of it."""
+    folder, _, name = page.rpartition("/")
+    if folder == "notebooks":
+        source[0] = _notebook().with_outputs(name)
+
+
+@cache
+def _notebook() -> ModuleType:
+    """The script beside this file; `docs` is not always a package that can be imported."""
+    found = importlib.util.spec_from_file_location("notebook", Path(__file__).parent / "notebook.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
 def name_pages(app: object, doctree: nodes.document, page: str) -> None:
     """Let a link whose text is a file's name, as it reads well in the repository, say the page's title."""
     titles = app.env.titles  # type: ignore[attr-defined]
@@ -90,4 +113,5 @@ def name_pages(app: object, doctree: nodes.document, page: str) -> None:
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.connect("source-read", put_in_the_help)  # type: ignore[attr-defined]
+    app.connect("source-read", run_the_notebooks)  # type: ignore[attr-defined]
     app.connect("doctree-resolved", name_pages)  # type: ignore[attr-defined]

@@ -1,5 +1,10 @@
 # The public names, and the modules that they come from.
+import types
+
+from ._bar import progress as progress
 from ._version import __version__ as __version__
+from .advice.choice import Advice as Advice
+from .advice.choice import advise as advise
 from .api import accuracy as accuracy
 from .api import balance as balance
 from .api import compare as compare
@@ -39,14 +44,18 @@ from .layer import CompressedLayer as CompressedLayer
 from .layer_result import LayerResult as LayerResult
 from .model import Model as Model
 from .model import Workload as Workload
+from .paper.citing import cite as cite
 from .reproduction.conclusion import Reproduction as Reproduction
 from .reproduction.run import reproduce as reproduce
 from .result import Result as Result
+from .rtl.gates.report import GatePower as GatePower
+from .rtl.gates.run import power_rtl as power_rtl
 from .rtl.twin import check_rtl as check_rtl
 from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
 from .simulation import simulate as simulate
 from .stepping import Machine as Machine
+from .sweeps.networks import network_totals as network_totals
 from .sweeps.run import Swept as Swept
 from .sweeps.run import sweep as sweep
 from .sweeps.run import sweep_rows as sweep_rows
@@ -58,5 +67,6 @@ from .training.folder import save_trained as save_trained
 from .training.recipe import Recipe as Recipe
 from .training.run import train as train
 from .training.trained import Trained as Trained
-from .view.bar import progress as progress
 from .workloads import workload as workload
+
+rtl: types.ModuleType

@@ -1,7 +1,15 @@
-"""How far a long function is: the one form in which all of them tell it."""
+"""How far a long function is: the one form in which all of them tell it, and a bar for those that are given none."""
 
+from collections.abc import Callable
+from functools import wraps
+from multiprocessing import parent_process
 from threading import Lock
-from typing import Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from eiesim._bar import Bar
+
+AFTER_S = 0.5
+"""A function that is done sooner draws no bar by itself."""
 
 
 class Progress(Protocol):
@@ -24,11 +32,42 @@ class Progress(Protocol):
         """
 
 
+Told = Progress | bool | None
+"""What a long function takes: what is told; True a bar; None a bar where one can be drawn; False nothing."""
+
+Given = ParamSpec("Given")
+Gives = TypeVar("Gives")
+_outermost = Lock()
+"""Held by the long function that may draw: those that it calls draw nothing by themselves."""
+
+
+def telling(function: Callable[Given, Gives]) -> Callable[Given, Gives]:
+    """A function that takes `progress`, with a bar where it is given none, gone when it ends or fails."""
+
+    @wraps(function)
+    def run(*arguments: Given.args, **options: Given.kwargs) -> Gives:
+        wanted: Any = options.get("progress")
+        outermost = _outermost.acquire(blocking=False)
+        try:
+            if wanted is True or (wanted is None and outermost and parent_process() is None):
+                with Bar(0.0 if wanted else AFTER_S) as bar:
+                    options["progress"] = bar
+                    return function(*arguments, **options)
+            options["progress"] = wanted if callable(wanted) else None
+            return function(*arguments, **options)
+        finally:
+            if outermost:
+                _outermost.release()
+
+    return run
+
+
 class Steps:
     """Counts the steps of a function, from several threads, and tells them."""
 
-    def __init__(self, progress: Progress | None, total: int | None, doing: str) -> None:
-        self._progress, self._total, self._doing = progress, total, doing
+    def __init__(self, progress: Told, total: int | None, doing: str) -> None:
+        self._progress = progress if callable(progress) else None
+        self._total, self._doing = total, doing
         self._done = 0
         self._lock = Lock()
 

@@ -15,13 +15,15 @@ from eiesim._io.atomic import Outputs
 from eiesim._io.modules import is_module
 from eiesim._io.named import naming
 from eiesim._io.tensors import on_the_host
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.balancing import study as balancing
 from eiesim.balancing.study import Balance
 from eiesim.baselines.measured import measure
 from eiesim.baselines.measurements import Measured
+from eiesim.comparison import grids as comparison_grids
 from eiesim.comparison import rows as comparison
-from eiesim.comparison.files import write_plots, write_tables
+from eiesim.comparison.files import write_tables
+from eiesim.comparison.plots import pictures
 from eiesim.comparison.rows import Comparison
 from eiesim.compression import pipeline
 from eiesim.compression.pipeline import Compressed
@@ -51,6 +53,8 @@ from eiesim.prepared import Config, feeds, given, inputs_given, labels_given, op
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.values import parse_whole
 from eiesim.training.trained import Trained
+from eiesim.view.document import formats_of
+from eiesim.view.document import write as document
 from eiesim.workloads import TABLE_III as TABLE_III_LAYERS
 
 
@@ -153,6 +157,7 @@ def open_each(
     return [make() for make in opened_each(source, inputs, recorded, **how)]
 
 
+@telling
 @naming(calibration="calibration inputs")
 @guarded("model", "calibration", fills=("output",))
 @parsed_once()
@@ -174,7 +179,7 @@ def compress(
     take: str | Sequence[str] = (),
     leave: str | Sequence[str] = (),
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> Compressed:
     """Make EIE layers of a trained network: prune, share weights, count what Huffman coding would save.
 
@@ -221,7 +226,7 @@ def compress(
     check : bool, default True
         Run a module or an ONNX graph, and refuse where a layer as read gives other outputs; `model.held` says how near
         they are.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step a layer; see `progress`.
 
     Returns
@@ -297,6 +302,7 @@ def read_model(model: str | Path, *, take: str | Sequence[str] = (), leave: str 
     return pipeline.read_model(Path(model), _choice(take, leave))[0]
 
 
+@telling
 @naming(labels="labels")
 def accuracy(
     source: Source,
@@ -306,7 +312,7 @@ def accuracy(
     *,
     dense: Any = None,
     pruned: Any = None,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> Accuracies:
     """The share of inputs that a network recognises, before and after compression, in each arithmetic.
 
@@ -329,14 +335,15 @@ def accuracy(
         unchanged.
     pruned : path, or what `compress` takes, default None
         The pruned network; None is the one that `train` made, else the dense one with the kept weights.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told each network and arithmetic as `progress(done, total, doing)`; see `progress`.
 
     Returns
     -------
     Accuracies
-        {network: {arithmetic: share}}: networks "dense" and "pruned", where they are known, or "pruned, not retrained"
-        where only the dense one is, and has the same shapes; "shared"; arithmetics float32, fixed32, fixed16, fixed8.
+        {network: {arithmetic: share}}: networks "dense" and "pruned", where they are known; "pruned, not retrained"
+        where only the dense one is, has the same shapes, and was not retrained afterwards; "shared"; arithmetics
+        float32, fixed32, fixed16, fixed8.
 
     Raises
     ------
@@ -350,10 +357,10 @@ def accuracy(
     0.972
     """
     folder = examples.place(str(source)) if isinstance(source, str | Path) else None
-    smaller = isinstance(source, Trained)  # some methods leave fewer units, or make two layers of one
+    smaller = retrained = isinstance(source, Trained)  # some methods leave fewer units, or make two layers of one
     if folder is not None and network.is_network(folder):
         found = network.load_network(folder)
-        smaller = "method" in found.about
+        smaller = retrained = "method" in found.about
         pruned = model_of_folder(folder, found, "pruned") if pruned is None else pruned
         dense = model_of_folder(folder, found) if dense is None else dense
         # One output alone has no largest: the graph says whether a Sigmoid makes it.
@@ -377,7 +384,8 @@ def accuracy(
     if isinstance(source, Trained) and dense is None and pruned is None:
         rows = generations(layers, source.networks.dense, source.outcome.layers)
     else:
-        rows = generations(layers, _dense_of(dense, layers, smaller), _dense_of(pruned, layers))
+        before = _dense_of(dense, layers, smaller), _dense_of(pruned, layers)
+        rows = generations(layers, *before, retrained=retrained)
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
     return Accuracies(accuracies(rows, values, classes, as_config(config), steps), len(values), len(layers))
 
@@ -391,7 +399,7 @@ def _through_the_graph(
     config: Config,
     dense: Any,
     pruned: Any,
-    progress: Progress | None,
+    progress: Told,
 ) -> Accuracies:
     if not isinstance(dense, str | Path) or Path(dense).suffix != ".onnx":
         raise EieError(
@@ -457,6 +465,7 @@ def _dense_of(model: Any, layers: Sequence[CompressedLayer], smaller: bool = Fal
     return matching(model_in_memory(model), layers, smaller=smaller)
 
 
+@telling
 @guarded("source", "config", "inputs", writes=("measured",))
 def compare(
     source: Source = ALL_NINE,
@@ -477,7 +486,7 @@ def compare(
     again: bool = False,
     cpu_tdp: float | None = None,
     gpu_tdp: float | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> Comparison:
     """Set simulated layers beside CPUs and GPUs: time, energy, area (EIE Figs. 6 and 7, Tables II, IV and V).
 
@@ -519,7 +528,7 @@ def compare(
         Watts of this CPU, to estimate energy from where there is no counter to read.
     gpu_tdp : float, default None
         Watts of this GPU, likewise; without them a GPU without a counter is left out.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each layer that is measured; see `progress`.
 
     Returns
@@ -560,7 +569,12 @@ def compare(
 
 
 def save_comparison(
-    found: Comparison, folder: str | Path, *, plots: bool = True, formats: Sequence[str] = ("png", "svg")
+    found: Comparison,
+    folder: str | Path,
+    *,
+    plots: bool = True,
+    formats: Sequence[str] | None = None,
+    style: str = "screen",
 ) -> list[Path]:
     """Write a comparison's tables (CSV) and pictures into a folder; all of them appear, or none.
 
@@ -572,8 +586,11 @@ def save_comparison(
         The folder, made if need be.
     plots : bool, default True
         Draw the pictures, too.
-    formats : sequence of str, default ("png", "svg")
-        Whatever matplotlib writes.
+    formats : sequence of str or None, default None
+        Of pictures, what matplotlib writes; "tex" is the tables in LaTeX, with BibTeX of what is compared. None is PNG
+        and SVG, for a paper PDF.
+    style : str, default "screen"
+        "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
 
     Returns
     -------
@@ -583,17 +600,21 @@ def save_comparison(
     Raises
     ------
     EieError
-        Where the folder or a file cannot be written.
+        Where the folder or a file cannot be written, and for a format or style that there is not.
 
     Examples
     --------
     >>> import eiesim
     >>> files = eiesim.save_comparison(eiesim.compare("NT-We"), "out")  # doctest: +SKIP
     """
+    wanted = formats_of(formats, style)
     with Outputs() as files:
         written = write_tables(found, made_folder(folder), files)
-        if plots:
-            written += write_plots(found, Path(folder), files, formats)
+        drawn = pictures(found) if plots else ()
+        keys = comparison_grids.cited(found)
+        written += document(
+            drawn, comparison_grids.grids(found), keys, Path(folder), files, formats=wanted, style=style
+        )
     return written
 
 

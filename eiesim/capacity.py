@@ -86,15 +86,20 @@ def needs(layer: InterleavedLayer, config: MachineConfig) -> tuple[Need, ...]:
 
 def weights_fit(layer: InterleavedLayer, config: MachineConfig) -> bool:
     """Whether the PEs' sparse-matrix and pointer SRAMs hold all of a layer's weights, in reach of the pointers."""
-    return all(need.fits for need in needs(layer, config) if need.name in OF_WEIGHTS)
+    return all_fit(needs(layer, config))
 
 
-def exceeded(layer: InterleavedLayer, config: MachineConfig) -> tuple[str, ...]:
-    """One line for each capacity exceeded, beginning with its name.
+def all_fit(asked: tuple[Need, ...]) -> bool:
+    """The same of what `needs` gave."""
+    return all(need.fits for need in asked if need.name in OF_WEIGHTS)
+
+
+def exceeded(layer: InterleavedLayer, config: MachineConfig, asked: tuple[Need, ...] | None = None) -> tuple[str, ...]:
+    """One line for each capacity exceeded, beginning with its name. asked: what `needs` gave, if that is at hand.
 
     Weights that are streamed (`config.weights`) are cut until they fit; then only activations can be too many.
     """
-    asked = needs(layer, config)
+    asked = needs(layer, config) if asked is None else asked
     if config.weights != "resident":
         asked = tuple(need for need in asked if need.name not in OF_WEIGHTS)
     return tuple(str(need) for need in asked if not need.fits)

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eiesim._io.toml import read_toml
+from eiesim._shown import Tabled
 from eiesim.errors import EieError, shown, unknown
 
 Arithmetic = Literal["float32", "fixed32", "fixed16", "fixed8"]
@@ -39,7 +40,11 @@ def todays_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     return {FORMER_KEYS.get(key, key): value for key, value in values.items()}
 
 
-class MachineConfig(BaseModel):
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class MachineConfig(Tabled, BaseModel):
     """An EIE machine. The defaults are the published design (preset `isca16`).
 
     Raises
@@ -146,6 +151,24 @@ class MachineConfig(BaseModel):
             f", inputs up to {self.activation_threshold:g} dropped": self.activation_threshold > 0,
         }
         return "".join(text for text, holds in words.items() if holds)
+
+    @property
+    def _caption(self) -> str:
+        return f"A machine of {self.pes} PEs{self.variant}"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Every key, its value, and the published design's.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a key: `key`, `value`, `default` and `meaning`.
+        """
+        import pandas as pd
+
+        rows = [(key, held, type(self).model_fields[key].default, type(self).model_fields[key].description)
+                for key, held in self.model_dump().items()]  # fmt: skip
+        return pd.DataFrame(rows, columns=["key", "value", "default", "meaning"])
 
     def to_dict(self) -> dict[str, Any]:
         """Every key for JSON, which has no infinity: an endless `dram_gbytes_per_s` is the text `inf`.

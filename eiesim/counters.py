@@ -4,9 +4,8 @@ Over a batch, metrics are means over the inputs, ratios are formed from summed c
 largest.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -119,38 +118,35 @@ class Run(ByContent):
     dropped_activations: int = 0
 
 
+Value: TypeAlias = Any
+"""A number, or over the inputs of a batch an array of them, [batch]: what is computed from it is then an array too."""
+
+
 @dataclass(frozen=True)
 class Counters:
     """Counters of `TABLE`, summed over PEs; `max_occupancy` is the largest. Means may be fractions."""
 
-    broadcasts: float
-    scan_bubbles: float
-    broadcast_stalls: float
-    dropped_activations: float
-    pointer_reads: float
-    empty_columns: float
-    spmat_row_reads: float
-    entries: float
-    entry_groups: float
-    padding_entries: float
-    macs: float
-    bypasses: float
-    queue_pushes: float
-    queue_pops: float
-    max_occupancy: float
-    accumulator_reads: float
-    accumulator_writes: float
-    busy_real: float
-    busy_padding: float
-    busy_empty: float
-    starved: float
-
-    @classmethod
-    def of(cls, run: Run) -> "Counters":
-        """One input's counters, whole numbers."""
-        totals = {one.name: int(getattr(run, one.name)) for one in TABLE if not one.per_pe}
-        sums = {one.name: int(getattr(run.per_pe, one.name).sum()) for one in TABLE if one.per_pe}
-        return cls(**{**totals, **sums, "max_occupancy": int(run.per_pe.max_occupancy.max())})
+    broadcasts: Value
+    scan_bubbles: Value
+    broadcast_stalls: Value
+    dropped_activations: Value
+    pointer_reads: Value
+    empty_columns: Value
+    spmat_row_reads: Value
+    entries: Value
+    entry_groups: Value
+    padding_entries: Value
+    macs: Value
+    bypasses: Value
+    queue_pushes: Value
+    queue_pops: Value
+    max_occupancy: Value
+    accumulator_reads: Value
+    accumulator_writes: Value
+    busy_real: Value
+    busy_padding: Value
+    busy_empty: Value
+    starved: Value
 
 
 @dataclass(frozen=True)
@@ -161,50 +157,28 @@ class Metrics:
     cycles: includes the cycles in which the array waits for streamed weights.
     loaded_bytes: bytes of weights loaded into the array while it runs; 0 where weights are resident.
     A ratio whose denominator is 0 is 0.
+    With runs = 1 these may be arrays over the inputs of a batch; all that follows is then one, each value to the bit
+    what the input's own metrics would give.
     """
 
     runs: int
-    cycles: float
-    scan_last: float
+    cycles: Value
+    scan_last: Value
     counters: Counters
     dense_macs: float
     config: MachineConfig
     loaded_bytes: float = 0
 
-    def _us(self, cycles: float) -> float:
+    def _us(self, cycles: Value) -> Value:
         return cycles / self.config.clock_mhz / self.runs
 
-    @classmethod
-    def of(
-        cls,
-        runs: Sequence[Run],
-        dense_macs: int,
-        config: MachineConfig,
-        waiting_cycles: float = 0,
-        loaded_bytes: float = 0,
-    ) -> "Metrics":
-        """One or more runs of a layer of `dense_macs` weights added up; waiting_cycles: for streamed weights."""
-        every = [Counters.of(run) for run in runs]
-        sums = {name: sum(getattr(counters, name) for counters in every) for name in COUNTERS}
-        sums["max_occupancy"] = max(counters.max_occupancy for counters in every)
-        return cls(
-            runs=len(runs),
-            # int: without the JIT, kernels give numpy's whole numbers.
-            cycles=sum(int(run.cycles) for run in runs) + waiting_cycles,
-            scan_last=sum(int(run.scan_last) for run in runs),
-            counters=Counters(**sums),
-            dense_macs=dense_macs,
-            config=config,
-            loaded_bytes=loaded_bytes,
-        )
-
     @property
-    def time_us(self) -> float:
+    def time_us(self) -> Value:
         """Mean time of a run: cycles / clock."""
         return self._us(self.cycles)
 
     @property
-    def theoretical_us(self) -> float:
+    def theoretical_us(self) -> Value:
         """Mean time with perfect load balance, padding included: entry_groups / PEs / clock (Table IV, "theoretical").
 
         With one multiplier a group is an entry.
@@ -212,29 +186,29 @@ class Metrics:
         return self._us(self.counters.entry_groups / self.config.pes)
 
     @property
-    def load_balance(self) -> float:
+    def load_balance(self) -> Value:
         """Share of PE-cycles that walk an entry (Fig. 13)."""
-        return _ratio(self.counters.entry_groups, self.cycles * self.config.pes)
+        return ratio(self.counters.entry_groups, self.cycles * self.config.pes)
 
     @property
-    def alu_efficiency(self) -> float:
+    def alu_efficiency(self) -> Value:
         """Share of the multipliers' cycles that do a real multiply-accumulate."""
-        return _ratio(self.counters.macs, self.cycles * self.config.pes * self.config.multipliers)
+        return ratio(self.counters.macs, self.cycles * self.config.pes * self.config.multipliers)
 
     @property
-    def real_work(self) -> float:
+    def real_work(self) -> Value:
         """Share of entries that are not padding (Fig. 12)."""
-        return _ratio(self.counters.macs, self.counters.entries)
+        return ratio(self.counters.macs, self.counters.entries)
 
     @property
-    def gops(self) -> float:
+    def gops(self) -> Value:
         """Operations really done, two a multiply-accumulate, in 10**9 a second."""
-        return _ratio(2 * self.counters.macs / self.runs, self.time_us * 1e3)
+        return ratio(2 * self.counters.macs / self.runs, self.time_us * 1e3)
 
     @property
-    def dense_equivalent_gops(self) -> float:
+    def dense_equivalent_gops(self) -> Value:
         """What a dense machine would have to do to be as fast, in 10**9 operations a second."""
-        return _ratio(2 * self.dense_macs, self.time_us * 1e3)
+        return ratio(2 * self.dense_macs, self.time_us * 1e3)
 
     def to_dict(self) -> dict[str, Any]:
         """The layer's metrics under the result JSON's keys; means where there is more than one run."""
@@ -258,10 +232,13 @@ class Metrics:
         }
 
 
-def _ratio(above: float, below: float) -> float:
+def ratio(above: Value, below: Value) -> Value:
+    """A quotient, 0 where its denominator is 0; also of arrays, each value by itself."""
+    if isinstance(below, np.ndarray):
+        return np.divide(above, below, out=np.zeros(below.shape), where=below != 0)
     return above / below if below else 0.0
 
 
-def mean(total: float, runs: int) -> float:
+def mean(total: Value, runs: int) -> Value:
     """A total over runs, by run; a single run's whole number stays one."""
     return total if runs == 1 else total / runs

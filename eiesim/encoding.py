@@ -5,15 +5,16 @@ entries (code, z), where z counts the PE's zeros skipped; runs too long for z ar
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.memory import check_allowed
 from eiesim._jit import uncounted
+from eiesim._shown import Plotted, Tabled, counted
 from eiesim.config import MAPPINGS
 from eiesim.errors import EieError, unknown
 from eiesim.lanes import Groups, grouped
@@ -22,12 +23,25 @@ from eiesim.layer import CompressedLayer
 NO_FIRST_ROW, NO_LAST_ROW = -1, -2
 """Sentinels that match no row, so that an empty column bypasses nothing."""
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NOWHERE = np.int32(2**31 - 1)
 """Larger than every place among a PE's rows: the start of a minimum."""
 
 
+class ByColumn(NamedTuple):
+    """What is known of a layer by column and PE; see `InterleavedLayer`."""
+
+    pointers: npt.NDArray[np.int32]
+    counts: npt.NDArray[Any]
+    first_row: npt.NDArray[Any]
+    last_row: npt.NDArray[Any]
+    padding: npt.NDArray[Any]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class InterleavedLayer:
+class InterleavedLayer(Plotted, Tabled):
     """A layer as `pes` PEs store it. Made by `interleave`; the arrays are read-only.
 
     Attributes
@@ -40,14 +54,10 @@ class InterleavedLayer:
         Bits of z, the PE's zeros skipped before an entry.
     columns : int
         The layer's inputs, and with a bias the empty columns up to it and itself.
-    pointers : int32[columns + 1, pes]
-        Column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
-    first_row : int16[columns, pes] or int32[columns, pes]
-        The PE's row of a column's first entry; -1 where that is padding or the column is empty.
-    last_row : int16[columns, pes] or int32[columns, pes]
-        The PE's row of a column's last entry; -2 where the column is empty.
-    padding : int32[columns, pes]
-        Padding entries.
+    tables : ByColumn
+        Arrays by column and PE, of the PEs that own rows, and of one more that stands for all others, whose columns
+        are empty. `pointers`, `counts`, `first_row`, `last_row` and `padding` are the same of every PE. All but
+        `pointers` are of the smallest whole numbers that hold a PE's rows.
     mapping : str, default "interleaved"
         How rows are dealt: "interleaved" or "blocked".
     """
@@ -56,17 +66,85 @@ class InterleavedLayer:
     pes: int
     index_bits: int
     columns: int
-    pointers: npt.NDArray[np.int32]
-    first_row: npt.NDArray[Any]
-    last_row: npt.NDArray[Any]
-    padding: npt.NDArray[np.int32]
+    tables: ByColumn
     mapping: str = "interleaved"
 
     def __repr__(self) -> str:
         return (
-            f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {self.pes} PEs, "
-            f"{self.entries_per_pe.sum():,} entries, {self.padding_per_pe.sum():,} of them padding>"
+            f"<InterleavedLayer {self.layer.name}: {self.layer.rows} x {self.layer.cols} on {counted(self.pes, 'PE')}, "
+            f"{counted(self.entries_per_pe.sum(), 'entry')}, {self.padding_per_pe.sum():,} of them padding>"
         )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """What each PE stores.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a PE: `pe`, `rows`, `entries` and, of these, `padding_entries`.
+        """
+        import pandas as pd
+
+        rows = [len(own) for own in self.rows_of_pe]
+        columns = {"pe": range(self.pes), "rows": rows, "entries": self.entries_per_pe}
+        return pd.DataFrame({**columns, "padding_entries": self.padding_per_pe})
+
+    @cached_property
+    def kept(self) -> "InterleavedLayer":
+        """The layer on the PEs that own rows and one more, if there are others: all that have none are alike.
+
+        It has `tables` as its arrays, and the PEs' numbers in it are their own.
+        """
+        width = self.tables.pointers.shape[1]
+        return self if width == self.pes else replace(self, pes=width)
+
+    def of_all_pes(self, of_kept: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What is known of the PEs of `kept`, of all PEs.
+
+        Parameters
+        ----------
+        of_kept : array[..., kept.pes]
+            A value a PE of `kept`.
+
+        Returns
+        -------
+        array[..., pes]
+            The same of every PE; as it is where all own rows.
+        """
+        width = of_kept.shape[-1]
+        return of_kept if width == self.pes else of_kept[..., np.minimum(np.arange(self.pes), width - 1)]
+
+    def _table(self, name: str) -> npt.NDArray[Any]:
+        held: npt.NDArray[Any] = getattr(self.tables, name)
+        if held.shape[1] == self.pes:
+            return held
+        check_tables(self.layer.name, self.columns, self.pes, self.tables.counts.itemsize)
+        return _frozen(self.of_all_pes(held))
+
+    @cached_property
+    def pointers(self) -> npt.NDArray[np.int32]:
+        """int32[columns + 1, pes]: column j of PE p is its entries pointers[j, p] to pointers[j + 1, p]."""
+        return self._table("pointers")
+
+    @cached_property
+    def counts(self) -> npt.NDArray[Any]:
+        """Entries of each column, [columns, pes]: the differences of `pointers`."""
+        return self._table("counts")
+
+    @cached_property
+    def first_row(self) -> npt.NDArray[Any]:
+        """The PE's row of a column's first entry, [columns, pes]; -1 where that is padding or the column is empty."""
+        return self._table("first_row")
+
+    @cached_property
+    def last_row(self) -> npt.NDArray[Any]:
+        """The PE's row of a column's last entry, [columns, pes]; -2 where the column is empty."""
+        return self._table("last_row")
+
+    @cached_property
+    def padding(self) -> npt.NDArray[Any]:
+        """Padding entries of each column, [columns, pes]."""
+        return self._table("padding")
 
     @property
     def ptr(self) -> npt.NDArray[np.int32]:
@@ -91,13 +169,13 @@ class InterleavedLayer:
     @cached_property
     def entries_per_pe(self) -> npt.NDArray[np.int64]:
         """int64[pes]: entries each PE stores, padding included."""
-        return self.pointers[-1].astype(np.int64)
+        return self.of_all_pes(self.tables.pointers[-1].astype(np.int64))
 
     @cached_property
     def padding_per_pe(self) -> npt.NDArray[np.int64]:
         """int64[pes]: padding entries each PE stores."""
         per_pe = np.zeros(self.pes, np.int64)
-        return self.padding.sum(axis=0, dtype=np.int64) if self.has_padding else per_pe
+        return self.of_all_pes(self.tables.padding.sum(axis=0, dtype=np.int64)) if self.has_padding else per_pe
 
     @cached_property
     def has_padding(self) -> bool:
@@ -139,7 +217,7 @@ class InterleavedLayer:
             Where each group begins, and which of them are real.
         """
         if multipliers not in self._groups:
-            self._groups[multipliers] = grouped(self.pointers, self.base, self.code, multipliers)
+            self._groups[multipliers] = grouped(self.pointers, self.base, self.code, multipliers, self.counts.dtype)
         return self._groups[multipliers]
 
     @property
@@ -200,25 +278,34 @@ def interleave(
     # A PE's entries, and cycles at queue depth 1: two for a column without entries, and one a row of the scan.
     if layer.nnz + layer.rows + columns * (4 + (rows_per_pe >> index_bits)) >= 2**31:
         raise EieError(f"{layer.name}: too large, its entries could overflow 32-bit pointers and cycle counts")
+    width = min(pes, owners(layer.rows, pes, mapping) + 1)
     pe_of, place_of = _deal(layer.rows, pes, mapping)
-    row = np.int16 if rows_per_pe <= np.iinfo(np.int16).max else np.int32
-    check_allowed(
-        columns * pes * (8 + 2 * np.dtype(row).itemsize),
-        f"{layer.name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less",
-    )
-    pointers = np.empty((columns + 1, pes), np.int32)
+    small = next(one for one in (np.int8, np.int16, np.int32) if rows_per_pe <= np.iinfo(one).max)
+    check_tables(layer.name, columns, width, np.dtype(small).itemsize)
+    pointers = np.empty((columns + 1, width), np.int32)
     pointers[0] = 0
-    first_row = np.empty((columns, pes), row)
-    last_row = np.empty((columns, pes), row)
-    padding = np.zeros((columns, pes), np.int32)  # Takes no memory as long as there is none: untouched pages are free.
-    tables = pointers, first_row, last_row, padding
-    none = np.zeros(pes, np.int32)
+    counts, first_row, last_row = (np.empty((columns, width), small) for _ in range(3))
+    padding = np.zeros((columns, width), small)  # Takes no memory as long as there is none: untouched pages are free.
+    tables = ByColumn(pointers, counts, first_row, last_row, padding)
+    none = np.zeros(width, np.int32)
     state = none, none.copy(), none + NOWHERE, none - 1
     for column, indptr, indices, _ in _parts(layer, columns):
         _lay_out(indptr, indices, pe_of, place_of, index_bits, *state, *(table[column:] for table in tables))
     for table in tables:
         _frozen(table)
-    return InterleavedLayer(layer, pes, index_bits, columns, *tables, mapping)
+    return InterleavedLayer(layer, pes, index_bits, columns, tables, mapping)
+
+
+def check_tables(name: str, columns: int, pes: int, small_bytes: int) -> None:
+    """Raise EieError where tables of so many columns and PEs are too large. small_bytes: of an entry of all but one."""
+    check_allowed(
+        columns * pes * (4 + 4 * small_bytes), f"{name}: {columns:,} columns on {pes:,} PEs; fewer PEs need less"
+    )
+
+
+def owners(rows: int, pes: int, mapping: str) -> int:
+    """How many PEs own rows; they are the first ones."""
+    return min(rows, pes) if mapping == "interleaved" else -(-rows // -(-rows // pes))
 
 
 def rows_of_pe(rows: int, pes: int, mapping: str = "interleaved") -> tuple[range, ...]:
@@ -280,24 +367,35 @@ def decode_memories(
 
     owned: the rows of each PE; None means interleaved, which needs no number of rows.
     """
-    triplets = []
-    for p, (code, z, pointers) in enumerate(memories):
-        lengths = np.diff(pointers)
-        ends = np.cumsum(z.astype(np.int64) + 1)
-        before = np.concatenate([[0], ends])[pointers[:-1]]
-        places = ends - np.repeat(before, lengths) - 1
-        columns = np.repeat(np.arange(len(lengths)), lengths)
+    code, z = (np.concatenate([memory[k] for memory in memories]) for k in (0, 1))
+    lengths = np.concatenate([np.diff(pointers) for _, _, pointers in memories])
+    columns = np.tile(np.arange(len(memories[0][2]) - 1), len(memories))
+    firsts, step = range(len(memories)), len(memories)
+    if owned is not None:
+        firsts, step = [rows.start for rows in owned], owned[0].step  # type: ignore[assignment]
+    # The PE's rows up to an entry, of all entries one after the other, less those before its column.
+    ends = np.cumsum(z, dtype=np.int64) + np.arange(1, len(z) + 1)
+    before = np.concatenate([[0], ends])[np.cumsum(lengths) - lengths]
+    offset = np.repeat(firsts, len(lengths) // len(memories)) - (before + 1) * step
+    rows, column_of = ends * step + np.repeat(offset, lengths), np.repeat(columns, lengths)
+    if not code.all():
         real = code != 0
-        first, step = (p, len(memories)) if owned is None else (owned[p].start, owned[p].step)
-        triplets.append((columns[real], places[real] * step + first, code[real].astype(np.uint8)))
-    columns, rows, codes = (np.concatenate(arrays) for arrays in zip(*triplets, strict=True))
-    order = np.lexsort((_narrow(rows), _narrow(columns)))
-    return columns[order], rows[order], codes[order]
+        rows, column_of, code = rows[real], column_of[real], code[real]
+    return _in_order(column_of, rows, code)
 
 
-def _narrow(numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """The numbers in 16 bits where these hold them: numpy then sorts by radix, several times as fast."""
-    return numbers.astype(np.uint16) if numbers.max(initial=0) < 2**16 else numbers
+def _in_order(
+    columns: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], codes: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Kept weights sorted by column, then by row."""
+    of_row = int(rows.max(initial=0)).bit_length()
+    if of_row + 8 + int(columns.max(initial=0)).bit_length() < 64:
+        # As one number each: sorting these is several times as fast as ordering by two keys.
+        packed = np.sort(columns << (of_row + 8) | rows << 8 | codes)
+        low = packed & (1 << (of_row + 8)) - 1
+        return packed >> (of_row + 8), low >> 8, packed.astype(np.uint8)
+    order = np.lexsort((rows, columns))
+    return columns[order], rows[order], codes[order].astype(np.uint8)
 
 
 def layer_from_triplets(
@@ -365,9 +463,9 @@ def _parts(layer: CompressedLayer, columns: int) -> Iterator[Part]:
 @uncounted
 def _lay_out(
     indptr: Any, rows: Any, pe_of: Any, place_of: Any, index_bits: int, entries: Any, pads: Any, first: Any, last: Any,
-    pointers: Any, first_row: Any, last_row: Any, padding: Any,
+    pointers: Any, counts: Any, first_row: Any, last_row: Any, padding: Any,
 ) -> None:  # fmt: skip
-    """Count each PE's entries by column, and fill pointers, first_row, last_row and padding.
+    """Count each PE's entries by column, and fill pointers, counts, first_row, last_row and padding.
 
     A place is a row's number among its PE's rows.
 
@@ -385,9 +483,9 @@ def _lay_out(
         Work space: padding entries, first and last place of the column at hand; left as they came.
     pointers : int32[columns + 1, pes]
         Written from row 1 on.
-    first_row, last_row : int16 or int32[columns, pes]
+    counts, first_row, last_row : int8, int16 or int32[columns, pes]
         Written. See `InterleavedLayer`.
-    padding : int32[columns, pes], all 0
+    padding : like them, all 0
         Written for columns that have any.
 
     The loop over entries has no branches: the processor could not predict them.
@@ -408,6 +506,8 @@ def _lay_out(
         # One loop an array, which the compiler turns into vector instructions.
         for p in range(pes):
             pointers[j + 1, p] = entries[p]
+        for p in range(pes):
+            counts[j, p] = np.int32(entries[p] - pointers[j, p])
         for p in range(pes):
             first_row[j, p] = first[p] if first[p] < unbridged else np.int32(NO_FIRST_ROW)
             first[p] = NOWHERE

@@ -95,3 +95,11 @@ def _shortened(line: str) -> str:
         return line
     half = (LONGEST_LINE - 3) // 2
     return f"{line[:half]}...{line[-half:]}"
+
+
+def counted(count: float, noun: str) -> str:
+    """A count with its noun, in words of one or of several: `1 PE`, `1,024 PEs`, `1 entry`, `2 entries`."""
+    shown = f"{count:,.0f}"
+    if shown == "1":
+        return f"1 {noun}"
+    return f"{shown} {noun[:-1]}ies" if noun.endswith("ry") else f"{shown} {noun}s"

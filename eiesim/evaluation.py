@@ -7,13 +7,14 @@ arithmetic (docs/formats.md) is applied to every weight instead, each quantised 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
+from eiesim._shown import Plotted, Tabled
 from eiesim.arithmetic import (
     FIXED_BITS,
     above_threshold,
@@ -37,10 +38,13 @@ from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
 
-class Accuracies(dict[str, dict[str, float]]):
+class Accuracies(dict[str, dict[str, float]], Plotted, Tabled):
     """{network: {arithmetic: share of the inputs that are recognised}}, and how they were found.
 
     Parameters
@@ -61,6 +65,22 @@ class Accuracies(dict[str, dict[str, float]]):
     ) -> None:
         super().__init__(shares)
         self.inputs, self.layers, self.computed = inputs, layers, computed
+
+    @property
+    def _caption(self) -> str:
+        return f"Share of {self.inputs:,} inputs that are recognised (simulated), by arithmetic"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The shares.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a network: `network`, and its share, 0 to 1, in each arithmetic.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([{"network": name, **shares} for name, shares in self.items()])
 
     def to_json(self) -> str:
         """The shares with the number of inputs and, through a graph, of computed layers.
@@ -145,12 +165,17 @@ def graph_accuracies(
 
 
 def generations(
-    shared: Sequence[CompressedLayer], dense: Sequence[DenseLayer] | None, pruned: Sequence[DenseLayer] | None = None
+    shared: Sequence[CompressedLayer],
+    dense: Sequence[DenseLayer] | None,
+    pruned: Sequence[DenseLayer] | None = None,
+    *,
+    retrained: bool = False,
 ) -> dict[str, Layers]:
     """A network before and after compression, by name, as `accuracies` takes them.
 
     dense: before pruning, if known. pruned: retrained; None is the dense one with only the weights that `shared` keeps,
-    where it has the same shapes.
+    where it has the same shapes. retrained: `shared` was made from a pruned network that was retrained, so that such a
+    one would be none of its generations. A "dense" network that has those zeros already is the pruned one.
     """
     rows: dict[str, Layers] = {}
     if dense is not None:
@@ -159,7 +184,13 @@ def generations(
         rows["pruned"] = pruned
     elif dense is not None and [layer.weights.shape for layer in dense] == [layer.shape for layer in shared]:
         masks = [Mask(to_codes(layer) != 0) for layer in shared]
-        rows["pruned, not retrained"] = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
+        cut = [layer.pruned(mask) for layer, mask in zip(dense, masks, strict=True)]
+        if any((layer.weights == 0).any() for layer in dense) and all(
+            np.array_equal(before.weights, after.weights) for before, after in zip(dense, cut, strict=True)
+        ):
+            rows = {"pruned": dense}
+        elif not retrained:
+            rows["pruned, not retrained"] = cut
     return {**rows, "shared": shared}
 
 

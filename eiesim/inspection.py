@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from eiesim import capacity, streaming
-from eiesim._shown import Brief
+from eiesim._shown import Brief, Plotted, Tabled
 from eiesim.capacity import Need
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
@@ -21,6 +21,8 @@ from eiesim.prepared import Config, interleaved_for, opened
 from eiesim.simulation import simulate
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from eiesim.files.weights import DenseNetwork
 
 
@@ -40,7 +42,7 @@ class Read:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inspection(Brief):
+class Inspection(Plotted, Tabled, Brief):
     """A layer on a machine, without any input.
 
     Attributes
@@ -62,6 +64,23 @@ class Inspection(Brief):
     streamed: Mapping[str, Any]
     read: Read | None = None
     whole: LayerResult | None = None
+
+    @property
+    def _caption(self) -> str:
+        return f"{repr(self.layer).strip('<>')}; what its PEs need of each memory"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """What the layer needs of each memory of a PE.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a memory: `layer`, `memory`, `needs` (of the PE that needs most), `holds`, `unit` and `fits`.
+        """
+        import pandas as pd
+
+        rows = [(self.layer.layer.name, one.name, one.needs, one.holds, one.unit, one.fits) for one in self.needs]
+        return pd.DataFrame(rows, columns=["layer", "memory", "needs", "holds", "unit", "fits"])
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON.
@@ -103,7 +122,7 @@ class Inspection(Brief):
         }
 
 
-class Inspections(tuple[Inspection, ...]):
+class Inspections(tuple[Inspection, ...], Plotted, Tabled):
     """The layers that were looked at. models: the networks and matrices among the sources, as they were read."""
 
     models: "tuple[DenseNetwork, ...]"
@@ -113,6 +132,22 @@ class Inspections(tuple[Inspection, ...]):
         made = super().__new__(cls, layers)
         made.models = tuple(models)
         return made
+
+    @property
+    def _caption(self) -> str:
+        return "What the layers need of each memory of a PE"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """What the layers need of each memory of a PE.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As of each `Inspection`, one below the other.
+        """
+        import pandas as pd
+
+        return pd.concat([one.to_frame() for one in self], ignore_index=True)
 
 
 def inspect(source: Source, config: Config = None, **opening: Unpack[Opening]) -> Inspections:

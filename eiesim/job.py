@@ -75,12 +75,15 @@ class Job(Brief):
         zeros = np.zeros(self.layer.layer.rows, self.codebook.dtype)
         return zeros if self.start is None else self.start.copy()
 
-    def in_rows(self, operands: Operands) -> npt.NDArray[Any]:
-        """The activations as the LNZD meets them: [batch, activation rows, pes], zeros and the bias's 1.0 filled in."""
+    def in_rows(self, activations: npt.NDArray[Any], one: Any) -> npt.NDArray[Any]:
+        """Activations, [batch, cols], as the LNZD meets them: [batch, activation rows, pes].
+
+        Zeros and the bias's 1.0, `one`, are filled in.
+        """
         layer = self.layer
-        batch, cols = operands.activations.shape
-        rows = np.zeros((batch, layer.activation_rows * layer.pes), operands.activations.dtype)
-        rows[:, :cols] = operands.activations
+        batch, cols = activations.shape
+        rows = np.zeros((batch, layer.activation_rows * layer.pes), activations.dtype)
+        rows[:, :cols] = activations
         if layer.layer.bias_codes is not None:
-            rows[:, layer.columns - 1] = operands.one
+            rows[:, layer.columns - 1] = one
         return rows.reshape(batch, layer.activation_rows, layer.pes)

@@ -15,32 +15,38 @@ class Groups(NamedTuple):
     pointers: int32[columns + 1, pes]; column j of PE p is its groups pointers[j, p] to pointers[j + 1, p].
     base: int64[pes + 1], where each PE's groups begin in `real`.
     real: uint8[groups], 1 where a group holds a real entry, 0 where it is padding only.
-    padding: int32[columns, pes], groups of padding only.
+    counts: [columns, pes], groups of each column; padding: those of padding only. Both of the dtype of
+    `InterleavedLayer.counts`.
     """
 
     multipliers: int
     pointers: npt.NDArray[np.int32]
     base: npt.NDArray[np.int64]
     real: npt.NDArray[np.uint8]
-    padding: npt.NDArray[np.int32]
+    counts: npt.NDArray[Any]
+    padding: npt.NDArray[Any]
 
 
 def grouped(
-    pointers: npt.NDArray[np.int32], base: npt.NDArray[np.int64], code: npt.NDArray[np.uint8], multipliers: int
+    pointers: npt.NDArray[np.int32],
+    base: npt.NDArray[np.int64],
+    code: npt.NDArray[np.uint8],
+    multipliers: int,
+    dtype: npt.DTypeLike,
 ) -> Groups:
-    """Group a layer's entries. pointers, base, code: as in `InterleavedLayer`, one entry at a time."""
+    """Group a layer's entries. pointers, base, code: as in `InterleavedLayer`, of single entries. dtype: of counts."""
     columns, pes = len(pointers) - 1, pointers.shape[1]
     start, end = pointers[:-1], pointers[1:]
-    walks = (end - 1) // multipliers - start // multipliers + 1
+    walks = np.where(end > start, (end - 1) // multipliers - start // multipliers + 1, 0)
     by_group = np.zeros((columns + 1, pes), np.int32)
-    np.cumsum(np.where(end > start, walks, 0), axis=0, out=by_group[1:])
+    np.cumsum(walks, axis=0, out=by_group[1:])
     group_base = np.concatenate([np.zeros(1, np.int64), np.cumsum(by_group[-1], dtype=np.int64)])
     real = np.zeros(group_base[-1], np.uint8)
-    padding = np.zeros((columns, pes), np.int32)
+    counts, padding = walks.astype(dtype), np.zeros((columns, pes), dtype)
     _mark(pointers, base, code, multipliers, by_group, group_base, real, padding)
-    for array in (by_group, group_base, real, padding):
+    for array in (by_group, group_base, real, counts, padding):
         array.flags.writeable = False
-    return Groups(multipliers, by_group, group_base, real, padding)
+    return Groups(multipliers, by_group, group_base, real, counts, padding)
 
 
 @jit

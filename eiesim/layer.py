@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 from eiesim._io import modules
 from eiesim._io.tensors import as_scipy, is_sparse, on_the_host
+from eiesim._shown import Plotted, Tabled, counted
 from eiesim.errors import EieError
 from eiesim.weight_sharing import nearest_code, share
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy import sparse
 
 ACTIVATIONS = ("relu", "none")
@@ -29,7 +31,7 @@ STRETCH = 2**18
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CompressedLayer:
+class CompressedLayer(Plotted, Tabled):
     """A compressed layer: `b = activation(W a + bias)` with `W[i, j] = codebook[code]`.
 
     The arrays are read-only. Layers are made by `from_dense`, `from_torch`, `eiesim.compress` or `eiesim.load`.
@@ -164,9 +166,23 @@ class CompressedLayer:
     def __repr__(self) -> str:
         bias = "" if self.bias_codes is None else ", bias"
         return (
-            f"<CompressedLayer {self.name}: {self.rows} x {self.cols}, {self.nnz:,} weights ({self.density:.2%}), "
-            f"{len(self.codebook)} codes{bias}, activation {self.activation}>"
+            f"<CompressedLayer {self.name}: {self.rows} x {self.cols}, {counted(self.nnz, 'weight')} "
+            f"({self.density:.2%}), {counted(len(self.codebook), 'code')}{bias}, activation {self.activation}>"
         )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """How often each shared value is used.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a code: `code`, `value` (float32), `weights` (how many have it) and `share` of the kept ones.
+        """
+        import pandas as pd
+
+        weights = np.bincount(self.codes, minlength=len(self.codebook))
+        columns = {"code": np.arange(len(self.codebook)), "value": self.codebook, "weights": weights}
+        return pd.DataFrame({**columns, "share": weights / max(1, self.nnz)})
 
     def stretches(self) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
         """The kept weights in stretches of whole columns, of 2**18 weights or one column, so that memory stays small.
@@ -360,6 +376,27 @@ class CompressedLayer:
         if isinstance(found, str):
             raise EieError(found if found.startswith(f"{kind}:") else f"{kind}: {found}")
         return cls.from_dense(found.weights, codebook, bits, bias=found.bias, activation=activation, name=name or kind)
+
+
+def layers_frame(layers: "Sequence[CompressedLayer]") -> "pd.DataFrame":
+    """A table of layers, a row each: name, sizes, how many weights are kept and what share, codes, bias, activation."""
+    import pandas as pd
+
+    rows = [
+        (
+            one.name,
+            one.rows,
+            one.cols,
+            one.nnz,
+            one.density,
+            len(one.codebook),
+            one.bias_codes is not None,
+            one.activation,
+        )
+        for one in layers
+    ]
+    columns = ["layer", "rows", "cols", "kept_weights", "density", "codes", "bias", "activation"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def printable(name: str) -> str:

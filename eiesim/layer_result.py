@@ -5,21 +5,22 @@ Over a batch, plain metrics are means over the inputs, ratios are formed from su
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import ByContent, html_table, number
+from eiesim._io.json_pieces import pieces, plain
+from eiesim._shown import ByContent, Plotted, counted, html_table, number
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
-from eiesim.counters import Counters, Metrics, PerPe, Run, mean
+from eiesim.counters import COUNTERS, Counters, Metrics, PerPe, mean
 from eiesim.energy.record import Energy, EnergyModel, energy_cells
 from eiesim.layer import CompressedLayer
+from eiesim.runs import Runs
 from eiesim.streaming import WeightTraffic
 
 if TYPE_CHECKING:
@@ -56,12 +57,14 @@ class Provenance:
         variation: float | None = None,
     ) -> "Provenance":
         """What a run of this layer is made from. activations: float32[cols] or [batch, cols]; None if chained."""
-        digest = None if activations is None else hashlib.sha256(activations.astype("<f4").tobytes()).hexdigest()
+        digest = None
+        if activations is not None:
+            digest = hashlib.sha256(np.ascontiguousarray(activations, "<f4").data).hexdigest()
         return cls(layer.content_hash, digest, seed, variation)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LayerResult(ByContent):
+class LayerResult(Plotted, ByContent):
     """One layer's run on one input or a batch.
 
     Two are equal where all their parts are, arrays to the bit; `provenance` does not count.
@@ -80,8 +83,8 @@ class LayerResult(ByContent):
         The machine.
     engine : str
         "clocked", "recurrence" or "event".
-    runs : tuple of Run
-        Cycles and counters of each input.
+    runs : Runs
+        Cycles and counters of each input: a sequence of `Run`, where the counters of every PE were kept.
     batched : bool
         Whether the activations came as a batch, [batch, cols].
     outputs : float32[rows] or float32[batch, rows], or None
@@ -92,6 +95,8 @@ class LayerResult(ByContent):
         One line for each memory of the machine that the layer exceeds, beginning with the memory's name.
     memory : WeightTraffic
         Where the weights were, resident or streamed in tiles, and what moving them cost.
+    loads : tuple of int, default ()
+        Bytes of each tile of streamed weights, in the order in which they were loaded.
     fed : str, default "given"
         What the layer was fed: "given" (what came with the call, or with the layer), "chained" (the outputs of the
         layer before, or the network's own input), "recorded" (its own inputs, kept when its network was compressed) or
@@ -117,12 +122,13 @@ class LayerResult(ByContent):
     nnz: int
     config: MachineConfig
     engine: str
-    runs: tuple[Run, ...]
+    runs: Runs
     batched: bool
     outputs: npt.NDArray[Any] | None
     fraction_bits: dict[str, int]
     exceeded: tuple[str, ...]
     memory: WeightTraffic
+    loads: tuple[int, ...] = ()
     fed: str = "given"
     vectors: float = 1
     energy_model: EnergyModel | None = None
@@ -143,16 +149,32 @@ class LayerResult(ByContent):
     @cached_property
     def metrics(self) -> Metrics:
         """All inputs added up."""
-        waiting, loaded_bytes = self.memory.waiting_cycles, self.memory.loaded_bytes
-        return Metrics.of(self.runs, self.rows * self.cols, self.config, waiting, loaded_bytes)
+        memory = self.memory
+        return self.runs.metrics(self.rows * self.cols, self.config, memory.waiting_cycles, memory.loaded_bytes)
+
+    def of_each(self) -> Metrics:
+        """Every input's own metrics at once; what streaming weights cost is shared by all alike.
+
+        Returns
+        -------
+        Metrics
+            With arrays over the inputs, [batch], in place of numbers.
+        """
+        inputs = len(self.runs)
+        waiting = mean(self.memory.waiting_cycles, inputs) if self.memory.waiting_cycles else 0
+        loaded_bytes = self.memory.loaded_bytes / inputs
+        return self.runs.metrics_of_each(self.rows * self.cols, self.config, waiting, loaded_bytes)
 
     @cached_property
     def per_input(self) -> tuple[Metrics, ...]:
         """Each input's own metrics; what streaming weights cost is shared by all inputs alike."""
-        inputs, dense_macs = len(self.runs), self.rows * self.cols
-        waiting = mean(self.memory.waiting_cycles, inputs) if self.memory.waiting_cycles else 0
-        loaded_bytes = self.memory.loaded_bytes / inputs
-        return tuple(Metrics.of([run], dense_macs, self.config, waiting, loaded_bytes) for run in self.runs)
+        every = self.of_each()
+        cycles, scan_last = every.cycles.tolist(), every.scan_last.tolist()
+        counters = zip(*(getattr(every.counters, name).tolist() for name in COUNTERS), strict=True)
+        return tuple(
+            replace(every, cycles=own, scan_last=last, counters=Counters(*counted))
+            for own, last, counted in zip(cycles, scan_last, counters, strict=True)
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -162,22 +184,40 @@ class LayerResult(ByContent):
     @property
     def cycles(self) -> float:
         """Cycles until the last result is written; the mean over a batch."""
-        return mean(self.metrics.cycles, len(self.runs))
+        value: float = mean(self.metrics.cycles, len(self.runs))
+        return value
 
     @property
     def scan_last(self) -> float:
         """The cycle in which the scan ends; the mean over a batch."""
-        return mean(self.metrics.scan_last, len(self.runs))
+        value: float = mean(self.metrics.scan_last, len(self.runs))
+        return value
 
     @property
     def time_us(self) -> float:
         """Time in microseconds; the mean over a batch."""
-        return self.metrics.time_us
+        value: float = self.metrics.time_us
+        return value
 
     @cached_property
     def energy(self) -> Energy | None:
         """Energy by module; the mean over a batch. None where `no_energy` says why."""
         return self._energy_of(self.metrics)
+
+    def energy_of_each(self, metrics: Metrics) -> Energy | None:
+        """Every input's own energy at once.
+
+        Parameters
+        ----------
+        metrics : Metrics
+            What `of_each` gives.
+
+        Returns
+        -------
+        Energy or None
+            With arrays over the inputs, [batch], in place of numbers that differ; None where `no_energy` says why.
+        """
+        return self._energy_of(metrics)
 
     def _energy_of(self, metrics: Metrics) -> Energy | None:
         return None if self.energy_model is None else self.energy_model.estimate(metrics, self.rows, self.cols)
@@ -190,19 +230,21 @@ class LayerResult(ByContent):
     @property
     def load_balance(self) -> float:
         """Share of PE-cycles that walk an entry (Fig. 13), over all inputs."""
-        return self.metrics.load_balance
+        value: float = self.metrics.load_balance
+        return value
 
     @property
     def alu_efficiency(self) -> float:
         """Share of the multipliers' cycles that do a real multiply-accumulate, over all inputs."""
-        return self.metrics.alu_efficiency
+        value: float = self.metrics.alu_efficiency
+        return value
 
     @property
     def busiest_pe(self) -> int:
         """The PE that walks the most groups of entries (entries, for one multiplier), over all inputs; of several,
         the first.
         """
-        return int(np.atleast_2d(self.per_pe.entry_groups).sum(axis=0).argmax())
+        return int(self.runs.per_pe_over_inputs.entry_groups.argmax())
 
     @cached_property
     def counters(self) -> Counters:
@@ -211,16 +253,18 @@ class LayerResult(ByContent):
 
     @cached_property
     def per_pe(self) -> PerPe:
-        """Counters by PE: int64[pes], or [batch, pes]."""
-        stacks = {part.name: np.stack([getattr(run.per_pe, part.name) for run in self.runs]) for part in fields(PerPe)}
-        return PerPe(**{name: stack if self.batched else stack[0] for name, stack in stacks.items()})
+        """Counters by PE: int64[pes], or [batch, pes].
+
+        Raises EieError where they were not kept: of more than 1,000 inputs, unless `simulate` was given `per_pe=True`.
+        """
+        return self.runs.per_pe if self.batched else self.runs[0].per_pe
 
     @property
     def mean_per_pe(self) -> PerPe:
         """Counters by PE, [pes]: means over a batch, `max_occupancy` the largest."""
-        stacks = {name: np.atleast_2d(values) for name, values in vars(self.per_pe).items()}
-        mean_of = {name: stack.mean(axis=0) for name, stack in stacks.items()}
-        return PerPe(**{**mean_of, "max_occupancy": stacks["max_occupancy"].max(axis=0)})
+        sums = vars(self.runs.per_pe_over_inputs)
+        mean_of = {name: values / len(self.runs) for name, values in sums.items()}
+        return PerPe(**{**mean_of, "max_occupancy": sums["max_occupancy"]})
 
     def cells(self, metrics: Metrics | None = None, energy: Energy | None = None) -> dict[str, Any]:
         """The layer's row of a table, under the sweep table's names (docs/formats.md).
@@ -281,7 +325,7 @@ class LayerResult(ByContent):
         str
             JSON, as `to_dict` has it.
         """
-        return json.dumps(self.to_dict(per_pe), indent=1, allow_nan=False)
+        return "".join(pieces(self._in_parts(per_pe)))
 
     def __repr__(self) -> str:
         return f"<LayerResult {self.name}, {self.rows} x {self.cols}: {in_words(self)}>"
@@ -302,12 +346,18 @@ class LayerResult(ByContent):
         dict of str to Any
             Plain numbers, texts, lists and dictionaries.
         """
+        found: dict[str, Any] = plain(self._in_parts(per_pe))
+        return found
+
+    def _in_parts(self, per_pe: bool = False) -> dict[str, Any]:
+        """The same with arrays in place of lists over the inputs, for what writes them piece by piece."""
         head = {"name": self.name, "rows": self.rows, "cols": self.cols, "nnz": self.nnz, "pes": self.config.pes}
         tail = {"warnings": list(self.warnings), "fraction_bits": dict(self.fraction_bits)}
         batch = {}
         if self.batched:
-            inputs = zip(self.per_input, self.energy_per_input, strict=True)
-            batch["batch"] = _by_key([{**metrics.to_dict(), **_energy_dict(energy)} for metrics, energy in inputs])
+            metrics = self.of_each()
+            parts = {**metrics.to_dict(), **_energy_dict(self._energy_of(metrics))}
+            batch["batch"] = _for_each(parts, len(self.runs))
         return {
             **head,
             **self.metrics.to_dict(),
@@ -322,7 +372,7 @@ class LayerResult(ByContent):
             "seed": self.provenance.seed,
             "variation": self.provenance.variation,
             **batch,
-            **({"per_pe": {name: values.tolist() for name, values in vars(self.per_pe).items()}} if per_pe else {}),
+            **({"per_pe": vars(self.per_pe)} if per_pe else {}),
         }
 
 
@@ -330,29 +380,32 @@ def _energy_dict(energy: Energy | None) -> dict[str, Any]:
     return {} if energy is None else {"energy": energy.to_dict()}
 
 
-def _by_key(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    table: dict[str, Any] = {}
-    for key, first in rows[0].items():
-        values = [row[key] for row in rows]
-        table[key] = _by_key(values) if isinstance(first, dict) else values
-    return table
+def _for_each(value: Any, inputs: int) -> Any:
+    """What is the same for all inputs of a batch as one value for each of them; arrays are that already."""
+    if isinstance(value, dict):
+        return {key: _for_each(one, inputs) for key, one in value.items()}
+    if isinstance(value, np.ndarray):
+        return value
+    return [value] * inputs if isinstance(value, str) else np.broadcast_to(value, inputs)
 
 
 def frame(layers: Sequence[LayerResult]) -> "pd.DataFrame":
     """A pandas DataFrame, a row a layer and input; see `Result.to_frame`."""
     import pandas as pd
 
-    rows = []
+    tables = []
     for layer in layers:
         config = layer.config.model_dump()
         config |= {key: str(held) for key, held in config.items() if key.endswith("_frac")}
         made = {name: getattr(layer.provenance, name) for name in ("seed", "variation", "content_hash")}
-        for k, (metrics, energy) in enumerate(zip(layer.per_input, layer.energy_per_input, strict=True)):
-            cells = layer.cells(metrics, energy)
-            rows.append({"layer": cells.pop("layer"), "input": k, **cells, "engine": layer.engine, **config, **made})
-    table = pd.DataFrame(rows).assign(eiesim=__version__)
+        metrics = layer.of_each()
+        cells = layer.cells(metrics, layer.energy_of_each(metrics))
+        inputs = range(len(layer.runs))
+        columns = {"layer": cells.pop("layer"), "input": inputs, **cells, "engine": layer.engine, **config, **made}
+        tables.append(pd.DataFrame(columns, index=inputs))
+    table = pd.concat(tables, ignore_index=True).assign(eiesim=__version__)
     energies = [name for name in energy_cells(None) if name != "energy_model"]
-    bits = [name for name in rows[0] if name.startswith("fraction_bits_")]
+    bits = [name for name in table.columns if name.startswith("fraction_bits_")]
     kinds = {**dict.fromkeys([*energies, "variation"], "float64"), **dict.fromkeys([*bits, "seed"], "Int64")}
     return table.astype(kinds)
 
@@ -387,7 +440,7 @@ def made_by(layer: LayerResult) -> str:
     """Machine, engine and number of inputs in a line."""
     config, inputs = layer.config, len(layer.runs)
     means = f", mean of {inputs:,} inputs" if inputs > 1 else ""
-    machine = f"{config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+    machine = f"{counted(config.pes, 'PE')}{config.variant}, queue depth {config.queue_depth}"
     return f"{machine}, {config.arithmetic}, engine {layer.engine}{means}"
 
 

@@ -6,16 +6,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.tensors import on_the_host
-from eiesim._shown import Brief
+from eiesim._shown import Brief, Plotted, Tabled, listed
 from eiesim.encoding import InterleavedLayer
 from eiesim.errors import EieError, NoInputError, shown
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, layers_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Layer = CompressedLayer | InterleavedLayer
 """A layer as it is stored, or as the PEs of one machine hold it."""
@@ -33,6 +36,11 @@ class Drawn:
 
     seed: int
     line: str
+
+
+def _inputs(activations: npt.NDArray[Any]) -> str:
+    count = len(np.atleast_2d(activations))
+    return f"{count:,} input{'s' if count > 1 else ''}"
 
 
 def _named(layer: CompressedLayer) -> str:
@@ -77,7 +85,7 @@ _DEFAULTS = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Model(Brief):
+class Model(Plotted, Tabled, Brief):
     """Layers in order, and what came with them: what `eiesim.open` gives.
 
     What is left out is filled in for each layer: `origins` by its name, `recorded_inputs` by None, `input_origin` by
@@ -149,6 +157,21 @@ class Model(Brief):
             The layer, without an input.
         """
         return cls((plain(layer),), interleaved=(layer if isinstance(layer, InterleavedLayer) else None,))
+
+    @property
+    def _caption(self) -> str:
+        names = listed([layer.name for layer in self.layers])
+        return names if self.activations is None else f"{names}, with {_inputs(self.activations)}"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The layers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a layer: `layer`, `rows`, `cols`, `kept_weights`, `density`, `codes`, `bias` and `activation`.
+        """
+        return layers_frame(self.layers)
 
     def opened(self) -> "Model":
         """Itself: it is a source as it stands.
@@ -282,7 +305,7 @@ def _check_columns(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Workload(Brief):
+class Workload(Plotted, Tabled, Brief):
     """A layer with its input.
 
     Parameters
@@ -315,6 +338,20 @@ class Workload(Brief):
     def layers(self) -> tuple[CompressedLayer]:
         """The layer, as a model has its layers."""
         return (self.layer,)
+
+    @property
+    def _caption(self) -> str:
+        return f"{self.layer.name}, with {_inputs(self.activations)} ({self.fed})"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The layer.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row: `layer`, `rows`, `cols`, `kept_weights`, `density`, `codes`, `bias` and `activation`.
+        """
+        return layers_frame(self.layers)
 
     def opened(self) -> Model:
         """The layer and its input as a source.

@@ -1,5 +1,6 @@
 """What commands write: texts, arrays and folders, whole or not at all, and never over what they read."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from eiesim.files.guarding import guarding as guarding
 STANDARD_OUTPUT = "standard output"
 
 
-def print_text(text: str) -> None:
-    """Print data on standard output. An OSError names it."""
+def print_text(text: str | Iterable[str]) -> None:
+    """Print data, or its pieces, on standard output. An OSError names it."""
     try:
-        print(text, flush=True)
+        for piece in [text] if isinstance(text, str) else text:
+            print(piece, end="")
+        print(flush=True)
     except OSError as error:
         error.filename = STANDARD_OUTPUT
         raise
@@ -27,14 +30,17 @@ class Outputs(atomic.Outputs):
 
     def __init__(self) -> None:
         super().__init__()
-        self._texts: list[str] = []
+        self._texts: list[str | Iterable[str]] = []
 
-    def text(self, text: str, target: str | Path | None) -> None:
-        """Write a text with a line's end. None writes nothing."""
+    def text(self, text: str | Iterable[str], target: str | Path | None) -> None:
+        """Write a text, or its pieces one after the other, with a line's end. None writes nothing."""
         if str(target) == "-":
             self._texts.append(text)
         elif target is not None:
-            self.open(target).write(f"{text}\n".encode())
+            file = self.open(target)
+            for piece in [text] if isinstance(text, str) else text:
+                file.write(piece.encode())
+            file.write(b"\n")
 
     def json(self, report: Any, target: str | Path | None, kind: str | None = None) -> None:
         """Write a report as JSON. kind: its format's name and version, where it does not say that itself."""

@@ -14,8 +14,8 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief
-from eiesim.arithmetic import Each, Operands, golden_product
+from eiesim._shown import Brief, counted
+from eiesim.arithmetic import Each, Operands, golden_product, in_parts
 from eiesim.arithmetic import prepare as operands_of
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer, interleave
@@ -61,21 +61,33 @@ class Prepared(Brief):
     @cached_property
     def activation_rows(self) -> npt.NDArray[Any]:
         """The activations as the LNZD meets them, [batch, activation rows, pes]."""
-        return self.job.in_rows(self.operands)
+        return self.job.in_rows(self.operands.activations, self.operands.one)
+
+    def rows_of(self, item: int) -> npt.NDArray[Any]:
+        """One input's activations as the LNZD meets them, [activation rows, pes]."""
+        own = self.operands.part(slice(item, item + 1))
+        rows: npt.NDArray[Any] = self.job.in_rows(own.activations, own.one)[0]
+        return rows
 
     def real(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Accumulators, [batch, rows], as the layer's outputs: real values after its activation, batched as the input.
+        """Accumulators, [batch, rows], as the layer's outputs: real values after its activation.
 
         float32, or float64 under fixed32.
         """
         values = self.operands.to_real(sums)
-        if self.plain.activation == "relu":
-            values = np.maximum(values, 0)
-        return values if self.batched else values[0]
+        return np.maximum(values, 0) if self.plain.activation == "relu" else values
 
-    def golden(self, each: Each = map) -> npt.NDArray[Any]:
-        """The layer's outputs by the golden product, which every engine's equal to the bit."""
-        return self.real(golden_product(self.plain, self.operands, each))
+    def room_for_outputs(self) -> npt.NDArray[Any] | None:
+        """An array for what `real` gives of all inputs, [batch, rows]; None where no outputs are wanted."""
+        if not self.outputs:
+            return None
+        of = np.float64 if self.config.arithmetic == "fixed32" else np.float32
+        return np.empty((len(self.activations), self.plain.rows), of)
+
+    def golden(self, each: Each = in_parts) -> npt.NDArray[Any]:
+        """The layer's outputs by the golden product, batched as the input; every engine's equal them to the bit."""
+        outputs = self.real(golden_product(self.plain, self.operands, each))
+        return outputs if self.batched else outputs[0]
 
 
 def prepare(
@@ -124,7 +136,7 @@ def feeds(
 def opened(source: Source, **opening: Unpack[Opening]) -> Model:
     """A source as a model. Raises EieError for a keyword that is none of `Opening`."""
     rows, how = _split(opening)
-    return open_model(source, rows, Synthesis(**how))
+    return open_model(source, rows, Synthesis(**how)) if how else open_model(source, rows)
 
 
 def opened_each(source: Source, inputs: Any = (), recorded: bool = False, **opening: Unpack[Opening]) -> list[Maker]:
@@ -174,7 +186,7 @@ def prepare_layer(
     activations: npt.NDArray[Any],
     config: MachineConfig,
     outputs: bool = True,
-    each: Each = map,
+    each: Each = in_parts,
     *,
     fed: str = GIVEN,
     vectors: float = 1,
@@ -191,8 +203,10 @@ def prepare_layer(
     if values.ndim != 2 or len(values) == 0:
         raise EieError(f"activations: shape {values.shape}, needs (cols,) or (batch, cols) with a batch of 1 or more")
     if values.shape[1] != held.cols:
-        raise EieError(f"activations: {values.shape[1]} an input, but layer '{held.name}' has {held.cols} columns")
-    if not np.isfinite(values).all():
+        raise EieError(
+            f"activations: {values.shape[1]} an input, but layer '{held.name}' has {counted(held.cols, 'column')}"
+        )
+    if not np.isfinite([values.min(), values.max()]).all():
         raise EieError(f"activations: NaN or infinity among the inputs of layer '{held.name}'")
     check_codebook(held, config.weight_bits)
     interleaved = interleaved_for(layer, config)

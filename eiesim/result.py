@@ -1,6 +1,5 @@
 """The result of a simulation: its layers' results, their totals, and the result JSON."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -10,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import ByContent, listed
+from eiesim._io.json_pieces import pieces, plain
+from eiesim._shown import ByContent, Plotted, listed
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe
 from eiesim.energy.record import Energy, add_up, scaled
 from eiesim.errors import EieError, shown, unknown
 from eiesim.layer_result import LayerResult, frame, html, in_words, made_by, warnings_of
+from eiesim.streaming import check_base, dram_trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ FORMAT = "eiesim-result/1"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(ByContent):
+class Result(Plotted, ByContent):
     """What `simulate` gives back: a layer's result, or several layers' in a row. Totals are sums over layers.
 
     `result[0]` and `result["fc1"]` are layers, by number and by name; `len(result)` counts them, and a loop goes
@@ -136,12 +137,14 @@ class Result(ByContent):
     @property
     def load_balance(self) -> float:
         """Share of PE-cycles that walk an entry (Fig. 13), over all layers and inputs."""
-        return self.metrics.load_balance
+        value: float = self.metrics.load_balance
+        return value
 
     @property
     def alu_efficiency(self) -> float:
         """Share of the multipliers' cycles that do a real multiply-accumulate, over all layers and inputs."""
-        return self.metrics.alu_efficiency
+        value: float = self.metrics.alu_efficiency
+        return value
 
     @property
     def busiest_pe(self) -> int | tuple[str, int]:
@@ -214,25 +217,26 @@ class Result(ByContent):
         dict of str to Any
             Plain numbers, texts, lists and dictionaries.
         """
+        found: dict[str, Any] = plain(self._in_parts(per_pe))
+        return found
+
+    def _in_parts(self, per_pe: bool = False) -> dict[str, Any]:
+        """The same with arrays in place of lists over the inputs, and layers made one after the other.
+
+        Made for what writes it piece by piece, once.
+        """
         total: dict[str, Any] = {"cycles": self.cycles, "time_us": self.time_us}
         energy = self.energy
         if energy is not None:
             total["energy_uj"] = energy.total_uj
         if self.in_a_row and self.layers[0].batched:
-            per_input = list(zip(*(layer.per_input for layer in self.layers), strict=True))
-            total["batch"] = {
-                "cycles": [sum(metrics.cycles for metrics in one) for one in per_input],
-                "time_us": [sum(metrics.time_us for metrics in one) for one in per_input],
-            }
-            if energy is not None:
-                energies = zip(*(layer.energy_per_input for layer in self.layers), strict=True)
-                total["batch"]["energy_uj"] = [sum(part.total_uj for part in one if part) for one in energies]
+            total["batch"] = _batch_totals(self.layers, energy is not None)
         return {
             "format": FORMAT,
             "eiesim": __version__,
             "engine": self.engine,
             "config": self.config.to_dict(),
-            "layers": [layer.to_dict(per_pe) for layer in self.layers],
+            "layers": (layer._in_parts(per_pe) for layer in self.layers),
             "total": total,
             "provenance": self.provenance,
             **({} if self.accuracy is None else {"accuracy": self.accuracy}),
@@ -251,7 +255,55 @@ class Result(ByContent):
         str
             JSON, as `to_dict` has it.
         """
-        return json.dumps(self.to_dict(per_pe), indent=1, allow_nan=False)
+        return "".join(self.json_pieces(per_pe))
+
+    def json_pieces(self, per_pe: bool = False) -> Iterator[str]:
+        """The result JSON piece by piece: of a large batch it need not be held at once.
+
+        Parameters
+        ----------
+        per_pe : bool, default False
+            With the counters of every PE.
+
+        Returns
+        -------
+        iterator of str
+            Texts that joined are `to_json`'s.
+
+        Raises
+        ------
+        EieError
+            Where the counters of every PE are asked for and were not kept.
+        """
+        if per_pe:
+            for layer in self.layers:
+                _ = layer.per_pe  # refused before anything is written
+        return pieces(self._in_parts(per_pe))
+
+    def dram_trace(self, base: int = 0) -> Iterator[str]:
+        """The loads of streamed weights as Ramulator 2's load-store traces have them: a line a burst of 64 bytes.
+
+        Parameters
+        ----------
+        base : int, default 0
+            Address of the first burst, a multiple of 64. Tiles lie one behind the other in the order of their loads,
+            layer by layer, each from a burst of its own on.
+
+        Returns
+        -------
+        iterator of str
+            Texts of some thousand lines `LD 0xADDRESS`, which joined are the trace without the last line's end.
+
+        Raises
+        ------
+        EieError
+            Where nothing was loaded, and for a base at which no burst begins.
+        """
+        check_base(base)
+        loads = [loaded_bytes for layer in self.layers for loaded_bytes in layer.loads]
+        if not loads:
+            raise EieError(f"weights = '{self.config.weights}': no weights were loaded, so there is no trace of DRAM")
+        return dram_trace(loads, base)
 
     def to_frame(self) -> "pd.DataFrame":
         """A pandas DataFrame, a row a layer and input.
@@ -272,6 +324,19 @@ class Result(ByContent):
 
     def _repr_html_(self) -> str:
         return html(self.layers, self)
+
+
+def _batch_totals(layers: Sequence[LayerResult], with_energy: bool) -> dict[str, Any]:
+    """Cycles, time and energy of every input, summed over layers."""
+    total: dict[str, Any] = {"cycles": 0, "time_us": 0, **({"energy_uj": 0} if with_energy else {})}
+    for layer in layers:
+        metrics = layer.of_each()
+        total["cycles"] = total["cycles"] + metrics.cycles
+        total["time_us"] = total["time_us"] + metrics.time_us
+        energy = layer.energy_of_each(metrics) if with_energy else None
+        if energy is not None:
+            total["energy_uj"] = total["energy_uj"] + energy.total_uj
+    return total
 
 
 def _over_layers(name: str, parts: Sequence[Any], layers: Sequence[LayerResult]) -> Any:

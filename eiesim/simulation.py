@@ -4,10 +4,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,21 +14,23 @@ import numpy.typing as npt
 
 from eiesim import capacity, streaming
 from eiesim._checks import whole
+from eiesim._io.memory import check_memory
 from eiesim._io.named import naming
-from eiesim._progress import Progress, Steps
-from eiesim.arithmetic import Each
+from eiesim._progress import Steps, Told, telling
+from eiesim.arithmetic import FEW_INPUTS, INPUTS_AT_ONCE, Each, in_parts
 from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Run
 from eiesim.energy.events import EnergyTable, as_energy_table
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
+from eiesim.engines import batch
 from eiesim.errors import EieError, ExceededError, unknown
 from eiesim.inputs import Opening, Source
-from eiesim.job import Job
 from eiesim.layer_result import LayerResult, Provenance
 from eiesim.model import CHAINED, Feed, Model, check_labels, plain, recognised
 from eiesim.prepared import Config, Prepared, given, labels_given, opened, prepare_layer
 from eiesim.result import Result
+from eiesim.runs import BY_PE_UP_TO, COUNTED, PER_PE, Runs
 
 ENGINES = ("clocked", "recurrence", "event")
 DEFAULT_ENGINE = "recurrence"
@@ -41,6 +41,7 @@ Passed = Callable[[int], object]
 """Called with the number of inputs that have passed a layer since the last call."""
 
 
+@telling
 @naming(labels="labels")
 def simulate(
     source: Source,
@@ -52,10 +53,11 @@ def simulate(
     labels: Any = None,
     recorded: bool = False,
     strict: bool = False,
+    per_pe: bool | None = None,
     energy: str | None = None,
     energy_table: EnergyTable | str | Path | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
     **opening: Unpack[Opening],
 ) -> Result:
     """Run a layer, or several in a row, each one's outputs the next one's activations.
@@ -81,13 +83,16 @@ def simulate(
         Feed each layer its recorded inputs, even where the network has its own.
     strict : bool, default False
         Refuse layers that exceed a memory of the machine.
+    per_pe : bool, default None
+        Keep what every PE counted for every input: `Result.per_pe`, and `per_pe` of the result JSON. None keeps it of
+        up to 1,000 inputs; of more, only what comes of all PEs and of all inputs is kept.
     energy : str, default None
         The energy model, "activity", "published" or "calibrated"; None is activity where it covers the machine.
     energy_table : EnergyTable or path, default None
         Figures for the activity model in place of the published ones, or the TOML file that holds them.
     threads : int, default None
         How many inputs run at once; None is one a core. The result does not depend on it.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each input that has passed a layer; see `progress`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
@@ -101,7 +106,7 @@ def simulate(
     ------
     EieError
         Where the source is none or brings no input, shapes do not fit, values are not finite, an interleaved layer is
-        for another machine, or the energy model asked for does not cover it.
+        for another machine, the energy model asked for does not cover it, or the batch needs more memory than is free.
 
     Examples
     --------
@@ -119,10 +124,13 @@ def simulate(
     model.check_codebooks(machine.weight_bits)
     classes = _labels_for(labels, model, fed)
     steps = Steps(progress, sum(feed.batch_size * len(feed.layers) for feed in fed), "inputs")
+    passed = partial(_one_by_one, steps)
+    for feed in fed:
+        _check_memory(feed, machine, outputs, _keeps(per_pe, feed.batch_size))
     results: list[LayerResult] = []
     for feed in fed:
         with _side_by_side(threads, feed.batch_size) as each:
-            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=steps)
+            go = partial(_run, engine=engine, run=run, each=each, energy=spends, progress=passed, per_pe=per_pe)
             results += _in_a_row(feed, machine, outputs, each, go)
     exceeded = [f"{one.name}: {line}" for one in results for line in one.exceeded]
     if strict and exceeded:
@@ -133,8 +141,8 @@ def simulate(
 def of_clocked_run(model: Model, feed: Feed, config: MachineConfig, run: Run) -> Result:
     """What `simulate` gives for one layer and one input, where the clocked engine has made the run already."""
     energy = _energy_for(config, None, None)
-    go = partial(_run, engine="clocked", run=lambda job, rows: run, each=map, energy=energy)
-    layers = list(_in_a_row(feed, config, True, map, go))
+    go = partial(_run, engine="clocked", run=lambda job, rows: run, each=in_parts, energy=energy)
+    layers = list(_in_a_row(feed, config, True, in_parts, go))
     return _of_layers(layers, config, "clocked", _labels_for(None, model, [feed]))
 
 
@@ -166,9 +174,36 @@ def _in_a_row(
 
 
 def simulate_prepared(prepared: Prepared, engine: str = DEFAULT_ENGINE, threads: int | None = None) -> LayerResult:
-    """Run one layer that is prepared already, with the default energy model."""
+    """Run one layer that is prepared already, with the default energy model, and keep what every PE counted."""
     with _side_by_side(threads, len(prepared.activations)) as each:
-        return _run(prepared, engine, _engine(engine), each, _energy_for(prepared.config, None, None))
+        return _run(prepared, engine, _engine(engine), each, _energy_for(prepared.config, None, None), per_pe=True)
+
+
+def _one_by_one(steps: Steps, inputs: int) -> None:
+    """Tell of inputs that have passed a layer together."""
+    for _ in range(inputs):
+        steps()
+
+
+def _keeps(per_pe: bool | None, inputs: int) -> bool:
+    """Whether what every PE counts is kept of each input."""
+    return inputs <= BY_PE_UP_TO if per_pe is None else per_pe
+
+
+def _check_memory(feed: Feed, config: MachineConfig, outputs: bool, by_pe: bool) -> None:
+    """Refuse a batch whose results need more memory than is free, before anything is run.
+
+    Of each input and layer that is its counters and outputs; where they are kept, by PE, and are joined, for a while
+    twice; and the accumulators, as they are where weights are streamed.
+    """
+    sums = by_pe or config.weights != "resident"
+    need = 0
+    for layer in feed.layers:
+        of_outputs = plain(layer).rows * (4 + 8 * sums) if outputs or layer is not feed.layers[-1] else 0
+        need += 8 * len(COUNTED) + of_outputs + 2 * by_pe * 8 * len(PER_PE) * config.pes
+    what = f"{feed.batch_size:,} inputs through {len(feed.layers)} layers"
+    less = "; without the counters of every PE they need less" if by_pe else "; fewer at once need less"
+    check_memory(need * feed.batch_size, f"{what}{less}")
 
 
 def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[np.int64] | None:
@@ -187,10 +222,10 @@ def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[n
     return classes
 
 
-def _engine(name: str) -> Callable[[Job, npt.NDArray[Any]], Run]:
+def _engine(name: str) -> batch.Engine:
     if name not in ENGINES:
         raise unknown("no engine", name, ENGINES)
-    run: Callable[[Job, npt.NDArray[Any]], Run] = import_module(f"eiesim.engines.{name}").run
+    run: batch.Engine = import_module(f"eiesim.engines.{name}").run
     return run
 
 
@@ -207,26 +242,24 @@ def _energy_for(config: MachineConfig, name: str | None, table: Any) -> tuple[En
 
 @contextmanager
 def _side_by_side(threads: int | None, inputs: int) -> Iterator[Each]:
-    """What maps a function over inputs: on threads, or one after the other."""
-    threads = min(threads or os.cpu_count() or 1, inputs)
+    """What goes through the inputs of a batch: on threads, or one part after the other."""
+    threads = min(threads or os.cpu_count() or 1, inputs) if inputs > 1 else 1
     if threads <= 1:
-        yield map
+        yield in_parts
         return
-    # Several inputs a task: with one, threads would spend their time handing Python's lock to each other.
-    size = -(-inputs // (TASKS_A_THREAD * threads))
     pool = ThreadPoolExecutor(threads - 1)
 
-    def some(function: Callable[..., Any], parts: Sequence[Sequence[Any]]) -> list[Any]:
-        return list(map(function, *parts))
-
-    def each(function: Callable[..., Any], *values: Sequence[Any]) -> Iterator[Any]:
-        tasks = [[one[k : k + size] for one in values] for k in range(0, inputs, size)]
-        given = [pool.submit(some, function, parts) for parts in tasks]
-        done: dict[int, list[Any]] = {}
+    def each(function: Callable[[slice], Any], inputs: int) -> Iterator[Any]:
+        # Several inputs a task: with one, threads would spend their time handing Python's lock to each other.
+        least = min(FEW_INPUTS, -(-inputs // threads))
+        size = min(max(-(-inputs // (TASKS_A_THREAD * threads)), least), INPUTS_AT_ONCE)
+        tasks = [slice(k, min(k + size, inputs)) for k in range(0, inputs, size)]
+        given = [pool.submit(function, part) for part in tasks]
+        done: dict[int, Any] = {}
         # This thread takes tasks too: from the end, as long as nobody else has begun them.
         while len(done) < len(tasks) and given[last := len(tasks) - 1 - len(done)].cancel():
-            done[last] = some(function, tasks[last])
-        return chain.from_iterable(done[k] if k in done else one.result() for k, one in enumerate(given))
+            done[last] = function(tasks[last])
+        return (done[k] if k in done else one.result() for k, one in enumerate(given))
 
     try:
         yield each
@@ -237,31 +270,42 @@ def _side_by_side(threads: int | None, inputs: int) -> Iterator[Each]:
 def _run(
     prepared: Prepared,
     engine: str,
-    run: Callable[[Job, npt.NDArray[Any]], Run],
+    run: batch.Engine,
     each: Each,
     energy: tuple[EnergyModel | None, str],
     progress: Passed | None = None,
     made_from: Callable[[], Provenance] = Provenance,
     prepare: Callable[[], Prepared] | None = None,
     notes: tuple[str, ...] = (),
+    per_pe: bool | None = None,
 ) -> LayerResult:
-    """energy: the model, or None and why. made_from, prepare, notes: see `LayerResult`."""
-    config, layer, operands, outputs = prepared.config, prepared.plain, prepared.operands, prepared.outputs
+    """energy: the model, or None and why. made_from, prepare, notes: see `LayerResult`. per_pe: see `simulate`."""
+    config, layer, operands = prepared.config, prepared.plain, prepared.operands
+    inputs, needs = len(prepared.activations), capacity.needs(prepared.layer, prepared.config)
+    kept = _keeps(per_pe, inputs)
     if config.weights == "resident":
+        outputs = prepared.room_for_outputs()
         job = prepared.job
 
-        def one(rows: npt.NDArray[Any]) -> Run:
-            result = run(job, rows)
-            if progress is not None:
-                progress(1)
-            return result
+        def some(part: slice) -> Runs:
+            own = operands.part(part)
+            runs = batch.run(run, job, job.in_rows(own.activations, own.one), None, kept, progress, own.sums)
+            if outputs is not None and runs.sums is not None:
+                outputs[part] = prepared.real(runs.sums)
+            return runs if kept else runs.without_sums()
 
-        runs = tuple(each(one, prepared.activation_rows))
-        memory = streaming.resident(prepared.layer, config, sum(int(done.cycles) for done in runs))
+        runs = Runs.joined(list(each(some, inputs)))
+        loads: tuple[int, ...] = ()
+        memory = streaming.resident(capacity.all_fit(needs), int(runs.each("cycles").sum()))
     else:
-        runs, memory = streaming.run_tiles(run, prepared.layer, operands, config, outputs, each, progress)
-    if any(operands.dropped):
-        runs = tuple(replace(run, dropped_activations=lost) for run, lost in zip(runs, operands.dropped, strict=True))
+        go = partial(batch.run, run)
+        runs, memory, loads = streaming.run_tiles(
+            go, prepared.layer, operands, config, prepared.outputs, kept, each, progress
+        )
+        outputs = None if runs.sums is None else prepared.real(runs.sums)
+        runs = runs if kept else runs.without_sums()
+    if config.activation_threshold > 0:
+        runs = runs.with_dropped(np.concatenate(list(each(lambda part: operands.part(part).dropped, inputs))))
     return LayerResult(
         name=layer.name,
         rows=layer.rows,
@@ -271,10 +315,11 @@ def _run(
         engine=engine,
         runs=runs,
         batched=prepared.batched,
-        outputs=prepared.real(np.stack([run.sums for run in runs])) if outputs else None,
+        outputs=None if outputs is None else outputs if prepared.batched else outputs[0],
         fraction_bits=operands.fraction_bits,
-        exceeded=capacity.exceeded(prepared.layer, config),
+        exceeded=capacity.exceeded(prepared.layer, config, needs),
         memory=memory,
+        loads=loads,
         fed=prepared.fed,
         vectors=prepared.vectors,
         energy_model=energy[0],

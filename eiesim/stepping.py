@@ -5,6 +5,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.config import as_config
 from eiesim.engines import clocked
 from eiesim.errors import EieError, unknown
@@ -89,7 +90,9 @@ class Machine:
 
     def __repr__(self) -> str:
         name, pes = self._prepared.plain.name or "layer", self._config.pes
-        return f"<Machine with {name} on {pes} PEs: {'done after' if self.done else 'in'} cycle {self.cycle:,}>"
+        return (
+            f"<Machine with {name} on {counted(pes, 'PE')}: {'done after' if self.done else 'in'} cycle {self.cycle:,}>"
+        )
 
     @property
     def cycle(self) -> int:

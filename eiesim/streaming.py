@@ -5,8 +5,8 @@ filled. The rules are exact and stand in docs/networks.md, "Weights that do not 
 a tile is a small layer whose accumulators begin where the tile before left them.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim import capacity
-from eiesim.arithmetic import Each, Operands
+from eiesim.arithmetic import Each, Operands, in_parts
 from eiesim.config import MachineConfig
-from eiesim.counters import PerPe, Run
 from eiesim.encoding import InterleavedLayer, bias_column, interleave
 from eiesim.errors import EieError
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
+from eiesim.runs import Runs
 
 POINTER_BYTES = capacity.POINTER_BITS // 8
 
@@ -88,7 +88,7 @@ class Tile:
 
     def in_rows(self, operands: Operands, pes: int) -> npt.NDArray[Any]:
         """The tile's activations as the LNZD meets them: [batch, activation rows, pes]."""
-        rows = np.zeros((len(operands.activations), -(-self.width // pes) * pes), operands.activations.dtype)
+        rows = np.zeros((len(operands.values), -(-self.width // pes) * pes), operands.activations.dtype)
         rows[:, : len(self.columns)] = operands.activations[:, self.columns]
         if self.with_bias:
             rows[:, self.width - 1] = operands.one
@@ -107,31 +107,43 @@ def cut(
     belongs to the last tile, or is one of its own where the last tile does not hold it as well.
     Raises EieError, naming column and memory, where a tile cannot hold a single column.
     """
-    of = layer.layer
-    chosen = np.arange(of.cols) if columns is None else columns
-    in_column = np.diff(layer.pointers, axis=0)
-    entries = np.zeros((len(chosen) + 1, layer.pes), np.int64)
-    np.cumsum(in_column[chosen], axis=0, out=entries[1:])
-    bias = in_column[-1].astype(np.int64) if of.bias_codes is not None and with_bias else None
+    of, tables = layer.layer, layer.tables
+    if columns is None:
+        chosen, entries = np.arange(of.cols), tables.pointers  # of columns up to the bias's; no copy of them
+    else:
+        chosen = columns
+        entries = np.zeros((len(chosen) + 1, tables.counts.shape[1]), np.int32)
+        np.cumsum(tables.counts[chosen], axis=0, dtype=np.int32, out=entries[1:])
+    bias = tables.counts[-1].astype(np.int64) if of.bias_codes is not None and with_bias else None
     tiles = []
     start = 0
     while start < len(chosen):
-        end = _last_that_fits(entries, start, config)
+        end = _last_that_fits(entries, start, len(chosen), config)
         if end == start:
-            raise EieError(_too_small(f"column {int(chosen[start])}", of.name, in_column[chosen[start]], config))
-        held = entries[end] - entries[start]
+            raise EieError(_too_small(f"column {int(chosen[start])}", of.name, tables.counts[chosen[start]], config))
+        held = entries[end].astype(np.int64) - entries[start]
         width = bias_column(end - start, layer.pes) + 1
         if end == len(chosen) and bias is not None and _fit(held + bias, width, config):
-            tiles.append(_tile(chosen[start:end], True, width, held + bias, config))
+            tiles.append(_tile(chosen[start:end], True, width, held + bias, layer.pes, config))
             bias = None
         else:
-            tiles.append(_tile(chosen[start:end], False, end - start, held, config))
+            tiles.append(_tile(chosen[start:end], False, end - start, held, layer.pes, config))
         start = end
     if bias is not None:
         if not _fit(bias, 1, config):
             raise EieError(_too_small("the bias", of.name, bias, config))
-        tiles.append(_tile(chosen[:0], True, 1, bias, config))
+        tiles.append(_tile(chosen[:0], True, 1, bias, layer.pes, config))
     return tuple(tiles)
+
+
+def cut_for(
+    layer: InterleavedLayer, operands: Operands, config: MachineConfig, each: Each = in_parts
+) -> tuple[Tile, ...]:
+    """Cut a layer into the tiles that a batch needs: all columns, or with `streamed-active` those that it feeds."""
+    if config.weights != "streamed-active":
+        return cut(layer, config)
+    fed = each(lambda inputs: (operands.part(inputs).activations != 0).any(axis=0), len(operands.values))
+    return cut(layer, config, np.flatnonzero(np.any(list(fed), axis=0)), bool(operands.one != 0))
 
 
 def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool:
@@ -139,9 +151,9 @@ def _fit(entries: npt.NDArray[Any], columns: int, config: MachineConfig) -> bool
     return capacity.half(config).holds(int(entries.max(initial=0)), columns)
 
 
-def _last_that_fits(entries: npt.NDArray[np.int64], start: int, config: MachineConfig) -> int:
-    """The largest `end` such that columns start to end - 1 are a tile; `start` itself if there is none."""
-    low, high = start, len(entries) - 1
+def _last_that_fits(entries: npt.NDArray[np.int32], start: int, end: int, config: MachineConfig) -> int:
+    """The largest number up to `end` such that columns from start up to it are a tile; `start` if there is none."""
+    low, high = start, end
     while low < high:  # What fits only grows with the end.
         middle = (low + high + 1) // 2
         if _fit(entries[middle] - entries[start], middle - start, config):
@@ -152,10 +164,16 @@ def _last_that_fits(entries: npt.NDArray[np.int64], start: int, config: MachineC
 
 
 def _tile(
-    columns: npt.NDArray[np.int64], with_bias: bool, width: int, entries: npt.NDArray[np.int64], config: MachineConfig
+    columns: npt.NDArray[np.int64],
+    with_bias: bool,
+    width: int,
+    entries: npt.NDArray[np.int64],
+    pes: int,
+    config: MachineConfig,
 ) -> Tile:
+    """entries: of the PEs that have any, among others."""
     of_entries = int((-(-entries * config.entry_bits // 8)).sum())
-    of_pointers = len(entries) * (width + 1) * POINTER_BYTES
+    of_pointers = pes * (width + 1) * POINTER_BYTES
     return Tile(columns, with_bias, width, of_entries + of_pointers)
 
 
@@ -216,60 +234,78 @@ def overlapped(loads: Sequence[int], computes: Sequence[int]) -> int:
     return loads[0] + sum(map(max, computes, [*loads[1:], 0]))
 
 
-def resident(layer: InterleavedLayer, config: MachineConfig, compute_cycles: int) -> WeightTraffic:
-    """The memory of a layer whose weights stay in the array: nothing is loaded."""
-    return WeightTraffic(capacity.weights_fit(layer, config), 0, 0, 0, compute_cycles, compute_cycles)
+def resident(fits: bool, compute_cycles: int) -> WeightTraffic:
+    """The memory of a layer whose weights stay in the array: nothing is loaded. fits: see `WeightTraffic`."""
+    return WeightTraffic(fits, 0, 0, 0, compute_cycles, compute_cycles)
 
 
 def run_tiles(
-    run: Callable[[Job, npt.NDArray[Any]], Run],
+    run: Callable[[Job, npt.NDArray[Any], npt.NDArray[Any] | None, bool], Runs],
     layer: InterleavedLayer,
     operands: Operands,
     config: MachineConfig,
     outputs: bool,
-    each: Each = map,
+    by_pe: bool,
+    each: Each = in_parts,
     progress: Callable[[int], object] | None = None,
-) -> tuple[tuple[Run, ...], WeightTraffic]:
-    """A batch through a streamed layer: an engine's run an input, and what moving the weights cost.
+) -> tuple[Runs, WeightTraffic, tuple[int, ...]]:
+    """A batch through a streamed layer: the runs, what moving the weights cost, and the bytes of each load in order.
 
-    run: the engine's. Cycles and counters of the runs are sums over tiles, of computing alone; max_occupancy is the
-    largest. All inputs pass a tile before the next one.
+    run: of some inputs through a tile, see `engines.batch.run`. by_pe: whether what every PE counts is kept. Cycles and
+    counters of the runs are sums over tiles, of computing alone; max_occupancy is the largest. All inputs pass a tile
+    before the next one.
     """
-    columns, with_bias = None, True
-    if config.weights == "streamed-active":
-        columns = np.flatnonzero((operands.activations != 0).any(axis=0))
-        with_bias = bool(operands.one != 0)
-    tiles = cut(layer, config, columns, with_bias)
-    inputs = len(operands.activations)
-    by_input: list[list[Run]] = [[] for _ in range(inputs)]
-    sums: list[Any] = [np.zeros(layer.layer.rows, operands.codebook.dtype) if outputs else None] * inputs
+    tiles = cut_for(layer, operands, config, each)
+    inputs = len(operands.values)
+    sums = np.zeros((inputs, layer.layer.rows), operands.codebook.dtype) if outputs else None
+    runs = None if tiles else Runs.none(inputs, layer.pes, by_pe)
+    computes = []
     for tile in tiles:
         held = interleave(tile.of(layer.layer), layer.pes, layer.index_bits, layer.mapping)
         job = Job.of(held, operands, config, outputs, tile.numbers(layer.layer))
-        starts = [replace(job, start=start) for start in sums]
-        for k, done in enumerate(each(run, starts, tile.in_rows(operands, layer.pes))):
-            by_input[k].append(done)
-            sums[k] = done.sums
+
+        def some(part: slice, tile: Tile = tile, job: Job = job) -> Runs:
+            rows = tile.in_rows(operands.part(part), layer.pes)
+            done = run(job, rows, None if sums is None else sums[part], by_pe)
+            if sums is not None:
+                sums[part] = done.sums
             if progress is not None and tile is tiles[-1]:
-                progress(1)
-    runs = tuple(_add_up(parts, total, layer.pes) for parts, total in zip(by_input, sums, strict=True))
+                progress(len(done))
+            return done.without_sums()
+
+        done = Runs.joined(list(each(some, inputs)))
+        computes.append(int(done.each("cycles").sum()))
+        runs = done if runs is None else runs.then(done)
+    assert runs is not None
     loads = [load_cycles(tile.loaded_bytes, config) for tile in tiles]
-    computes = [sum(int(parts[t].cycles) for parts in by_input) for t in range(len(tiles))]
     loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
     fits = capacity.weights_fit(layer, config)
     memory = WeightTraffic(fits, len(tiles), loaded_bytes, sum(loads), sum(computes), overlapped(loads, computes))
-    return runs, memory
+    return replace(runs, sums=sums), memory, tuple(tile.loaded_bytes for tile in tiles)
 
 
-def _add_up(parts: Sequence[Run], sums: npt.NDArray[Any] | None, pes: int) -> Run:
-    """One input's runs of all tiles as one."""
-    per_pe = {part.name: np.zeros(pes, np.int64) for part in fields(PerPe)}
-    for part in parts:
-        for name, total in per_pe.items():
-            own = getattr(part.per_pe, name)
-            per_pe[name] = np.maximum(total, own) if name == "max_occupancy" else total + own
-    scalars = {
-        name: sum(int(getattr(part, name)) for part in parts)
-        for name in ("cycles", "scan_last", "broadcasts", "scan_bubbles", "broadcast_stalls")
-    }
-    return Run(**scalars, per_pe=PerPe(**per_pe), sums=sums)
+BURST_BYTES = 64
+"""What DRAM gives at once."""
+
+BURSTS_AT_ONCE = 2**14
+
+
+def check_base(base: int) -> None:
+    """Raise EieError where a burst cannot begin at an address."""
+    if base < 0 or base % BURST_BYTES:
+        raise EieError(f"DRAM base {base:#x}: needs a multiple of {BURST_BYTES}, the bytes of a burst, from 0")
+
+
+def dram_trace(loads: Sequence[int], base: int) -> Iterator[str]:
+    """The bursts of loads as lines `LD 0xADDRESS`, without the last line's end, some thousands at a time.
+
+    loads: bytes of each. They lie in DRAM in their order from `base` on, each from a burst of its own on.
+    """
+    between = ""
+    for loaded_bytes in loads:
+        end = base + -(-loaded_bytes // BURST_BYTES) * BURST_BYTES
+        for first in range(base, end, BURSTS_AT_ONCE * BURST_BYTES):
+            some = range(first, min(first + BURSTS_AT_ONCE * BURST_BYTES, end), BURST_BYTES)
+            yield between + "\n".join(map("LD {:#x}".format, some))
+            between = "\n"
+        base = end

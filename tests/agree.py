@@ -115,28 +115,6 @@ def fraction(rng):
     return int(rng.integers(0, 16) if kind == 2 else rng.integers(-16, 48))
 
 
-class Telling:
-    """How far a long run is, on the standard error: one line that changes on a terminal, a line a minute elsewhere."""
-
-    def __init__(self):
-        self._live = sys.stderr.isatty()
-        self._every = 0.5 if self._live else 60
-        self._next = 0.0
-
-    def __call__(self, words):
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + self._every
-            print(
-                f"\r{words}\033[K" if self._live else words, end="" if self._live else "\n", file=sys.stderr, flush=True
-            )
-
-    def end(self):
-        """What is told next is told at once, on a new line."""
-        self._next = 0.0
-        if self._live:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Run the cases; 0 when all agree."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,6 +125,7 @@ def main() -> int:
     chosen = options.parse_args()
 
     from tests.compare import differences
+    from tests.telling import Telling
 
     seconds = (math.inf if chosen.cases else 60) if chosen.seconds is None else chosen.seconds
     telling = Telling()

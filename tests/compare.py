@@ -82,7 +82,7 @@ def runs(case, engines=tuple(ENGINES), outputs=True):
     config = case.config
     interleaved = interleave(case.layer, config.pes, config.index_bits, config.mapping)
     job = Job.of(interleaved, operands, config, outputs)
-    rows = job.in_rows(operands)
+    rows = job.in_rows(operands.activations, operands.one)
     return {name: [ENGINES[name](job, row) for row in rows] for name in engines}, operands
 
 

@@ -32,13 +32,14 @@ from safetensors.numpy import save_file
 import eiesim
 from eiesim.baselines.measurements import load_measured
 from eiesim.cli import main
-from eiesim.cli.app import app
+from eiesim.cli.app import app, load
 from eiesim.compression import pipeline
 from eiesim.energy.events import load_energy_table
 from eiesim.files import npz
 from eiesim.files.huffman import load_huffman, save_huffman
 from eiesim.sweeps.journal import Journal
 from tests.cases import random_layer
+from tests.telling import Telling
 
 COLS, ROWS = 7, 9
 HANGS_AFTER_S = 120
@@ -288,6 +289,7 @@ def command_line(rng: random.Random) -> list[str]:
     """A command line, good but for what chance puts into it."""
     name = rng.choice(list(COMMANDS))
     arguments = list(rng.choice(COMMANDS[name]))
+    load()
     command: Any = typer.main.get_command(app)
     for part in name.split():
         command = command.commands[part]
@@ -367,8 +369,10 @@ def run(argv: list[str], here: Path) -> tuple[int | None, str, str]:
     return None, err.getvalue(), "main() returned"
 
 
-def fuzz(seconds: float, seed: int, tally: Tally | None = None, share: int = 40) -> Tally:
-    """Cases for so many seconds. share: damaged files for each command line."""
+def fuzz(
+    seconds: float, seed: int, tally: Tally | None = None, share: int = 40, tell: Callable[[str], None] | None = None
+) -> Tally:
+    """Cases for so many seconds. share: damaged files for each command line. tell: told how far it is."""
     tally = tally or Tally()
     rng = random.Random(seed)
     ends = time.monotonic() + seconds
@@ -376,18 +380,24 @@ def fuzz(seconds: float, seed: int, tally: Tally | None = None, share: int = 40)
         folder = Path(name) / "world"
         folder.mkdir()
         loaders = world(folder)
-        while time.monotonic() < ends:
+        while (left := ends - time.monotonic()) > 0:
+            if tell is not None:
+                many = sum(tally.cases.values())
+                tell(f"{many:,} cases, {len(tally.failures)} failures; {left:.0f} of {seconds:.0f} s to go")
             file_cases(folder, loaders, rng, tally, share)
             command_cases(folder, rng, tally, 1)
     return tally
 
 
 if __name__ == "__main__":
+    telling = Telling()
     found = fuzz(
         float(sys.argv[1]),
         int(sys.argv[2]) if len(sys.argv) > 2 else 0,
         share=int(sys.argv[3]) if len(sys.argv) > 3 else 8,
+        tell=telling,
     )
+    telling.end()
     for name, many in sorted(found.cases.items()):
         print(f"{name:24} {many:8,} cases {found.refused[name]:8,} refused")
     print(f"{sum(found.cases.values()):,} cases, {len(found.failures)} failures")

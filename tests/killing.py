@@ -24,6 +24,7 @@ import eiesim
 from eiesim.cli import main
 from eiesim.sweeps.journal import Journal
 from tests.cases import random_layer
+from tests.telling import Telling
 
 TEMPORARY = ".eiesim-"
 
@@ -142,9 +143,12 @@ def kill(name: str, kills: int, seed: int) -> tuple[int, int, float]:
     """Kill a command so often. Gives the kills, the attempts that came through before theirs, and the seconds."""
     command, rng, begin = COMMANDS[name], random.Random(f"{name} {seed}"), time.monotonic()
     before, known = inputs(), set[str]()
+    telling = Telling()
+    telling(f"{name}: how long it takes")
     span = lasting(name)
     killed = through = 0
     while killed < kills:
+        telling(f"{name}: {killed} of {kills} kills")
         child = started(command.line)
         time.sleep(rng.uniform(0, span))
         os.kill(child, signal.SIGKILL)
@@ -158,6 +162,7 @@ def kill(name: str, kills: int, seed: int) -> tuple[int, int, float]:
         if status == 0 and name == "sweep":  # on with an empty table
             Path("table.csv").unlink()
             known = set()
+    telling.end()
     assert ended(started(command.line)) == 0, "the next run fails"
     assert command.whole() >= known
     assert not left(), left()

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tests.telling import Telling
+
 
 @dataclass(frozen=True)
 class Mutation:
@@ -26,10 +28,12 @@ def tried(mutations: Sequence[Mutation], caught: Callable[[Mutation], str | None
     caught: what shows a mutation, None if nothing does.
     """
     wanted = [mutation for mutation in mutations if only in (None, mutation.name)]
-    escaped = 0
-    for mutation in wanted:
+    escaped, telling = 0, Telling()
+    for number, mutation in enumerate(wanted, 1):
+        telling(f"{number} of {len(wanted)}: {mutation.name}")
         found = caught(mutation)
         escaped += found is None
+        telling.end()
         print(f"{mutation.name}: {'NOT CAUGHT' if found is None else found}", flush=True)
     print(f"{len(wanted) - escaped} of {len(wanted)} mutations caught")
     return 1 if escaped else 0

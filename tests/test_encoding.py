@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import eiesim
 from eiesim import EieError, decode, interleave
+from eiesim._io import memory
 from eiesim.encoding import NO_FIRST_ROW, NO_LAST_ROW
 
 from . import strategies
@@ -114,3 +116,38 @@ def test_the_bias_stands_at_the_start_of_the_next_activation_row(cols, pes, colu
 def test_pe_counts_and_index_bits_out_of_range_are_refused(pes, index_bits):
     with pytest.raises(EieError, match="must be 1 to"):
         interleave(layer_of([[1]], CODEBOOK), pes, index_bits)
+
+
+@pytest.mark.parametrize("mapping", ["interleaved", "blocked"])
+@pytest.mark.parametrize(("rows", "pes"), [(1, 9), (5, 4), (9, 7), (7, 9), (4, 4)])
+@pytest.mark.parametrize("multipliers", [1, 2])
+def test_pes_without_rows_are_kept_as_one(rows, pes, mapping, multipliers):
+    """What is known of all PEs is what each one's own weights make, whether tables have it or one stands for many."""
+    random = np.random.default_rng(rows * pes)
+    weights = np.where(random.random((rows, 12)) < 0.5, random.normal(size=(rows, 12)), 0)
+    layer = eiesim.CompressedLayer.from_dense(weights, bias=random.normal(size=rows))
+    one = interleave(layer, pes, mapping=mapping)
+    owners = sum(len(own) > 0 for own in one.rows_of_pe)
+    assert one.tables.pointers.shape[1] == one.kept.pes == min(owners + 1, pes)
+    owned = [len(own) for own in one.rows_of_pe]
+    for name in ("pointers", "counts", "first_row", "last_row", "padding"):
+        table = getattr(one, name)
+        assert table.shape[1] == pes
+        assert (table[:, : one.kept.pes] == getattr(one.kept, name)).all()
+        for p in np.flatnonzero(np.array(owned) == 0):
+            assert set(table[:, p].tolist()) == {{"first_row": -1, "last_row": -2}.get(name, 0)}
+    assert one.entries_per_pe.tolist() == one.pointers[-1].tolist()
+    config = {"pes": pes, "mapping": mapping, "multipliers": multipliers, "activation_frac": 8, "output_frac": 8}
+    inputs = random.random((9, 12))
+    clocked, fast = (eiesim.simulate(layer, inputs, config, engine) for engine in ("clocked", "recurrence"))
+    assert fast[0].runs == clocked[0].runs
+
+
+def test_a_layer_of_few_rows_needs_little_however_many_pes(monkeypatch):
+    monkeypatch.setattr(memory, "ALWAYS_TAKEN", 0)
+    monkeypatch.setenv("EIESIM_MEMORY_GB", "0.001")
+    layer = eiesim.CompressedLayer.from_dense(np.ones((1, 2000)))
+    result = eiesim.simulate(layer, np.ones(2000), {"pes": 4096})
+    assert result.per_pe.entries.tolist() == [2000] + [0] * 4095
+    with pytest.raises(EieError, match=r"2,000 columns on 4,096 PEs; fewer PEs need less: needs .* GB"):
+        eiesim.simulate(layer, np.ones(2000), {"pes": 4096}, "clocked")

@@ -186,7 +186,7 @@ def test_the_event_engine_reads_the_pes_memories():
     interleaved.code[0] = 3
     operands = prepare(corner.layer, corner.batch, corner.config)
     job = Job.of(interleaved, operands, corner.config, True)
-    assert ENGINES["event"](job, job.in_rows(operands)[0]).sums.tolist() == [2.0]
+    assert ENGINES["event"](job, job.in_rows(operands.activations, operands.one)[0]).sums.tolist() == [2.0]
 
 
 def without_jit(*arguments):

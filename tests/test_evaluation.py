@@ -8,7 +8,7 @@ import pytest
 from eiesim import CompressedLayer, EieError, MachineConfig, simulate
 from eiesim.config import ARITHMETICS
 from eiesim.dense import DenseLayer, expand
-from eiesim.evaluation import accuracies, accuracy, dense_outputs
+from eiesim.evaluation import accuracies, accuracy, dense_outputs, generations
 from eiesim.model import check_labels
 
 RNG = np.random.default_rng(0)
@@ -113,3 +113,14 @@ def test_table_has_every_network_and_arithmetic():
     assert len(calls) == 8
     with pytest.raises(EieError, match="layer 'a' has 6 columns"):
         accuracies({"dense": layers}, x[:, :5], best)
+
+
+def test_a_network_that_was_pruned_before_it_came_is_not_called_dense_nor_not_retrained():
+    weights = RNG.standard_normal((6, 8)).astype(np.float32)
+    cut = np.where(np.abs(weights) > 0.7, weights, np.float32(0))
+    shared = [CompressedLayer.from_dense(cut, name="a")]
+    whole, gone = (DenseLayer("a", of) for of in (weights, cut))
+    assert list(generations(shared, [whole])) == ["dense", "pruned, not retrained", "shared"]
+    assert list(generations(shared, [gone])) == ["pruned", "shared"]
+    assert list(generations(shared, [whole], retrained=True)) == ["dense", "shared"]
+    assert list(generations(shared, [whole], [gone], retrained=True)) == ["dense", "pruned", "shared"]

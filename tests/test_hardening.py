@@ -377,9 +377,13 @@ def test_the_order_of_a_grid_is_that_of_its_axes():
         (depth, pes, mhz) for depth in (1, 2) for pes in (4, 8) for mhz in (1, 2)
     ]
     assert [grid[k] for k in range(len(grid))] == every
-    placed = [pair for group in grid.by_sharing() for pair in group]
-    assert sorted(place for place, _ in placed) == list(range(8))
-    assert all(every[place] == config for place, config in placed)
+    seen = []
+    for group in grid.by_sharing():
+        places, machines = group.machines(0, len(group))
+        assert len({every[place].pes for place in places}) == 1
+        assert [machines.config(k) for k in range(len(machines))] == [every[place] for place in places]
+        seen += places.tolist()
+    assert sorted(seen) == list(range(8))
 
 
 def test_a_network_that_names_one_file_often_opens_it_once(tmp_path, monkeypatch):

@@ -10,7 +10,9 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
-    ("errors", "_version", "_cache", "_shown", "_progress"),
+    ("errors", "_version", "_cache", "_bar"),
+    ("_shown",),
+    ("_progress",),
     ("_checks",),
     ("_numba",),
     ("_jit",),
@@ -21,6 +23,7 @@ LEVELS = (
     ("dense", "encoding", "workloads"),
     ("arithmetic", "capacity"),
     ("job", "counters", "model"),
+    ("runs",),
     ("streaming",),
     ("machine",),
     ("engines", "energy"),
@@ -35,10 +38,10 @@ LEVELS = (
     ("evaluation", "outputs", "inspection"),
     ("view",),
     ("balancing", "baselines", "sweeps", "rtl"),
-    ("comparison", "tracing"),
-    ("drawing",),
+    ("advice", "comparison", "tracing"),
     ("api",),
     ("reproduction",),
+    ("drawing",),
     ("__init__",),
     ("cli",),
     ("__main__",),

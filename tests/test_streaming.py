@@ -199,3 +199,35 @@ def test_inspect_says_what_streaming_would_cost():
     assert found["energy_uj"] == pytest.approx(memory.loaded_bytes * 8 * 20e-6)
     assert f"{memory.loaded_bytes:,}" in answer.err
     assert "spmat_bytes = 1" in cli("inspect", "table3:NT-We", "--set", "spmat_bytes=1").out
+
+
+def test_the_trace_of_dram_is_every_burst_of_every_tile_in_order():
+    random = np.random.default_rng(4)
+    layers = [
+        eiesim.CompressedLayer.from_dense(np.where(random.random(shape) < 0.5, 1.5, 0), name=f"fc{k}")
+        for k, shape in enumerate([(40, 50), (9, 40)])
+    ]
+    config = {"pes": 4, "weights": "streamed", "spmat_bytes": 120}
+    result = simulate(layers, random.random((3, 50)), config)
+    address, right = 0x1C0, []
+    for layer, made in zip(result, layers, strict=True):
+        tiles = streaming.cut(interleave(made, 4), layer.config)
+        assert len(tiles) == layer.memory.tiles
+        assert sum(tile.loaded_bytes for tile in tiles) == layer.memory.loaded_bytes
+        for tile in tiles:
+            for _ in range(0, tile.loaded_bytes, 64):
+                right.append(f"LD 0x{address:x}")
+                address += 64
+    assert result[0].memory.tiles > 2
+    assert "".join(result.dram_trace(0x1C0)).split("\n") == right
+    with pytest.raises(EieError, match="DRAM base 0x8: needs a multiple of 64"):
+        result.dram_trace(8)
+    with pytest.raises(EieError, match="weights = 'resident': no weights were loaded"):
+        simulate(layers, random.random(50), {"pes": 4}).dram_trace()
+
+
+def test_a_long_trace_is_the_same_in_parts(monkeypatch):
+    whole = "".join(streaming.dram_trace([1000, 64, 1], 0))
+    monkeypatch.setattr(streaming, "BURSTS_AT_ONCE", 3)
+    assert "".join(streaming.dram_trace([1000, 64, 1], 0)) == whole
+    assert whole.split("\n")[-1] == "LD 0x440"

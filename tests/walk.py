@@ -5,8 +5,9 @@ from typing import Any
 
 import typer
 
-import eiesim.cli  # noqa: F401 (its import adds the commands to the app)
-from eiesim.cli.app import Role, app
+from eiesim.cli.app import Role, app, load
+
+load()
 
 
 def commands() -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,7 @@ Everything is counted in PE-cycles x multipliers (cycles x N x m), which are who
 are PE-cycles, and `lanes` is 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -58,7 +58,7 @@ class Losses:
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
 
-def attribute(prepared: Prepared, runs: Sequence[Run]) -> tuple[Losses, int]:
+def attribute(prepared: Prepared, runs: Iterable[Run]) -> tuple[Losses, int]:
     """The PE-cycles of a layer by cause, and the groups of its busiest PE (added up over the inputs).
 
     runs: an engine's of what is prepared, one an input.

@@ -7,7 +7,7 @@ import numpy as np
 
 from eiesim._io.atomic import Outputs, check_targets
 from eiesim._io.names import file_stems
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.balancing import study
 from eiesim.balancing.study import Balance
 from eiesim.config import as_config
@@ -20,6 +20,7 @@ from eiesim.prepared import Config, opened_each, prepare_workload
 from eiesim.simulation import DEFAULT_ENGINE
 
 
+@telling
 @guarded("source", "inputs", "config", fills=("output",))
 def balance_each(
     source: Source,
@@ -29,7 +30,7 @@ def balance_each(
     *,
     recorded: bool = False,
     output: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Told = None,
     **opening: Unpack[Opening],
 ) -> list[Balance]:
     """Balance every layer of a source by itself, and write the layers as their weights alone balance them.
@@ -48,7 +49,7 @@ def balance_each(
         Feed each layer its recorded inputs, even where the network has its own.
     output : path, default None
         A folder for NAME.npz, the balanced layer, and NAME-order.npy, its rows' order; None writes nothing.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step a layer; see `progress`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.

@@ -1,12 +1,12 @@
 """A layer as stored and with its rows balanced over the PEs: what each order costs, and what it loses to each cause."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eiesim._shown import Brief, html_table
+from eiesim._shown import Brief, Plotted, counted, html_table
 from eiesim.balancing.causes import Losses, attribute
 from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MachineConfig
@@ -15,6 +15,9 @@ from eiesim.layer import CompressedLayer
 from eiesim.layer_result import LayerResult
 from eiesim.prepared import Prepared, interleaved_for
 from eiesim.simulation import DEFAULT_ENGINE, simulate_prepared
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,7 +58,7 @@ class Assignment(Brief):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Balance(Brief):
+class Balance(Plotted, Brief):
     """A layer in three orders of its rows: what `balance` gives.
 
     Attributes
@@ -90,10 +93,30 @@ class Balance(Brief):
         words = [head.replace("_", " ") for head in heads]
         return html_table(f"{self._subject}: simulated cycles, and shares of PE-cycles by cause", words, rows)
 
+    def to_frame(self) -> "pd.DataFrame":
+        """What each order of the rows comes to.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row an order: `order`, `cycles`, `time_us` (sums over the batch), `load_balance`, and PE-cycles by cause,
+            such as `lost_finite_queues`; these add up to `pe_cycles`.
+        """
+        import pandas as pd
+
+        rows = []
+        for one in self.assignments:
+            told = one.to_dict()
+            lost = {cause: cause if cause in ("work", "padding") else f"lost_{cause}" for cause in told["pe_cycles"]}
+            losses = {lost[cause]: pe_cycles for cause, pe_cycles in told["pe_cycles"].items()}
+            known = {key: told[key] for key in ("cycles", "time_us", "load_balance")}
+            rows.append({"order": one.name, **known, **losses, "pe_cycles": one.losses.total})
+        return pd.DataFrame(rows)
+
     @property
     def _subject(self) -> str:
         several = f", sum of {self.batch_size:,} inputs" if self.batch_size > 1 else ""
-        return f"{self.assignments[0].layer.name} on {self.config.pes} PEs{self.config.variant}{several}"
+        return f"{self.assignments[0].layer.name} on {counted(self.config.pes, 'PE')}{self.config.variant}{several}"
 
     def _gain(self, one: Assignment) -> str:
         first = self.assignments[0]
@@ -144,9 +167,10 @@ def balance(prepared: Prepared, engine: str = DEFAULT_ENGINE) -> Balance:
 
 def _try(name: str, prepared: Prepared, order: npt.NDArray[np.int64] | None, engine: str) -> Assignment:
     if order is not None:
-        # A row's place changes no operand: codebook, activations and formats are the whole layer's.
-        placed = permute_rows(prepared.plain, order)
-        prepared = replace(prepared, layer=interleaved_for(placed, prepared.config))
+        # A row's place changes no operand: codebook, activations and formats are the whole layer's. Sums would have
+        # to change places too; they are added up anew.
+        placed = interleaved_for(permute_rows(prepared.plain, order), prepared.config)
+        prepared = replace(prepared, layer=placed, operands=replace(prepared.operands, sums=None))
     result = simulate_prepared(prepared, engine)
     losses, busiest = attribute(prepared, result.runs)
     return Assignment(name, prepared.plain, order, result, busiest, losses)

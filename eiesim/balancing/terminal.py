@@ -2,6 +2,7 @@
 
 from rich.table import Table
 
+from eiesim._shown import counted
 from eiesim.balancing.study import Balance
 from eiesim.config import MachineConfig
 
@@ -27,8 +28,8 @@ def balance_table(balance: Balance) -> Table:
     config, tried = balance.config, balance.assignments
     of_inputs = f", sum of {balance.batch_size} inputs" if balance.batch_size > 1 else ""
     table = Table(
-        title=f"{tried[0].layer.name} on {config.pes} PEs{config.variant}, queue depth {config.queue_depth}: "
-        f"where the cycles go{of_inputs} (simulated)",
+        title=f"{tried[0].layer.name} on {counted(config.pes, 'PE')}{config.variant}, queue depth "
+        f"{config.queue_depth}: where the cycles go{of_inputs} (simulated)",
         title_justify="left",
         title_style="",
     )

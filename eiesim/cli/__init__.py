@@ -1,7 +1,8 @@
 """The command line: words only. A command parses, calls one function, prints.
 
 Tables go to standard output, progress, notes and warnings to standard error; bad input is one line and exit status 2.
-What is slow to import is imported inside the commands, so that `--help` answers at once.
+What is slow to import is imported inside the commands, so that `--help` answers at once, and of the commands only the
+one that is called.
 """
 
 import errno
@@ -13,29 +14,20 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any, NoReturn
 
 import typer
 
-from eiesim.cli.app import app
+from eiesim.cli.app import app, load
 from eiesim.cli.options import MEMORY
 from eiesim.cli.screen import StoppedError
 from eiesim.errors import EieError, ExceededError, FolderExistsError, NoInputError, one_line
-
-COMMANDS = (
-    "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "balance", "reproduce", "rtl",
-)  # fmt: skip
-"""Modules that add commands, in the order of `eiesim --help`."""
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells have it."""
 
 TERMINATED = 128 + signal.SIGTERM
 """After SIGTERM."""
-
-for _name in COMMANDS:
-    import_module(f"eiesim.cli.{_name}")
 
 # Typer carries click as a package of its own or within itself, by version.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
@@ -55,6 +47,7 @@ def main() -> None:
 
 
 def _command() -> None:
+    load(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]

@@ -6,6 +6,7 @@ from typing import Annotated
 import eiesim
 from eiesim.cli.app import Argument, Reads, command
 from eiesim.cli.options import Given, Machine, Shown
+from eiesim.errors import counted
 
 
 @command()
@@ -31,17 +32,15 @@ def accuracy(
     eiesim accuracy example:lenet-300-100
     eiesim accuracy net --input x.npy --labels y.npy --json -
     """
-    from eiesim.compression.terminal import accuracy_table
-
-    screen = shown.screen()
+    screen, configured = shown.screen(), machine.chosen()
     with screen.progress() as progress:
-        shares = eiesim.accuracy(
-            name, given.input, labels, machine.chosen(), dense=dense, pruned=pruned, progress=progress
-        )
+        shares = eiesim.accuracy(name, given.input, labels, configured, dense=dense, pruned=pruned, progress=progress)
     if list(shares) == ["shared"]:
         screen.note("note: the dense network is not at hand; name it with --dense MODEL")
     shown.write(shares.to_json)
+    from eiesim.compression.terminal import accuracy_table
+
     screen.show(accuracy_table(shares, shares.inputs))
     if shares.computed is not None:
-        layers = f"{shares.computed} of {shares.layers} layers"
+        layers = f"{shares.computed} of {counted(shares.layers, 'layer')}"
         screen.say(f"{layers} in each arithmetic; onnxruntime runs the rest in float32")

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
@@ -36,6 +37,27 @@ def _top(
     ] = False,
 ) -> None:
     pass
+
+
+COMMANDS = (
+    "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "advise", "balance", "reproduce",
+    "rtl", "cite",
+)  # fmt: skip
+"""Modules that add commands, in the order of `eiesim --help`."""
+
+BESIDES = {"layers": "inspect", "critical-path": "trace"}
+"""Commands that are not named as the module that adds them."""
+
+
+def load(command: str = "") -> None:
+    """Import what adds a command to `app`; for another word all of them, as `--help` shows them."""
+    module = BESIDES.get(command, command)
+    if module in COMMANDS:
+        import_module(f"eiesim.cli.{module}")
+        return
+    for module in COMMANDS:
+        import_module(f"eiesim.cli.{module}")
+    app.registered_commands.sort(key=lambda one: COMMANDS.index(str(one.callback.__module__).rpartition(".")[2]))
 
 
 class Role(Enum):
@@ -93,7 +115,7 @@ def command(name: str | None = None, *, to: typer.Typer = app, **options: Any) -
             with _guarded(roles, {**given, **{k: v for one in values.values() for k, v in vars(one).items()}}):
                 function(**given, **values)
 
-        run.__name__, run.__doc__ = function.__name__, _plain(function.__doc__)
+        run.__name__, run.__module__, run.__doc__ = function.__name__, function.__module__, _plain(function.__doc__)
         run.__signature__ = inspect.Signature([each for each, _ in parameters])  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each, _ in parameters}
         run.roles, run.written = roles, function.__doc__  # type: ignore[attr-defined]

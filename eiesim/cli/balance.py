@@ -5,7 +5,7 @@ from typing import Annotated
 
 import eiesim
 from eiesim.cli.app import Fills, command
-from eiesim.cli.options import Fed, Layers, Machine, Shown
+from eiesim.cli.options import Fed, Formats, Layers, Machine, Shown, Style
 
 
 @command()
@@ -15,6 +15,9 @@ def balance(
     save: Annotated[
         Path | None, Fills("Write each layer balanced by its weights, and its rows' order.", metavar="DIR")
     ] = None,
+    plot: Annotated[Path | None, Fills("Draw where the cycles go, a picture a layer.", metavar="DIR")] = None,
+    formats: Formats = None,
+    style: Style = "screen",
     *,
     machine: Machine,
     shown: Shown,
@@ -33,5 +36,7 @@ def balance(
     screen, configured = shown.screen(), machine.chosen()
     with screen.progress() as progress:
         found = eiesim.balance_each(layers, fed.input or (), configured, output=save, progress=progress, **fed.how())
+    if plot is not None:
+        eiesim.plot(found, plot, formats=formats, style=style)
     screen.show(*map(balance_table, found))
     shown.write_report("eiesim-balance/1", {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]})

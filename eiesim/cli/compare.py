@@ -5,9 +5,9 @@ from typing import Annotated
 
 import eiesim
 from eiesim.cli.app import Argument, Fills, Option, Writes, command
-from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet
+from eiesim.cli.options import EnergyFigures, Fed, Formats, Machine, Quiet, Style
 from eiesim.cli.screen import Screen
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, counted, unknown
 
 ALL_NINE = "table3:all"
 LAYERS_HELP = "Table III names, or what `run` takes; each is compared by itself (default: all nine of Table III)"
@@ -33,7 +33,8 @@ def compare(
     ] = None,
     gpu_tdp: Annotated[float | None, Option("Watts of this GPU, likewise.", min=0.1)] = None,
     plots: Annotated[bool, Option("Draw the plots.", "--plots/--no-plots")] = True,
-    formats: Formats = "png,svg",
+    formats: Formats = None,
+    style: Style = "screen",
     quiet: Quiet = False,
     out: Annotated[Path | None, Fills("How --output was spelled once.", hidden=True)] = None,
     seeds: Annotated[
@@ -59,15 +60,16 @@ def compare(
     other = next((name for name in wanted if name not in BASELINES), None)
     if other is not None:
         raise unknown("no baselines", other, BASELINES)
+    configured = machine.chosen()
     measured = measured_file or made_folder(output) / "measured.json"
     with screen.progress() as progress:
         found = eiesim.compare(
-            layers or ALL_NINE, machine.chosen(), inputs=fed.input or (), seeds=seeds, published="published" in wanted,
+            layers or ALL_NINE, configured, inputs=fed.input or (), seeds=seeds, published="published" in wanted,
             measured=measured if "measured" in wanted else None, again=again, cpu_tdp=cpu_tdp, gpu_tdp=gpu_tdp,
             progress=progress, **energy.chosen(), **fed.how(),
         )  # fmt: skip
-    written = eiesim.save_comparison(found, output, plots=plots, formats=formats)
+    written = eiesim.save_comparison(found, output, plots=plots, formats=formats, style=style)
     screen.show(*report(found))
     if found.measured is not None and found.measured.warning:
         screen.warn(found.measured.warning)
-    screen.note(f"{len(written)} files in {output}")
+    screen.note(f"{counted(len(written), 'file')} in {output}")

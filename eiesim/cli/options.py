@@ -10,16 +10,27 @@ from typing import Annotated, Any, ClassVar
 import eiesim
 from eiesim.cli.app import Argument, Option, Reads, Writes
 from eiesim.cli.screen import Screen
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 
 
-def _formats(text: str) -> tuple[str, ...]:
-    known = ("png", "svg", "pdf")
+def _formats(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    known = ("png", "svg", "pdf", "tex")
     names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
     for name in names:
         if name not in known:
-            raise EieError(f"--formats {text}: pictures are written as {', '.join(known)}, not {name!r}")
+            raise EieError(f"--formats {text}: pictures and tables are written as {', '.join(known)}, not {name!r}")
     return names
+
+
+STYLES = ("screen", "paper", "paper-wide")
+
+
+def _style(name: str) -> str:
+    if name not in STYLES:
+        raise unknown("--style: no style", name, STYLES)
+    return name
 
 
 LAYERS_HELP = (
@@ -27,8 +38,13 @@ LAYERS_HELP = (
     "example:NAME; several run in a row."
 )
 Layers = Annotated[list[str], Argument(LAYERS_HELP, metavar="LAYER...")]
-FORMATS_HELP = "What pictures are written as: png, svg or pdf, with commas."
-Formats = Annotated[str, Option(FORMATS_HELP, metavar="LIST", callback=_formats)]
+FORMATS_HELP = (
+    "What pictures are written as: png, svg or pdf, with commas; tex is the tables in LaTeX, with BibTeX. "
+    "(default: png,svg; of --style paper pdf)"
+)
+Formats = Annotated[str | None, Option(FORMATS_HELP, metavar="LIST", callback=_formats)]
+STYLE_HELP = "How pictures look: screen; paper, 252 points wide for a column, without title; paper-wide, 516 for two."
+Style = Annotated[str, Option(STYLE_HELP, metavar="NAME", callback=_style)]
 """On the command line a text; what the command is given are the names."""
 Quiet = Annotated[bool, Option("Print nothing but errors.", "-q")]
 SET_HELP = "Set any configuration key, such as multipliers=2, mapping=blocked, rounding=floor; may be repeated."

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 import eiesim
-from eiesim.cli.app import Argument, Makes, Option, Reads, app, command
-from eiesim.cli.options import Fed, Machine
+from eiesim.cli.app import Argument, Makes, Option, Reads, Writes, app, command
+from eiesim.cli.options import Fed, Machine, Shown
 from eiesim.cli.screen import Screen
 
 rtl = typer.Typer(
@@ -32,8 +32,8 @@ def export(
     \b
     eiesim rtl export table3:NT-We --pes 4 -o twin/ && make -C twin
     """
-    screen = Screen()
-    made = eiesim.export_rtl(layer, out, fed.input or (), machine.chosen(), **fed.how())
+    screen, configured = Screen(), machine.chosen()
+    made = eiesim.export_rtl(layer, out, fed.input or (), configured, **fed.how())
     for sentence in made.grown:
         screen.note(f"larger than configured, for this layer: {sentence}")
     screen.note(f"{made.files} files in {out}; run make there")
@@ -90,3 +90,59 @@ def synth(
     with screen.progress() as progress:
         made = eiesim.synthesise_rtl(machine.chosen(), liberty, progress=progress)
     screen.show(synthesis_table(made))
+
+
+def _wires(text: str) -> str | float:
+    """Fills what the option says: a number where it is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+@command(to=rtl)
+def power(
+    layer: Annotated[str, Argument("What `run` takes: a file, a dump, table3:NAME.", metavar="LAYER")],
+    fed: Fed,
+    machine: Machine,
+    shown: Shown,
+    liberty: Annotated[
+        Path | None, Reads("The cell library: functions, delays and internal power.", metavar="FILE.lib")
+    ] = None,
+    cycles: Annotated[
+        str | None, Option("Only cycles A to B-1; they are numbered from 1. (default: all)", metavar="A:B")
+    ] = None,
+    glitches: Annotated[
+        bool, Option("Let each gate answer after its own delay; takes some twenty times as long.")
+    ] = False,
+    wires: Annotated[
+        str, Option("Capacitance of wires: table (by sinks), none, or a number of fF a sink.", metavar="table|none|FF")
+    ] = "table",
+    clock_gating: Annotated[
+        bool,
+        Option("Whether registers behind an enable are clocked through a gate.", "--clock-gating/--no-clock-gating"),
+    ] = True,
+    item: Annotated[int, Option("Which input of a batch, from 0.", min=0)] = 0,
+    saif: Annotated[Path | None, Writes("Write the toggles for other tools.", metavar="FILE.saif")] = None,
+    netlist: Annotated[Path | None, Writes("Write the netlist that they are of, as Verilog.", metavar="FILE.v")] = None,
+) -> None:
+    """Map a PE to a cell library, run it through a layer, count each net's rises and falls, and price them.
+
+    All PEs run at gate level; every cycle is compared with the clocked machine, and the first difference ends the
+    command with cell, cycle and PE. Netlists are kept, by content.
+
+    \b
+    eiesim rtl power layer.npz --input x.npy --liberty gscl45nm.lib
+    eiesim rtl power table3:NT-We --liberty gscl45nm.lib --cycles 100:200 --glitches --json power.json
+    """  # fmt: skip
+    from eiesim.rtl.gates.terminal import power_parts
+
+    screen = shown.screen()
+    with screen.progress() as progress:
+        made = eiesim.power_rtl(
+            layer, fed.input or (), machine.chosen(), liberty=liberty, cycles=cycles, glitches=glitches,
+            wires=_wires(wires), clock_gating=clock_gating, item=item, saif=saif, verilog=netlist, progress=progress,
+            report=screen.note, **fed.how(),
+        )  # fmt: skip
+    shown.write(made.to_json)
+    screen.show(*power_parts(made))

@@ -67,7 +67,7 @@ class Screen:
 
     def progress(self) -> "AbstractContextManager[Any]":
         """A progress bar on standard error, where that is a terminal; gone when the block ends."""
-        return nullcontext() if self._quiet else eiesim.progress()
+        return nullcontext(False) if self._quiet else eiesim.progress()
 
 
 class _Once(logging.Handler):

@@ -8,9 +8,9 @@ import typer
 
 import eiesim
 from eiesim.cli.app import Argument, Fills, Option, Reads, Writes, command
-from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet
+from eiesim.cli.options import Base, Formats, Opened, OwnInputs, Quiet, Style
 from eiesim.cli.screen import Screen, keeping
-from eiesim.errors import EieError, NothingToDrawError
+from eiesim.errors import EieError, NothingToDrawError, counted
 
 LAYERS_HELP = (
     "Layer files (.npz), matrices (.mtx, .smtx, .npy), network or dump folders, table3:NAME, or table3:all (nine); "
@@ -52,13 +52,18 @@ def sweep(
         list[Path] | None, Reads("Activations for layers that bring none; once, or once for each of them.", "-i")
     ] = None,
     plot: Annotated[Path | None, Fills("Draw what the table shows.", metavar="DIR")] = None,
-    formats: Formats = "png,svg",
+    formats: Formats = None,
+    style: Style = "screen",
     accuracy: Annotated[
         list[str] | None,
         Option("Accuracies to draw beside energy, such as fixed16=0.983.", metavar="ARITHMETIC=SHARE"),
     ] = None,
     parquet: Annotated[
-        Path | None, Writes("Write this sweep's rows as Parquet too, when done (extra: parquet).")
+        Path | None,
+        Writes("Write this sweep's rows as Parquet; without -o it goes on from there too (extra: parquet)."),
+    ] = None,
+    totals: Annotated[
+        Path | None, Writes("Write what each machine comes to over all layers, with its area, as CSV.")
     ] = None,
     jobs: Annotated[int | None, Option("Tasks at a time; one a core unless given.", "-j", min=1)] = None,
     backend: Annotated[str, Option("threads, processes, dask or ray (the last two: extras).")] = "threads",
@@ -81,8 +86,8 @@ def sweep(
     eiesim sweep table3:all --pes 16:256:x2 --sweep multipliers=1,2,4,8 --sweep mapping=interleaved,blocked
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
-    from eiesim.outputs import made_folder, print_text
-    from eiesim.sweeps.terminal import rows_table
+    from eiesim.outputs import Outputs, made_folder, print_text
+    from eiesim.sweeps.terminal import MOST_ROWS, sweep_tables
 
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
     swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
@@ -91,8 +96,9 @@ def sweep(
         made_folder(plot)
     file = None if output is None or str(output) == "-" else output
     screen, configured = Screen(quiet), base.chosen()
+    kept = file or (parquet and f"{parquet}.parts")
     with (
-        keeping(f"rows that are done are in {file}; the same command goes on from there") if file else nullcontext(),
+        keeping(f"rows that are done are in {kept}; the same command goes on from there") if kept else nullcontext(),
         screen.progress() as progress,
     ):
         found = eiesim.sweep_rows(
@@ -102,17 +108,24 @@ def sweep(
         )  # fmt: skip
     if file is not None:
         there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
-        screen.note(f"{len(found.rows):,} rows in {file}{there}")
+        screen.note(f"{counted(len(found), 'row')} in {file}{there}")
     elif output is not None:
         print_text(found.to_csv().removesuffix("\n"))
+    elif parquet is not None and len(found) > MOST_ROWS:
+        screen.note(f"{counted(len(found), 'row')} in {parquet}")
     else:
-        screen.show(rows_table(found.rows))
+        screen.show(*sweep_tables(found.rows))
+    if totals is not None:
+        with Outputs() as files:
+            files.text(eiesim.network_totals(found.to_frame()).to_csv(index=False).removesuffix("\n"), str(totals))
     if plot is not None:
         basis = "given"
         if not accuracies and any(one.startswith("arithmetic=") for one in swept):
             accuracies, basis = _recognised(layers, configured, screen), "simulated"
         try:
-            drawn = eiesim.plot(found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats)
+            drawn = eiesim.plot(
+                found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats, style=style
+            )
             lines = [f"drawn: {path}" for path in drawn]
         except NothingToDrawError as nothing:
             lines = [str(nothing)]

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import eiesim
-from eiesim.cli.app import Option, Writes, command
-from eiesim.cli.options import Fed, Layers, Machine, Quiet, Shown
+from eiesim.cli.app import Fills, Option, Writes, command
+from eiesim.cli.options import Fed, Formats, Layers, Machine, Quiet, Shown, Style
 from eiesim.cli.screen import Screen
 
 OUTPUT_HELP = (
@@ -41,6 +41,7 @@ def trace(
         str | None, Option("Only these PEs, for instance 0,17,20:24. (default: all)", metavar="LIST")
     ] = None,
     output: Annotated[Path | None, Writes(OUTPUT_HELP, "-o", metavar="FILE")] = None,
+    style: Style = "screen",
     quiet: Quiet = False,
 ) -> None:
     """Show what every PE does in every cycle, what waits in its queue, and who holds back the broadcasts.
@@ -51,13 +52,14 @@ def trace(
     eiesim trace table3:Alex-8 --cycles 3000:3200 -o alex8.vcd   every register and wire, for a waveform viewer
     eiesim trace net/ -i x.npy --layer fc2 --item 3              one layer, one input of a batch
     """  # fmt: skip
-    from eiesim.tracing.terminal import show
-
     Screen(quiet)
+    configured = machine.chosen()
     traced = eiesim.trace(
-        layers, one.input, machine.chosen(), cycles=cycles, output=output, pes=show_pes, **one.how(),
+        layers, one.input, configured, cycles=cycles, output=output, pes=show_pes, style=style, **one.how(),
     )  # fmt: skip
     if output is None and not quiet:
+        from eiesim.tracing.terminal import show
+
         show(traced, show_pes)
 
 
@@ -68,6 +70,9 @@ def critical_path(
     machine: Machine,
     shown: Shown,
     top: Annotated[int, Option("How many PEs and segments to list.", min=1)] = 10,
+    plot: Annotated[Path | None, Fills("Draw whose turn it is in each cycle.", metavar="DIR")] = None,
+    formats: Formats = None,
+    style: Style = "screen",
 ) -> None:
     """Find the chain of events that sets a layer's cycles, and say what bounds it and what would help.
 
@@ -75,9 +80,11 @@ def critical_path(
     eiesim critical-path table3:Alex-8
     eiesim critical-path net/ -i x.npy --layer fc2 --json path.json
     """
+    screen, configured = shown.screen(), machine.chosen()
+    path = eiesim.critical_path(layers, one.input, configured, **one.how())
+    shown.write(path.to_json)
+    if plot is not None:
+        eiesim.plot(path, plot, formats=formats, style=style)
     from eiesim.tracing.terminal import path_report
 
-    screen = shown.screen()
-    path = eiesim.critical_path(layers, one.input, machine.chosen(), **one.how())
-    shown.write(path.to_json)
     screen.show(*path_report(path, top))

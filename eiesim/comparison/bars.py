@@ -11,7 +11,9 @@ from eiesim.paper import source
 from eiesim.paper import speedups as published
 from eiesim.paper.speedups import BASELINES, CPU, EIE, GEOMEAN, SERIES, geomean
 
-SIMULATED = f"{EIE} simulated"
+SIMULATED, ESTIMATED = f"{EIE} simulated", f"{EIE} estimated"
+"""EIE's bars here: times come from runs, energies from a model of them."""
+
 TOTAL = "total"
 """All layers of one's own network together."""
 
@@ -80,15 +82,15 @@ def _over(base: float, values: Sequence[float]) -> tuple[float, float | None, fl
     return base / mean(values), *spread([base / value for value in values])
 
 
-def _simulated(layer: str, series: str, base: float, values: Sequence[float], note: str = "") -> Ratio:
+def _ours(layer: str, series: str, basis: str, base: float, values: Sequence[float], note: str = "") -> Ratio:
     value, low, high = _over(base, values)
-    return Ratio(layer, EIE, series, "simulated", value, note=note, low=low, high=high)
+    return Ratio(layer, EIE, series, basis, value, note=note, low=low, high=high)
 
 
 def speedup_bars(runs: Sequence[Simulated]) -> list[Ratio]:
     """Fig. 6 for these layers, which must all be of Table III."""
     names = [one.name for one in runs]
-    own = [_simulated(one.name, SIMULATED, published.time_us(CPU, one.name), one.times_us) for one in runs]
+    own = [_ours(one.name, SIMULATED, "simulated", published.time_us(CPU, one.name), one.times_us) for one in runs]
     return [*_baseline(names), *_published(published.fig6(), names, 6), *_with_mean(own)]
 
 
@@ -96,16 +98,16 @@ def efficiency_bars(runs: Sequence[Simulated]) -> list[Ratio]:
     """Fig. 7 for these layers, which must all be of Table III. EIE twice: by Table II, and by the energy model."""
     names = [one.name for one in runs]
     rows = [*_baseline(names), *_published(published.fig7(), names, 7)]
-    by_model = {f"{SIMULATED}, Table II power": [one.table2_uj for one in runs]}
+    by_model = {f"{ESTIMATED}, Table II power": [one.table2_uj for one in runs]}
     if runs and runs[0].energy.model != PUBLISHED_MODEL:
-        by_model[f"{SIMULATED}, {runs[0].energy.model}"] = [one.energies_uj for one in runs]
+        by_model[f"{ESTIMATED}, {runs[0].energy.model}"] = [one.energies_uj for one in runs]
     for series, energies in by_model.items():
         own = []
         for name, energies_uj in zip(names, energies, strict=True):
             watts = published.power_w(CPU, name)
             note = "" if watts is not None else "CPU power as Fig. 7 implies it; it was never published"
             watts = published.implied_cpu_power_w(name) if watts is None else watts
-            own.append(_simulated(name, series, published.time_us(CPU, name) * watts, energies_uj, note))
+            own.append(_ours(name, series, "estimated", published.time_us(CPU, name) * watts, energies_uj, note))
         rows += _with_mean(own)
     return rows
 
@@ -160,7 +162,7 @@ def measured_speedup_bars(runs: Sequence[Simulated], measured: Measured, with_to
         for one in rows:
             note, value = f"{one.kernel}, {one.threads} thread(s)", base.time_us / one.time_us
             _add(by_series, _measured(run.name, one, "measured", value, note))
-        _add(by_series, _simulated(run.name, SIMULATED, base.time_us, run.times_us))
+        _add(by_series, _ours(run.name, SIMULATED, "simulated", base.time_us, run.times_us))
     if with_total:
         _add_total(by_series, runs, measured, "time_us", "measured")
     return _in_order(by_series)
@@ -179,7 +181,7 @@ def measured_efficiency_bars(runs: Sequence[Simulated], measured: Measured, with
             value = base.energy_uj / one.energy_uj
             _add(by_series, _measured(run.name, one, basis, value, one.power_source))
         note = f"EIE by the energy model {run.energy.model}; {base.power_source}"
-        _add(by_series, _simulated(run.name, SIMULATED, base.energy_uj, run.energies_uj, note))
+        _add(by_series, _ours(run.name, ESTIMATED, "estimated", base.energy_uj, run.energies_uj, note))
     if with_total:
         _add_total(by_series, runs, measured, "energy_uj", "estimated")
     return _in_order(by_series)

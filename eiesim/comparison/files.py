@@ -1,4 +1,4 @@
-"""The comparison's files: its tables as CSV, with the columns that other programs may rely on, and its pictures."""
+"""The comparison's files: its tables as CSV, with the columns that other programs may rely on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,9 @@ from typing import Any
 from eiesim._io.atomic import Outputs, in_set
 from eiesim._io.csv_file import write_csv
 from eiesim.baselines.measurements import Measurement
-from eiesim.comparison.plots import pictures
 from eiesim.comparison.records import AreaRow, EieRow, ModuleRow, Ratio, WaterfallRow
 from eiesim.comparison.rows import Comparison
 from eiesim.paper.speedups import headlines, inconsistencies
-from eiesim.view.saving import FORMATS, save_all
 
 CHECK_COLUMNS = ("kind", "name", "published_mw", "activity_mw", "difference", "cause")
 PLATFORM_COLUMNS = (
@@ -34,7 +32,7 @@ def write_tables(comparison: Comparison, folder: Path, files: Outputs | None = N
         "fig7_energy_efficiency": (comparison.efficiency, Ratio.COLUMNS),
         "measured": (measured, tuple(Measurement.model_fields)),
         "measured_speedup": (comparison.measured_speedup, Ratio.MEASURED_COLUMNS),
-        "measured_energy_efficiency": (comparison.measured_efficiency, Ratio.MEASURED_COLUMNS),
+        "energy_efficiency_over_this_cpu": (comparison.measured_efficiency, Ratio.MEASURED_COLUMNS),
         "energy_by_module": (comparison.modules, ModuleRow.COLUMNS),
         "energy_check": (comparison.checks, CHECK_COLUMNS),
         "waterfall": (comparison.waterfall, WaterfallRow.COLUMNS),
@@ -57,13 +55,3 @@ def write_tables(comparison: Comparison, folder: Path, files: Outputs | None = N
 
 def _cells(rows: Sequence[Any], columns: Sequence[str]) -> list[dict[str, Any]]:
     return [{column: getattr(row, column) for column in columns} for row in rows]
-
-
-def write_plots(
-    comparison: Comparison, folder: Path, files: Outputs | None = None, formats: Sequence[str] = FORMATS
-) -> list[Path]:
-    """Draw everything there is something of; returns the files.
-
-    files: the set that they appear with; None is one of their own.
-    """
-    return save_all(pictures(comparison), folder, formats=formats, files=files)

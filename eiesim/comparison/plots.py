@@ -8,17 +8,19 @@ from dataclasses import replace
 from itertools import cycle
 from textwrap import fill
 
+from eiesim._shown import counted
+from eiesim.comparison.few import few_layers
 from eiesim.comparison.records import FC8, AreaRow, ModuleRow, Ratio, WaterfallRow, by_batch
 from eiesim.comparison.rows import Comparison
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names, reach
-from eiesim.view.words import MODULES, Words
+from eiesim.view.words import MODULES, Words, folded
 
 WIDER = 2.0
 """EIE's bars are wider than others, for they carry their values."""
 
 SPEEDUP = Words("speed-up over CPU, dense, batch 1")
-EFFICIENCY = Words("energy efficiency over\nCPU, dense, batch 1")
+EFFICIENCY = Words("energy efficiency over CPU,\ndense, batch 1")
 """The axes of Figs. 6 and 7."""
 
 PAPER_COLOURS = {
@@ -32,7 +34,8 @@ PAPER_COLOURS = {
 
 
 def pictures(comparison: Comparison) -> Iterator[tuple[str, Picture]]:
-    """Each picture there is something of, by its file's name."""
+    """Each picture there is something of, by its file's name; of many layers the slowest, and the rest together."""
+    comparison = few_layers(comparison)
     if comparison.speedup:
         title = "Speed-up over the CPU (as EIE Fig. 6)"
         yield "fig6_speedup", ratio_picture(comparison.speedup, SPEEDUP, title)
@@ -47,7 +50,7 @@ def pictures(comparison: Comparison) -> Iterator[tuple[str, Picture]]:
             basis = "estimated" if any(row.basis == "estimated" for row in rows) else "measured"
             words = Words(f"{kind} over this machine's\nCPU, dense, batch 1", basis=basis)
             title = f"{kind.capitalize()} over this machine's CPU"
-            name = f"measured_{kind.replace('-', '').replace(' ', '_')}"
+            name = "measured_speedup" if rows is comparison.measured_speedup else "energy_efficiency_over_this_cpu"
             yield name, ratio_picture(rows, words, title, caption(comparison, rows))
     if comparison.modules:
         yield "energy_by_module", module_picture(comparison.modules)
@@ -72,7 +75,7 @@ def caption(comparison: Comparison, rows: Sequence[Ratio]) -> str:
     bases = [basis for basis in ("measured", "estimated", "simulated") if any(row.basis == basis for row in rows)]
     gpu = f", {measured.machine.gpu}" if measured.machine.gpu else ""
     line = f"{measured.machine.cpu}{gpu}, {used}, {measured.when[:10]}; bars are {' or '.join(bases)}"
-    if "estimated" in bases:
+    if any(row.basis == "estimated" and not row.is_eie for row in rows):
         line += "; energy estimated from thermal design power"
     if any(row.precision != "float32" for row in rows):
         line += "; dotted: weights in lower precision"
@@ -108,7 +111,7 @@ def _ratio_panel(rows: Sequence[Ratio], words: Words, kinds: Mapping[str, Ratio]
     for k, (name, one) in enumerate(kinds.items()):
         own = [(x, by_place[layer, name]) for x, layer in enumerate(layers) if (layer, name) in by_place]
         hatch = ""
-        if one.basis == "simulated":
+        if one.is_eie and one.basis != "published":
             colour, hatch = next(simulated)
         elif one.basis == "published":
             colour = palette.VERMILION if one.is_eie else PAPER_COLOURS[name]
@@ -140,7 +143,7 @@ def _ratio_panel(rows: Sequence[Ratio], words: Words, kinds: Mapping[str, Ratio]
     end = top * top**0.22
     means = {row.layer for row in rows if row.is_mean}
     return Panel(
-        names(Words(""), ["geo. mean" if layer in means else layer for layer in layers]),
+        names(Words(""), folded(["geo. mean" if layer in means else layer for layer in layers])),
         Scale(words, end=end, log=10),
         tuple(series),
         notes=(Note(title, -0.6, end, (4, -3), side="left", up="top"),) if title else (),
@@ -172,6 +175,7 @@ def _stacks(bars: Sequence[str], words: Words, parts: Mapping[str, Sequence[floa
             Series(
                 MODULES.get(module, module), "bars", floats(range(len(bars))), floats(ends),
                 (palette.MODULES[module],), base=floats(reached), width=0.66,
+                hatch=palette.MODULE_HATCHES.get(module, ""),
             )
         )  # fmt: skip
         reached = ends
@@ -190,7 +194,7 @@ def module_picture(rows: Sequence[ModuleRow]) -> Picture:
     modules = [module for module in palette.MODULES if (bars[0], module) in power]
     parts = {module: [power[name, module] for name in bars] for module in modules}
     shown = ["authors'\nAlex-8" if name == FC8 else name for name in bars]
-    panel = _stacks(shown, Words("power of a PE", "mW"), parts, ".2f")
+    panel = _stacks(folded(shown), Words("power of a PE", "mW"), parts, ".2f")
     if published:
         panel = replace(panel, rules=(Rule(0.5, palette.GREY, upright=True, look="dotted"),))
     caption = f"{of_table2}, energy model {' and '.join(models)}"
@@ -202,7 +206,7 @@ def area_picture(rows: Sequence[AreaRow]) -> Picture:
     machines = {row.machine: row for row in rows}
     area = {(row.machine, row.module): row.area_mm2 for row in rows}
     parts = {module: [area[name, module] for name in machines] for module in palette.MODULES}
-    bars = [f"{row.pes} PEs\n{row.basis}" for row in machines.values()]
+    bars = [f"{counted(row.pes, 'PE')}\n{row.basis}" for row in machines.values()]
     panel = _stacks(bars, Words("area at 45 nm", "mm²"), parts, ".1f")
     return Picture("Area of the machine by module", (panel,), (4.8, 2.6), legend="right")
 

@@ -156,4 +156,4 @@ class AreaRow:
     @property
     def machine(self) -> str:
         """What the machine is called in the table."""
-        return f"{'Table II' if self.basis == 'published' else 'model'}, {self.pes} PEs"
+        return f"{'Table II' if self.basis == 'published' else 'model'}, {self.pes} {'PE' if self.pes == 1 else 'PEs'}"

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eiesim._shown import Brief, html_table, listed
+from eiesim._shown import Brief, Plotted, counted, html_table, listed
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison.bars import (
     TOTAL,
@@ -42,12 +42,15 @@ from eiesim.paper.speedups import EIE, GEOMEAN
 from eiesim.simulation import simulate
 from eiesim.workloads import workload
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 WORD_BITS = 32
 """Of a weight that is neither shared nor pruned."""
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Brief):
+class Comparison(Plotted, Brief):
     """What was compared, and every table of it, made once.
 
     Attributes
@@ -102,8 +105,8 @@ class Comparison(Brief):
             told += " (geometric mean)" if len(self.layers) > 1 else ""
         else:
             last = self.eie[-1]
-            told = f"{last.time_us:,.4g} µs, {last.energy_uj:,.4g} µJ ({last.energy_model})"
-        return f"<Comparison of {names} on {self.config.pes} PEs{self.config.variant}, simulated: {told}>"
+            told = f"{last.time_us:,.4g} µs; estimated: {last.energy_uj:,.4g} µJ ({last.energy_model})"
+        return f"<Comparison of {names} on {counted(self.config.pes, 'PE')}{self.config.variant}, simulated: {told}>"
 
     def _repr_html_(self) -> str:
         cpus = list(self._over_cpu(GEOMEAN))
@@ -120,8 +123,22 @@ class Comparison(Brief):
             table4 = "-" if row.table4_time_us is None else f"{row.table4_time_us:,.2f}"
             faster = [f"{ratios[cpu]:,.1f}" if cpu in ratios else "-" for cpu in cpus]
             rows.append((row.layer, f"{row.time_us:,.2f}", table4, f"{row.energy_uj:,.3f}", *faster))
-        machine = f"{self.config.pes} PEs{self.config.variant}"
+        machine = f"{counted(self.config.pes, 'PE')}{self.config.variant}"
         return html_table(f"EIE simulated, {machine}; energy estimated: {self.eie[0].energy_model}", heads, rows)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The simulated machine on each layer, beside Table IV.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a layer: the columns of `eie.csv` (docs/formats.md), times simulated and energies estimated.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [[getattr(row, name) for name in EieRow.COLUMNS] for row in self.eie], columns=EieRow.COLUMNS
+        )
 
     def _over_cpu(self, layer: str) -> dict[str, float]:
         """How many times as fast as each CPU the simulated machine is on a layer."""
@@ -308,13 +325,13 @@ def _module_rows(runs: Sequence[Simulated], checks: Sequence[Check]) -> list[Mod
     """Power of a PE by module: Table II, the check on AlexNet-FC8, each layer."""
     modules = [check for check in checks if check.kind == "module"]
     rows = [ModuleRow("Table II", "published", check.name, check.published_mw) for check in modules]
-    rows += [ModuleRow(FC8, "simulated", check.name, check.activity_mw, "activity") for check in modules]
+    rows += [ModuleRow(FC8, "estimated", check.name, check.activity_mw, "activity") for check in modules]
     for run in runs:
         leakages = run.energy.leakage_by_module_uj
         rows += [
             ModuleRow(
                 of=run.name,
-                basis="simulated",
+                basis="estimated",
                 module=module,
                 power_mw=energy_uj / run.time_us / run.layer.config.pes * 1e3,
                 energy_model=run.energy.model,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from eiesim._shown import counted
 from eiesim.comparison.records import Ratio, by_batch
 from eiesim.comparison.rows import Comparison
 from eiesim.energy.check import Check
@@ -40,7 +41,7 @@ def eie_table(comparison: Comparison) -> Table:
     model = comparison.eie[0].energy_model
     beside = any(row.table4_time_us is not None for row in comparison.eie)
     seeds = max(row.seeds for row in comparison.eie)
-    title = f"EIE, {comparison.config.pes} PEs: simulated, energy model {model}"
+    title = f"EIE, {counted(comparison.config.pes, 'PE')}: times simulated, energies estimated ({model})"
     title += "; Table IV published" if beside else ""
     title += f"; means of {seeds} seeds, least to most" if seeds > 1 else ""
     table4 = ("Table IV, µs", "differ- ence") if beside else ()
@@ -72,7 +73,7 @@ def ratio_table(title: str, rows: Sequence[Ratio], baseline: str = "") -> Table:
     for name in series:
         first = next(row for row in rows if row.series == name)
         heading = first.name.replace("onnxruntime", "onnx- runtime")  # so that it can stand on two lines
-        headings.append(heading if first.basis in (usual, "simulated") else f"{heading}, {first.basis}")
+        headings.append(heading if first.basis == usual or first.is_eie else f"{heading}, {first.basis}")
     table = _table(f"{title}; {usual} unless it says otherwise", "layer", *headings)
     for layer, one in layers.items():
         cells = []
@@ -82,7 +83,7 @@ def ratio_table(title: str, rows: Sequence[Ratio], baseline: str = "") -> Table:
             cells.append("-" if row is None else f"{_digits(row.value)}{star}")
         if one.is_mean:
             table.add_section()
-        table.add_row("mean" if one.is_mean else layer, *cells)
+        table.add_row("geo. mean" if one.is_mean else layer, *cells)
     if any(row.within_rounding is False for row in rows):
         table.caption, table.caption_justify = (
             "* as drawn; the paper's own Table IV gives another bar, see below",
@@ -108,8 +109,8 @@ def headline_table(lines: Sequence[Headline]) -> Table:
 
 def check_table(checks: Sequence[Check]) -> Table:
     """The activity model against Table II."""
-    title = "AlexNet-FC8, power of a PE, mW: published (Table II) and simulated (activity model)"
-    table = _table(title, "", "published", "simulated", "difference")
+    title = "AlexNet-FC8, power of a PE, mW: published (Table II) and estimated (activity model)"
+    table = _table(title, "", "published", "estimated", "difference")
     kind = checks[0].kind
     for check in checks:
         if check.kind != kind:
@@ -134,7 +135,9 @@ def waterfall_table(comparison: Comparison) -> Table:
     rows = comparison.waterfall
     steps = list(dict.fromkeys(row.step for row in rows))
     by_place = {(row.layer, row.step): row for row in rows}
-    table = _table("Fetching the weights of one input: µJ, and the saving of each step", "layer", *steps)
+    table = _table(
+        "Estimated energy of fetching the weights of one input: µJ, and the saving of each step", "layer", *steps
+    )
     for layer in dict.fromkeys(row.layer for row in rows):
         cells = []
         for step in steps:
@@ -152,7 +155,7 @@ def waterfall_table(comparison: Comparison) -> Table:
 def platform_table(comparison: Comparison) -> Table:
     """Table V and the simulated machines."""
     table = _table(
-        "Table V (AlexNet FC7; TrueNorth: TIMIT LSTM) and simulated machines",
+        "Table V (AlexNet FC7; TrueNorth: TIMIT LSTM) and simulated machines (their W and mm² are estimated)",
         "platform", "basis", "nm", "mm²", "W", "peak GOP/s", "frames /s", "frames /s/mm²", "frames /J",
     )  # fmt: skip
     for one in comparison.platforms:
@@ -188,8 +191,10 @@ def report(comparison: Comparison) -> Iterator[Table | str]:
                 yield ratio_table(of, rows, ratios[0].series)
     measured = comparison.measured
     if measured is not None:
-        threads = " or ".join(str(count) for count in sorted({one.threads for one in measured.measurements}))
-        yield f"times measured on {measured.machine.cpu}, {threads} threads (the faster), {measured.when}"
+        used = sorted({one.threads for one in measured.measurements})
+        threads = " or ".join([*map(str, used[:-1]), counted(used[-1], "thread")])
+        faster = " (the faster)" if len(used) > 1 else ""
+        yield f"times measured on {measured.machine.cpu}, {threads}{faster}, {measured.when}"
         for source in dict.fromkeys(f"{one.energy_basis}: {one.power_source}" for one in measured.measurements):
             yield f"  energy {source}"
         if any(one.precision != "float32" for one in measured.measurements):

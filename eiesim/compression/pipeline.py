@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from eiesim._io.arrays import read_arrays
 from eiesim._io.atomic import writing
 from eiesim._io.names import file_stems
 from eiesim._io.reading import sha256_of
-from eiesim._shown import Brief, html_table, listed
+from eiesim._shown import Brief, Plotted, html_table, listed
 from eiesim._version import __version__
 from eiesim.compression import prune
 from eiesim.compression.statistics import Statistics, statistics, total
@@ -36,6 +36,9 @@ from eiesim.files.weights import DenseNetwork, LeftOut, check_layers, load_npz_m
 from eiesim.layer import STRETCH, CompressedLayer, as_float32
 from eiesim.model import Model as SourceModel
 from eiesim.weight_sharing import Sharing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REPORT = "report.json"
 REPORT_FORMAT = "eiesim-compress/1"
@@ -93,7 +96,7 @@ class LayerReport:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Compressed(Brief):
+class Compressed(Plotted, Brief):
     """A compressed network: what `compress` gives.
 
     Attributes
@@ -141,6 +144,29 @@ class Compressed(Brief):
         rows.append(("total", "", *_sizes(self.total), _share(self.network_error)))
         left_out = [f"left out: {part.name}: {part.reason}" for part in self.model.left_out]
         return html_table(f"{self.model.name}, {self.options.bits} bits a code", heads, rows, left_out)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Each layer's sizes and errors.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a layer: `layer`, `rows`, `cols`, `density` and, in `dense_bytes`, `shared_bytes` and `huffman_bytes`,
+            its sizes; `weight_error` and `output_error` are relative, missing where they are not known.
+        """
+        import pandas as pd
+
+        rows = []
+        for layer, report in zip(self.layers, self.reports, strict=True):
+            size = report.statistics
+            sizes = {"dense": size.dense_bits, "shared": size.shared_bits, "huffman": size.huffman_bits}
+            rows.append({
+                "layer": layer.name, "rows": layer.rows, "cols": layer.cols, "density": size.density,
+                **{f"{stage}_bytes": bits / 8 for stage, bits in sizes.items()},
+                "weight_error": report.weight_error, "output_error": report.output_error,
+            })  # fmt: skip
+        errors = {"weight_error": "float64", "output_error": "float64"}
+        return pd.DataFrame(rows).astype(errors)
 
     def opened(self) -> SourceModel:
         """The network as a source: its layers, with their inputs on the calibration data.

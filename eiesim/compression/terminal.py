@@ -7,6 +7,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from eiesim._shown import counted
 from eiesim.compression.pipeline import AS_IT_WAS, BY_K_MEANS, REPORT, Compressed, LayerReport
 from eiesim.compression.statistics import Statistics
 from eiesim.files.weights import DenseNetwork, LeftOut
@@ -25,8 +26,8 @@ def summary(compressed: Compressed, folder: Path) -> list[Table | str]:
     parts.append(f"{model.name}: {len(reports)} layer{'s' * (len(reports) > 1)} taken{of_all}")
     whole = compressed.total
     parts.append(
-        f"  {_percent(whole.density)} of {whole.weights:,} weights kept; {whole.shared_rate:.1f}x smaller than float32 "
-        f"pruned and shared, {whole.huffman_rate:.1f}x Huffman-coded"
+        f"  {_percent(whole.density)} of {counted(whole.weights, 'weight')} kept; {whole.shared_rate:.1f}x smaller "
+        f"than float32 pruned and shared, {whole.huffman_rate:.1f}x Huffman-coded"
     )
     parts += _sharing(reports)
     errors = sorted((one.output_error, one.name) for one in reports if one.output_error is not None)
@@ -158,7 +159,7 @@ def _percent(share: float | None) -> str:
 
 def accuracy_table(shares: Mapping[str, Mapping[str, float]], inputs: int) -> Table:
     """One row a network, one column an arithmetic."""
-    table = Table(title=f"Accuracy on {inputs:,} inputs", title_justify="left", title_style="")
+    table = Table(title=f"Accuracy on {counted(inputs, 'input')}", title_justify="left", title_style="")
     table.add_column("network")
     arithmetics: Sequence[str] = list(next(iter(shares.values())))
     for arithmetic in arithmetics:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from eiesim._shown import html_table
+from eiesim._shown import Plotted, counted, html_table
 from eiesim.capacity import REGISTER_FILE_ACTIVATIONS
 from eiesim.config import MachineConfig, as_config
 from eiesim.counters import Metrics
@@ -121,7 +121,7 @@ def leakage_mw(config: MachineConfig, table: EnergyTable) -> dict[str, float]:
 
 
 @dataclass(frozen=True, repr=False)
-class EnergyCosts:
+class EnergyCosts(Plotted):
     """What every event costs on a machine, as `energy_table` gives it.
 
     Attributes
@@ -151,7 +151,9 @@ class EnergyCosts:
     @property
     def machine(self) -> str:
         """The machine and the model in a few words."""
-        return f"{self.config.pes} PEs, {self.config.arithmetic}, {self.config.clock_mhz:g} MHz ({self.model})"
+        return (
+            f"{counted(self.config.pes, 'PE')}, {self.config.arithmetic}, {self.config.clock_mhz:g} MHz ({self.model})"
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """The lines as a table.

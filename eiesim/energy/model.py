@@ -11,7 +11,7 @@ from functools import cache
 
 from eiesim._io.data import read_rows
 from eiesim.config import MachineConfig
-from eiesim.counters import COUNTERS, Counters, Metrics
+from eiesim.counters import COUNTERS, Counters, Metrics, Value
 from eiesim.energy.costs import counts, dynamic_costs, leakage_mw
 from eiesim.energy.events import EnergyTable, array_energies, default_table
 from eiesim.energy.record import Energy, EnergyModel, with_dram
@@ -61,7 +61,7 @@ class Published:
         """See EnergyModel."""
         return with_dram(self.of_cycles(metrics.cycles / metrics.runs, metrics.time_us), metrics)
 
-    def of_cycles(self, cycles: float, time_us: float) -> Energy:
+    def of_cycles(self, cycles: Value, time_us: Value) -> Energy:
         """The energy of a run of so many cycles, which take time_us; nothing else of the run matters."""
         # mW at Table II's clock x us at that clock = nJ
         us = cycles / source.constant("table2_clock_mhz")
@@ -103,31 +103,48 @@ class Activity:
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
         """See EnergyModel."""
-        names = (*MODULES, LNZD)
-        factors = self.factors or dict.fromkeys(names, 1.0)
-        leakage = dict.fromkeys(names, 0.0)
-        for name, milliwatts in leakage_mw(self.config, self.table).items():
-            leakage[name] = milliwatts * self.config.pes * metrics.time_us * 1e-3 * factors[name]
-        modules = dict(leakage)
-        components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
-        components["memory"] = sum(leakage.values())
-        for (module, component), picojoules in self._dynamic_pj(metrics, rows, cols).items():
-            microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
-            modules[module] += microjoules
-            components[component] += microjoules
-        return with_dram(Energy(self.name, metrics.time_us, modules, components, leakage), metrics)
+        return spent_by(
+            self.name, metrics, leakage_mw(self.config, self.table), self._dynamic_pj(metrics, rows, cols), self.factors
+        )
 
-    def _dynamic_pj(self, metrics: Metrics, rows: int, cols: int) -> dict[tuple[str, str], float]:
+    def _dynamic_pj(self, metrics: Metrics, rows: int, cols: int) -> dict[tuple[str, str], Value]:
         """Picojoules of all runs, by (module, component)."""
         happened = counts(metrics, rows, cols)
-        units: dict[tuple[str, str, str, float], float] = {}
+        units: dict[tuple[str, str, str, float], Value] = {}
         for one in dynamic_costs(self.config, self.table):
             key = one.module, one.component, one.source, one.unit_pj
             units[key] = units.get(key, 0) + happened[one.event] * one.units
-        spent: dict[tuple[str, str], float] = {}
+        spent: dict[tuple[str, str], Value] = {}
         for (module, component, _, unit_pj), amount in units.items():
             spent[module, component] = spent.get((module, component), 0.0) + amount * unit_pj
         return spent
+
+
+def spent_by(
+    name: str,
+    metrics: Metrics,
+    leaking_mw: Mapping[str, float],
+    dynamic_pj: Mapping[tuple[str, str], float],
+    factors: Mapping[str, float] | None = None,
+) -> Energy:
+    """The energy of a run, by what leaks and what events cost.
+
+    leaking_mw: of one PE, by module. dynamic_pj: of all runs, by (module, component). factors: see `Activity`. All
+    figures may be arrays, a value a machine (`eiesim.energy.many`).
+    """
+    names = (*MODULES, LNZD)
+    factors = factors or dict.fromkeys(names, 1.0)
+    leakage = dict.fromkeys(names, 0.0)
+    for module, milliwatts in leaking_mw.items():
+        leakage[module] = milliwatts * metrics.config.pes * metrics.time_us * 1e-3 * factors[module]
+    modules = dict(leakage)
+    components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
+    components["memory"] = sum(leakage.values())
+    for (module, component), picojoules in dynamic_pj.items():
+        microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
+        modules[module] = modules[module] + microjoules
+        components[component] = components[component] + microjoules
+    return with_dram(Energy(name, metrics.time_us, modules, components, leakage), metrics)
 
 
 def reference_clocked_bits() -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from eiesim.counters import Metrics
+from eiesim.counters import Metrics, Value, ratio
 from eiesim.paper.source import COMPONENTS, MODULES
 
 
@@ -29,28 +29,28 @@ class Energy:
     """
 
     model: str
-    time_us: float
-    by_module_uj: Mapping[str, float]
-    by_component_uj: Mapping[str, float]
-    leakage_by_module_uj: Mapping[str, float] | None
+    time_us: Value
+    by_module_uj: Mapping[str, Value]
+    by_component_uj: Mapping[str, Value]
+    leakage_by_module_uj: Mapping[str, Value] | None
 
     @property
-    def total_uj(self) -> float:
+    def total_uj(self) -> Value:
         """The sum over modules."""
         return sum(self.by_module_uj.values())
 
     @property
-    def power_w(self) -> float:
+    def power_w(self) -> Value:
         """Mean power: total / time; 0 where no time passes."""
-        return self.total_uj / self.time_us if self.time_us else 0.0
+        return ratio(self.total_uj, self.time_us)
 
     @property
-    def leakage_uj(self) -> float | None:
+    def leakage_uj(self) -> Value | None:
         """Leakage of all modules, None where the source does not say."""
         return None if self.leakage_by_module_uj is None else sum(self.leakage_by_module_uj.values())
 
     @property
-    def dynamic_uj(self) -> float | None:
+    def dynamic_uj(self) -> Value | None:
         """Total less leakage, None where the source does not say."""
         return None if self.leakage_uj is None else self.total_uj - self.leakage_uj
 
@@ -81,7 +81,9 @@ class EnergyModel(Protocol):
         """As results show it."""
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
-        """The energy of a run of a layer of `rows` x `cols`. Where metrics add up several runs, of their mean."""
+        """The energy of a run of a layer of `rows` x `cols`. Where metrics add up several runs, of their mean; where
+        they are arrays over the inputs of a batch, arrays of each one's.
+        """
 
 
 DRAM = "dram"

@@ -4,6 +4,7 @@ Cost grows with broadcasts x PEs for the timing and with the kept weights of the
 which need no PE order: the layer's own columns, one after the other, give each row its additions in the same order.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy.typing as npt
 from eiesim._jit import jit, uncounted
 from eiesim.arithmetic import accumulate
 from eiesim.counters import PerPe, Run
-from eiesim.encoding import NO_LAST_ROW
 from eiesim.job import Job
 from eiesim.lanes import shared_rows
 from eiesim.machine.latency import QUEUE, WRITTEN
+
+STEP = 8
+"""Broadcasts that are looked at together, where what they do to a counter does not depend on their order."""
 
 FEW = 8
 """Up to so many occupancies are tried one after the other for all PEs; see `_note_waiting`."""
@@ -24,78 +27,164 @@ FEW = 8
 def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
     """One input through one layer. activation_rows: [activation rows, pes], of the codebook's dtype."""
     layer = job.layer
-    depth = min(job.queue_depth, layer.columns)
-    lanes = _lanes(job)
     columns, gaps = scan(activation_rows)
-    broadcasts, bubbles = len(columns), int(gaps.sum())
-    counters = np.zeros((7, layer.pes), np.int32)
-    ring_rows = 1 << depth.bit_length()  # a power of two, more than `depth`
-    ring, latest_first = np.zeros((ring_rows, layer.pes), np.int32), np.zeros(ring_rows, np.int32)
-    last, last_real = np.zeros((2, layer.pes), np.int32)
-    held, row_before = np.full(layer.pes, -1, np.int32), np.full(layer.pes, NO_LAST_ROW, layer.last_row.dtype)
-    cycles, scan_last = _walk(
-        columns, gaps, depth, 1.0 / job.entries_per_row, layer.has_padding,
-        layer.pointers, layer.first_row, layer.last_row, layer.padding, lanes,
-        ring, latest_first, last, last_real, held, row_before, *counters,
-    )  # fmt: skip
-    empty, busy_empty, groups, padding, bypasses, row_reads, occupancy = counters.astype(np.int64)
-    entries, busy_padding = groups, padding
-    if lanes is not None:
-        entries, busy_padding, bypasses = lanes.counted.astype(np.int64)
-    pushes = np.full(layer.pes, broadcasts)
-    macs = entries - padding
-    per_pe = PerPe(
-        queue_pushes=pushes,
-        queue_pops=pushes,
-        max_occupancy=occupancy,
-        pointer_reads=pushes,
-        empty_columns=empty,
-        spmat_row_reads=row_reads,
-        entries=entries,
-        entry_groups=groups,
-        padding_entries=padding,
-        macs=macs,
-        bypasses=bypasses,
-        accumulator_reads=macs,
-        accumulator_writes=macs,
-        busy_real=groups - busy_padding,
-        busy_padding=busy_padding,
-        busy_empty=busy_empty,
-        starved=cycles - groups - busy_empty,
-    )
+    counted = np.zeros((len(COUNTED), layer.kept.pes), np.int32)
+    cycles, scan_last = _time_by_parts(*of_layer(job), columns, gaps, work_space(job), counted)
     sums = None
     if job.outputs:
         one = activation_rows.reshape(-1)[layer.columns - 1]
         inputs = activation_rows.reshape(-1)[: layer.layer.cols]
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw)
-    cycles, scan_last = int(cycles), int(scan_last)
+    return as_run(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
+
+
+COUNTED = (
+    "entries", "groups", "padding", "busy_padding", "empty", "busy_empty", "row_reads", "bypasses", "occupancy",
+)  # fmt: skip
+"""What `time` counts by PE, in the order of its rows. groups: of entries, one a cycle; with one multiplier these are
+the entries. busy_padding: groups of padding only. occupancy: most columns that waited in the queue at the start of a
+cycle. empty: until the machine is drained; busy_empty: cycles with an empty column in PointerRead, up to `cycles`."""
+
+ENTRIES, GROUPS, PADDING, BUSY_PADDING, EMPTY, BUSY_EMPTY, ROW_READS, BYPASSES, OCCUPANCY = range(len(COUNTED))
+
+
+def _time_by_parts(
+    tables: "Tables", lanes: "Lanes | None", columns: Any, gaps: Any, work: "Work", counted: Any
+) -> tuple[int, int]:
+    """As `time`, kernel by kernel: compiled into one they take twice as long to compile. counted: all 0."""
+    add_up(columns, tables.counts, MANY, counted[ENTRIES])
+    add_up(columns, tables.walks, ONE, counted[EMPTY])
+    counted[EMPTY] = len(columns) - counted[EMPTY]
+    if tables.has_padding:
+        add_up(columns, tables.padding, MANY, counted[PADDING])
+    if lanes is None:
+        counted[GROUPS], counted[BUSY_PADDING] = counted[ENTRIES], counted[PADDING]
+    else:
+        add_up(columns, tables.walks, MANY, counted[GROUPS])
+        if tables.has_padding:
+            add_up(columns, lanes.padding, MANY, counted[BUSY_PADDING])
+    read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
+    cycles, scan_last = walk(
+        tables, lanes, columns, gaps, work, counted[EMPTY], counted[BUSY_EMPTY], counted[BYPASSES], counted[OCCUPANCY]
+    )
+    return cycles, scan_last
+
+
+def as_run(
+    counted: npt.NDArray[np.int32],
+    broadcasts: int,
+    bubbles: int,
+    cycles: int,
+    scan_last: int,
+    sums: npt.NDArray[Any] | None = None,
+) -> Run:
+    """What `time` counted, with the counters that follow from it. counted: int32[len(COUNTED), pes]."""
+    per_pe = PerPe(**derived(counted.astype(np.int64), np.full(counted.shape[1], broadcasts), cycles))
     return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
 
 
-class _Lanes(NamedTuple):
-    """What `_walk` needs in addition where a PE has several multipliers.
+def derived(counted: Iterable[Any], pushes: Any, cycles: Any) -> dict[str, Any]:
+    """The counters of `PerPe` from those that `time` counts, in the order of COUNTED.
 
-    walks: int32[columns + 1, pes], `lanes.Groups.pointers`: column j takes PE p walks[j + 1, p] - walks[j, p] cycles.
+    All may be by PE, or added up over PEs, or over inputs; but the largest occupancy is then no sum.
+    """
+    entries, groups, padding, busy_padding, empty, busy_empty, row_reads, bypasses, occupancy = counted
+    macs = entries - padding
+    return {
+        "queue_pushes": pushes,
+        "queue_pops": pushes,
+        "max_occupancy": occupancy,
+        "pointer_reads": pushes,
+        "empty_columns": empty,
+        "spmat_row_reads": row_reads,
+        "entries": entries,
+        "entry_groups": groups,
+        "padding_entries": padding,
+        "macs": macs,
+        "bypasses": bypasses,
+        "accumulator_reads": macs,
+        "accumulator_writes": macs,
+        "busy_real": groups - busy_padding,
+        "busy_padding": busy_padding,
+        "busy_empty": busy_empty,
+        "starved": cycles - groups - busy_empty,
+    }
+
+
+class Tables(NamedTuple):
+    """What the timing needs of a layer on a machine, all by column and PE (see `InterleavedLayer`).
+
+    depth: usable places of a queue, at most the layer's columns. per_row: 1 / entries in an SRAM row.
+    walks: int8, 16 or 32[columns, pes], cycles that a column takes, 0 for an empty one: its entries or groups of them.
+    counts, padding, first_row, last_row: of that dtype. pointers: int32[columns + 1, pes].
+    has_padding: whether `padding` holds anything but 0.
+    """
+
+    depth: int
+    per_row: float
+    has_padding: bool
+    walks: npt.NDArray[Any]
+    counts: npt.NDArray[Any]
+    padding: npt.NDArray[Any]
+    first_row: npt.NDArray[Any]
+    last_row: npt.NDArray[Any]
+    pointers: npt.NDArray[np.int32]
+
+
+class Lanes(NamedTuple):
+    """What is needed in addition where a PE has several multipliers.
+
+    padding: [columns, pes], groups of padding only, of the dtype of `Tables.counts`.
     base, code, z: as in `InterleavedLayer`.
-    padding_groups: int32[columns, pes], `lanes.Groups.padding`: groups of padding only.
-    counted: int32[3, pes], counters: entries, groups of padding only, bypasses.
     """
 
     multipliers: int
-    walks: npt.NDArray[np.int32]
+    padding: npt.NDArray[Any]
     base: npt.NDArray[np.int64]
     code: npt.NDArray[np.uint8]
     z: npt.NDArray[np.uint8]
-    padding_groups: npt.NDArray[np.int32]
-    counted: npt.NDArray[np.int32]
 
 
-def _lanes(job: Job) -> _Lanes | None:
-    if job.multipliers == 1:
-        return None
-    layer, groups = job.layer, job.layer.groups(job.multipliers)
-    counted = np.zeros((3, layer.pes), np.int32)
-    return _Lanes(job.multipliers, groups.pointers, layer.base, layer.code, layer.z, groups.padding, counted)
+class Work(NamedTuple):
+    """Arrays that `time` works in, whatever they hold: what numpy does within compiled code has to be compiled too.
+
+    ring: int32[ring rows, pes]. Row k modulo `ring rows` holds the cycle in which each PE begins the column of
+    broadcast k, for the latest broadcasts. `ring rows` is a power of two, at least depth + 2 STEP, so that a bit mask
+    takes the modulo.
+    latest: int32[ring rows], the largest value of each row of `ring`. sent: int32[ring rows], the broadcasts' cycles.
+    free: int32[pes], the first cycle in which the PE can begin another column.
+    held: int32[pes], the SRAM row that the PE holds.
+    """
+
+    ring: npt.NDArray[np.int32]
+    latest: npt.NDArray[np.int32]
+    sent: npt.NDArray[np.int32]
+    free: npt.NDArray[np.int32]
+    held: npt.NDArray[np.int32]
+
+
+def of_layer(job: Job) -> tuple[Tables, Lanes | None]:
+    """The first arguments of `time`. PEs that own no rows are timed as one; see `InterleavedLayer.kept`."""
+    layer, lanes = job.layer.kept, None
+    walks, tables = layer.tables.counts, layer.tables
+    if job.multipliers > 1:
+        groups = layer.groups(job.multipliers)
+        walks = groups.counts
+        lanes = Lanes(job.multipliers, groups.padding, layer.base, layer.code, layer.z)
+    return Tables(
+        min(job.queue_depth, layer.columns), 1.0 / job.entries_per_row, layer.has_padding, walks, tables.counts,
+        tables.padding, tables.first_row, tables.last_row, tables.pointers,
+    ), lanes  # fmt: skip
+
+
+def work_space(job: Job) -> Work:
+    """Arrays for `time`, to be used for one input after another."""
+    pes = job.layer.kept.pes
+    ring_rows = 1 << (min(job.queue_depth, job.layer.columns) + 2 * STEP - 1).bit_length()
+    ring = np.empty((ring_rows, pes), np.int32)
+    latest, sent = np.empty((2, ring_rows), np.int32)
+    free, held = np.empty((2, pes), np.int32)
+    return Work(ring, latest, sent, free, held)
 
 
 def scan(activation_rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
@@ -126,104 +215,96 @@ def _scan(sent: Any, columns: Any, gaps: Any) -> int:
 
 
 @uncounted
-def _walk(
-    columns: Any, gaps: Any, depth: int, per_row: float, has_padding: bool,
-    pointers: Any, first_row: Any, last_row: Any, padding: Any, lanes: Any,
-    ring: Any, latest_first: Any, last: Any, last_real: Any, held: Any, row_before: Any,
-    empty: Any, busy_empty: Any, entries: Any, padded: Any, bypasses: Any, row_reads: Any, occupancy: Any,
-) -> Any:  # fmt: skip
-    """Walk the broadcasts in order and fill the counters (docs/machine.md, "Timing, exactly").
+def time(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: Any) -> Any:
+    """Go through the broadcasts of one input (docs/machine.md, "Timing, exactly"), and count.
 
-    All arrays are allocated by the caller: what numpy does within compiled code has to be compiled too.
+    Each loop below takes few arrays, so that LLVM turns it into vector instructions (docs/speed.md).
 
     Parameters
     ----------
+    tables : Tables
+        Of the layer, see `of_layer`.
+    lanes : Lanes or None
+        None for one multiplier; the code compiled for it then leaves the rest out.
     columns : int64[broadcasts]
         The column of each broadcast, see `scan`.
     gaps : int32[broadcasts + 1]
         Scan bubbles before each broadcast, and after the last; see `scan`.
-    depth : int
-        Usable places of a queue, at most the layer's columns.
-    per_row : float
-        1 / entries in an SRAM row.
-    has_padding : bool
-        Whether `padding` holds anything but 0.
-    pointers : int32[columns + 1, pes]
-        Column j of PE p is its entries pointers[j, p] to pointers[j + 1, p].
-    first_row : int16 or int32[columns, pes]
-        The PE's row of a column's first entry, NO_FIRST_ROW for padding or an empty column.
-    last_row : int16 or int32[columns, pes]
-        The PE's row of a column's last entry, NO_LAST_ROW for an empty column.
-    padding : int32[columns, pes]
-        Padding entries of each column.
-    lanes : _Lanes or None
-        None for one multiplier; the code compiled for it then leaves the rest out.
-    ring : int32[ring rows, pes], all 0
-        Work space. Row k modulo `ring rows` holds the cycle in which each PE begins the column of broadcast k, for the
-        latest broadcasts. `ring rows` is a power of two, more than `depth`, so that a bit mask takes the modulo.
-    latest_first : int32[ring rows], all 0
-        Work space: the largest value of each row of `ring`.
-    last : int32[pes], all 0
-        Work space: the last cycle of the PE's latest column.
-    last_real : int32[pes], all 0
-        Work space: the last cycle of the PE's latest column that has entries; 0 if there was none.
-    held : int32[pes], all -1
-        Work space: the SRAM row that the PE holds.
-    row_before : like last_row, [pes], all NO_LAST_ROW
-        Work space: the PE's row of the last entry of its latest column.
-    empty : int32[pes], all 0
-        Counter: empty columns, until the machine is drained.
-    busy_empty : int32[pes], all 0
-        Counter: cycles with an empty column in PointerRead, up to `cycles`.
-    entries : int32[pes], all 0
-        Counter: groups of entries; with one multiplier these are the entries.
-    padded : int32[pes], all 0
-        Counter: padding entries.
-    bypasses : int32[pes], all 0
-        Counter: bypasses with one multiplier; with several, see `_Lanes.counted`.
-    row_reads : int32[pes], all 0
-        Counter: SRAM rows read.
-    occupancy : int32[pes], all 0
-        Counter: most columns that waited in the queue at the start of a cycle.
+    work : Work
+        Arrays to work in, see `work_space`.
+    counted : int32[len(COUNTED), pes]
+        Written: the counters of `COUNTED`.
 
     Returns
     -------
     cycles, scan_last : int
         As in `counters.Run`.
     """
-    broadcasts = len(columns)
-    pes = pointers.shape[1]
-    wrap = len(ring) - 1
-    fullest, lowest = np.int64(0), np.int64(0)
-    walks = pointers if lanes is None else lanes.walks
-    b = np.int32(0)
-    for k in range(broadcasts):
-        if k > 0:
-            fullest = _note_waiting(k - 1, b, fullest, lowest, ring, latest_first, occupancy)
-            if k % 32 == 0:
-                lowest = _least(occupancy)
-        slot = k & wrap
-        b = np.int32(b + 1 + gaps[k])
-        if k >= depth:
-            b = max(b, latest_first[(k - depth) & wrap])
-        j = columns[k]
-        earliest = np.int32(b + QUEUE)
-        latest = np.int32(0)
-        if lanes is not None:
-            _count_lanes(columns[k - 1] if k > 0 else -1, j, earliest, last, pointers, last_row, lanes)
+    for counter in range(len(counted)):
+        for p in range(counted.shape[1]):
+            counted[counter, p] = 0
+    add_up(columns, tables.counts, MANY, counted[ENTRIES])
+    add_up(columns, tables.walks, ONE, counted[EMPTY])
+    if tables.has_padding:
+        add_up(columns, tables.padding, MANY, counted[PADDING])
+    if lanes is not None:
+        add_up(columns, tables.walks, MANY, counted[GROUPS])
+        if tables.has_padding:
+            add_up(columns, lanes.padding, MANY, counted[BUSY_PADDING])
+    else:
+        for p in range(counted.shape[1]):
+            counted[GROUPS, p] = counted[ENTRIES, p]
+        for p in range(counted.shape[1]):
+            counted[BUSY_PADDING, p] = counted[PADDING, p]
+    for p in range(counted.shape[1]):
+        counted[EMPTY, p] = np.int32(len(columns) - counted[EMPTY, p])
+    read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
+    return walk(
+        tables, lanes, columns, gaps, work, counted[EMPTY], counted[BUSY_EMPTY], counted[BYPASSES], counted[OCCUPANCY]
+    )  # fmt: skip
+
+
+MANY, ONE = np.int32(2**31 - 1), np.int32(1)
+"""More than a column has of anything; and one, of the same type, for which nothing is compiled anew."""
+
+
+@uncounted
+def add_up(columns: Any, table: Any, most: Any, sums: Any) -> None:
+    """Add to each PE's sum what a table says of each column broadcast, at most `most` for one column.
+
+    columns: int64[broadcasts]. table: [columns, pes]. sums: int32[pes].
+    """
+    pes = len(sums)
+    whole = len(columns) - len(columns) % STEP
+    for k in range(0, whole, STEP):
+        a, b, c, d, e, f, g, h = (
+            columns[k], columns[k + 1], columns[k + 2], columns[k + 3],
+            columns[k + 4], columns[k + 5], columns[k + 6], columns[k + 7],
+        )  # fmt: skip
         for p in range(pes):
-            n = np.int32(walks[j + 1, p] - walks[j, p])
-            follow = np.int32(last[p] + np.int32(1))
-            first = max(earliest, follow)
-            ring[slot, p] = first
-            latest = max(latest, first)
-            end = np.int32(first + max(n, np.int32(1)) - np.int32(1))
-            last[p] = end
-            last_real[p] = end if n > 0 else last_real[p]
-            empty[p] += np.int32(n == 0)
-            entries[p] += n
-            bypasses[p] += np.int32((first == follow) & (first_row[j, p] == row_before[p]))
-            row_before[p] = last_row[j, p]
+            sums[p] += (
+                min(np.int32(table[a, p]), most) + min(np.int32(table[b, p]), most)
+                + min(np.int32(table[c, p]), most) + min(np.int32(table[d, p]), most)
+                + min(np.int32(table[e, p]), most) + min(np.int32(table[f, p]), most)
+                + min(np.int32(table[g, p]), most) + min(np.int32(table[h, p]), most)
+            )  # fmt: skip
+    for k in range(whole, len(columns)):
+        for p in range(pes):
+            sums[p] += min(np.int32(table[columns[k], p]), most)
+
+
+@uncounted
+def read_rows(columns: Any, pointers: Any, per_row: float, held: Any, row_reads: Any) -> None:
+    """Count the SRAM rows that each PE reads: a column's rows, but not the one that it holds already.
+
+    columns: int64[broadcasts]. pointers: int32[columns + 1, pes]. per_row: 1 / entries in an SRAM row.
+    held: int32[pes], to work in. row_reads: int32[pes], added to.
+    """
+    pes = len(held)
+    for p in range(pes):
+        held[p] = -1
+    for k in range(len(columns)):
+        j = columns[k]
         for p in range(pes):
             # Half an entry more keeps the quotient clear of whole numbers, where rounding could err.
             start = np.int32((pointers[j, p] + 0.5) * per_row)
@@ -231,77 +312,134 @@ def _walk(
             any_read = pointers[j + 1, p] > pointers[j, p]
             row_reads[p] += (end - start + (start != held[p])) * any_read
             held[p] = end if any_read else held[p]
-        if has_padding:
-            for p in range(pes):
-                padded[p] += padding[j, p]
-        latest_first[slot] = latest
+
+
+@uncounted
+def walk(
+    tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any,
+    empty: Any, busy_empty: Any, bypasses: Any, occupancy: Any,
+) -> Any:  # fmt: skip
+    """Time the broadcasts in order: the part of `time` that depends on the queues' depth.
+
+    empty: int32[pes], as counted. busy_empty, bypasses, occupancy: int32[pes], written; see `COUNTED`.
+    Others, and what is returned: see `time`.
+    """
+    depth, walks, first_row, last_row = tables.depth, tables.walks, tables.first_row, tables.last_row
+    ring, latest, sent, free = work.ring, work.latest, work.sent, work.free
+    broadcasts, pes = len(columns), len(free)
+    wrap = len(ring) - 1
+    for p in range(pes):
+        free[p] = 1
+        bypasses[p] = 0
+        occupancy[p] = 0
+    fullest = np.int64(0)
+    b = np.int32(0)
+    for k in range(broadcasts):
+        if k > 0 and k % STEP == 0:
+            fullest = _note_waiting(k - STEP, k, fullest, ring, latest, sent, occupancy)
+        slot = k & wrap
+        b = np.int32(b + np.int32(1) + gaps[k])
+        if k >= depth:
+            b = max(b, latest[(k - depth) & wrap])
+        sent[slot] = b
+        j = columns[k]
+        earliest = np.int32(b + QUEUE)
+        if k > 0:
+            before = columns[k - 1]
+            if lanes is not None:
+                _count_bypasses(before, j, earliest, free, tables.pointers, last_row, lanes, bypasses)
+            else:
+                for p in range(pes):
+                    bypasses[p] += np.int32((first_row[j, p] == last_row[before, p]) & (free[p] >= earliest))
+        last = np.int32(0)
+        for p in range(pes):
+            first = max(earliest, free[p])
+            ring[slot, p] = first
+            last = max(last, first)
+            free[p] = np.int32(first + max(np.int32(walks[j, p]), np.int32(1)))
+        latest[slot] = last
     scan_last = b + gaps[broadcasts]
     cycles = scan_last
     for p in range(pes):
-        if last_real[p] > 0:
-            cycles = max(cycles, last_real[p] + WRITTEN)
+        # The PE's latest column with entries. Behind more empty ones than a queue and the pipeline are long, its last
+        # result was written before the scan ended.
+        for k in range(broadcasts - 1, max(broadcasts - 1 - depth - WRITTEN, -1), -1):
+            n = walks[columns[k], p]
+            if n > 0:
+                cycles = max(cycles, ring[k & wrap, p] + n - 1 + WRITTEN)
+                break
     # States count up to `cycles` only: what is still queued or walked then are empty columns.
-    if broadcasts > 0 and b < cycles:
-        _note_waiting(broadcasts - 1, b, fullest, lowest, ring, latest_first, occupancy)
+    noted = (broadcasts - 1) // STEP * STEP if broadcasts > 0 else 0
+    counts_last = broadcasts > 0 and b < cycles
+    _note_waiting(noted, broadcasts if counts_last else broadcasts - 1, fullest, ring, latest, sent, occupancy)
     for p in range(pes):
         busy_empty[p] = empty[p]
     for late in range(max(broadcasts - depth, 0), broadcasts):
-        j = columns[late]
         for p in range(pes):
-            is_empty = walks[j, p] == walks[j + 1, p]
-            busy_empty[p] -= is_empty & (ring[late & wrap, p] > cycles)
+            busy_empty[p] -= (walks[columns[late], p] == 0) & (ring[late & wrap, p] > cycles)
     return cycles, scan_last
 
 
 @jit
-def _count_lanes(before: int, j: int, earliest: int, last: Any, pointers: Any, last_row: Any, lanes: Any) -> None:
-    """Count a column's entries, groups of padding only, and bypasses, by PE.
+def _count_bypasses(
+    before: int, j: int, earliest: int, free: Any, pointers: Any, last_row: Any, lanes: Any, bypasses: Any
+) -> None:
+    """Count the bypasses of column j with several multipliers, by PE.
 
-    before: the column broadcast before column j, -1 for none. last: int32[pes], the cycle in which each PE is through
-    with it. earliest: the first cycle in which column j can be in PointerRead.
+    before: the column broadcast before. free: as in `Work`, before column j. earliest: the first cycle in which column
+    j can be in PointerRead.
     """
-    for p in range(len(last)):
+    for p in range(len(free)):
         n = pointers[j + 1, p] - pointers[j, p]
-        lanes.counted[0, p] += n
-        lanes.counted[1, p] += lanes.padding_groups[j, p]
-        if before >= 0 and n > 0 and last[p] + 1 >= earliest and pointers[before + 1, p] > pointers[before, p]:
-            lanes.counted[2, p] += shared_rows(
+        if n > 0 and free[p] >= earliest and pointers[before + 1, p] > pointers[before, p]:
+            bypasses[p] += shared_rows(
                 p, before, j, lanes.multipliers, pointers, lanes.base, lanes.code, lanes.z, last_row
             )
 
 
 @uncounted
-def _least(occupancy: Any) -> Any:
-    least = np.int64(occupancy[0])
-    for p in range(len(occupancy)):
-        least = min(least, np.int64(occupancy[p]))
-    return least
+def _note_waiting(start: int, stop: int, fullest: int, ring: Any, latest: Any, sent: Any, occupancy: Any) -> int:
+    """Note each queue's occupancy after broadcasts start to stop - 1, at most STEP of them, where it is its largest.
 
-
-@uncounted
-def _note_waiting(k: int, b: int, fullest: int, lowest: int, ring: Any, latest_first: Any, occupancy: Any) -> int:
-    """Note each queue's occupancy in cycle b + 1, after broadcast k in cycle b, if it is the queue's largest so far.
-
-    Queue p holds at least n columns if its n-th latest starts after b + 1, that is ring[(k - n + 1) & wrap, p] > b + 1.
-    fullest: columns in the fullest queue after broadcast k - 1; after broadcast k it holds at most one more.
-    lowest: no value of `occupancy` is below it, so that only larger n have to be tried.
-    Up to `FEW` values of n are tried for all PEs. If there are more, each PE tries only its own occupancy plus one,
-    since a broadcast adds one column at most.
-    Returns the columns in the fullest queue after broadcast k.
+    After broadcast k in cycle b, in cycle b + 1, queue p holds at least n columns if its n-th latest starts later:
+    ring[(k - n + 1) & wrap, p] > b + 1.
+    fullest: columns in the fullest queue after broadcast start - 1; each broadcast adds one at most.
+    Up to `FEW` values of n are tried for all PEs: those above the least value of `occupancy`. If there are more, each
+    PE tries only its own occupancy plus one, broadcast by broadcast.
+    Returns the columns in the fullest queue after broadcast stop - 1.
     """
-    wrap = len(ring) - 1
-    now = np.int32(b + QUEUE - 1)
-    fullest += 1
-    while fullest > 0 and latest_first[(k - fullest + 1) & wrap] <= now:
-        fullest -= 1
-    if fullest - lowest <= FEW:
-        for n in range(lowest + 1, fullest + 1):
-            row = (k - n + 1) & wrap
-            waiting = np.int32(n)
-            for p in range(len(occupancy)):
-                occupancy[p] = max(occupancy[p], waiting if ring[row, p] > now else np.int32(0))
+    wrap, pes = len(ring) - 1, len(occupancy)
+    top: Any = np.int64(0)
+    for k in range(start, stop):
+        fullest += 1
+        while fullest > 0 and latest[(k - fullest + 1) & wrap] <= sent[k & wrap] + (QUEUE - 1):
+            fullest -= 1
+        top = max(top, fullest)
+    lowest = occupancy[0]
+    for p in range(pes):
+        lowest = min(lowest, occupancy[p])
+    if top - lowest <= FEW:
+        for n in range(lowest + 1, top + 1):
+            # The broadcasts, from the n-th of all on; where these are fewer than STEP, the last one again.
+            k, end = max(start, n - 1), stop - 1
+            a, b, c, d = min(k, end), min(k + 1, end), min(k + 2, end), min(k + 3, end)
+            e, f, g, h = min(k + 4, end), min(k + 5, end), min(k + 6, end), end
+            ka, kb, kc, kd = sent[a & wrap], sent[b & wrap], sent[c & wrap], sent[d & wrap]
+            ke, kf, kg, kh = sent[e & wrap], sent[f & wrap], sent[g & wrap], sent[h & wrap]
+            a, b, c, d = (a - n + 1) & wrap, (b - n + 1) & wrap, (c - n + 1) & wrap, (d - n + 1) & wrap
+            e, f, g, h = (e - n + 1) & wrap, (f - n + 1) & wrap, (g - n + 1) & wrap, (h - n + 1) & wrap
+            for p in range(pes):
+                late = max(
+                    max(max(np.int32(ring[a, p] - ka), np.int32(ring[b, p] - kb)),
+                        max(np.int32(ring[c, p] - kc), np.int32(ring[d, p] - kd))),
+                    max(max(np.int32(ring[e, p] - ke), np.int32(ring[f, p] - kf)),
+                        max(np.int32(ring[g, p] - kg), np.int32(ring[h, p] - kh))),
+                )  # fmt: skip
+                occupancy[p] = max(occupancy[p], np.int32(n) if late > QUEUE - 1 else np.int32(0))
     else:
-        for p in range(len(occupancy)):
-            more = occupancy[p] + 1
-            occupancy[p] += more <= fullest and ring[(k - more + 1) & wrap, p] > now
+        for k in range(start, stop):
+            now = sent[k & wrap] + (QUEUE - 1)
+            for p in range(pes):
+                more = occupancy[p] + 1
+                occupancy[p] += more <= top and ring[(k - more + 1) & wrap, p] > now
     return fullest

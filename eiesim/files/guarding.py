@@ -9,7 +9,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from eiesim._io.atomic import check_targets
 from eiesim._io.kept import kept
-from eiesim.files.members import members
 
 Given = ParamSpec("Given")
 Gives = TypeVar("Gives")
@@ -21,6 +20,8 @@ def guarding(reads: Iterable[str | Path], writes: Iterable[str | Path] = ()) -> 
 
     Raises EieError at once where one of the files `writes` is such a file, is another of them, or cannot be written.
     """
+    from eiesim.files.members import members  # imported where it is used: a run does not wait for it
+
     with kept(file for name in reads for file in members(name)):
         check_targets(writes)
         yield

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +30,16 @@ from eiesim._io.folder import check_place, making_folder
 from eiesim._io.kept import check_not_read
 from eiesim._io.reading import read_bytes, sha256_of
 from eiesim._io.toml import read_toml
-from eiesim._shown import Brief
+from eiesim._shown import Brief, Plotted, Tabled
 from eiesim.errors import EieError, FolderExistsError, shown
 from eiesim.files import npz
-from eiesim.layer import CompressedLayer, printable
+from eiesim.layer import CompressedLayer, layers_frame, printable
 from eiesim.model import Model
 
 FORMAT = "eiesim-network/1"
+if TYPE_CHECKING:
+    import pandas as pd
+
 FILE = "network.toml"
 WRITTEN = ".eiesim-written.json"
 """The files that eiesim wrote into a network folder, each with its SHA-256."""
@@ -45,7 +48,7 @@ INPUTS, LABELS, RECORDED = "inputs.npy", "labels.npy", "inputs"
 
 
 @dataclass(frozen=True, repr=False)
-class Network(Brief):
+class Network(Plotted, Tabled, Brief):
     """Layers in order, and what network.toml says besides.
 
     Attributes
@@ -70,6 +73,20 @@ class Network(Brief):
     files: tuple[str, ...] = ()
     chain: bool = True
     vectors: tuple[float, ...] = ()
+
+    @property
+    def _caption(self) -> str:
+        return self.name
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The layers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a layer: `layer`, `rows`, `cols`, `kept_weights`, `density`, `codes`, `bias` and `activation`.
+        """
+        return layers_frame(self.layers)
 
     def opened(self) -> Model:
         """The network as a source: its layers, without inputs of their own.

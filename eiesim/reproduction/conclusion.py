@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eiesim._io.atomic import Outputs
 from eiesim._io.csv_file import write_csv
+from eiesim._shown import Brief, Plotted, html_table
 from eiesim.evaluation import accuracies
 from eiesim.files import examples, network, npz
 from eiesim.paper.speedups import inconsistencies
@@ -15,12 +17,15 @@ from eiesim.reproduction.items import Claim, PaperItem
 from eiesim.reproduction.simulations import Simulations
 from eiesim.reproduction.tables import table_items
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LENET = "lenet-300-100"
 """The network whose accuracies stand beside Fig. 10's."""
 
 
-@dataclass(frozen=True)
-class Reproduction:
+@dataclass(frozen=True, eq=False, repr=False)
+class Reproduction(Plotted, Brief):
     """What was found.
 
     Attributes
@@ -31,8 +36,10 @@ class Reproduction:
         Tables and figures of the paper, published beside simulated.
     claims : tuple of Claim
         What the paper says, and whether it holds.
+    short : tuple of str
+        What agrees, what does not and why, in three paragraphs at most: simulated, estimated, claims.
     text : tuple of str
-        What agrees, what does not and why, a paragraph each; the first says it all in short.
+        The same at length, a paragraph each; the first holds what is in `short`.
     inconsistencies : tuple of str
         Where the paper disagrees with itself.
     tables : int, default 0
@@ -44,10 +51,34 @@ class Reproduction:
     runs: Simulations
     items: tuple[PaperItem, ...]
     claims: tuple[Claim, ...]
+    short: tuple[str, ...]
     text: tuple[str, ...]
     inconsistencies: tuple[str, ...]
     tables: int = 0
     pictures: int = 0
+
+    def __repr__(self) -> str:
+        agree = sum(one.verdict == AGREES for one in self.claims)
+        items = ", ".join(dict.fromkeys(one.name for one in self.items))
+        return f"<Reproduction of {items}: {agree} of {len(self.claims)} claims agree>"
+
+    def _repr_html_(self) -> str:
+        heads = ("claim", "published", "eiesim", "verdict")
+        rows = [(one.text, one.published, one.simulated, one.verdict) for one in self.claims]
+        return html_table("The paper's claims, published and simulated", heads, rows, self.text[:1])
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Every figure of every item, published beside ours.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a figure: `of` (the item), `item`, `at`, `quantity` (with its unit), `published` and, of each
+            series of ours, mean, least, most, seeds and error. A text in `published` is no number in the paper.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([{"of": item.name, **row} for item in self.items for row in item.records()])
 
     def item(self, key: str) -> PaperItem:
         """A table or figure by its key.
@@ -83,8 +114,9 @@ def conclude(runs: Simulations, recognised: Recognised | None = None) -> Reprodu
     items = (*table_items(runs), *figure_items(runs, recognised))
     # What agrees comes first; the paper's order is kept in each half.
     claims = tuple(sorted(check_claims(runs, items), key=lambda one: one.verdict != AGREES))
-    text = (verdict(items, claims), *findings(runs, items))
-    return Reproduction(runs, items, claims, text, tuple(inconsistencies()))
+    short = verdict(items, claims)
+    text = (" ".join(short), *findings(runs, items))
+    return Reproduction(runs, items, claims, short, text, tuple(inconsistencies()))
 
 
 def write_tables(found: Reproduction, folder: Path, files: Outputs) -> list[Path]:

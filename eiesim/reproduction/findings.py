@@ -24,28 +24,31 @@ from eiesim.reproduction.tally import BANDS, Judged, independent, judged, tally
 from eiesim.view.words import in_words
 
 
-def verdict(items: Sequence[PaperItem], claims: Sequence[Claim]) -> str:
-    """What a doubter wants to know first: how much agrees, within what, what differs most and why."""
-    parts = []
+def verdict(items: Sequence[PaperItem], claims: Sequence[Claim]) -> tuple[str, ...]:
+    """What a doubter wants to know first: how much agrees, within what, what differs most and why.
+
+    A paragraph on what is simulated, one on what is estimated, one on the claims.
+    """
+    parts: dict[str, list[str]] = {"simulated": [], "estimated": []}
     exact = next((judged(one) for one in items if one.key == EXACT), [])
     if exact:
         equal = sum(one.error == 0 for one in exact)
         rows = [row for one in items if one.key == "table_4" for row in one.rows if FC8 in row.ours]
         off = max(abs(row.error(FC8) or 0) for row in rows if row.key in (Time.THEORETICAL, Time.ACTUAL))
-        parts.append(
+        parts["simulated"].append(
             f"On AlexNet-FC8, the one layer of which the authors shipped the data, {equal} of {len(exact)} cycle and "
             f"read counts equal those of the authors' own simulator, and both times lie within {100 * off:.1f} % of "
             "Table IV's."
         )
     figures = [one for one in independent(items) if one.item.key != EXACT]
     for basis, what in (("simulated", "times and rates"), ("estimated", "powers, energies and areas")):
-        parts += _counted([one for one in figures if one.row.our_basis == basis], basis, what)
+        parts[basis] += _counted([one for one in figures if one.row.our_basis == basis], basis, what)
     agree = sum(one.verdict == AGREES for one in claims)
-    parts.append(
+    told = (
         f"Of the paper's {len(claims)} claims that are checked here {agree} agree (a number within {100 * CLOSE:g} %) "
         f"and {len(claims) - agree} differ, each with its reason below. No time is fitted to the paper's."
     )
-    return " ".join(parts)
+    return (*(" ".join(part) for part in parts.values() if part), told)
 
 
 EXACT = "alexnet_fc8"

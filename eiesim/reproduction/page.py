@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from eiesim._shown import counted
 from eiesim._version import __version__
 from eiesim.errors import EieError, with_extra
 from eiesim.reproduction.claims import AGREES
@@ -16,6 +17,7 @@ from eiesim.reproduction.plots import Shown
 from eiesim.reproduction.tally import BANDS, judged, tally
 from eiesim.view.page import as_script, bokeh_script, filled, legend, plot_data
 from eiesim.view.palette import BLACK
+from eiesim.view.panels import Series
 from eiesim.view.words import in_words
 
 LONG = 45
@@ -38,10 +40,11 @@ def report(found: Reproduction, pictures: Mapping[str, Shown]) -> str:
     links = [("summary", "In short", ""), ("claims", "Claims", f"{agree}/{len(found.claims)}")]
     links += [(one.key, one.link, _score(one)) for one in items]
     links.append(("inconsistencies", "Where the paper disagrees with itself", ""))
-    first, *others = found.text or ("",)
+    _, *others = found.text or ("",)
     help_ = POINTING if script else WITHOUT_BOKEH
+    short = "".join(f"<li>{_text(one)}</li>" for one in found.short)
     summary = [
-        f'<p class="lead">{_text(first)}</p>', *map(_paragraph, others), f'<p class="soft">{_LEGEND} {_text(help_)}</p>'
+        f'<ul class="lead">{short}</ul>', *map(_paragraph, others), f'<p class="soft">{_LEGEND} {_text(help_)}</p>'
     ]  # fmt: skip
     sections = [
         *_section("summary", "What agrees, what does not, and why", summary),
@@ -119,7 +122,7 @@ def _pictures(title: str, own: Mapping[str, Shown]) -> str:
 def _picture(name: str, title: str, one: Shown) -> str:
     series = "".join(
         f'<button type="button" aria-pressed="true" data-series="{escape(each.name)}">'
-        f"{_swatch(each.colours[0])}{_text(each.name)}</button>"
+        f"{_swatch(each)}{_text(each.name)}</button>"
         for each in legend(one.panels)
     )
     kind = next((kind for kind in VARIATIONS if name.endswith(column_name(kind))), "")
@@ -132,9 +135,16 @@ def _picture(name: str, title: str, one: Shown) -> str:
     )
 
 
-def _swatch(colour: str) -> str:
-    """A patch of a series' colour; of black, which is white on a dark page, the text's."""
-    return '<i class="ink"></i>' if colour == BLACK else f'<i style="background:{escape(colour)}"></i>'
+def _swatch(one: Series) -> str:
+    """A patch of a series' colour; of black, which is white on a dark page, and of several colours, the text's.
+
+    Crosses stand as such.
+    """
+    if one.marker == "x":
+        return '<i class="cross">×</i>'
+    colour = one.colours[0]
+    ink = colour == BLACK or len(set(one.colours)) > 1
+    return '<i class="ink"></i>' if ink else f'<i style="background:{escape(colour)}"></i>'
 
 
 def _claims(claims: Sequence[Claim]) -> str:
@@ -182,7 +192,8 @@ def _table(item: PaperItem) -> str:
     table = _scrolled("".join(lines))
     if len(item.rows) < LONG:
         return table
-    return f"<details><summary>The figures, {len(item.rows)} rows (tables/{item.key}.csv)</summary>{table}</details>"
+    folded = f"The figures, {counted(len(item.rows), 'row')} (tables/{item.key}.csv)"
+    return f"<details><summary>{folded}</summary>{table}</details>"
 
 
 def _bases(rows: Sequence[ItemRow]) -> list[str]:

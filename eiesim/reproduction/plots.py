@@ -35,9 +35,10 @@ from eiesim.reproduction.simulations import Simulations
 from eiesim.sweeps import curves
 from eiesim.sweeps.canvas import log_ticks
 from eiesim.view import palette, style
+from eiesim.view.document import TEX
 from eiesim.view.helper import Drawn
 from eiesim.view.panels import Note, Panel, Picture, Scale, Series, floats, names
-from eiesim.view.saving import render
+from eiesim.view.saving import FORMATS, render
 from eiesim.view.words import Words
 
 if TYPE_CHECKING:
@@ -96,20 +97,23 @@ class Shown:
 
 
 def write_figures(
-    made: Sequence[tuple[str, Picture]], folder: Path, files: Outputs, drawn: Drawn
+    made: Sequence[tuple[str, Picture]], folder: Path, files: Outputs, drawn: Drawn, formats: Sequence[str] = FORMATS
 ) -> Iterator[tuple[str, Shown]]:
-    """Draw pictures, as PNG and SVG; gives their names and what the report needs, one by one, in any order.
+    """Draw pictures, and write them; gives their names and what the report needs, one by one, in any order.
 
     made: what `pictures` gives. files: the set that they appear with. drawn: what draws them, see `view.helper`.
+    formats: what is written; the report has PNG whatever it is.
     """
-    for (name, picture), images in drawn(_images, made):
+    kinds = tuple(dict.fromkeys(("png", *(kind for kind in formats if kind != TEX))))
+    for (name, picture), images in drawn(partial(_images, kinds), made):
         for kind, image in images.items():
-            files.open(folder / f"{name}.{kind}").write(image)
+            if kind in formats:
+                files.open(folder / f"{name}.{kind}").write(image)
         yield name, Shown(images["png"], picture.panels)
 
 
-def _images(named: tuple[str, Picture]) -> dict[str, bytes]:
-    return render(named[1])
+def _images(kinds: tuple[str, ...], named: tuple[str, Picture]) -> dict[str, bytes]:
+    return render(named[1], kinds)
 
 
 def times(table4: PaperItem) -> Picture:
@@ -180,18 +184,21 @@ def correlation(table4: PaperItem) -> Picture:
         Scale(Words("actual time", "µs", "published, Table IV"), start, end, log=10, ticks=ticks),
         Scale(_words(Time.ACTUAL, "simulated"), log=10, ticks=ticks),
         tuple(series),
-        notes=tuple(_beside(row, x, above=k % 2 == 1) for k, (x, row) in enumerate(ranked)),
+        notes=tuple(_beside(row, x, k) for k, (x, row) in enumerate(ranked)),
     )
     title = "Actual time, simulated over published"
     return Picture(title, (panel,), (5.4, 4.8), _seeds(table4), legend="inside")
 
 
-def _beside(row: ItemRow, x: float, *, above: bool) -> Note:
-    """The layer's name, led to the end of its whiskers. Neighbours are named on different sides of the line."""
-    ours = row.ours.values()
-    if above:
-        return Note(row.item, x, max(one.most for one in ours), (-20, 20), "right", "center", leader=True)
-    return Note(row.item, x, min(one.least for one in ours), (20, -20), "left", "center", leader=True)
+def _beside(row: ItemRow, x: float, place: int) -> Note:
+    """The layer's name, led to the end of its whiskers.
+
+    Neighbours are named on different sides of the line, and those on one side at different distances.
+    """
+    ours, away = row.ours.values(), 34 if place % 4 > 1 else 20
+    if place % 2:
+        return Note(row.item, x, max(one.most for one in ours), (-12, away), "center", "center", leader=True)
+    return Note(row.item, x, min(one.least for one in ours), (12, -away), "center", "center", leader=True)
 
 
 def ratios(item: PaperItem, power: Power | None) -> list[Ratio]:
@@ -207,14 +214,14 @@ def ratios(item: PaperItem, power: Power | None) -> list[Ratio]:
             made.append(Ratio(key.layer, BASELINES[key.series].machine, key.series, "published", value))
         elif key.power is power:
             made.append(Ratio(key.layer, EIE, f"{EIE} published", "published", value))
-    words = "" if power is None else f"{power.value}, "
+    words, basis = ("", "simulated") if power is None else (f"{power.value}, ", "estimated")
     for series in VARIATIONS:
         made += [
             Ratio(
                 key.layer,
                 EIE,
-                f"{EIE} simulated, {words}{series}",
-                "simulated",
+                f"{EIE} {basis}, {words}{series}",
+                basis,
                 row.ours[series].mean,
                 low=row.ours[series].least,
                 high=row.ours[series].most,

@@ -1,20 +1,24 @@
 """eiesim.reproduce: the paper's tables and figures, run, drawn and written as one report."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eiesim._io.atomic import Outputs, check_targets
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.files.guarding import guarded
 from eiesim.outputs import made_folder
+from eiesim.view.document import TEX, formats_of, write
 from eiesim.view.helper import helper
+from eiesim.view.paper import SCREEN
 
 if TYPE_CHECKING:
     from eiesim.reproduction.conclusion import Reproduction
     from eiesim.view.helper import Drawn
 
 
+@telling
 @guarded("dump", fills=("output",))
 def reproduce(
     output: str | Path = "reproduction",
@@ -22,7 +26,9 @@ def reproduce(
     quick: bool = False,
     dump: str | Path | None = None,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    formats: Sequence[str] | None = None,
+    style: str = "screen",
+    progress: Told = None,
 ) -> "Reproduction":
     """Run every table and figure of the paper (Tables I to V, Figs. 6 to 13) and set them beside what was published.
 
@@ -38,7 +44,12 @@ def reproduce(
         The authors' dump of AlexNet-FC8, for the layer that is exact.
     jobs : int, default None
         Tasks at a time; None is one a core.
-    progress : callable(int, int or None, str) or None, default None
+    formats : sequence of str or None, default None
+        Of the figures, what matplotlib writes; "tex" is the tables in LaTeX, with BibTeX. None is PNG and SVG, for a
+        paper PDF. The report holds its own.
+    style : str, default "screen"
+        Of the figures beside the report: "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, of the runs and then of the pictures; see `progress`.
 
     Returns
@@ -57,15 +68,17 @@ def reproduce(
     >>> found = eiesim.reproduce(quick=True, progress=eiesim.progress())  # doctest: +SKIP
     """
     with helper("eiesim.reproduction.plots", jobs) as drawn:
-        return _reproduce(Path(output), quick, dump, jobs, progress, drawn)
+        return _reproduce(Path(output), quick, dump, jobs, progress, drawn, formats_of(formats, style), style)
 
 
 def _reproduce(
-    out: Path, quick: bool, dump: str | Path | None, jobs: int | None, progress: Progress | None, drawn: "Drawn"
-) -> "Reproduction":
+    out: Path, quick: bool, dump: str | Path | None, jobs: int | None, progress: Told, drawn: "Drawn",
+    formats: tuple[str, ...], style: str,
+) -> "Reproduction":  # fmt: skip
     # Imported while the helper imports the same.
     from eiesim.reproduction import simulations
     from eiesim.reproduction.conclusion import conclude, lenet_accuracies, write_tables
+    from eiesim.reproduction.grids import cited, grids
     from eiesim.reproduction.page import report
     from eiesim.reproduction.plots import pictures, write_figures
     from eiesim.reproduction.terminal import times_markdown
@@ -85,8 +98,13 @@ def _reproduce(
     with Outputs() as files:  # tables, figures and report of the same runs, or none of them
         tables = write_tables(found, out / "tables", files)
         files.open(out / "tables" / "table_4.md").write(f"{times_markdown(found.item('table_4'))}\n".encode())
-        for name, picture in write_figures(made, out / "figures", files, drawn):
+        own = formats if style == SCREEN else ()
+        for name, picture in write_figures(made, out / "figures", files, drawn, own):
             shown[name] = picture
             done()
+        if style != SCREEN:
+            write(made, (), (), out / "figures", files, formats=[one for one in formats if one != TEX], style=style)
+        if TEX in formats:
+            write((), grids(found), cited(), out / "tables", files, formats=(TEX,), style=SCREEN)
         files.open(out / "report.html").write(report(found, shown).encode())
     return replace(found, tables=len(tables), pictures=len(made))

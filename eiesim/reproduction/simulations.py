@@ -17,9 +17,9 @@ from eiesim.model import Workload
 from eiesim.reproduction.items import FC8, VARIATIONS, Spread
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.grid import Grid
-from eiesim.sweeps.journal import Observer
-from eiesim.sweeps.row import frame
 from eiesim.sweeps.run import Plan, collect_rows
+from eiesim.sweeps.table import frame
+from eiesim.sweeps.writer import Observer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,5 +133,5 @@ def run(
     """Simulate what `folder`'s runs.csv does not hold yet."""
     import pandas as pd
 
-    parts = [frame(collect_rows(one, folder / RUNS, jobs=jobs, observer=observer)) for one in planned]
+    parts = [frame(collect_rows(one, folder / RUNS, jobs=jobs, observer=observer).tables()) for one in planned]
     return Simulations(pd.concat([part.astype({"variation": float}) for part in parts], ignore_index=True), extent)

@@ -1,4 +1,4 @@
-"""The twin as a folder of its own: sources, memory images, testbench, Makefile. It needs no Python."""
+"""The twin as a folder of its own: sources, memory images, testbench, Makefile, without Python; and a cocotb test."""
 
 import re
 import shutil
@@ -25,6 +25,7 @@ def export(run: RtlRun, folder: Path) -> int:
                 shutil.copy(path, part / "sv")
         images.write(run, part / "images")
         (part / "Makefile").write_text(makefile(run), encoding="utf-8")
+        (part / "test_eie.py").write_text(_template("test_eie.py.in"), encoding="utf-8")
         return sum(path.is_file() for path in part.rglob("*"))
 
 
@@ -48,8 +49,11 @@ def makefile(run: RtlRun) -> str:
         "CYCLES": cycles,
         "CHECKSUM": f"{digest:08x}",
     }
-    text = (files("eiesim.rtl") / "sv" / "Makefile.in").read_text(encoding="utf-8")
-    return re.sub("@([A-Z_]+)@", lambda found: str(written[found.group(1)]), text)
+    return re.sub("@([A-Z_]+)@", lambda found: str(written[found.group(1)]), _template("Makefile.in"))
+
+
+def _template(name: str) -> str:
+    return (files("eiesim.rtl") / "sv" / name).read_text(encoding="utf-8")
 
 
 def _assigned(parameters: dict[str, int]) -> str:

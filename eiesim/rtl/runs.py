@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.arithmetic import Operands
 from eiesim.errors import EieError
 from eiesim.job import Job
 from eiesim.prepared import Prepared
@@ -33,8 +32,7 @@ class Stage:
 
     def rows(self, activations: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Activations, int64[cols], as the LNZD meets them: int64[activation rows, pes]."""
-        operands = Operands("fixed16", activations[None], self.job.codebook, self.job.rounding, self.one, {})
-        rows: npt.NDArray[np.int64] = self.job.in_rows(operands)[0]
+        rows: npt.NDArray[np.int64] = self.job.in_rows(activations[None], self.one)[0]
         return rows
 
     def outputs(self, sums: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.config import MachineConfig, as_config
 from eiesim.errors import EieError
 from eiesim.inputs import Opening, Source
@@ -93,6 +93,7 @@ class Checked:
     seconds: float
 
 
+@telling
 def check_rtl(
     source: Source | None = None,
     inputs: Any = (),
@@ -101,7 +102,7 @@ def check_rtl(
     cases: int = 24,
     simulator: str | None = None,
     recorded: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
     report: Callable[[str], object] | None = None,
     **opening: Unpack[Opening],
 ) -> Checked:
@@ -123,7 +124,7 @@ def check_rtl(
         "verilator" or "icarus"; None is the first of them that is there.
     recorded : bool, default False
         Feed each layer its recorded inputs, even where the network has its own.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step a run; see `progress`.
     report : callable(str) or None, default None
         Told each build that is made.
@@ -179,9 +180,8 @@ class Synthesised:
     liberty: Path | None
 
 
-def synthesise_rtl(
-    config: Config = None, liberty: str | Path | None = None, *, progress: Progress | None = None
-) -> Synthesised:
+@telling
+def synthesise_rtl(config: Config = None, liberty: str | Path | None = None, *, progress: Told = None) -> Synthesised:
     """Synthesise each module of the twin with yosys: cells, area and longest path.
 
     Parameters
@@ -190,7 +190,7 @@ def synthesise_rtl(
         The machine; None is the published design.
     liberty : path, default None
         A cell library; None is yosys' own generic cells, which have no area.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step a module; see `progress`.
 
     Returns

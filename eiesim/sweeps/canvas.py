@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, isfinite, log10
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eiesim.config import MachineConfig
 from eiesim.view.panels import Scale
@@ -23,18 +23,32 @@ def swept_keys(table: "pd.DataFrame") -> list[str]:
 def fixed(table: "pd.DataFrame", varying: Sequence[str]) -> tuple["pd.DataFrame", str]:
     """The rows in which all but the varying keys have one value, and a text that says which value.
 
-    The value is the published design's where the table has it, else the table's first.
+    The value is the published design's where the table has it, else of numbers the nearest to that, as the text says,
+    and of anything else the table's first.
     """
     published = MachineConfig().model_dump()
     chosen = []
     for key in (*swept_keys(table), "variation", "engine"):
         if key in varying or key not in table or table[key].nunique() < 2:
             continue
-        values = list(table[key].unique())
-        value = published[key] if published.get(key) in values else values[0]
+        value, instead = nearest(list(table[key].unique()), published.get(key))
         table = table[table[key] == value]
-        chosen.append(setting(key, value))
+        chosen.append(f"{setting(key, value)}{instead}")
     return table, ", ".join(chosen)
+
+
+def nearest(values: Sequence[Any], wanted: Any) -> tuple[Any, str]:
+    """The value that stands for the wanted one, and where it is another number, a text that says so.
+
+    That is the wanted value itself, else the number with the smallest factor to it (of two, the smaller one), else the
+    first.
+    """
+    if wanted in values:
+        return wanted, ""
+    numbers = [value for value in values if not isinstance(value, str) and value > 0]
+    if isinstance(wanted, str) or not wanted or not numbers:
+        return values[0], ""
+    return min(numbers, key=lambda value: (abs(log10(value / wanted)), value)), f" (nearest to {wanted:g})"
 
 
 def caption_of(table: "pd.DataFrame", chosen: str, bars: bool = True) -> str:

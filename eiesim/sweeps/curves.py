@@ -29,7 +29,7 @@ def speedup(table: "pd.DataFrame") -> Picture:
         caption += "; above linear where more PEs leave less padding"
     left = _speedups(rows, "pes", f"{fewest} PE{'s' if fewest > 1 else ''}")
     name = "speed-up / PEs" if fewest == 1 else f"speed-up / (PEs / {fewest})"
-    right = _lines(rows, "pes", "efficiency", Scale(Words(name), 0, max(1.03, most * 1.03), form=".0%"))
+    right = lines(rows, "pes", "efficiency", Scale(Words(name), 0, max(1.03, most * 1.03), form=".0%"))
     return _picture("Speed-up and efficiency over PEs (as Fig. 11)", caption, left, right)
 
 
@@ -49,7 +49,7 @@ def _speedups(rows: "pd.DataFrame", key: str, fewest: str) -> Panel:
     """Speed-ups over a key, beside linear; both axes are logarithmic or none, so that linear is a line."""
     many = sorted(rows[key].unique())
     log = 2 if many[-1] / many[0] >= 8 else 0
-    panel = _lines(rows, key, "speedup", Scale(Words(f"speed-up over {fewest}"), log=log))
+    panel = lines(rows, key, "speedup", Scale(Words(f"speed-up over {fewest}"), log=log))
     linear = Series(
         "linear", "line", floats(many), floats(value / many[0] for value in many), (palette.DARK,), dashed=True
     )  # fmt: skip
@@ -63,7 +63,7 @@ def multipliers(table: "pd.DataFrame") -> Picture:
     left = _speedups(
         rows.assign(speedup=gained), "multipliers", f"{fewest} multiplier{'s' if fewest > 1 else ''}"
     )  # fmt: skip
-    right = _lines(rows, "multipliers", "alu_efficiency", share_scale("alu_efficiency"))
+    right = lines(rows, "multipliers", "alu_efficiency", share_scale("alu_efficiency"))
     title = "Speed-up and ALU efficiency over the multipliers of a PE"
     return _picture(title, caption_of(rows, chosen), left, right)
 
@@ -85,7 +85,7 @@ def queue_depth(table: "pd.DataFrame") -> Picture:
 
 def _shares_over(table: "pd.DataFrame", x: str, y: str, title: str) -> Picture:
     rows, chosen = fixed(table, [x])
-    return _picture(title, caption_of(rows, chosen), _lines(rows, x, y, share_scale(y)))
+    return _picture(title, caption_of(rows, chosen), lines(rows, x, y, share_scale(y)))
 
 
 def sram_width(table: "pd.DataFrame") -> Picture:
@@ -93,7 +93,7 @@ def sram_width(table: "pd.DataFrame") -> Picture:
     rows, chosen = fixed(table, ["spmat_width"])
     columns = ["spmat_row_reads", *(column for column in (READ_ENERGY, TOTAL_ENERGY) if column in rows)]
     title = "Sparse-matrix SRAM reads and energy over width (as Fig. 9)" if columns[1:] else "SRAM reads over width"
-    panels = [_lines(rows, "spmat_width", column, found_scale(column, rows[column])) for column in columns]
+    panels = [lines(rows, "spmat_width", column, found_scale(column, rows[column])) for column in columns]
     return _picture(title, caption_of(rows, chosen), *panels)
 
 
@@ -126,7 +126,7 @@ def arithmetic(
     return _picture(title, caption_of(rows, chosen, bars=False), *panels)
 
 
-def _lines(table: "pd.DataFrame", x: str, y: str, scale: Scale) -> Panel:
+def lines(table: "pd.DataFrame", x: str, y: str, scale: Scale) -> Panel:
     """One line a layer: the mean over seeds, and whiskers from least to most. scale: of the values."""
     series: Sequence[Series] = [
         _line(str(layer), k, rows.groupby(x)[y], rows["seed"].nunique() > 1)

@@ -10,17 +10,20 @@ the opening and the lock. Without flock there is no lock.
 The last cell of each line, `check`, is 16 hex digits of the SHA-256 over the line's other cells. A line that no longer
 gives its check was changed after it was written, by hand or by a bad disk: the file is refused, naming the line, or
 with `repair` the line is dropped and its row is run again. Tables of earlier versions have no such column; rows are
-added to them without it.
+added to them without it. What a line says besides its hash and version is read when its row is asked for.
 """
 
 import csv
+import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 from types import TracebackType
+from typing import IO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from eiesim._io.atomic import recover, writing
 from eiesim._io.reading import check_regular
@@ -28,7 +31,10 @@ from eiesim._io.temporary import sync_folder
 from eiesim._version import __version__
 from eiesim.config import FORMER_KEYS
 from eiesim.errors import EieError, shown
-from eiesim.sweeps.row import Row, check_of, columns, csv_line
+from eiesim.sweeps.known import Known, repeated
+from eiesim.sweeps.machines import Hashes
+from eiesim.sweeps.row import Row, columns, csv_line
+from eiesim.sweeps.table import Lines, Table
 
 try:
     import fcntl
@@ -53,8 +59,19 @@ HEADERS = dict(_headers())
 
 _ANOTHER = "name another file"
 
-Observer = Callable[[int, int], object]
-"""Called with (rows newly written, rows that were there already or would repeat another) since the last call."""
+LONGEST_HEADER = 100_000
+READ_BYTES = 2**22
+
+
+class _Good(NamedTuple):
+    """Lines of the file: their rows' hashes, and where each begins and ends."""
+
+    hashes: Hashes
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+
+_NONE = _Good(np.empty(0, "S32"), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 class _DamagedError(Exception):
@@ -72,7 +89,7 @@ class Journal:
         self.path = Path(path)
         self.repaired = 0
         """Lines that were dropped."""
-        self._rows: dict[str, Row] = {}
+        self._known = Known()
         self._file = -1
         self._new = new = not self.path.exists()
         if not new:
@@ -82,7 +99,6 @@ class Journal:
             self._open()
             if self._recover(repair):
                 self._open()  # the repaired file is another one
-                self._rows.clear()
                 self._recover(False)
             if new:
                 sync_folder(self.path.parent)
@@ -118,35 +134,77 @@ class Journal:
             return False
 
     def _recover(self, repair: bool) -> bool:
-        """Read the rows, and cut off a line without its end. True where damaged lines were dropped from the file."""
+        """Find the rows, and cut off a line without its end. True where damaged lines were dropped from the file."""
+        size = os.fstat(self._file).st_size
         with open(self._file, "rb", closefd=False) as file:
-            content = file.read()
-        whole = content.rfind(b"\n") + 1
-        header = next((one for one in HEADERS if content.startswith(one)), HEADER)
-        self._checked = HEADERS[header]
-        if not header.startswith(content[: len(header)]) or 0 < whole < len(header):
-            self._refuse_columns(content)
-        good = []
-        for number, line in enumerate(content[len(header) : whole].split(b"\n")[:-1], 2):
-            try:
-                row = self._parse(line)
-            except _DamagedError as damage:
-                if repair:
-                    continue
-                hint = "delete the line, repair the file, or name another"
-                raise EieError(f"{self.path}: line {number} {damage}; {hint}") from None
-            self._rows[row.hash] = row
-            good.append(line)
-        self.repaired += content[len(header) : whole].count(b"\n") - len(good)
-        if repair and self.repaired:
-            with writing(self.path) as file:
-                file.write(b"\n".join([header[:-1], *good, b""]))
-            return True
-        if whole < len(content):
+            file.seek(0)
+            start = file.read(max(map(len, HEADERS)))
+            header = next((one for one in HEADERS if start.startswith(one)), HEADER)
+            self.checked = HEADERS[header]
+            if not header.startswith(start[: len(header)]) or (len(start) < len(header) and b"\n" in start):
+                file.seek(0)
+                self._refuse_columns(file.read(LONGEST_HEADER))
+            good, whole = self._read(file, len(header), repair) if len(start) >= len(header) else (_NONE, 0)
+            if repair and self.repaired:
+                with writing(self.path) as repaired:
+                    repaired.write(header)
+                    for start_of, end in zip(good.starts.tolist(), good.ends.tolist(), strict=True):
+                        file.seek(start_of)
+                        repaired.write(file.read(end - start_of))
+                return True
+        self._known = Known()
+        self._known.add(good.hashes, good.starts)
+        if whole < size:
             os.ftruncate(self._file, whole)
         if whole == 0:
             self._write(header, 0)
         return False
+
+    def _read(self, file: IO[bytes], start: int, repair: bool) -> tuple["_Good", int]:
+        """The good lines from `start` on, and where the last whole line ends. repair: leave damaged ones out."""
+        file.seek(start)
+        found_so_far = [_NONE]
+        number, at, rest = 1, start, b""
+        while block := file.read(READ_BYTES):
+            whole = block.rfind(b"\n") + 1
+            if not whole:
+                rest += block
+                continue
+            lines = (rest + block[:whole]).split(b"\n")[:-1]
+            rest = block[whole:]
+            found = []
+            for line in lines:
+                number += 1
+                try:
+                    found.append((self._hash_of(line), at, at + len(line) + 1))
+                except _DamagedError as damage:
+                    self._damaged(number, damage, repair)
+                at += len(line) + 1
+            if found:
+                of, begins, stops = zip(*found, strict=True)
+                found_so_far.append(_Good(np.array(of, "S"), np.array(begins, np.int64), np.array(stops, np.int64)))
+        good = _Good(*map(np.concatenate, zip(*found_so_far, strict=True)))
+        twice = repeated(good.hashes)
+        for place in twice.tolist():
+            line_number = 2 + self._lines_before(file, start, int(good.starts[place]))
+            self._damaged(line_number, _DamagedError(f"repeats the row {good.hashes[place].decode()}"), repair)
+        kept = np.delete(np.arange(len(good.hashes)), twice)
+        return _Good(good.hashes[kept], good.starts[kept], good.ends[kept]), at
+
+    @staticmethod
+    def _lines_before(file: IO[bytes], start: int, end: int) -> int:
+        file.seek(start)
+        lines = 0
+        while start < end and (block := file.read(min(READ_BYTES, end - start))):
+            lines += block.count(b"\n")
+            start += len(block)
+        return lines
+
+    def _damaged(self, number: int, damage: _DamagedError, repair: bool) -> None:
+        if not repair:
+            hint = "delete the line, repair the file, or name another"
+            raise EieError(f"{self.path}: line {number} {damage}; {hint}") from None
+        self.repaired += 1
 
     def _refuse_columns(self, content: bytes) -> None:
         if content.partition(b"\n")[0].endswith(b"\r"):
@@ -161,51 +219,102 @@ class Journal:
         what = f"for instance '{odd[0]}'" if odd else "in another order"
         raise EieError(f"{self.path}: is a sweep table of other columns, {what}; {_ANOTHER}")
 
-    def _parse(self, line: bytes) -> Row:
+    def _hash_of(self, line: bytes) -> bytes:
+        """A line's hash. Raises _DamagedError for one that no sweep wrote like that."""
+        if self.checked:
+            text, _, check = line.rpartition(b",")
+            if hashlib.sha256(text).hexdigest()[:16].encode() != check:
+                # A cell that cannot be read is named; else only the check says that something was changed.
+                self._parse(text)
+                raise _DamagedError("is damaged: a cell was changed after it was written")
+        else:
+            text = line
+            self._parse(text)
+        cells = text.rsplit(b",", 2)
+        if b'"' in text:
+            cells = [cell.encode() for cell in self._cells(text)[-3:]]
+        elif text.count(b",") != len(columns()) - 1:
+            self._parse(text)
+        version, key = cells[-2:]
+        if version != __version__.encode():
+            made_by = shown(version.decode())
+            raise EieError(f"{self.path}: was made by eiesim {made_by}, this is {__version__}; {_ANOTHER}")
+        return key
+
+    def _parse(self, text: bytes) -> None:
+        """Read all of a line's cells, and raise _DamagedError where one is none."""
+        cells = self._cells(text)
         try:
-            text = line.decode()
-            row = self._row_of(text)
+            Row.parse(cells)
+        except EieError as error:
+            raise _DamagedError(f"is damaged: {error}") from None
+
+    def _cells(self, text: bytes) -> list[str]:
+        try:
+            cells = next(csv.reader([text.decode()]), [])
         except UnicodeDecodeError:
             raise _DamagedError("is not UTF-8 text") from None
-        except (EieError, csv.Error) as error:
+        except csv.Error as error:
             raise _DamagedError(f"is damaged: {error}") from None
-        if row.eiesim != __version__:
-            raise EieError(f"{self.path}: was made by eiesim {shown(row.eiesim)}, this is {__version__}; {_ANOTHER}")
-        if row.hash in self._rows:
-            raise _DamagedError(f"repeats the row {row.hash}")
-        return row
-
-    def _row_of(self, text: str) -> Row:
-        if not self._checked:
-            return Row.parse(next(csv.reader([text])))
-        text, _, check = text.rpartition(",")
-        if check_of(text) != check:
-            # A cell that cannot be read is named; else only the check says that something was changed.
-            Row.parse(next(csv.reader([text])))
-            raise EieError("a cell was changed after it was written")
-        return Row.parse(next(csv.reader([text])))
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._rows
+        if len(cells) != len(columns()):
+            raise _DamagedError(f"is damaged: has {len(cells)} cells, needs {len(columns())}")
+        return cells
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._known)
 
-    def __iter__(self) -> Iterator[str]:
-        """The hashes of the rows in the file, in its order."""
-        return iter(self._rows)
+    def missing(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
+        """Which rows the file does not hold."""
+        return self._known.find(hashes) < 0
 
-    def row(self, key: str) -> Row:
-        """The row of a hash."""
-        return self._rows[key]
+    @property
+    def made(self) -> Callable[[Table], Lines]:
+        """Makes of rows what `add` takes; a task does, wherever it runs."""
+        return Table.checked_lines if self.checked else Table.lines
+
+    def add(self, made: Sequence[Lines]) -> int:
+        """Add rows. When this returns they are on the disk. Returns how many."""
+        size = os.fstat(self._file).st_size
+        new = []
+        for lines in made:
+            missing = self.missing(lines.hashes)
+            lines = lines if missing.all() else lines.take(np.flatnonzero(missing))
+            if len(lines.hashes):
+                new.append((lines, size))
+                size += len(lines.content)
+        if new:
+            self._write(b"".join(lines.content for lines, _ in new), new[0][1])
+        for lines, at in new:
+            self._known.add(lines.hashes, lines.starts + at)
+        return sum(len(lines.hashes) for lines in made)
 
     def append(self, rows: Iterable[Row]) -> None:
-        """Add rows. When this returns they are on the disk."""
-        new = {row.hash: row for row in rows if row.hash not in self._rows}
-        if new:
-            lines = (row.checked_line() if self._checked else row.line() for row in new.values())
-            self._write("".join(lines).encode(), os.fstat(self._file).st_size)
-            self._rows.update(new)
+        """Add rows, each by itself; see `add`."""
+        self.add([self.made(Table.of([row])) for row in rows])
+
+    def flush(self) -> int:
+        """Write what waits to be written: nothing."""
+        return 0
+
+    def table(self, hashes: Hashes) -> Table:
+        """Rows that the file holds, in this order. Raises EieError where the file has changed meanwhile."""
+        places = self._known.find(hashes)
+        order = np.argsort(places, kind="stable")
+        cells: list[list[str]] = [[]] * len(places)
+        with self.path.open("rb") as file:
+            for place in order.tolist():
+                file.seek(int(places[place]))
+                line = file.readline()[:-1]
+                try:
+                    if self._hash_of(line) != hashes[place]:
+                        raise _DamagedError("was changed")
+                    cells[place] = self._cells(line.rpartition(b",")[0] if self.checked else line)
+                except _DamagedError as damage:
+                    raise EieError(f"{self.path}: a row {damage} while it was read; start again") from None
+        try:
+            return Table.parse(cells)
+        except EieError as error:
+            raise EieError(f"{self.path}: a row is damaged: {error}; delete the line, or name another") from None
 
     def _write(self, lines: bytes, size: int) -> None:
         try:
@@ -230,7 +339,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and self._new and not self._rows and self._is_at_path():
+        if kind is not None and self._new and not len(self) and self._is_at_path():
             # Nothing came of it: no table of a header alone is left.
             with suppress(OSError):
                 self.path.unlink()
@@ -250,55 +359,3 @@ def _holder(file: int) -> str:
     except (OSError, LookupError, ValueError):
         pass
     return ""
-
-
-class Writer:
-    """Adds rows to a journal as they come, in a thread of its own, and reports them once they are on the disk.
-
-    No row waits for others. But a disk takes milliseconds to say that it holds a line: what finishes meanwhile goes to
-    it together, so many short tasks take no longer with a journal than without. What the journal or the observer
-    raises is raised by the next `put`, or by `close`.
-    """
-
-    def __init__(self, journal: Journal, observe: Observer) -> None:
-        self._journal, self._observe = journal, observe
-        self._coming: SimpleQueue[list[Row] | None] = SimpleQueue()
-        self._failure: BaseException | None = None
-        self._thread = Thread(target=self._work, name="journal")
-        self._thread.start()
-
-    def put(self, rows: list[Row]) -> None:
-        """Hand rows over."""
-        if self._failure is not None:
-            raise self._failure
-        self._coming.put(rows)
-
-    def close(self) -> None:
-        """Wait until all rows are on the disk."""
-        self._coming.put(None)
-        self._thread.join()
-        if self._failure is not None:
-            raise self._failure
-
-    def _work(self) -> None:
-        try:
-            while (rows := self._coming.get()) is not None:
-                together = list(rows)
-                while not self._coming.empty() and (rows := self._coming.get()) is not None:
-                    together += rows
-                self._journal.append(together)
-                self._observe(len(together), 0)
-                if rows is None:
-                    return
-        except BaseException as error:
-            self._failure = error
-
-    def __enter__(self) -> "Writer":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # What has finished is kept, whatever ended the sweep.
-        self._coming.put(None)
-        self._thread.join()

@@ -22,7 +22,7 @@ HEAT = {"load_balance": "load balance", "energy_total_uj": "energy (estimated) /
 """The columns that heat maps may show, and their labels."""
 
 COSTS = ("energy_total_uj", "area_mm2")
-"""The columns that time is set against. `area_mm2` is the user's."""
+"""The columns that time is set against."""
 
 
 def heat_of(table: "pd.DataFrame", one: str, other: str) -> str | None:

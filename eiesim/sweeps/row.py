@@ -177,7 +177,7 @@ class Row:
         if len(cells) != len(columns()):
             raise EieError(f"has {len(cells)} cells, needs {len(columns())}")
         values: dict[str, Any] = {}
-        for (name, read), text in zip(_readers().items(), cells, strict=True):
+        for (name, read), text in zip(readers().items(), cells, strict=True):
             try:
                 values[name] = read(text)
             except ValueError:
@@ -238,27 +238,19 @@ def csv_line(cells: Iterable[Any]) -> str:
     return text.getvalue()
 
 
-def frame(rows: Sequence[Row]) -> "pd.DataFrame":
-    """Rows as a DataFrame: text, int64, float64 as the columns' types say; Int64 where whole numbers may be missing."""
-    import pandas as pd
+def rows_of(table: "pd.DataFrame") -> list[Row]:
+    """The rows of a table of them, whatever columns were added; what is missing is None."""
+    return [Row(**{name: _plain(line[name]) for name in columns()}) for line in table.to_dict("records")]
 
-    columns_of = {name: [getattr(row, name) for row in rows] for name in columns()}
-    return pd.DataFrame(
-        {name: pd.Series(values, dtype=_dtype(name, values)) for name, values in columns_of.items()},
-        columns=list(columns()),
-    )
+
+def _plain(value: Any) -> Any:
+    return None if value != value or str(value) == "<NA>" else value
 
 
 @cache
-def _types() -> Mapping[str, Any]:
+def types() -> Mapping[str, Any]:
+    """The columns' types."""
     return get_type_hints(Row)
-
-
-def _dtype(name: str, values: Sequence[Any]) -> str:
-    kind = _types()[name]
-    if kind == Number:
-        return "int64" if all(isinstance(value, int) for value in values) else "float64"
-    return {str: "object", int: "int64", float: "float64", int | None: "Int64", float | None: "float64"}[kind]
 
 
 def _whole(text: str) -> int:
@@ -288,7 +280,8 @@ def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 @cache
-def _readers() -> Mapping[str, Callable[[str], Any]]:
+def readers() -> Mapping[str, Callable[[str], Any]]:
+    """What turns each column's text into its value; ValueError where it is none."""
     of: dict[Any, Callable[[str], Any]] = {
         str: str,
         int: _whole,
@@ -297,8 +290,8 @@ def _readers() -> Mapping[str, Callable[[str], Any]]:
         int | None: _optional(_whole),
         float | None: _optional(_finite),
     }
-    return {**{name: of[kind] for name, kind in _types().items()}, "dram_gbytes_per_s": _bandwidth}
+    return {**{name: of[kind] for name, kind in types().items()}, "dram_gbytes_per_s": _bandwidth}
 
 
 def _type_name(name: str) -> str:
-    return "a whole number" if _types()[name] in (int, int | None) else "a number"
+    return "a whole number" if types()[name] in (int, int | None) else "a number"

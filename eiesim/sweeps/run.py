@@ -1,42 +1,48 @@
 """Sweeps: every layer on every machine of a grid, as a table; interrupted, they go on where they stopped.
 
 Work is cut into tasks of one (layer, seed, PEs, index bits, mapping): one interleaving serves all queue depths, widths
-and arithmetics. Only timing is simulated: outputs change no cycle.
+and arithmetics, and a task's rows are formed together (`group`). Only timing is simulated: outputs change no cycle.
+Rows go to a store (`writer`) as they finish and are forgotten; what is asked for afterwards is read from there.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from importlib.util import find_spec
-from itertools import islice
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eiesim._io.atomic import writing
-from eiesim._progress import Progress, Steps
+import numpy as np
+
+from eiesim._progress import Steps, Told, telling
+from eiesim._shown import Plotted
 from eiesim._version import __version__
 from eiesim.config import MachineConfig, as_config
 from eiesim.encoding import InterleavedLayer
-from eiesim.errors import EieError, unknown, with_extra
+from eiesim.errors import EieError, unknown
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Source, open_workloads
 from eiesim.model import Maker, Workload
-from eiesim.prepared import Config, inputs_given, interleaved_for, prepare_layer
-from eiesim.simulation import DEFAULT_ENGINE, ENGINES, simulate_prepared
+from eiesim.prepared import Config, inputs_given, interleaved_for
+from eiesim.simulation import DEFAULT_ENGINE, ENGINES
 from eiesim.sweeps.backends import unpack, workers
-from eiesim.sweeps.grid import Grid, by_sharing
-from eiesim.sweeps.journal import Journal, Observer, Writer
-from eiesim.sweeps.row import Row, frame, row_hash
+from eiesim.sweeps.grid import Grid, Group, Listed, by_sharing, in_order
+from eiesim.sweeps.group import rows_of
+from eiesim.sweeps.journal import Journal
+from eiesim.sweeps.machines import Hashes, Machines
+from eiesim.sweeps.parts import GROUP_ROWS, Parts, needed, write
+from eiesim.sweeps.row import Row
+from eiesim.sweeps.table import Table, frame
 from eiesim.sweeps.values import parse_axes, parse_numbers, parse_values, parse_whole
+from eiesim.sweeps.writer import Kept, Observer, Store, Writer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RUNS_A_TASK = {"recurrence": 256, "clocked": 8, "event": 1}
+RUNS_A_TASK = {"recurrence": 2048, "clocked": 8, "event": 1}
 """So that no task takes long before its rows are written."""
 
 LARGE_GRID = 10_000
@@ -89,27 +95,76 @@ def plan(
         came = make.args[-1] if isinstance(make, partial) else None
         if isinstance(came, InterleavedLayer):  # For one machine only: better said before the first row is run.
             for group in by_sharing(grid):
-                interleaved_for(came, next(group)[1])
+                interleaved_for(came, group.machines(0, 1)[1].config(0))
     return Plan(tuple(made), grid, tuple(dict.fromkeys(engines)))
 
 
+class _Part(NamedTuple):
+    """What one workload and engine give: a row for each configuration. inputs: in its batch."""
+
+    content_hash: str
+    engine: str
+    inputs: int
+
+
 @dataclass(frozen=True, repr=False)
-class Swept:
-    """What a sweep gave.
+class Collected:
+    """A plan's rows, in its order, wherever they are kept."""
+
+    parts: tuple[_Part, ...]
+    machines: Group | Listed
+    store: Store
+
+    def __len__(self) -> int:
+        return len(self.parts) * len(self.machines)
+
+    def tables(self, size: int = GROUP_ROWS) -> Iterator[Table]:
+        """The rows, at most so many at a time."""
+        for part in self.parts:
+            for start in range(0, len(self.machines), size):
+                _, machines = self.machines.machines(start, min(start + size, len(self.machines)))
+                yield self.store.table(machines.hashes(part.content_hash, part.engine))
+
+    @property
+    def fractions(self) -> bool:
+        """Whether counters may be fractions: means over a batch."""
+        return any(part.inputs > 1 for part in self.parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Swept(Plotted):
+    """What a sweep gave; rows that are in a file stay there until they are asked for.
 
     Attributes
     ----------
-    rows : tuple of Row
-        A row a run, in the plan's order.
+    collected : Collected
+        The rows' place and order.
     new : int
         How many rows were run.
     known : int
         How many were there already or would repeat another.
     """
 
-    rows: tuple[Row, ...]
+    collected: Collected
     new: int
     known: int
+
+    def __len__(self) -> int:
+        return len(self.collected)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """A row a run, in the plan's order."""
+        return tuple(row for table in self.collected.tables() for row in table.rows())
+
+    def __repr__(self) -> str:
+        return f"<Swept: {len(self):,} rows, {self.new:,} of them run>"
+
+    def _repr_html_(self) -> str:
+        from eiesim.sweeps.terminal import rows_table
+        from eiesim.view.grid import grid_of, html
+
+        return html(grid_of(rows_table(self.rows)))
 
     def to_frame(self) -> "pd.DataFrame":
         """A table of the rows.
@@ -119,7 +174,7 @@ class Swept:
         pandas.DataFrame
             A row a run.
         """
-        return frame(self.rows)
+        return frame(self.collected.tables())
 
     def to_csv(self) -> str:
         """The table as CSV.
@@ -132,6 +187,7 @@ class Swept:
         return str(self.to_frame().to_csv(index=False))
 
 
+@telling
 def sweep(
     source: Source,
     axes: Mapping[str, Any] | Sequence[str] | None = None,
@@ -151,7 +207,7 @@ def sweep(
     backend: str = "threads",
     scheduler: str | None = None,
     repair: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
 ) -> "pd.DataFrame":
     """Simulate every layer on every machine of a grid; one row a run, in the plan's order.
 
@@ -184,7 +240,8 @@ def sweep(
         A CSV file to which rows are added as they finish. Rows that it holds already are not run again, so a sweep
         that was killed goes on; it may hold other sweeps' rows too, which are left alone.
     parquet : path, default None
-        A Parquet file for these rows, written when all are done (extra: parquet).
+        A Parquet file for these rows (extra: parquet). Without `output` they are kept in the folder `parquet`.parts
+        until all are done, and a sweep that was killed goes on from there.
     jobs : int, default None
         Tasks at a time; None is one a core. The rows do not depend on it, nor on `backend` or `scheduler`.
     backend : str, default "threads"
@@ -192,8 +249,8 @@ def sweep(
     scheduler : str, default None
         The address of a running cluster, for Dask and Ray.
     repair : bool, default False
-        Drop damaged lines of `output` and run their rows anew, instead of refusing the file.
-    progress : callable(int, int or None, str) or None, default None
+        Drop damaged lines of `output`, or parts of `parquet`, and run their rows anew, instead of refusing the file.
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step for each new row; see `progress`.
 
     Returns
@@ -217,6 +274,7 @@ def sweep(
     return sweep_rows(**given).to_frame()
 
 
+@telling
 @guarded("source", "config", "inputs", writes=("output", "parquet"))
 def sweep_rows(
     source: Source,
@@ -228,7 +286,7 @@ def sweep_rows(
     backend: str = "threads",
     scheduler: str | None = None,
     repair: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
     **what: Any,
 ) -> Swept:
     """Sweep as `sweep` does, but without pandas, which takes half a second to import.
@@ -251,7 +309,7 @@ def sweep_rows(
         The address of a running cluster.
     repair : bool, default False
         Drop damaged lines of `output`.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`; see `progress`.
     **what : Any
         Further config, engines, seeds, variations, inputs, density, activation_density, rows and recorded.
@@ -274,8 +332,6 @@ def sweep_rows(
     """
     if output is not None and Path(output).suffix == ".parquet":
         raise EieError(f"{output}: rows are added to a CSV file; give one, and the Parquet file as parquet")
-    if parquet is not None and find_spec("pyarrow") is None:
-        raise EieError(f"Parquet needs pyarrow; {with_extra('parquet')}")
     planned = plan(source, axes, **what)
     steps = Steps(progress, planned.runs, "rows")
     counts = [0, 0]
@@ -286,63 +342,74 @@ def sweep_rows(
         steps(new, known)
 
     found = collect_rows(
-        planned, output, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe, repair=repair
-    )
-    if parquet is not None:
-        with writing(parquet) as file:
-            frame(found).to_parquet(file, index=False, engine="pyarrow")
-    return Swept(tuple(found), *counts)
+        planned, output, parquet=parquet, jobs=jobs, backend=backend, scheduler=scheduler, observer=observe,
+        repair=repair,
+    )  # fmt: skip
+    return Swept(found, *counts)
 
 
 def collect_rows(
     planned: Plan,
     output: str | Path | None = None,
     *,
+    parquet: str | Path | None = None,
     jobs: int | None = None,
     backend: str = "threads",
     scheduler: str | None = None,
     observer: Observer | None = None,
     repair: bool = False,
-) -> list[Row]:
-    """Run what a plan asks for and `output` does not hold yet; see `sweep`. Needs no pandas."""
-    rows: dict[str, Row] = {}
-    wanted: dict[str, int] = {}  # the rows' places
+) -> Collected:
+    """Run what a plan asks for and `output`, or `parquet` where there is no `output`, does not hold; see `sweep`."""
+    if parquet is not None:
+        needed()
     observe = _one_at_a_time(observer or (lambda new, known: None))
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal(output, repair=repair)) if output is not None else None
-        writer = stack.enter_context(Writer(journal, observe)) if journal is not None else None
+        store: Store = Kept()
+        if output is not None:
+            store = stack.enter_context(Journal(output, repair=repair))
+        elif parquet is not None:
+            store = stack.enter_context(Parts(parquet, repair=repair))
+        writer = stack.enter_context(Writer(store, observe))
         run, ship = stack.enter_context(workers(backend, jobs, scheduler))
-        from joblib import delayed
+        parts: list[_Part] = []
+        for finished in run(_tasks(planned, store, ship, observe, parts)):
+            writer.put(finished)
+        writer.close()
+        found = Collected(tuple(parts), in_order(planned.configs), store)
+        if isinstance(store, Parts):
+            store.finish(found.tables(), found.fractions)
+        elif parquet is not None:
+            write(Path(parquet), found.tables(), found.fractions)
+        return found
 
-        def tasks() -> Iterator[Any]:
-            # On a large grid small tasks first, so that the first rows are soon there.
-            before, largest = 0, 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
-            for workload in _ahead(planned.workloads):
-                shipped = ship(workload)
-                for engine in planned.engines:
-                    for group in by_sharing(planned.configs):
-                        while some := list(islice(group, min(largest, RUNS_A_TASK[engine]))):
-                            largest *= 2
-                            missing = []
-                            for place, config in some:
-                                key = row_hash(workload.content_hash, config, engine)
-                                if key not in wanted and (journal is None or key not in journal):
-                                    missing.append((key, config))
-                                wanted.setdefault(key, before + place)
-                            observe(0, len(some) - len(missing))
-                            if missing:
-                                yield delayed(_run)(shipped, engine, missing, __version__)
-                    before += len(planned.configs)
 
-        for finished in run(tasks()):
-            if writer is not None:
-                writer.put(finished)
-            else:
-                rows.update((row.hash, row) for row in finished)
-                observe(len(finished), 0)
-        if writer is not None:
-            writer.close()
-        return [rows[key] if journal is None else journal.row(key) for key in sorted(wanted, key=wanted.__getitem__)]
+def _tasks(
+    planned: Plan, store: Store, ship: Callable[[Workload], Any], observe: Observer, parts: list[_Part]
+) -> Iterator[Any]:
+    """What is missing, group by group. parts: what the plan comes to is added, each once."""
+    from joblib import delayed
+
+    # On a large grid small tasks first, so that the first rows are soon there.
+    largest = 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
+    for workload in _ahead(planned.workloads):
+        shipped = ship(workload)
+        for engine in planned.engines:
+            part = _Part(workload.content_hash, engine, len(np.atleast_2d(workload.activations)))
+            if part in parts:
+                observe(0, len(planned.configs))
+                continue
+            parts.append(part)
+            for group in by_sharing(planned.configs):
+                start = 0
+                while start < len(group):
+                    end = min(start + min(largest, RUNS_A_TASK[engine]), len(group))
+                    machines, start, largest = group.machines(start, end)[1], end, largest * 2
+                    hashes = machines.hashes(workload.content_hash, engine)
+                    missing = np.flatnonzero(store.missing(hashes))
+                    observe(0, len(hashes) - len(missing))
+                    if len(missing):
+                        machines, hashes = machines.take(missing), hashes[missing]
+                        yield delayed(_run)(shipped, engine, machines, hashes, store.made, __version__)
 
 
 def _one_at_a_time(observe: Observer) -> Observer:
@@ -368,18 +435,12 @@ def _ahead(makers: Sequence[Maker]) -> Iterator[Workload]:
             yield coming.popleft().result()
 
 
-Missing = list[tuple[str, MachineConfig]]
-
-
-def _run(shipped: Any, engine: str, group: Missing, version: str) -> list[Row]:
-    """A task: its rows. Runs in a worker, maybe on another machine."""
+def _run(
+    shipped: Any, engine: str, machines: Machines, hashes: Hashes, made: Callable[[Table], Any], version: str
+) -> Any:
+    """A task: its rows, as a store takes them. Runs in a worker, maybe on another machine."""
     if version != __version__:
         raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
     workload = unpack(shipped)
-    first = group[0][1]
-    interleaved = interleaved_for(workload.interleaved or workload.layer, first)
-    rows = []
-    for key, config in group:
-        ready = prepare_layer(interleaved, workload.activations, config, outputs=False)
-        rows.append(Row.of(workload, simulate_prepared(ready, engine, threads=1), key))
-    return rows
+    interleaved = interleaved_for(workload.interleaved or workload.layer, machines.config(0))
+    return made(rows_of(workload, interleaved, engine, machines, hashes))

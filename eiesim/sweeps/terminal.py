@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from eiesim.config import MachineConfig
+from eiesim.sweeps import networks
+from eiesim.sweeps.networks import Total, is_network, totals
 from eiesim.sweeps.row import Row, meanings
 
 MOST_ROWS = 60
@@ -24,7 +26,16 @@ def columns_table() -> Table:
     table.add_column("meaning")
     for column, meaning in meanings().items():
         table.add_row(column, meaning)
+    table.add_section()
+    for column, meaning in networks.meanings().items():
+        table.add_row(column, f"of totals (--totals): {meaning}")
     return table
+
+
+def sweep_tables(rows: Sequence[Row]) -> list[Table]:
+    """The rows in short, and of a network what each machine comes to over all layers."""
+    cells = [row.cells() for row in rows]
+    return [rows_table(rows), *([totals_table(totals(cells))] if is_network(cells) else [])]
 
 
 def rows_table(rows: Sequence[Row]) -> Table:
@@ -38,6 +49,22 @@ def rows_table(rows: Sequence[Row]) -> Table:
     for row in rows[:MOST_ROWS]:
         known = [_cell(getattr(row, column), form) for column, _, form in SHOWN]
         table.add_row(row.layer, *(_cell(getattr(row, key), "") for key in varied), *known)
+    return table
+
+
+def totals_table(found: Sequence[Total]) -> Table:
+    """What varied, and what each machine comes to over all layers; the first `MOST_ROWS` of many."""
+    cells = [one.cells() for one in found]
+    keys = ("seed", "variation", "engine", *MachineConfig.model_fields)
+    varied = [key for key in keys if len({one[key] for one in cells} - {None}) > 1]
+    more = f", the first {MOST_ROWS} of {len(found):,}" if len(found) > MOST_ROWS else ""
+    title = f"All layers together (time simulated; energy and area estimated){more}"
+    table = Table(title=title, title_justify="left", title_style="")
+    shown = (*SHOWN, ("area_mm2", "area, mm²", ",.1f"), ("energy_delay_uj_us", "energy x time", ",.3g"))
+    for heading in (*varied, *(heading for _, heading, _ in shown)):
+        table.add_column(heading, justify="right")
+    for one in cells[:MOST_ROWS]:
+        table.add_row(*(_cell(one[key], "") for key in varied), *(_cell(one[name], form) for name, _, form in shown))
     return table
 
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from eiesim._io.atomic import Outputs
 from eiesim._io.names import file_stems
+from eiesim._shown import counted
+from eiesim.errors import unknown
 from eiesim.layer_result import LayerResult
 from eiesim.tracing.recording import LARGEST_BYTES, PADDING, REAL, Recording, record
 from eiesim.tracing.shares import COLOURS, edges_of_cells, state_shares
 from eiesim.tracing.subject import Subject
 from eiesim.view import style
 from eiesim.view.panels import Cells, Panel, Picture, Scale, Series, floats
-from eiesim.view.saving import FORMATS, save_all
 from eiesim.view.words import Words
 
 BLOCKS, ROWS = 200, 256
@@ -24,29 +23,39 @@ CELL_BYTES = 9
 """Of a recording, a PE and a cycle, at most."""
 
 
-def draw_heat_maps(
-    layers: Sequence[LayerResult],
-    folder: str | Path,
-    formats: Sequence[str] = FORMATS,
-    files: Outputs | None = None,
-) -> list[Path]:
-    """Draw the heat map of every layer into a folder, of the first input of each batch; returns the files.
+MOST_MAPS = 12
+"""Layers that get a heat map without being asked for, the slowest."""
+
+
+def heat_maps(layers: Sequence[LayerResult], wanted: int | Sequence[str] = MOST_MAPS) -> Iterator[tuple[str, Picture]]:
+    """The heat map of each layer, of the first input of each batch, one after the other: one recording is held.
+
+    wanted: so many layers, those that take most cycles; or the names of those to draw.
+    Raises EieError for a name that no layer has.
 
     Nothing is simulated again: a layer's input is what it was run on. Nothing is drawn of streamed weights, which are
-    not traced, nor of what is too long to be traced at once. files: the set that they appear with.
+    not traced, nor of what is too long to be traced at once.
     """
-    return save_all(_pictures(layers), folder, formats=formats, files=files)
-
-
-def _pictures(layers: Sequence[LayerResult]) -> Iterator[tuple[str, Picture]]:
-    """One after the other, so that only one recording is held."""
-    for number, layer in enumerate(layers, 1):
-        cells = layer.config.pes * layer.runs[0].cycles
+    for number in _wanted(layers, wanted):
+        layer = layers[number - 1]
+        cells = layer.config.pes * int(layer.runs.each("cycles")[0])
         if layer.config.weights == "resident" and layer.prepare is not None and cells * CELL_BYTES <= LARGEST_BYTES:
             yield (
                 f"heat_map_{number}_{file_stems([layer.name])[0]}",
                 heat_map(record(Subject.of_prepared(layer.prepare(), 0))),
             )
+
+
+def _wanted(layers: Sequence[LayerResult], wanted: int | Sequence[str]) -> list[int]:
+    """Numbers of layers, from 1, in order."""
+    if isinstance(wanted, int):
+        slowest = sorted(range(len(layers)), key=lambda k: -layers[k].cycles * layers[k].vectors)
+        return sorted(k + 1 for k in slowest[:wanted])
+    names = [layer.name for layer in layers]
+    for name in wanted:
+        if name not in names:
+            raise unknown("no layer", name, dict.fromkeys(names))
+    return [number for number, name in enumerate(names, 1) if name in wanted]
 
 
 def heat_map(trace: Recording) -> Picture:
@@ -74,7 +83,7 @@ def heat_map(trace: Recording) -> Picture:
     )
     cycles = Words(f"cycle (a cell is {size} cycle{'s' if size > 1 else ''})")
     return Picture(
-        f"{trace.subject.name} on {trace.pes} PEs: entries by PE, and work over time (simulated)",
+        f"{trace.subject.name} on {counted(trace.pes, 'PE')}: entries by PE, and work over time (simulated)",
         (
             Panel(Scale(Words(f"entries{padded}"), form=",.0f"), down_pes, tuple(series)),
             Panel(Scale(cycles, start, end, form=",.0f"), replace(down_pes, words=Words("")), cells=cells),

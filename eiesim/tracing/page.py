@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim._version import __version__
 from eiesim.errors import EieError, plain
 from eiesim.tracing.path import path_of
@@ -32,6 +33,8 @@ from eiesim.view.page import as_script, bokeh_script, filled
 LEFT = 58
 """Pixels left of every plot, so that equal cycles stand above each other."""
 BAR_ORDER = (REAL, PADDING, EMPTY, STARVED)
+FRAME_PX = 900
+"""Height of the page's frame in a notebook, until the page says how high it is."""
 _NAMES = re.compile(r"(?<=\")p\d+(?=\")|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Of models, `"p1009"`, and of documents and elements."""
 FIRST_OF_COLUMN = 4
@@ -70,7 +73,7 @@ def _renumbered(script: str, places: dict[str, str]) -> tuple[str, dict[str, str
 def in_frame(trace: Recording) -> str:
     """The page in a frame, as a notebook shows it; the static picture where Bokeh is not installed."""
     try:
-        return f'<iframe srcdoc="{escape(page(trace))}" style="width:100%;height:1000px;border:0"></iframe>'
+        return f'<iframe srcdoc="{escape(page(trace))}" style="width:100%;height:{FRAME_PX}px;border:0"></iframe>'
     except EieError:
         from eiesim.tracing.picture import picture
         from eiesim.view.saving import render
@@ -80,7 +83,11 @@ def in_frame(trace: Recording) -> str:
 
 
 def _heading(trace: Recording, numbers: Sequence[int]) -> str:
-    shown = f"{trace.pes:,} PEs" if len(numbers) == trace.pes else f"{len(numbers):,} of {trace.pes:,} PEs"
+    shown = (
+        f"{counted(trace.pes, 'PE')}"
+        if len(numbers) == trace.pes
+        else f"{len(numbers):,} of {counted(trace.pes, 'PE')}"
+    )
     config = trace.subject.config
     return (
         f"{trace.subject.name} on {shown}{config.variant}, queue depth {config.queue_depth}: "

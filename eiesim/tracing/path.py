@@ -3,22 +3,29 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim._shown import Brief, html_table
+from eiesim._shown import Brief, Plotted, counted, html_table
 from eiesim.inputs import Opening, Source
+from eiesim.job import Job
 from eiesim.machine.latency import QUEUE, WRITTEN
 from eiesim.prepared import Config
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import Timeline, timeline
+from eiesim.tracing.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = "eiesim-critical-path/1"
 KINDS = ("scan", "walk", "pipeline")
 SCAN, WALK, PIPELINE = range(3)
+WALKED = ("real_entries", "padding", "empty_columns")
+"""What the cycles of a walk are spent on; with several multipliers an entry stands for a group of them."""
 
 
 class Segment(NamedTuple):
@@ -38,7 +45,7 @@ class Segment(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CriticalPath(Brief):
+class CriticalPath(Plotted, Brief):
     """What sets the completion time: segments that add up to `cycles` exactly (docs/trace.md).
 
     Attributes
@@ -57,6 +64,8 @@ class CriticalPath(Brief):
         Where it begins; the next begins where it ends.
     length : int32[segments]
         Its cycles.
+    walked : int32[segments, 3]
+        Of these, those of a walk on real entries, on padding alone, and on an empty column; 0 where it is no walk.
     subject : Subject
         The layer and the input.
     """
@@ -68,17 +77,21 @@ class CriticalPath(Brief):
     column: npt.NDArray[np.int32]
     first_cycle: npt.NDArray[np.int32]
     length: npt.NDArray[np.int32]
+    walked: npt.NDArray[np.int32]
     subject: Subject = field(repr=False)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{kind} {cycles / self.cycles:.1%}" for kind, cycles in self._kinds())
         most = "".join(f"; PE {pe} walks most, {cycles / self.cycles:.1%}" for pe, cycles in self._busiest(1))
-        return f"<CriticalPath of {self.subject.name} on {self.pes} PEs: {self.cycles:,} cycles, {kinds}{most}>"
+        machine, cycles = counted(self.pes, "PE"), counted(self.cycles, "cycle")
+        return f"<CriticalPath of {self.subject.name} on {machine}: {cycles}, {kinds}{most}>"
 
     def _repr_html_(self) -> str:
-        parts = [*self._kinds(), *((f"walk of PE {pe}", cycles) for pe, cycles in self._busiest(5))]
+        split = [(f"walk: {name.replace('_', ' ')}", cycles) for name, cycles in self.by_walk.items()]
+        parts = [*self._kinds(), *split, *((f"walk of PE {pe}", cycles) for pe, cycles in self._busiest(5))]
         rows = [(name, f"{cycles:,}", f"{cycles / self.cycles:.1%}") for name, cycles in parts]
-        caption = f"{self.subject.name} on {self.pes} PEs: what sets its {self.cycles:,} cycles (simulated)"
+        machine, cycles = counted(self.pes, "PE"), counted(self.cycles, "cycle")
+        caption = f"{self.subject.name} on {machine}: what sets its {cycles} (simulated)"
         return html_table(caption, ("on the path", "cycles", "share"), rows)
 
     def _kinds(self) -> list[tuple[str, int]]:
@@ -105,6 +118,11 @@ class CriticalPath(Brief):
         return {name: int(cycles) for name, cycles in zip(KINDS, sums, strict=True)}
 
     @property
+    def by_walk(self) -> dict[str, int]:
+        """Cycles of the walks on real entries, padding and empty columns; they add up to `by_kind["walk"]`."""
+        return {name: int(cycles) for name, cycles in zip(WALKED, self.walked.sum(axis=0), strict=True)}
+
+    @property
     def by_pe(self) -> list[int]:
         """Cycles walked on the path, one a PE."""
         walks = self.kind == WALK
@@ -125,20 +143,44 @@ class CriticalPath(Brief):
         after_a_pe = self.kind[:-1] != SCAN
         return int((after_a_pe & (self.kind[1:] == SCAN)).sum())
 
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What bounds the layer, and what would help: each change of the machine or the layer, simulated."""
+        return judge(self)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The path's segments, in order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a segment: `kind`, `pe` and `column` (missing where there is none), `first_cycle` and `cycles`, and of
+            a walk its cycles on `real_entries`, `padding` and `empty_columns`.
+        """
+        import pandas as pd
+
+        table = pd.DataFrame(self.segments, columns=list(Segment._fields))
+        table[list(WALKED)] = self.walked
+        return table.astype({"pe": "Int64", "column": "Int64"})
+
     def to_dict(self) -> dict[str, Any]:
         """The path as JSON holds it.
 
         Returns
         -------
         dict of str to Any
-            `cycles`, cycles by kind and by PE, and every segment.
+            `cycles`, cycles by kind, by PE and by what is walked, every segment, what bounds the layer, and what each
+            change would give.
         """
+        split = (dict(zip(WALKED, walked, strict=True)) for walked in self.walked.tolist())
         return {
             "format": FORMAT,
             "cycles": self.cycles,
             "by_kind": self.by_kind,
+            "by_walk": self.by_walk,
             "by_pe": self.by_pe,
-            "segments": [segment._asdict() for segment in self.segments],
+            **self.verdict.to_dict(),
+            "segments": [{**one._asdict(), **own} for one, own in zip(self.segments, split, strict=True)],
         }
 
     def to_json(self) -> str:
@@ -215,9 +257,22 @@ def path_of(subject: Subject, events: Timeline | None = None) -> CriticalPath:
         events.cycles, depth, subject.job.walk_pointers,
     )  # fmt: skip
     kind, pe, column, first_cycle, length = (np.ascontiguousarray(part) for part in links.T[:, ::-1])
+    walked = _walked(subject.job, kind, pe, column, length)
     return CriticalPath(
-        events.cycles, subject.layer.pes, kind.astype(np.uint8), pe, column, first_cycle, length, subject
+        events.cycles, subject.layer.pes, kind.astype(np.uint8), pe, column, first_cycle, length, walked, subject
     )
+
+
+def _walked(job: Job, kind: Any, pe: Any, column: Any, length: Any) -> npt.NDArray[np.int32]:
+    """`CriticalPath.walked`."""
+    split = np.zeros((len(kind), len(WALKED)), np.int32)
+    walks = np.flatnonzero(kind == WALK)
+    at = column[walks], pe[walks]
+    several = job.multipliers > 1
+    padding = (job.layer.groups(job.multipliers).padding if several else job.layer.padding)[at]
+    empty = job.walk_pointers[at[0] + 1, at[1]] == job.walk_pointers[at]
+    split[walks] = np.stack([length[walks] - padding - empty, padding, empty], axis=1)
+    return split
 
 
 @jit

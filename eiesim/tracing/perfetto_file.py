@@ -1,6 +1,6 @@
 """A trace for the Perfetto viewer (.pftrace). A cycle is shown as 1 us: its clock knows whole nanoseconds only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from eiesim.tracing.shares import FINDS_NONE, SENDS, broadcast_lane, chosen
 NS_A_CYCLE = 1000
 SEQUENCE = 1
 LNZD_TRACK, PROCESS_TRACK = 2, 1
+PACKETS_AT_ONCE = 4096
+"""A packet takes a few hundred bytes as an object."""
 PE_TRACK, QUEUE_TRACK = 10_000, 20_000
 """Track numbers of PE 0 and of its queue; the other PEs follow."""
 
@@ -22,8 +24,7 @@ def write_pftrace(trace: Recording, file: IO[bytes], pes: Sequence[int] | None =
         from perfetto.trace_builder.proto_builder import TraceProtoBuilder
     except ImportError:
         raise EieError(f"Perfetto files need perfetto; {with_extra('trace')}") from None
-    builder = TraceProtoBuilder()
-    writer = _Writer(builder)
+    writer = _Writer(TraceProtoBuilder, file)
     writer.process(plain(f"{trace.subject.name}, {trace.pes} PEs; 1 us stands for one cycle"))
     writer.track(LNZD_TRACK, "LNZD")
     _lnzd(trace, writer)
@@ -32,34 +33,46 @@ def write_pftrace(trace: Recording, file: IO[bytes], pes: Sequence[int] | None =
         writer.counter(QUEUE_TRACK + p, f"PE {p} queue")
         _columns(trace, writer, p)
         _queue(trace, writer, p)
-    file.write(builder.serialize())
+    writer.write()
 
 
 class _Writer:
-    """Packets of one sequence; timestamps are cycles."""
+    """Packets of one sequence, written a few thousand at a time; timestamps are cycles."""
 
-    def __init__(self, builder: Any) -> None:
+    def __init__(self, builder: Callable[[], Any], file: IO[bytes]) -> None:
         from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import TrackEvent
 
-        self.builder, self.kinds = builder, TrackEvent
+        self.kinds, self.file, self.new = TrackEvent, file, builder
+        self.builder, self.held = builder(), 0
+
+    def write(self) -> None:
+        """Write what is held: a trace's bytes are those of its parts, one after the other."""
+        self.file.write(self.builder.serialize())
+        self.builder, self.held = self.new(), 0
+
+    def packet(self) -> Any:
+        if self.held == PACKETS_AT_ONCE:
+            self.write()
+        self.held += 1
+        return self.builder.add_packet()
 
     def process(self, name: str) -> None:
-        descriptor = self.builder.add_packet().track_descriptor
+        descriptor = self.packet().track_descriptor
         descriptor.uuid = PROCESS_TRACK
         descriptor.process.pid = 1
         descriptor.process.process_name = name
 
     def track(self, number: int, name: str) -> None:
-        descriptor = self.builder.add_packet().track_descriptor
+        descriptor = self.packet().track_descriptor
         descriptor.uuid, descriptor.parent_uuid, descriptor.name = number, PROCESS_TRACK, name
 
     def counter(self, number: int, name: str) -> None:
-        descriptor = self.builder.add_packet().track_descriptor
+        descriptor = self.packet().track_descriptor
         descriptor.uuid, descriptor.parent_uuid, descriptor.name = number, PROCESS_TRACK, name
         descriptor.counter.unit_name = "columns"
 
     def _event(self, track: int, cycle: int, kind: int) -> Any:
-        packet = self.builder.add_packet()
+        packet = self.packet()
         packet.timestamp = cycle * NS_A_CYCLE
         packet.trusted_packet_sequence_id = SEQUENCE
         packet.track_event.track_uuid = track

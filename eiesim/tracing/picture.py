@@ -1,10 +1,11 @@
 """The trace as a still picture: PE states over cycles, the LNZD's lane, queue occupancy, the critical path over it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.tracing.path import KINDS, SCAN, CriticalPath, path_of
 from eiesim.tracing.recording import STATES, Recording
 from eiesim.tracing.shares import (
@@ -15,6 +16,7 @@ from eiesim.tracing.shares import (
     ENDED,
     FINDS_NONE,
     HAS_ENDED,
+    IN_GREY,
     OTHER_BLOCKER,
     SENDS,
     blend,
@@ -22,54 +24,75 @@ from eiesim.tracing.shares import (
     chosen,
     edges_of_cells,
     means,
+    stack,
     state_shares,
     worst_blockers,
 )  # fmt: skip
 from eiesim.view.palette import BLACK
 from eiesim.view.panels import Cells, Panel, Picture, Scale, Series
+from eiesim.view.paper import SCREEN, in_style
 from eiesim.view.words import Words
 
 COLUMNS = 1600
-"""Cells beside one another, at most."""
+"""Blocks of cycles beside one another, at most: fewer than a picture's pixels, so that none is left out."""
+
+LINES_PER_IN, MOST_STACKED = 150, 24
+"""Cycles one over another, at most, in an inch of the picture and in a line of the LNZD: fewer than pixels, too."""
 
 MOST_NUMBERS = 16
 """PEs, at most, whose numbers stand at the axis."""
 
 
-def picture(trace: Recording, pes: Sequence[int] | None = None) -> Picture:
-    """The trace as panels. pes: the PEs shown; None is all."""
+def picture(trace: Recording, pes: Sequence[int] | None = None, style: str = SCREEN) -> Picture:
+    """The trace as panels. pes: the PEs shown; None is all. style: one of `view.paper`'s."""
+    colours = COLOURS if style == SCREEN else IN_GREY
     numbers = chosen(trace, pes)
     height = min(7.0, max(1.4, 0.06 * len(numbers) + 1.0))
+    size = -(-trace.cycles // COLUMNS)
+    stacked = size <= min(MOST_STACKED, height * LINES_PER_IN / len(numbers))
     across = Scale(Words("cycle"), trace.first_cycle - 0.5, trace.end - 0.5, form=",.0f")
     every = range(0, len(numbers), -(-len(numbers) // MOST_NUMBERS))
     down = Scale(
         Words("PE"), len(numbers) - 0.5, -0.5, ticks=tuple((float(k), str(numbers[k])) for k in every), named=True
     )
     above = Scale(Words(""), across.start, across.end, form=across.form)
-    return Picture(
-        f"{trace.subject.name} on {trace.pes} PEs: "
+    made = Picture(
+        f"{trace.subject.name} on {counted(trace.pes, 'PE')}: "
         f"cycles {trace.first_cycle:,} to {trace.end - 1:,} of {trace.total_cycles:,} (simulated)",
-        (_states(trace, numbers, above, down), _lnzd(trace, above), _occupancy(trace, numbers, across, down)),
+        (
+            _states(trace, numbers, above, down, stacked, colours),
+            _lnzd(trace, above, stacked),
+            _occupancy(trace, numbers, across, down),
+        ),
         (9.6, 2 * height + 1.9),
         across=1,
         heights=(height, 0.35, height),
         shared="x",
     )
+    return in_style(made, style)
 
 
-def _states(trace: Recording, numbers: Sequence[int], across: Scale, down: Scale) -> Panel:
+def _states(
+    trace: Recording, numbers: Sequence[int], across: Scale, down: Scale, stacked: bool, colours: Mapping[str, str]
+) -> Panel:
+    state = trace.state[np.asarray(numbers)]
     shares, _, blocks = state_shares(trace, numbers, len(numbers), COLUMNS)
-    seen = [name for k, name in enumerate(STATES) if (trace.state[np.asarray(numbers)] == k).any()]
+    own = list(colours.values())
+    size = int(blocks[1] - blocks[0])
     cells = Cells(
-        blend(shares, list(COLOURS.values())),
+        stack(state, size, own) if stacked else blend(shares, own),
         edges_of_cells(blocks, trace.first_cycle - 0.5),
         (-0.5, len(numbers) - 0.5),
-        key=(*((name, COLOURS[name]) for name in seen), ("critical path", BLACK)),
+        key=(*((name, colours[name]) for k, name in enumerate(STATES) if (state == k).any()), ("critical path", BLACK)),
     )
-    size = int(blocks[1] - blocks[0])
-    mixed = "" if size == 1 else f"; a cell is {size} cycles, its colour mixed by their shares"
     path = _path(path_of(trace.subject), numbers)
-    return Panel(across, down, (path,), f"what PointerRead does{mixed}", cells)
+    return Panel(across, down, (path,), f"what PointerRead does{_of_cells(size, stacked)}", cells)
+
+
+def _of_cells(size: int, stacked: bool) -> str:
+    if size == 1:
+        return ""
+    return f", {size} cycles one over another" if stacked else f"; a cell mixes the colours of {size} cycles"
 
 
 def _path(path: CriticalPath, numbers: Sequence[int]) -> Series:
@@ -88,21 +111,24 @@ def _path(path: CriticalPath, numbers: Sequence[int]) -> Series:
     )  # fmt: skip
 
 
-def _lnzd(trace: Recording, across: Scale) -> Panel:
+def _lnzd(trace: Recording, across: Scale, stacked: bool) -> Panel:
     lane, worst = broadcast_lane(trace), worst_blockers(trace)
     known = np.isin(lane, worst)
     none = {"scan bubble": (FINDS_NONE, BUBBLE), "scan has ended": (HAS_ENDED, ENDED)}
     masks = [lane == SENDS, *(lane == what for what, _ in none.values()), *(lane == p for p in worst)]
     masks.append((lane >= 0) & ~known)
-    shares, blocks = means(np.array(masks), COLUMNS)
+    does = np.array(masks)
+    shares, blocks = means(does, COLUMNS)
+    colours = [BROADCAST, BUBBLE, ENDED, *BLOCKERS[: len(worst)], OTHER_BLOCKER]
     caused = trace.stall_caused
     key = [(name, colour) for name, (what, colour) in none.items() if (lane == what).any()]
     key += [(f"PE {p}: {caused[p]:,}", colour) for p, colour in zip(worst, BLOCKERS, strict=False)]
     rest = int(caused.sum() - caused[worst].sum())
     if rest:
         key.append((f"others: {rest:,}", OTHER_BLOCKER))
+    size = int(blocks[1] - blocks[0])
     cells = Cells(
-        blend(shares.T, [BROADCAST, BUBBLE, ENDED, *BLOCKERS[: len(worst)], OTHER_BLOCKER])[None],
+        stack(does.argmax(axis=0)[None], size, colours) if stacked else blend(shares.T, colours)[None],
         edges_of_cells(blocks, trace.first_cycle - 0.5),
         (-0.5, 0.5),
         key=tuple(key),

@@ -11,6 +11,7 @@ from eiesim._io.atomic import writing
 from eiesim.errors import EieError
 from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
+from eiesim.view.paper import check_style
 
 PICTURES = (".png", ".svg", ".pdf")
 SUFFIXES = (".html", *PICTURES, ".vcd", ".pftrace", ".npz")
@@ -24,9 +25,10 @@ def check_suffix(path: str | Path) -> str:
     return suffix
 
 
-def save(trace: Recording, path: str | Path, pes: Sequence[int] | str | None = None) -> None:
+def save(trace: Recording, path: str | Path, pes: Sequence[int] | str | None = None, style: str = "screen") -> None:
     """Write the trace, whole or not at all. Arguments and errors as those of `eiesim.Trace.save`."""
     suffix = check_suffix(path)
+    check_style(style)
     pes = None if pes is None else chosen(trace, pes)
     with writing(path) as file:
         if suffix == ".html":
@@ -37,7 +39,7 @@ def save(trace: Recording, path: str | Path, pes: Sequence[int] | str | None = N
             from eiesim.tracing.picture import picture
             from eiesim.view.saving import render
 
-            file.write(render(picture(trace, pes), (suffix[1:],))[suffix[1:]])
+            file.write(render(picture(trace, pes, style), (suffix[1:],))[suffix[1:]])
         elif suffix == ".vcd":
             from eiesim.tracing.waves import write_vcd
 

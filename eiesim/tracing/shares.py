@@ -17,6 +17,9 @@ from eiesim.view.palette import BLUE, BROWN, GREEN, LINE, ORANGE, PURPLE, SKY, V
 COLOURS = {"starved": "#E4E4E4", "real entry": BLUE, "padding entry": ORANGE, "empty column": PURPLE}
 """What PointerRead does; starved is light, since nothing happens then."""
 
+IN_GREY = {"starved": "#F2F2F2", "real entry": "#00406B", "padding entry": ORANGE, "empty column": "#9A5286"}
+"""The same for a paper: neighbours differ by 20 and more in CIELAB lightness."""
+
 BLOCKERS = (VERMILION, GREEN, SKY, YELLOW, BROWN, "#404040")
 OTHER_BLOCKER, BROADCAST, BUBBLE, ENDED = "#8A8A8A", "#FFFFFF", VIOLET, LINE
 """The LNZD's lane: stalled broadcasts by the PE that held them, those that caused most first; all other PEs; no stall;
@@ -78,6 +81,20 @@ def blend(shares: npt.NDArray[np.float64], colours: Sequence[str]) -> npt.NDArra
     """Colours mixed by shares (float64[..., colours]), in 0..1: float64[..., 3]."""
     mixed: npt.NDArray[np.float64] = shares @ np.array([rgb(colour) for colour in colours])
     return mixed
+
+
+def stack(codes: npt.NDArray[Any], size: int, colours: Sequence[str]) -> npt.NDArray[np.float64]:
+    """One pure colour a cycle, `size` cycles one over another, then the next: float64[rows * size, blocks, 3].
+
+    codes: whole numbers [rows, cycles], the places of colours. Below the last cycle its block is white.
+    """
+    rows, cycles = codes.shape
+    blocks = -(-cycles // size)
+    every = np.full((rows, blocks * size), len(colours))
+    every[:, :cycles] = codes
+    lines = every.reshape(rows, blocks, size).swapaxes(1, 2).reshape(rows * size, blocks)
+    pure: npt.NDArray[np.float64] = np.array([rgb(colour) for colour in (*colours, "#FFFFFF")])[lines]
+    return pure
 
 
 def rgb(colour: str) -> tuple[float, float, float]:

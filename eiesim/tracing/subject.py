@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Unpack
 
 import numpy as np
@@ -48,11 +49,10 @@ class Subject(Brief):
         """The layer's name."""
         return self.layer.layer.name or "layer"
 
-    @property
+    @cached_property
     def activation_rows(self) -> npt.NDArray[Any]:
         """The input as the LNZD meets it, [activation rows, pes]."""
-        rows: npt.NDArray[Any] = self.prepared.activation_rows[self.item or 0]
-        return rows
+        return self.prepared.rows_of(self.item or 0)
 
     @property
     def one_unit(self) -> float:

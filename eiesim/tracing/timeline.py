@@ -56,9 +56,16 @@ def timeline(subject: Subject) -> Timeline:
     pes = subject.job.layer.pes
     check_allowed(4 * len(columns) * pes, f"events of {len(columns):,} broadcasts on {pes:,} PEs; fewer PEs need less")
     depth = min(subject.job.queue_depth, len(columns) + 1)
-    broadcast, blocker, first, last_real, cycles, scan_last = _follow(
-        columns, bubbles, depth, subject.job.walk_pointers
-    )
+    return follow(columns, bubbles, depth, subject.job.walk_pointers)
+
+
+def follow(
+    columns: npt.NDArray[np.int64], bubbles: npt.NDArray[np.int32], depth: int, pointers: npt.NDArray[np.int32]
+) -> Timeline:
+    """All events of broadcasts. columns, bubbles: as in `Timeline`. depth: places of a queue, at most as many as there
+    are broadcasts, and one. pointers: int32[columns + 1, pes], as `Job.walk_pointers`.
+    """
+    broadcast, blocker, first, last_real, cycles, scan_last = _follow(columns, bubbles, depth, pointers)
     return Timeline(columns, bubbles, broadcast, blocker, first, last_real, int(cycles), int(scan_last))
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from eiesim.errors import EieError
+from eiesim._shown import counted
+from eiesim.errors import EieError, unknown
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
 from eiesim.prepared import Config
@@ -15,8 +16,10 @@ from eiesim.tracing import saving
 from eiesim.tracing.recording import STATES, Recording, record
 from eiesim.tracing.shares import chosen
 from eiesim.tracing.subject import Subject
+from eiesim.view.paper import check_style
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -57,8 +60,8 @@ class Trace(Recording):
     def __repr__(self) -> str:
         states = ", ".join(f"{name} {share:.1%}" for name, share in self._shares())
         return (
-            f"<Trace of {self.subject.name} on {self.pes} PEs: cycles {self.first_cycle:,} to {self.end - 1:,} of "
-            f"{self.total_cycles:,}, {states}>"
+            f"<Trace of {self.subject.name} on {counted(self.pes, 'PE')}: cycles {self.first_cycle:,} to "
+            f"{self.end - 1:,} of {self.total_cycles:,}, {states}>"
         )
 
     def _shares(self) -> list[tuple[str, float]]:
@@ -66,7 +69,7 @@ class Trace(Recording):
         cells = max(1, self.state.size)
         return [(name, int(np.count_nonzero(self.state == k)) / cells) for k, name in enumerate(STATES)]
 
-    def save(self, path: str | Path, pes: Sequence[int] | str | None = None) -> None:
+    def save(self, path: str | Path, pes: Sequence[int] | str | None = None, *, style: str = "screen") -> None:
         """Write the trace; the suffix says what (docs/trace.md).
 
         Parameters
@@ -75,22 +78,42 @@ class Trace(Recording):
             The file: .html, .png, .svg, .pdf, .vcd, .pftrace or .npz.
         pes : sequence of int, or None, default None
             The PEs shown, from 0; None is all.
+        style : str, default "screen"
+            Of a picture: "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
 
         Raises
         ------
         EieError
-            For another suffix, a PE that is not there, a library that is not installed, and a file that cannot be
-            written.
+            For another suffix or style, a PE that is not there, a library that is not installed, and a file that
+            cannot be written.
         """
-        saving.save(self, path, pes)
+        saving.save(self, path, pes, style)
 
-    def plot(self, pes: Sequence[int] | None = None) -> "Figure":
+    def to_frame(self) -> "pd.DataFrame":
+        """What each PE does in the window.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a PE: `pe`, cycles that are `starved`, `real_entry`, `padding_entry` and `empty_column`, and
+            `stall_caused` (cycles of the whole run in which its full queue held a broadcast back).
+        """
+        import pandas as pd
+
+        cycles = {name.replace(" ", "_"): (self.state == k).sum(axis=1) for k, name in enumerate(STATES)}
+        return pd.DataFrame({"pe": range(self.pes), **cycles, "stall_caused": self.stall_caused})
+
+    def plot(self, pes: Sequence[int] | None = None, *, picture: str | None = None, style: str = "screen") -> "Figure":
         """Draw PE states, queue occupancy, broadcasts with their stalls, and the critical path.
 
         Parameters
         ----------
         pes : sequence of int, or None, default None
             The PEs shown, from 0; None is all.
+        picture : str or None, default None
+            "trace", or "heat_map" (entries by PE, and work over time), of all PEs; None is the first.
+        style : str, default "screen"
+            "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
 
         Returns
         -------
@@ -100,12 +123,17 @@ class Trace(Recording):
         Raises
         ------
         EieError
-            For a PE that is not there, or one that is named twice.
+            For a PE that is not there, or one that is named twice; for a picture or a style that is not there.
         """
-        from eiesim.tracing.picture import picture
+        from eiesim.tracing.heat_map import heat_map
+        from eiesim.tracing.picture import picture as states
         from eiesim.view.figure import figure
+        from eiesim.view.paper import in_style
 
-        return figure(picture(self, pes))
+        if picture not in (None, "trace", "heat_map"):
+            raise unknown("no picture", picture, ("trace", "heat_map"))
+        made = in_style(heat_map(self), style) if picture == "heat_map" else states(self, pes, style)
+        return figure(made)
 
     def _repr_html_(self) -> str:
         from eiesim.tracing.page import in_frame
@@ -125,6 +153,7 @@ def trace(
     recorded: bool = False,
     output: str | Path | None = None,
     pes: Sequence[int] | str | None = None,
+    style: str = "screen",
     **opening: Unpack[Opening],
 ) -> Trace:
     """What every PE does in every cycle of one input through one layer.
@@ -151,6 +180,8 @@ def trace(
         The file to write, as `Trace.save` does; None writes nothing.
     pes : sequence of int or str, or None, default None
         The PEs to write, also as "0,17,20:24"; None is all.
+    style : str, default "screen"
+        Of a picture: "screen", "paper" (a column wide) or "paper-wide" (two columns); see `plot`.
     **opening : int or float
         How names are opened: `rows`, `seed`, `density`, `activation_density`, `variation`; see `open`.
 
@@ -171,13 +202,14 @@ def trace(
     >>> eiesim.trace("table3:NT-We", cycles=(100, 200)).state.shape
     (64, 100)
     """
+    check_style(style)
     if output is not None:
         saving.check_suffix(output)
     subject = Subject.of(source, activations, config, item, layer=layer, recorded=recorded, **opening)
     recording = record(subject, _window(cycles))
     chosen(recording, pes)
     if output is not None:
-        saving.save(recording, output, pes)
+        saving.save(recording, output, pes, style)
     return Trace(**{part.name: getattr(recording, part.name) for part in fields(recording)})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,17 @@ import numpy.typing as npt
 from eiesim._version import __version__
 from eiesim.errors import EieError, plain, with_extra
 from eiesim.machine import clock
+from eiesim.model import NOTES
 from eiesim.tracing.recording import Recording
 from eiesim.tracing.shares import chosen
 
 if TYPE_CHECKING:
     from vcd import VCDWriter
+
+LARGE_BYTES = 100_000_000
+"""Of a larger file its size is told before it is written."""
+LOOKED_AT = 64
+"""Cycles from which the size is estimated."""
 
 SMALL_NUMBERS = ("code", "z", "code1", "z1")
 """Fields of one byte that hold numbers; the others of one byte are flags of one bit."""
@@ -34,8 +41,6 @@ def write_vcd(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = Non
     1 ps timescale; a cycle is round(1e6 / clock_mhz) ps, and cycle t starts at (t - 1) periods. Scopes are named as
     the files of `machine/`: registers stand in `pe3.pointer_read`, its wires in `pe3.pointer_read.wires`.
     """
-    from io import TextIOWrapper
-
     try:
         from vcd import VCDWriter
     except ImportError:
@@ -50,7 +55,7 @@ def write_vcd(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = Non
         text, timescale="1 ps", date="", version=f"eiesim {__version__}",
         comment=" ".join(comment.encode("ascii", "replace").decode().replace("$", "?").split()), init_timestamp=begin,
     )  # fmt: skip
-    watch = _Watch(writer, trace, numbers, period)
+    watch = _Watch(writer, trace, numbers, period, text, file)
     with suppress(_Enough):
         clock.run(clock.build(subject.job, subject.activation_rows), watch)
     writer.close((trace.end - 1) * period)
@@ -61,8 +66,18 @@ def write_vcd(trace: Recording, file: IO[bytes], pes: Sequence[int] | None = Non
 class _Watch:
     """The hook: registers the signals in the window's first cycle, then writes each change."""
 
-    def __init__(self, writer: "VCDWriter", trace: Recording, pes: Sequence[int], period: int) -> None:
+    def __init__(
+        self,
+        writer: "VCDWriter",
+        trace: Recording,
+        pes: Sequence[int],
+        period: int,
+        text: TextIOWrapper,
+        file: IO[bytes],
+    ) -> None:
         self.writer, self.trace, self.pes, self.period = writer, trace, list(pes), period
+        self.text, self.file = text, file
+        self.begins = 0
         self.watched: list[tuple[Values, npt.NDArray[Any], list[Any]]] = []
 
     def __call__(self, cycle: int, machine: clock.MachineState) -> None:
@@ -70,6 +85,8 @@ class _Watch:
             return
         if cycle >= self.trace.end:
             raise _Enough
+        if cycle - self.trace.first_cycle in (1, 1 + LOOKED_AT):
+            self._tell_size(cycle)
         now = (cycle - 1) * self.period
         if cycle == self.trace.first_cycle:
             self._register(cycle, machine)
@@ -84,6 +101,21 @@ class _Watch:
                         self.writer.change(variables[place], now, value)
                     before[changed] = values[changed]
         self.writer.change(self.clock, now + self.period // 2, 0)
+
+    def _tell_size(self, cycle: int) -> None:
+        """Say how large the file will be, where that is large: what it begins with, and as much a cycle as so far."""
+        self.text.flush()
+        written = self.file.tell()
+        if cycle == self.trace.first_cycle + 1:
+            self.begins = written
+            return
+        size = self.begins + (written - self.begins) * (self.trace.cycles - 1) / LOOKED_AT
+        if size > LARGE_BYTES:
+            NOTES.info(
+                "%s: %s cycles of %d PEs as VCD take about %s MB, estimated from the first %d; fewer cycles "
+                "(--cycles A:B) or PEs (--show-pes) take less",
+                self.trace.subject.name, f"{self.trace.cycles:,}", len(self.pes), f"{size / 1e6:,.1f}", LOOKED_AT,
+            )  # fmt: skip
 
     def _register(self, cycle: int, machine: clock.MachineState) -> None:
         self.clock: Any = self.writer.register_var("clock", "clock", "wire", 1, init=1)

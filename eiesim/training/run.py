@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eiesim._io.memory import check_memory
 from eiesim._io.named import naming
-from eiesim._progress import Progress, Steps
+from eiesim._progress import Steps, Told, telling
 from eiesim.dense import DenseLayer, expand, forward
 from eiesim.errors import EieError
 from eiesim.files import npz
@@ -37,6 +37,7 @@ BYTES_A_WEIGHT = 40
 """While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
 
 
+@telling
 @naming(inputs="inputs", labels="labels", teacher="teacher", masks="masks")
 @guarded("inputs", "labels", "teacher", "masks", fills=("output",))
 def train(
@@ -50,7 +51,7 @@ def train(
     teacher: Teacher | str | Path | None = None,
     recipe: Recipe | None = None,
     force: bool = False,
-    progress: Progress | None = None,
+    progress: Told = None,
     **options: Any,
 ) -> Trained:
     """Train a classifier, prune it by a method of the literature, share its weights.
@@ -77,7 +78,7 @@ def train(
         A whole recipe, in place of method, density and options.
     force : bool, default False
         Replace a network folder that is at `output`.
-    progress : callable(int, int or None, str) or None, default None
+    progress : callable(int, int or None, str), bool or None, default None
         Told as `progress(done, total, doing)`, a step an epoch; see `progress`.
     **options : Any
         Those of `Recipe`; masks may be an .npz file, penalty a text ("l1=1e-4"). Further epochs (int, 30: the most
@@ -156,9 +157,9 @@ def _widths(given: str) -> tuple[int, ...]:
         raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
 
 
-def _told(progress: Progress | None, plan: Sequence[int]) -> Epoch | None:
+def _told(progress: Told, plan: Sequence[int]) -> Epoch | None:
     """Tells how far the epochs are. plan: the most of each stage; what a stage does not need falls away."""
-    if progress is None:
+    if not callable(progress):
         return None
     steps, stages = Steps(progress, sum(plan), "epochs"), iter(plan)
     left, before = 0, ""

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eiesim._shown import Brief, html_table
+from eiesim._shown import Brief, Plotted, html_table
 from eiesim._version import __version__
 from eiesim.coding.block_differences import encode_blocks
 from eiesim.compression.statistics import Statistics, statistics
@@ -18,11 +18,14 @@ from eiesim.model import Model
 from eiesim.training.examples import Examples, Parts
 from eiesim.training.recipe import Networks, Outcome, Recipe
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 REPORT_FORMAT = "eiesim-train/1"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trained(Brief):
+class Trained(Plotted, Brief):
     """A network at each stage: first weights, dense, pruned and retrained, shared and fine-tuned; and its examples.
 
     Attributes
@@ -61,6 +64,20 @@ class Trained(Brief):
             f"{len(self.parts.held_out.labels):,} examples held out"
         )
         return html_table(caption, ("network", "accuracy", "bytes"), rows)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """What it recognises at each stage.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a stage: `network`, `accuracy` (share of the examples held out) and `bytes` where its size is known.
+        """
+        import pandas as pd
+
+        sizes = {"dense": float(self.dense_bytes), "shared": float(self.coded_bytes)}
+        rows = [(stage, share, sizes.get(stage)) for stage, share in self.accuracy.items()]
+        return pd.DataFrame(rows, columns=["network", "accuracy", "bytes"])
 
     @property
     def _layers(self) -> str:

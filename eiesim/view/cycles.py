@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from eiesim._shown import counted
 from eiesim.layer_result import LayerResult
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names
@@ -32,6 +33,8 @@ STATES = {
 """What a PE does in a cycle, by counter: they add up to PEs x cycles."""
 
 MOST_LAYERS = 9
+MOST_BARS = 30
+"""Layers that have a bar of their own, which are at most half a page."""
 
 
 def shares(title: str, bars: Sequence[str], parts: Mapping[str, Sequence[float]], ends: Sequence[str]) -> Picture:
@@ -59,12 +62,27 @@ def shares(title: str, bars: Sequence[str], parts: Mapping[str, Sequence[float]]
 
 
 def states(layers: Sequence[LayerResult]) -> Picture:
-    """What the PEs of each layer do: entries, padding, empty columns, nothing."""
-    parts = {label: [getattr(layer.metrics.counters, key) for layer in layers] for key, label in STATES.items()}
-    ends = [f"{layer.cycles:,.0f} cycles" for layer in layers]
+    """What the PEs of each layer do: entries, padding, empty columns, nothing. Of many layers the slowest, and the rest
+    together.
+    """
+    bars = [[layer] for layer in layers]
+    if len(layers) > MOST_BARS:
+        slowest = sorted(range(len(layers)), key=lambda k: -layers[k].cycles * layers[k].vectors)[: MOST_BARS - 1]
+        bars = [bars[k] for k in sorted(slowest)]
+        bars.append([layer for k, layer in enumerate(layers) if k not in slowest])
+    parts = {label: [_counted(bar, key) for bar in bars] for key, label in STATES.items()}
+    ends = [counted(sum(layer.cycles for layer in bar), "cycle") for bar in bars]
     config = layers[0].config
-    title = f"Where the PE-cycles go: {config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
-    return shares(title, [layer.name for layer in layers], parts, ends)
+    title = f"Where the PE-cycles go: {counted(config.pes, 'PE')}{config.variant}, queue depth {config.queue_depth}"
+    named = [bar[0].name if len(bar) == 1 else f"other {len(bar)} layers" for bar in bars]
+    return shares(title, named, parts, ends)
+
+
+def _counted(bar: Sequence[LayerResult], counter: str) -> float:
+    """A layer's counter over all inputs; of several layers that of one input of the network."""
+    if len(bar) == 1:
+        return float(getattr(bar[0].metrics.counters, counter))
+    return float(sum(getattr(layer.counters, counter) * layer.vectors for layer in bar))
 
 
 def loads(layers: Sequence[LayerResult]) -> Picture:
@@ -74,7 +92,7 @@ def loads(layers: Sequence[LayerResult]) -> Picture:
     """
     series = []
     for k, layer in enumerate(layers[:MOST_LAYERS]):
-        entries = np.sort(np.atleast_2d(layer.per_pe.entry_groups).sum(axis=0))[::-1]
+        entries = np.sort(layer.runs.per_pe_over_inputs.entry_groups)[::-1]
         mean = entries.mean() or 1.0
         ranks = floats(range(1, len(entries) + 1))
         series.append(Series(layer.name, "levels", ranks, floats(entries / mean), (palette.LINES[k],)))
@@ -87,3 +105,18 @@ def loads(layers: Sequence[LayerResult]) -> Picture:
     )
     left_out = f" (the first {MOST_LAYERS} of {len(layers)} layers)" if len(layers) > MOST_LAYERS else ""
     return Picture(f"How evenly the PEs are loaded{left_out}", (panel,), (style.PAGE_IN, 3.0), legend="right")
+
+
+def inputs(layers: Sequence[LayerResult]) -> Picture:
+    """Cycles of each input of a batch, inputs from most to least; one line a layer, the first nine."""
+    series = []
+    for k, layer in enumerate(layers[:MOST_LAYERS]):
+        cycles = np.sort(layer.runs.each("cycles"))[::-1]
+        ranks = floats(range(1, len(cycles) + 1))
+        series.append(Series(layer.name, "levels", ranks, floats(cycles), (palette.LINES[k],)))
+    panel = Panel(
+        Scale(Words("inputs, from the slowest on"), form=",.0f"),
+        Scale(Words("cycles", basis="simulated"), start=0, form=",.0f"),
+        tuple(series),
+    )
+    return Picture("Cycles of each input", (panel,), (style.PAGE_IN, 3.0), legend="right")

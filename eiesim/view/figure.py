@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
 
-LETTERS_PER_IN, PATCH_LETTERS = 16.5, 8
-"""About how many letters of a legend's size go into an inch, and what a legend's patch of colour takes of them."""
+LETTERS_PER_IN = {"bars": 16.5, "lines": 16.5, "paper": 17.7}
+PATCH_LETTERS = {"bars": 8, "lines": 8, "paper": 7}
+"""About how many letters of a legend's size go into an inch, by style, and what its patch of colour takes of them."""
+
+SMALL, SMALLEST = 7.0, {"bars": 6.5, "lines": 6.5, "paper": 7.0}
+"""Points of texts within pictures, and of those that stand upright, by style."""
+
+AXIS_IN = 0.5
+"""What the vertical axis with its label takes of a panel's width in a paper."""
 
 MOST_LEVEL_LABELS = 12
 """Bars, at most, whose labels have room to stand level."""
@@ -30,10 +37,13 @@ DRAWN = {"step": "steps-post", "levels": "steps-mid"}
 def figure(picture: Picture) -> "Figure":
     """The picture as a matplotlib figure. Names are drawn letter by letter: a dollar sign begins no formula."""
     import matplotlib as mpl
-    from matplotlib.figure import Figure
 
-    with mpl.rc_context(style.STYLES[picture.style].settings):
-        made = Figure(figsize=picture.size_in, layout="constrained")
+    from eiesim.view.inline import Inline
+
+    settings = style.STYLES[picture.style].settings
+    with mpl.rc_context(settings):
+        made = Inline(figsize=picture.size_in, layout="constrained")
+        made.settings = settings
         across = picture.across or len(picture.panels)
         grid = made.subplots(
             -(-len(picture.panels) // across), across, squeeze=False, sharex=picture.shared == "x",
@@ -42,11 +52,13 @@ def figure(picture: Picture) -> "Figure":
         every = list(grid.reshape(-1))
         for empty in every[len(picture.panels) :]:
             empty.set_visible(False)
-        style.headed(made, letters(picture.title), letters(picture.caption))
+        if picture.title:
+            style.headed(made, letters(picture.title), letters(picture.caption))
         handles: list[Any] = []
         bars: dict[tuple[Any, ...], tuple[Any, Scale, list[Axes]]] = {}
-        for axes, panel in zip(every, picture.panels, strict=False):
-            drawn = _panel(axes, panel, picture.size_in[0] / across, lines=picture.style == "lines")
+        widths_in = picture.widths_in
+        for k, (axes, panel) in enumerate(zip(every, picture.panels, strict=False)):
+            drawn = _panel(axes, panel, widths_in[k % across], picture.style)
             handles = handles or drawn
             if panel.cells is not None and panel.cells.scale is not None:
                 scale, image = panel.cells.scale, axes.images[0]
@@ -64,14 +76,15 @@ def letters(text: str) -> str:
     return plain(text).replace(r"\$", "$").replace("$", r"\$")
 
 
-def _panel(axes: "Axes", panel: Panel, width_in: float, *, lines: bool) -> list[Any]:
-    """Draw a panel about so many inches wide; the handles of its series."""
+def _panel(axes: "Axes", panel: Panel, width_in: float, kind: str) -> list[Any]:
+    """Draw a panel about so many inches wide, in a style; the handles of its series."""
+    lines = kind == "lines"
     handles = [_KINDS.get(one.kind, _line)(axes, one) for one in panel.series]
     standing = sum(len(one.x) for one in panel.series if one.kind == "bars")
     for one in panel.series:
-        _labels(axes, one, level=standing <= MOST_LEVEL_LABELS)
+        _labels(axes, one, SMALLEST[kind], level=standing <= MOST_LEVEL_LABELS)
     if panel.cells is not None:
-        _cells(axes, panel.cells, width_in)
+        _cells(axes, panel.cells, width_in, kind)
     for rule in panel.rules:
         _rule(axes, rule)
     axes.set_title(letters(panel.title), loc="left")
@@ -79,6 +92,10 @@ def _panel(axes: "Axes", panel: Panel, width_in: float, *, lines: bool) -> list[
     axes.set_ylabel(letters(panel.y.label))
     _axis(axes.xaxis, panel.x)
     _axis(axes.yaxis, panel.y)
+    if kind == "paper" and turned(panel.x, width_in):
+        axes.tick_params(axis="x", labelrotation=40, pad=1)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
     (left, right), (bottom, top) = limits(panel)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
@@ -95,6 +112,13 @@ def _panel(axes: "Axes", panel: Panel, width_in: float, *, lines: bool) -> list[
         axes.grid(linewidth=0.3, color=palette.LINE)
         axes.set_axisbelow(True)
     return handles
+
+
+def turned(scale: Scale, width_in: float) -> bool:
+    """Whether the names at a horizontal axis of a panel so wide would run into one another in a paper."""
+    lines = [max(text.split("\n"), key=len) for _, text in scale.ticks]
+    room = LETTERS_PER_IN["paper"] * (width_in - AXIS_IN)
+    return scale.named and max(map(len, lines), default=0) + 1 > room / max(1, len(lines))
 
 
 def _horizontal_grid(axes: "Axes") -> None:
@@ -159,14 +183,19 @@ def _line(axes: "Axes", one: Series) -> Any:
     """Lines, steps and points, with whiskers where there are some."""
     thin = one.marker == "x"
     if len(one.colours) > 1:
-        return axes.scatter(
+        from matplotlib.lines import Line2D
+
+        axes.scatter(
             one.x, one.y, s=one.size**2, c=one.colours, marker=one.marker or "o", linewidths=2 if thin else 0, zorder=3
         )
+        # The marks have the colours of several series, so the legend's has that of none.
+        return Line2D([], [], color="black", marker=one.marker or "o", linestyle="none", markersize=one.size)
     looks: dict[str, Any] = {
         "color": one.colours[0], "marker": one.marker or None, "markersize": one.size,
         "markeredgewidth": 2 if thin else None, "linewidth": 1.0 if one.dashed else 1.4,
-        "linestyle": "none" if one.kind == "points" else "--" if one.dashed else "-",
+        "linestyle": "none" if one.kind == "points" else "--" if one.dashed else one.line or "-",
         "drawstyle": DRAWN.get(one.kind, "default"),
+        "zorder": 4 if thin else None,  # A cross stands on other marks.
     }  # fmt: skip
     if not one.low:
         return axes.plot(one.x, one.y, **looks)[0]
@@ -182,19 +211,21 @@ def _band(axes: "Axes", one: Series) -> Any:
 _KINDS: dict[str, Callable[["Axes", Series], Any]] = {"bars": _bars, "hbars": _bars, "band": _band}
 
 
-def _labels(axes: "Axes", one: Series, *, level: bool) -> None:
-    """Over standing bars; within lying ones; beside points, the last one's on the near side."""
+def _labels(axes: "Axes", one: Series, smallest: float, *, level: bool) -> None:
+    """Over standing bars; within lying ones; beside points, the last one's on the near side. smallest: upright text."""
     last = len(one.x) - 1
     for k, text in enumerate(one.labels):
         x, y = one.x[k], one.y[k]
-        looks: dict[str, Any] = {"xytext": (4, 5), "ha": "left", "fontsize": 7}
+        looks: dict[str, Any] = {"xytext": (4, 5), "ha": "left", "fontsize": SMALL}
         if one.kind == "bars":
             looks |= {"xytext": (0, 3), "ha": "center", "va": "bottom"}
-            looks |= {"fontsize": "medium"} if level else {"rotation": 90, "fontsize": 6.5}
+            looks |= {"fontsize": "medium"} if level else {"rotation": 90, "fontsize": smallest}
         elif one.kind == "hbars":
             x = (x + one.base[k % len(one.base)]) / 2
             colour = _ink(one.colours[k % len(one.colours)])
             looks |= {"xytext": (0, 0), "ha": "center", "va": "center", "color": colour}
+            if one.hatch:
+                looks |= {"color": "black", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.8}}
         elif k == last > 0:
             looks |= {"xytext": (-4, -10), "ha": "right"}
         if text:
@@ -209,12 +240,12 @@ def _ink(colour: Any) -> str:
     return "white" if np.dot(linear, (0.2126, 0.7152, 0.0722)) < DARK else "black"
 
 
-def _cells(axes: "Axes", cells: Cells, width_in: float) -> None:
+def _cells(axes: "Axes", cells: Cells, width_in: float, kind: str) -> None:
     scale: dict[str, Any] = {}
     if cells.scale is not None:
         scale = {"cmap": cells.colours, "vmin": cells.scale.start, "vmax": cells.scale.end}
     image = axes.imshow(
-        cells.values, aspect="auto", interpolation="nearest", origin="lower", extent=(*cells.x, *cells.y), **scale
+        cells.values, aspect="auto", interpolation="none", origin="lower", extent=(*cells.x, *cells.y), **scale
     )
     rows, columns = cells.values.shape[:2]
     for down, line in enumerate(cells.labels):
@@ -222,7 +253,7 @@ def _cells(axes: "Axes", cells: Cells, width_in: float) -> None:
             x = cells.x[0] + (across + 0.5) * (cells.x[1] - cells.x[0]) / columns
             y = cells.y[0] + (down + 0.5) * (cells.y[1] - cells.y[0]) / rows
             colour = _ink(image.cmap(image.norm(cells.values[down, across]))[:3])
-            axes.text(x, y, letters(text), ha="center", va="center", fontsize=7, color=colour)
+            axes.text(x, y, letters(text), ha="center", va="center", fontsize=SMALL, color=colour)
     if cells.key:
         from matplotlib.patches import Patch
 
@@ -232,7 +263,7 @@ def _cells(axes: "Axes", cells: Cells, width_in: float) -> None:
             loc="upper left",
             bbox_to_anchor=(0, 0),
             borderaxespad=0.6,
-            ncols=_in_columns([name for name, _ in cells.key], width_in),
+            ncols=in_columns([name for name, _ in cells.key], width_in, kind),
             frameon=False,
             borderpad=0,
         )
@@ -247,21 +278,21 @@ def _note(axes: "Axes", note: Note) -> None:
     arrow = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 3} if note.leader else None
     axes.annotate(
         letters(note.text), (note.x, note.y), xytext=note.shift, textcoords="offset points", ha=note.side, va=note.up,
-        fontsize=7, arrowprops=arrow, annotation_clip=False,
+        fontsize=SMALL, arrowprops=arrow, annotation_clip=False,
     )  # fmt: skip
 
 
-def _in_columns(texts: Sequence[str], width_in: float) -> int:
+def in_columns(texts: Sequence[str], width_in: float, kind: str) -> int:
     """Columns of a legend that is no wider than so many inches."""
-    longest = max(map(len, texts)) + PATCH_LETTERS
-    return min(len(texts), max(1, int(LETTERS_PER_IN * width_in / longest)))
+    longest = max(map(len, texts)) + PATCH_LETTERS[kind]
+    return min(len(texts), max(1, int(LETTERS_PER_IN[kind] * width_in / longest)))
 
 
 def _legend(made: "Figure", every: Sequence["Axes"], handles: Sequence[Any], picture: Picture) -> None:
     if not picture.legend:
         return
     texts = [letters(one.name) for one in picture.panels[0].series]
-    columns = _in_columns(texts, picture.size_in[0])
+    columns = in_columns(texts, picture.size_in[0], picture.style)
     places: dict[str, tuple[Any, dict[str, Any]]] = {
         "above": (every[0], {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "ncols": columns}),
         "below": (made, {"loc": "outside lower left", "ncols": columns}),

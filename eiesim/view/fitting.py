@@ -62,16 +62,24 @@ def _fitted(table: Table, width: int) -> Iterator[tuple[Table, int]]:
     used = needs[0] + BORDER
     for column, need in zip(table.columns[1:], needs[1:], strict=True):
         if part and used + need + BORDER > most_letters:
-            yield _of(table, [first, *part]), used + 1
+            yield _of(table, [first, *part], most_letters), used + 1
             part, used = [], needs[0] + BORDER
         part.append(column)
         used += need + BORDER
-    yield _of(table, [first, *part]), used + 1
+    yield _of(table, [first, *part], most_letters), used + 1
 
 
-def _of(table: Table, columns: list[Column]) -> Table:
+def _of(table: Table, columns: list[Column], most_letters: int) -> Table:
+    """A piece of these columns. Where they do not stand side by side unfolded, numbers have the width that they need:
+    rich would squeeze words and numbers alike, then widen the numbers again, beyond the terminal.
+    """
     piece = copy(table)
-    piece.columns = [replace(column, _index=k) for k, column in enumerate(columns)]
+    natural = sum(max(_width(cell) for cell in (one.header, *one._cells)) + BORDER for one in columns)
+    squeezed = natural > most_letters
+    piece.columns = [
+        replace(one, _index=k, width=one.min_width if squeezed and one.justify == "right" else one.width)
+        for k, one in enumerate(columns)
+    ]
     return piece
 
 

@@ -83,12 +83,16 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "x": _axis(panel.x, across),
         "y": _axis(panel.y, up),
         "series": [_series(panel, one) for one in panel.series],
+        "notes": [
+            {"text": one.text, "x": one.x, "y": one.y, "shift": list(one.shift), "side": one.side, "up": one.up}
+            for one in panel.notes
+        ],
     }
 
 
 def _axis(scale: Scale, ends: tuple[float, float]) -> dict[str, Any]:
     return {
-        "label": _label(scale),
+        "label": scale.label,
         "start": ends[0],
         "end": ends[1],
         "log": bool(scale.log),

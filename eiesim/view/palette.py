@@ -37,3 +37,6 @@ MODULES = {
     "filler": PALE,
 }
 """Colours of the modules of a PE (EIE Table II), in the order in which stacked bars show them."""
+
+MODULE_HATCHES = {"ptr_read": "////", "act_rw": "xxxx", "act_queue": "...."}
+"""Hatches of modules, so that neighbours in a stack differ in grey too."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from eiesim.view.words import Words
 
 Values = tuple[float, ...]
+Look = Literal["", "dashed", "dashdot", "dotted"]
 Kind = Literal["line", "step", "levels", "points", "bars", "hbars", "band"]
 
 MARGIN = 0.05
@@ -28,7 +29,8 @@ class Series:
     are its outline.
     x, y: in the units of the panel's scales. low, high: ends of whiskers along y, nan where there is none; or empty.
     base, width: of bars; one base for all or one each. colours: one, or one a mark. size: of markers, in points.
-    labels: a text a mark, may be empty. hatch, marker: as matplotlib names them.
+    labels: a text a mark, may be empty. hatch, marker: as matplotlib names them. dashed: a line that others are held
+    against. line: how a line is drawn, solid unless told.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Series:
     marker: str = ""
     size: float = 6.0
     dashed: bool = False
+    line: Look = ""
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -161,7 +164,13 @@ class Picture:
     heights: tuple[float, ...] = ()
     shared: Literal["", "x", "y"] = ""
     legend: Literal["", "above", "right", "below", "inside"] = ""
-    style: Literal["bars", "lines"] = "bars"
+    style: Literal["bars", "lines", "paper"] = "bars"
+
+    @property
+    def widths_in(self) -> tuple[float, ...]:
+        """About how wide the panels of a row are, in inches."""
+        ratios = self.widths or (1.0,) * (self.across or len(self.panels))
+        return tuple(self.size_in[0] * ratio / sum(ratios) for ratio in ratios)
 
 
 def floats(values: Iterable[Any]) -> Values:

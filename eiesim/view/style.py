@@ -53,7 +53,37 @@ class Style:
     trim: bool
 
 
-STYLES: Mapping[str, Style] = {"bars": Style(BARS, 200, trim=False), "lines": Style(LINES, 150, trim=True)}
+PAPER: dict[str, Any] = {
+    **BARS,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.5,
+    "axes.labelpad": 2,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "hatch.linewidth": 0.4,
+    "legend.handlelength": 2.0,
+    "legend.columnspacing": 1.2,
+    "legend.labelspacing": 0.25,
+    # Where text would stay text, whoever reads the file may have another font; PDF files hold the font.
+    "svg.fonttype": "path",
+    "figure.constrained_layout.h_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.02,
+}
+
+STYLES: Mapping[str, Style] = {
+    "bars": Style(BARS, 200, trim=False),
+    "lines": Style(LINES, 150, trim=True),
+    "paper": Style(PAPER, 300, trim=False),
+}
 """By the names that pictures use."""
 
 

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from eiesim._shown import counted
 from eiesim._shown import number as number
 from eiesim.energy.record import Energy
-from eiesim.inspection import Inspection
 from eiesim.layer_result import LayerResult
 from eiesim.result import Result
 from eiesim.view.fitting import pieces as pieces
 from eiesim.view.words import MODULES
 from eiesim.workloads import TABLE_III
+
+if TYPE_CHECKING:
+    from eiesim.inspection import Inspection
 
 MOST_COLUMNS = 6
 """Layers that stand beside one another in a table; more stand below one another."""
@@ -87,13 +90,13 @@ def result_table(result: Result) -> Table:
 
 def _title(result: Result) -> str:
     config, inputs = result.config, {len(layer.runs) for layer in result.layers}
-    machine = f"{config.pes} PEs{config.variant}, queue depth {config.queue_depth}"
+    machine = f"{counted(config.pes, 'PE')}{config.variant}, queue depth {config.queue_depth}"
     title = f"{machine}, {config.arithmetic}, {config.clock_mhz:g} MHz"
-    means = f", mean of {inputs.pop()} inputs" if len(inputs) == 1 and inputs != {1} else ""
+    means = f"; mean of {inputs.pop()} inputs" if len(inputs) == 1 and inputs != {1} else ""
     if not result.in_a_row:
-        means = ", each layer by itself, means of its inputs"
-    model = f"; energy model {result.energy.model}" if result.energy else ""
-    return f"{title}; engine {result.engine}{model}{means}"
+        means = "; each layer by itself, means of its inputs"
+    model = f", energy estimated ({result.energy.model})" if result.energy else ""
+    return f"{title}; simulated ({result.engine}){model}{means}"
 
 
 def _fed(layer: LayerResult) -> str:
@@ -167,12 +170,17 @@ def _waiting(layer: LayerResult) -> str:
     return percent(layer.memory.waiting_cycles, layer.memory.cycles)
 
 
-def layer_table(inspection: Inspection) -> list[Table]:
+def layer_table(inspection: "Inspection") -> list[Table]:
     """What a layer is, how it lies on the PEs, what fits where, and what streaming its weights would cost."""
     layer, needs, streamed = inspection.layer, inspection.needs, inspection.streamed
     of = layer.layer
     entries, padding = layer.entries_per_pe, layer.padding_per_pe
-    facts = Table(title=f"{of.name} on {layer.pes} PEs", title_justify="left", title_style="", show_header=False)
+    facts = Table(
+        title=f"{of.name} on {counted(layer.pes, 'PE')}",
+        title_justify="left",
+        title_style="",
+        show_header=False,
+    )
     facts.add_column("")
     facts.add_column("", justify="right")
     facts.add_row("rows (outputs) x cols (inputs)", f"{of.rows:,} x {of.cols:,}")
@@ -197,10 +205,11 @@ def layer_table(inspection: Inspection) -> list[Table]:
     return [facts, room, _streaming_table(streamed)]
 
 
-def read_table(found: Sequence[Inspection]) -> Table:
+def read_table(found: Sequence["Inspection"]) -> Table:
     """Layers as they would be read from a matrix or a network's file, and what they would cost."""
     config = next(one.whole.config for one in found if one.whole is not None)
-    title = f"As read, on {config.pes} PEs{config.variant}; cycles and energy of one input without a zero (simulated)"
+    machine = f"{counted(config.pes, 'PE')}{config.variant}"
+    title = f"As read, on {machine}; of one input without a zero: cycles and time simulated, energy estimated"
     table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer", overflow="fold")
     headings = ("rows x cols", "density", "values", "shared", "off by", "fits", "cycles", "time, µs", "energy, µJ")
@@ -220,7 +229,8 @@ def read_table(found: Sequence[Inspection]) -> Table:
 
 
 def _streaming_table(streamed: Mapping[str, Any]) -> Table:
-    title = f"Streamed, {streamed['dram_gbytes_per_s']} GB/s, {streamed['dram_pj_per_bit']:g} pJ a bit"
+    dram = f"{streamed['dram_gbytes_per_s']} GB/s, {streamed['dram_pj_per_bit']:g} pJ a bit"
+    title = f"Streamed, {dram}: cycles simulated, energy estimated"
     table = Table(title=title, title_justify="left", title_style="", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eiesim._shown import counted
+
 
 @dataclass(frozen=True)
 class Words:
@@ -58,8 +60,9 @@ COLUMNS: Mapping[str, Words] = {
     "energy_spmat_read_uj": Words("sparse-matrix read energy", "µJ", "estimated"),
     "energy_arithm_unit_uj": Words("arithmetic unit energy", "µJ", "estimated"),
     "area_mm2": Words("area", "mm²", "estimated"),
+    "energy_delay_uj_us": Words("energy x time", "µJ·µs", "estimated"),
 }
-"""By column of the sweep table. `area_mm2` is a column that the user may add."""
+"""By column of the sweep table and of its totals (`sweeps.networks`)."""
 
 MODULES: Mapping[str, str] = {
     "act_queue": "activation queue",
@@ -72,6 +75,9 @@ MODULES: Mapping[str, str] = {
     "clock_network": "clock network",
 }
 """By module and component of a PE (EIE Table II)."""
+
+PLURALS = ("places", "bits", "bytes")
+"""Units that count things: of one there is one place."""
 
 
 def words(column: str) -> Words:
@@ -91,12 +97,41 @@ def setting(column: str, value: Any) -> str:
     """A column with one value, as a caption says it: `queue depth 8 places`, `arithmetic fixed16`."""
     shown = f"{value:g}" if isinstance(value, float) else f"{value}"
     if column == "pes":
-        return f"{shown} PEs"
+        return counted(value, "PE")
     known = words(column)
-    return " ".join(part for part in (known.name, shown, known.unit) if part)
+    unit = known.unit.removesuffix("s") if shown == "1" and known.unit in PLURALS else known.unit
+    return " ".join(part for part in (known.name, shown, unit) if part)
 
 
 def listed(columns: Sequence[str]) -> str:
     """The names of columns in a row: `PEs, queue depth and clock`."""
     names = [words(column).name for column in columns]
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+LETTERS = 104
+"""Of names that stand beside one another below an axis as wide as the page."""
+
+
+def folded(bars: Sequence[str], letters: int = LETTERS) -> list[str]:
+    """Names in lines, so that they do not reach into one another; a very long one is cut in its middle.
+
+    letters: how many there is room for, in all.
+    """
+    room = max(letters // len(bars) - 1, 8)
+    folded = []
+    for name in bars:
+        if len(name) <= room or "\n" in name:
+            folded.append(name)
+            continue
+        half = 2 * room - 1
+        shown = name if len(name) <= 4 * room else f"{name[:half]}…{name[-half:]}"
+        lines = [""]
+        for part in re.findall(r".+?(?:[ ._/-]|$)", shown):
+            if len(lines[-1]) + len(part.rstrip()) > room and lines[-1]:
+                lines.append("")
+            lines[-1] += part
+            while len(lines[-1].rstrip()) > room:
+                lines[-1:] = [lines[-1][:room], lines[-1][room:]]
+        folded.append("\n".join(line.rstrip() for line in lines))
+    return folded

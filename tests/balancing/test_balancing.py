@@ -205,3 +205,16 @@ def test_permuting_rows_permutes_the_matrix():
     for wrong in (order[:-1], np.zeros(layer.rows, int), order + 1):
         with pytest.raises(EieError, match="permutation"):
             permute_rows(layer, wrong)
+
+
+def test_orders_of_rows_keep_outputs_whatever_way_the_output_format_was_found():
+    """Where the automatic format came with the sums of the layer as stored, those are not the other orders' sums."""
+    random = np.random.default_rng(0)
+    weights = random.standard_normal((23, 37)) * (random.random((23, 37)) < 0.3)
+    layer = CompressedLayer.from_dense(weights.astype(np.float32))
+    inputs = random.random((20, 37)).astype(np.float32)
+    for one in inputs:
+        clocked = simulate(layer, one, {"pes": 5}, engine="clocked").outputs
+        for tried in balance(layer, one, {"pes": 5}).assignments:
+            outputs = tried.result.outputs
+            np.testing.assert_array_equal(outputs if tried.order is None else unpermute(outputs, tried.order), clocked)

@@ -9,15 +9,15 @@ import pytest
 
 import eiesim
 import eiesim.cli
-from eiesim.view.bar import Bar
+from eiesim._bar import Bar
 from tests.layers import random_layer
 
 FOLDER = Path(eiesim.cli.__file__).parent
 PUBLIC: list[str] = vars(eiesim)["__all__"]
 
-BESIDES = {"eiesim.errors", "eiesim.outputs"}
-"""What may be imported besides the public names and the terminal's tables: the errors, and the one module that writes
-(whole files or none, never over what is read)."""
+BESIDES = {"eiesim.errors", "eiesim.outputs", ("eiesim._shown", "counted")}
+"""What may be imported besides the public names and the terminal's tables: the errors, the one module that writes
+(whole files or none, never over what is read), and how counts are said."""
 
 
 def imported(source):
@@ -33,7 +33,7 @@ def allowed(module, name):
     if module == "eiesim":
         return name == "" or name in PUBLIC
     inside = module.startswith("eiesim.cli")
-    return inside or module in BESIDES or module.endswith(".terminal")
+    return inside or module in BESIDES or (module, name) in BESIDES or module.endswith(".terminal")
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
@@ -108,7 +108,7 @@ def test_the_ready_one_is_silent_where_there_is_no_terminal(capsys):
 def drawn(monkeypatch):
     """A bar whose terminal keeps what it is shown."""
     shown, ended = [], []
-    monkeypatch.setattr("eiesim.view.bar._terminal", lambda: (lambda *now: shown.append(now), lambda: ended.append(1)))
+    monkeypatch.setattr("eiesim._bar._terminal", lambda: (lambda *now: shown.append(now), lambda: ended.append(1)))
     return Bar(), shown, ended
 
 
@@ -135,12 +135,64 @@ def test_in_a_notebook_the_bar_is_below_the_cell(monkeypatch):
 
     sent = []
     shell = type("ZMQInteractiveShell", (), {})()
-    place = SimpleNamespace(update=sent.append)
-    display = SimpleNamespace(HTML=str, display=lambda *_, **__: place)
+    place = SimpleNamespace(update=lambda bundle, raw: sent.append(bundle))
+    display = SimpleNamespace(display=lambda *_, **__: place)
     monkeypatch.setitem(
         __import__("sys").modules, "IPython", SimpleNamespace(get_ipython=lambda: shell, display=display)
     )
     monkeypatch.setitem(__import__("sys").modules, "IPython.display", display)
     with eiesim.progress() as bar:
         bar(1, 3, "a < b")
-    assert sent == ['<progress value="1" max="3"></progress> 1/3 a &lt; b', ""]
+    assert [bundle["text/html"] for bundle in sent] == ['<progress value="1" max="3"></progress> 1/3 a &lt; b', ""]
+
+
+def by_itself(monkeypatch, after_s=0.0):
+    """What functions that are given no progress draw, on a terminal."""
+    shown = []
+    monkeypatch.setattr("eiesim._bar._terminal", lambda: (lambda *now: shown.append(now), lambda: shown.append("gone")))
+    monkeypatch.setattr("eiesim._progress.AFTER_S", after_s)
+    return shown
+
+
+def test_a_long_function_draws_by_itself_and_once(monkeypatch):
+    """`balance_each` and all that it calls: one bar, which goes away."""
+    shown = by_itself(monkeypatch)
+    eiesim.balance_each(PAIRS)
+    assert shown == [(1, 2, "layers"), (2, 2, "layers"), "gone"]
+
+
+def test_a_short_one_draws_nothing(monkeypatch):
+    shown = by_itself(monkeypatch, 60.0)
+    eiesim.balance_each(PAIRS)
+    assert shown == []
+
+
+def test_bars_are_switched_off(monkeypatch):
+    shown = by_itself(monkeypatch)
+    eiesim.balance_each(PAIRS, progress=False)
+    assert shown == []
+    monkeypatch.setenv("EIESIM_PROGRESS", "0")
+    eiesim.balance_each(PAIRS)
+    eiesim.balance_each(PAIRS, progress=True)
+    assert shown == []
+    monkeypatch.delenv("EIESIM_PROGRESS")
+    eiesim.balance_each(PAIRS, progress=True)
+    assert shown[-1] == "gone"
+
+
+def test_a_bar_goes_away_where_the_function_fails(monkeypatch):
+    shown = by_itself(monkeypatch)
+    monkeypatch.setattr("eiesim.balancing.each.Outputs", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        eiesim.balance_each(PAIRS * 2)
+    assert shown[-1] == "gone"
+    monkeypatch.undo()
+    again = by_itself(monkeypatch)
+    eiesim.balance_each(PAIRS)
+    assert len(again) == 3  # the next one draws again
+
+
+def test_who_tells_its_own_progress_has_no_other_bar(monkeypatch):
+    shown, told = by_itself(monkeypatch), []
+    eiesim.balance_each(PAIRS, progress=lambda *now: (told.append(now), eiesim.simulate(LAYERS, X)))
+    assert (len(told), shown) == (2, [])

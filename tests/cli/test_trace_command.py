@@ -77,13 +77,23 @@ def test_critical_path(world):
     assert path["format"] == "eiesim-critical-path/1"
     assert sum(segment["cycles"] for segment in path["segments"]) == path["cycles"]
     assert f"{path['cycles']} cycles" in answer.out
-    deeper, order = (
-        int(part.split(":")[1].split()[0].replace(",", ""))
-        for part in answer.out.split("simulated with ")[1].split(", with rows")
-    )
+    by_what = {change["what"]: change["cycles"] for change in path["changes"]}
     layer, x = eiesim.load("layer.npz"), np.load("x.npy")
-    assert deeper == eiesim.simulate(layer, x, eiesim.MachineConfig(pes=4, queue_depth=9)).cycles
-    assert order == eiesim.balance(layer, x, eiesim.MachineConfig(pes=4)).assignments[1].cycles
+    assert by_what["2 PEs"] == eiesim.simulate(layer, x, eiesim.MachineConfig(pes=2)).cycles
+    order = eiesim.balance(layer, x, eiesim.MachineConfig(pes=4)).assignments[1].cycles
+    assert by_what["rows balanced by their weights"] == order
+
+
+@pytest.mark.parametrize("columns", [60, 72, 80, 90, 100])
+def test_no_number_of_what_would_help_is_cut(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    path = eiesim.critical_path("example:lenet-300-100", layer="ip2", item=73)
+    out = cli("critical-path", "example:lenet-300-100", "--layer", "ip2", "--item", 73).out
+    table = out[out.index("what would help") :].partition("\nip2: ")[0]
+    assert all(len(line) <= columns for line in table.splitlines())
+    for change in path.verdict.changes:
+        assert f"{change.energy_delay_uj_us:,.3g}" in table
+    assert table.count("%") == 2 * (len(path.verdict.changes) - 1)
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,9 @@ def test_bars_are_the_published_cpu_over_the_simulated_machine(comparison, alex7
     alone = eiesim.simulate(alex7.layer, alex7.activations, outputs=False)
     speedup = bar(comparison.speedup, "Alex-7", "EIE simulated")
     assert (speedup.value, speedup.basis) == (pytest.approx(6187.1 / alone.time_us), "simulated")
-    energy = bar(comparison.efficiency, "Alex-7", "EIE simulated, activity")
+    energy = bar(comparison.efficiency, "Alex-7", "EIE estimated, activity")
     assert energy.value == pytest.approx(6187.1 * 72.8 / alone.energy.total_uj)
-    by_table2 = bar(comparison.efficiency, "Alex-7", "EIE simulated, Table II power")
+    by_table2 = bar(comparison.efficiency, "Alex-7", "EIE estimated, Table II power")
     assert by_table2.value == pytest.approx(6187.1 * 72.8 / (alone.time_us * 0.586531))
     printed = bar(comparison.speedup, "Alex-7", "EIE published")
     assert (printed.printed, printed.basis) == (507, "published")
@@ -83,14 +83,14 @@ def test_means_are_geometric_over_the_layers_compared():
     printed = bar(both.speedup, "NT-We", "EIE published")
     assert (printed.value, printed.within_rounding) == (63, False)
     assert bar(both.speedup, GEOMEAN, "EIE published").printed is None
-    implied = bar(both.efficiency, "NT-We", "EIE simulated, activity")
+    implied = bar(both.efficiency, "NT-We", "EIE estimated, activity")
     assert "never published" in implied.note
 
 
 def test_published_power_is_drawn_once(alex7):
     own = compare([alex7], eiesim.MachineConfig(), energy="published")
-    simulated = {row.series for row in own.efficiency if row.basis == "simulated"}
-    assert simulated == {"EIE simulated, Table II power"}
+    estimated = {row.series for row in own.efficiency if row.basis == "estimated"}
+    assert estimated == {"EIE estimated, Table II power"}
 
 
 def test_table_v_is_there_with_its_layer(comparison, alex7):
@@ -140,18 +140,19 @@ def test_the_command_writes_its_tables_and_plots(tmp_path):
 
 
 def test_measured_tables_and_plots_are_written(tmp_path, comparison):
-    from eiesim.comparison.files import write_plots, write_tables
+    from eiesim.comparison.files import write_tables
+    from eiesim.drawing import plot
 
     tables = {path.name for path in write_tables(comparison, tmp_path)}
-    assert {"measured.csv", "measured_speedup.csv", "measured_energy_efficiency.csv", "platforms.csv"} <= tables
+    assert {"measured.csv", "measured_speedup.csv", "energy_efficiency_over_this_cpu.csv", "platforms.csv"} <= tables
     rows = list(csv.DictReader((tmp_path / "measured.csv").open()))
     assert [row["energy_basis"] for row in rows] == ["estimated", "estimated", "measured"]
-    plots = {path.name for path in write_plots(comparison, tmp_path)}
-    assert {"measured_speedup.svg", "measured_energy_efficiency.png"} <= plots
+    plots = {path.name for path in plot(comparison, tmp_path)}
+    assert {"measured_speedup.svg", "energy_efficiency_over_this_cpu.png"} <= plots
     again = {path: path.read_bytes() for path in tmp_path.glob("*.svg")}
-    write_plots(comparison, tmp_path)
+    plot(comparison, tmp_path)
     assert all(path.read_bytes() == before for path, before in again.items())
-    text = (tmp_path / "measured_energy_efficiency.svg").read_text()
+    text = (tmp_path / "energy_efficiency_over_this_cpu.svg").read_text()
     assert "estimated" in text
 
 

@@ -202,9 +202,9 @@ def test_each_picture_is_of_its_own_rows(comparison_of):
         "fig6_speedup": (ours[3].value,),
         "fig7_energy_efficiency": (ours[4].value,),
         "measured_speedup": (ours[5].value,),
-        "measured_energy_efficiency": (ours[6].value,),
+        "energy_efficiency_over_this_cpu": (ours[6].value,),
     }
-    assert drawn["fig7_energy_efficiency"].panels[0].y.label.startswith("energy efficiency over\nCPU")
+    assert drawn["fig7_energy_efficiency"].panels[0].y.label.startswith("energy efficiency over CPU")
     assert drawn["measured_speedup"].panels[0].y.label.startswith("speed-up over this machine's")
     every = dict(pictures(comparison_of(modules=module_rows(), areas=[], waterfall=[])))
     assert list(every) == ["energy_by_module"]

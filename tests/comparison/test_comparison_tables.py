@@ -25,7 +25,8 @@ def test_the_machine_s_table():
     )
     table = eie_table(SimpleNamespace(eie=rows, config=MachineConfig(pes=16)))
     assert table.title == (
-        "EIE, 16 PEs: simulated, energy model activity; Table IV published; means of 2 seeds, least to most"
+        "EIE, 16 PEs: times simulated, energies estimated (activity); Table IV published; "
+        "means of 2 seeds, least to most"
     )
     assert cells(table) == {
         "a": {
@@ -52,7 +53,7 @@ def test_ratios_stand_under_their_series_and_beside_their_layer():
     assert cells(ratio_table("Speed-up", rows)) == {
         "a": {"GPU comp": "12*", "EIE simulated": "1,234", "mGPU, measured": "-"},
         "b": {"GPU comp": "346", "EIE simulated": "-", "mGPU, measured": "7"},
-        "mean": {"GPU comp": "-", "EIE simulated": "0.5", "mGPU, measured": "-"},
+        "geo. mean": {"GPU comp": "-", "EIE simulated": "0.5", "mGPU, measured": "-"},
     }
 
 
@@ -73,8 +74,8 @@ def test_each_batch_has_a_table_that_says_the_precision():
 def test_checks_set_ours_beside_what_was_published():
     checks = [Check("module", "ptr_read", 2.0, 3.0, "a cause"), Check("PE", "total", 8.0, 6.0, "")]
     assert cells(check_table(checks)) == {
-        "pointer read": {"published": "2.000", "simulated": "3.000", "difference": "+50%"},
-        "total": {"published": "8.000", "simulated": "6.000", "difference": "-25%"},
+        "pointer read": {"published": "2.000", "estimated": "3.000", "difference": "+50%"},
+        "total": {"published": "8.000", "estimated": "6.000", "difference": "-25%"},
     }
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import typer
 
-import eiesim.cli  # noqa: F401 (its import adds the commands to the app)
-from eiesim.cli.app import app
+from eiesim.cli.app import app, load
 
+load()
 GROUP: Any = typer.main.get_command(app)
 SEPARATORS = ("&&", "||", "|", ";")
 

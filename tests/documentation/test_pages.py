@@ -87,6 +87,14 @@ def test_links_between_files_lead_somewhere(page):
             assert anchor in anchors(str(target.relative_to(ROOT))), f"{page}: {link}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_text_is_a_row_of_the_table_before_it(page):
+    """A line without an empty one before it goes on with a table."""
+    lines = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    swallowed = re.findall(r"^\|.*\|\n(?![|#>\-*<`])(\S.*)$", lines, re.MULTILINE)
+    assert not swallowed
+
+
 def test_every_extra_that_the_pages_name_exists():
     settings = ConfigParser()
     settings.read(ROOT / "setup.cfg", encoding="utf-8")

@@ -73,8 +73,22 @@ def test_every_link_leads_somewhere(site):
 
 
 def test_no_page_needs_a_network(site):
-    loaded = {(page.path.name, what) for page in site.values() for what in page.loads if urlsplit(what).scheme}
-    assert loaded == set()
+    loads = {(page.path.name, what) for page in site.values() for what in page.loads}
+    assert [one for one in loads if urlsplit(one[1]).scheme not in ("", "data")] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "tables"), [("network", 2, 2), ("results", 2, 5), ("sweep", 2, 2), ("inside", 2, 2)]
+)
+def test_notebooks_are_shown_with_what_comes_out(site, name, pictures, tables):
+    """They were run when the site was built; an error in a cell would have stopped it."""
+    pytest.importorskip("nbclient", reason="needs extra [docs]")
+    pytest.importorskip("ipykernel", reason="needs extra [docs]")
+    path = next(page for page in site if page.parent.name == "notebooks" and page.stem == name)
+    text = path.read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") >= pictures
+    assert text.count("<table") >= tables
+    assert "Traceback" not in text
 
 
 def named(site, name):

@@ -17,7 +17,7 @@ from eiesim.rtl.export import export
 from eiesim.sweeps.journal import Journal
 from tests.cases import random_layer
 from tests.crash import crash_points
-from tests.sweeps.test_journal import SAMPLE
+from tests.sweeps.test_journal import SAMPLE, held
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
@@ -156,7 +156,7 @@ def test_a_journal_keeps_what_it_has_told(tmp_path):
 
     for _ in crash_points(lambda: path.unlink(missing_ok=True), write):
         with Journal(path) as journal:
-            found = list(journal)
+            found = held(journal)
         assert found == [row.hash for row in rows[: len(found)]]
 
 

@@ -35,7 +35,7 @@ CASES = {"busy": BUSY, "sparse": SPARSE} | {f"random {number}": random_case(3, n
 def machine_of(one):
     operands = prepare(one.layer, one.batch, one.config)
     job = Job.of(interleave(one.layer, one.config.pes, one.config.index_bits), operands, one.config, outputs=True)
-    return clock.build(job, job.in_rows(operands)[0])
+    return clock.build(job, job.in_rows(operands.activations, operands.one)[0])
 
 
 def state(machine, names):

@@ -16,7 +16,7 @@ def test_the_clocked_machine_takes_as_long():
     one = case([[1]], [0.0, 1.0], [[1.0]], pes=1, arithmetic="float32")
     operands = prepare(one.layer, one.batch, one.config)
     job = Job.of(interleave(one.layer, 1), operands, one.config, outputs=True)
-    machine, seen = clock.build(job, job.in_rows(operands)[0]), {}
+    machine, seen = clock.build(job, job.in_rows(operands.activations, operands.one)[0]), {}
 
     def note(cycle, m):
         pe, arithmetic = m.registers[0], m.wires[0].arithmetic_unit

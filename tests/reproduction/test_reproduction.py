@@ -252,13 +252,22 @@ def test_report_stands_alone(found):
     assert not re.search(r"url\(|@import", style)
 
 
+def test_report_opens_with_what_the_text_says_first_in_at_most_three_points(found):
+    text = report(found, {})
+    points = re.findall(r"<li>(.*?)</li>", text[text.index('<ul class="lead">') : text.index("</ul>")])
+    assert 2 <= len(points) == len(found.short) <= 3
+    assert " ".join(found.short) == found.text[0]
+    assert "claims that are checked here" in points[-1]
+    assert text.index("<ul") < text.index("<p>")
+
+
 def test_report_escapes_text(found):
     evil = '<img src="x" onerror=alert(1)> & "quotes"'
     odd = replace(
         found.items[0], name=evil, subject="", text=(evil,), rows=(ItemRow(evil, evil, evil, at=evil, note=evil),)
     )
     claims = (Claim(evil, evil, evil, "agrees", evil),)
-    text = report(replace(found, items=(odd,), claims=claims, text=(evil,), inconsistencies=(evil,)), {})
+    text = report(replace(found, items=(odd,), claims=claims, short=(evil,), text=(evil,), inconsistencies=(evil,)), {})
     page = Page(text)
     assert page.sources == []
     assert "<img" not in text
@@ -311,7 +320,7 @@ def test_the_first_paragraph_tells_of_the_layer_that_is_known(found):
         else row
         for row in table4.rows
     )
-    text = verdict([exact, replace(table4, rows=with_it)], found.claims)
+    text = " ".join(verdict([exact, replace(table4, rows=with_it)], found.claims))
     assert "1 of 2 cycle and read counts equal those of the authors' own simulator" in text
     assert "both times lie within 1.1 % of Table IV's" in text
     assert "AlexNet-FC8" not in found.text[0]

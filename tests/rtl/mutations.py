@@ -1,15 +1,20 @@
 """Faults put into the RTL one by one; the lock-step check must name each.
 
-    python -m tests.rtl.mutations [--simulator icarus] [--only NAME]
+    python -m tests.rtl.mutations [--simulator icarus] [--only NAME] [--drawn 200 [--seed 0]]
 
-Prints, for each, the first difference found and in which random case; ends with status 1 if one is not caught.
+Prints, for each, the first difference found and in which random case; ends with status 1 if one is not caught. With
+--drawn they are operators swapped at random, outside assertions; those of `SAME` make no difference, and say why.
 """
 
 import argparse
+import random
+import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from eiesim import EieError
 from eiesim.rtl import lockstep, simulators
 from eiesim.rtl.cases import random_run
 from tests.mutating import Mutation, tried
@@ -53,6 +58,70 @@ MUTATIONS = (
 )  # fmt: skip
 
 
+SWAPS = {
+    "&&": ("||", "!=="),
+    "||": ("&&", "!=="),
+    "==": ("!=", ">=", "<="),
+    "!=": ("==", ">", "<"),
+    "<": ("<=", ">="),
+    ">=": (">", "<", "=="),
+    "+": ("-", "|"),
+    "-": ("+",),
+    "*": ("+", "&"),
+    "&": ("|", "^"),
+    "|": ("&", "^"),
+    "^": ("|", "&"),
+    "~": ("",),
+    "!": ("",),
+}
+"""Operators, and what may stand in their place."""
+
+OPERATOR = re.compile(
+    r"&&|\|\||==|!=|>=|(?<= )[<*&|^](?= )|(?<= )[+-](?= )(?! *:)|(?<=[ (])!(?=[a-z(])|(?<=[ (])~(?=[a-z(])"
+)
+
+NO_CIRCUIT = re.compile(r"^\s*(for|localparam|parameter|if \(n < PES\))|assert \(|\$fatal")
+"""Lines that hold no operator of the circuit or of a counter."""
+
+SAME = {
+    "pointer_read: assign valid = holds && !(first && start_pointer [== -> >=] end_pointer);": "pointers never decrease, which is asserted",
+    "spmat_read: assign sram_read = address_valid && !(holds && held [== -> >=] sram_address);": "a layer's columns come in order, so SRAM rows never decrease",
+    "lnzd: assign row_taken = !done && (!found [|| -> !==] (fires && place == PLACE_BITS'(PES - 1)));": "what fires is found, so both are never on",
+    "lnzd: assign founds[POINT] = held[n*VALUE_BITS +: VALUE_BITS] [!= -> >] 0 && PLACE_BITS'(n) >= next_place;": "a part-select has no sign",
+    "lnzd_node:  [| -> ^] ({PLACE_BITS{first[3]}} & places[3*PLACE_BITS +: PLACE_BITS]);": "at most one child is first",
+    "spmat_read: padding <= padding + 32'(valid && code [== -> <=] 0);": "a code has no sign",
+    "activation_rw: if (reset || swap || start || row_taken) row <= reset [|| -> !==] swap ? '0 : row + 1'b1;": "reset and swap are never on together",
+    "activation_rw: .clock, .clear(reset [|| -> !==] (swap && source)), .write(source ? load : arithmetic_write),": "reset and swap are never on together (eie.sv's order of a run)",
+}  # fmt: skip
+"""Swaps that make no difference, by name, and why."""
+
+
+def swaps() -> Iterator[Mutation]:
+    """Every operator of the RTL outside assertions, with each that may stand in its place."""
+    with simulators.sources() as paths:
+        texts = {path.stem: path.read_text() for path in paths if path.stem != "testbench"}
+    for file, text in texts.items():
+        begin = 0
+        for line in text.splitlines(keepends=True):
+            code = line.split("//")[0]
+            if not NO_CIRCUIT.search(line):
+                for found in OPERATOR.finditer(code):
+                    right = _unique(text, begin, begin + len(line))
+                    at = right.rindex(line) + found.start()
+                    for swapped in SWAPS[found.group()]:
+                        wrong = right[:at] + swapped + right[at + len(found.group()) :]
+                        name = f"{file}: {code[: found.start()].strip()} [{found.group()} -> {swapped}] {code[found.end() :].strip()}"
+                        yield Mutation(name, file, right, wrong)
+            begin += len(line)
+
+
+def _unique(text: str, begin: int, end: int) -> str:
+    """A line of a text, with as many lines before it as it takes to be there once."""
+    while text.count(text[begin:end]) > 1:
+        begin = text.rindex("\n", 0, begin - 1) + 1
+    return text[begin:end]
+
+
 def caught(mutation: Mutation, simulator: str, folder: Path) -> str | None:
     """The first case that a mutation differs in, and what is named; None if none does."""
     with simulators.sources() as paths:
@@ -64,26 +133,30 @@ def caught(mutation: Mutation, simulator: str, folder: Path) -> str | None:
     mutated = sorted(folder.glob("*.sv"))
     for number in range(CASES):
         run = random_run(0, number)
-        program = simulators.build(run.hardware, simulator, mutated, folder / "built")
         try:
+            program = simulators.build(run.hardware, simulator, mutated, folder / "built")
             lockstep.check(run, program)
-        except lockstep.LockstepError as difference:
+        except (EieError, lockstep.LockstepError) as difference:
             return f"case {number}, {difference}"
     return None
 
 
 def main() -> int:
-    """Try every mutation; 0 when all are caught."""
+    """Try every mutation, or those drawn; 0 when all are caught, or make no difference and are known for it."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--simulator", default="icarus", choices=simulators.SIMULATORS)
     options.add_argument("--only", help="one mutation, by name")
+    options.add_argument("--drawn", type=int, help="so many operators swapped at random instead")
+    options.add_argument("--seed", type=int, default=0, help="of what is drawn")
     chosen = options.parse_args()
 
     def found(mutation: Mutation) -> str | None:
         with tempfile.TemporaryDirectory() as folder:
-            return caught(mutation, chosen.simulator, Path(folder))
+            return caught(mutation, chosen.simulator, Path(folder)) or SAME.get(mutation.name)
 
-    return tried(MUTATIONS, found, chosen.only)
+    if chosen.drawn is None:
+        return tried(MUTATIONS, found, chosen.only)
+    return tried(random.Random(chosen.seed).sample([*swaps()], chosen.drawn), found, chosen.only)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Pictures of a sweep hold the table's values: each is held against the table's own rows, by hand."""
 
+from dataclasses import replace
 from itertools import product
 from statistics import fmean
 
@@ -7,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import eiesim
 from eiesim import EieError
 from eiesim.sweeps.canvas import fixed, found_scale, log_ticks, swept_scale
+from eiesim.sweeps.costs import knee
 from eiesim.sweeps.maps import front
 from eiesim.sweeps.plots import draw, pictures
 from eiesim.view.words import words
@@ -74,13 +77,16 @@ def test_pictures_of_what_varies(table, drawn):
         "fig13_load_balance",
         "fig8_queue_depth",
         "fig9_sram_width",
+        "cost_pes",
+        "cost_queue_depth",
+        "cost_spmat_width",
         "heat_pes_queue_depth",
         "heat_pes_spmat_width",
         "heat_queue_depth_spmat_width",
         "pareto_time_energy_total_uj",
     ]
     few = table[(table["pes"] == 64) & (table["spmat_width"] == 64)].drop(columns="energy_total_uj")
-    assert set(dict(pictures(few, {}))) == {"fig8_queue_depth"}
+    assert set(dict(pictures(few, {}))) == {"fig8_queue_depth", "cost_queue_depth"}
     assert dict(pictures(few[few["queue_depth"] == 8], {})) == {}
 
 
@@ -281,10 +287,67 @@ def test_a_table_with_a_columns_former_name_is_drawn_alike():
     table = made({"dram_gbytes_per_s": (1.0, 2.0)})
     former = dict(pictures(table.rename(columns={"dram_gbytes_per_s": "dram_gbps"}), {}))
     assert former == dict(pictures(table, {}))
-    assert list(former) == ["pareto_time_energy_total_uj"]
+    assert list(former) == ["cost_dram_gbytes_per_s", "pareto_time_energy_total_uj"]
 
 
-def test_fixed_takes_the_first_where_the_published_value_is_missing(table):
+@pytest.mark.parametrize("key", KEYS)
+def test_costs_over_a_key_with_each_layer_s_knee(table, drawn, key):
+    """The knee by hand: the least value whose mean energy x time is within 5 % of the least."""
+    picture = drawn[f"cost_{key}"]
+    both = [time * energy for time, energy in zip(table["time_us"], table["energy_total_uj"], strict=True)]
+    table = table.assign(energy_delay_uj_us=both)
+    for panel, column in zip(picture.panels, ("time_us", "energy_total_uj", "energy_delay_uj_us"), strict=True):
+        lines = [one for one in panel.series if one.name in LAYERS]
+        check_lines(replace(panel, series=lines), table, key, column)
+        expected = []
+        for layer in LAYERS:
+            means = {
+                value: fmean(values(table, "energy_delay_uj_us", layer=layer, **{key: value})) for value in KEYS[key]
+            }
+            x = next(value for value in sorted(means) if means[value] <= 1.05 * min(means.values()))
+            # What falls to the last value has no knee yet.
+            expected += [(x, fmean(values(table, column, layer=layer, **{key: x})))] if x < max(means) else []
+        marks = [one for one in panel.series if one.name == "the knee"]
+        assert [(one.x, one.y) for one in marks] == [tuple(map(pytest.approx, zip(*expected)))] * bool(expected)
+    assert "the knee: the least value within 5% of the least energy x time" in picture.caption
+
+
+def test_the_knee_of_a_curve_that_hardly_falls_is_its_first_value_near_the_least():
+    assert knee([1, 2, 4, 8], [9, 5, 4.1, 4]) == 4
+    assert knee([8, 4, 2, 1], [4, 4.1, 5, 9]) == 4
+    assert knee([1, 2], [3, 3]) == 1
+
+
+def test_a_network_s_costs_have_a_line_of_its_totals():
+    table = eiesim.sweep("example:lenet-300-100", {"pes": [8, 16, 32]})
+    totals = eiesim.network_totals(table)
+    for panel, column in zip(
+        dict(pictures(table, {}))["cost_pes"].panels,
+        ("time_us", "energy_total_uj", "energy_delay_uj_us"),
+        strict=True,
+    ):
+        assert [one.name for one in panel.series] == ["ip1", "ip2", "ip3", "all layers", "the knee"]
+        assert panel.series[3].y == pytest.approx(totals[column].tolist())
+        assert panel.series[4].x[3] == 16
+    assert "pareto_time_area_mm2" in dict(pictures(table, {}))
+
+
+def test_without_energy_time_alone_is_drawn(table):
+    (panel,) = dict(pictures(table.assign(energy_total_uj=np.nan), {}))["cost_pes"].panels
+    assert panel.y.words == words("time_us")
+
+
+def test_fixed_takes_the_nearest_where_the_published_value_is_missing(table):
+    """By hand: 32 and 128 PEs are a factor of 2 away, 4 places a factor of 2 and 32 of 4."""
+    for pes, taken in (((16, 128), 128), ((32, 128), 32), ((2, 24), 24)):
+        rows, said = fixed(made({"pes": pes, "spmat_width": (64, 128)}), ["spmat_width"])
+        assert set(rows["pes"]) == {taken}
+        assert said == f"{taken} PEs (nearest to 64)"
+    assert fixed(made({"queue_depth": (32, 4)}), [])[1] == "queue depth 4 places (nearest to 8)"
+    assert fixed(made({"arithmetic": ("fixed8", "float32")}), [])[1] == "arithmetic fixed8"
+
+
+def test_fixed_takes_the_first_where_nothing_is_near(table):
     rows, said = fixed(table[table["queue_depth"] == 2], ["pes"])
     assert said == "sparse-matrix SRAM width 64 bits"
     rows, said = fixed(table[table["spmat_width"] == 128].assign(variation=np.arange(36) % 2 / 8), ["queue_depth"])
@@ -293,7 +356,7 @@ def test_fixed_takes_the_first_where_the_published_value_is_missing(table):
 
 
 def test_files(table, tmp_path):
-    one = table[table["layer"] == "beta"]
+    one = table[(table["layer"] == "beta") & (table["spmat_width"] == 64)]
     written = draw(one, tmp_path / "deep" / "er")
     assert len(written) == 2 * len(dict(pictures(one, {})))
     assert all(path.stat().st_size > 1000 for path in written)

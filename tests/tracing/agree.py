@@ -20,11 +20,13 @@ def main() -> int:
 
     from eiesim import EieError
     from tests.agree import random_case
+    from tests.telling import Telling
     from tests.tracing.watch import differences
 
     begin = time.perf_counter()
-    refused = 0
+    refused, telling = 0, Telling()
     for number in range(chosen.first, chosen.first + chosen.cases):
+        telling(f"{number - chosen.first:,} of {chosen.cases:,} cases, {refused:,} refused")
         case = random_case(chosen.seed, number)
         try:
             found = differences(case)
@@ -32,8 +34,10 @@ def main() -> int:
             refused += 1
             continue
         if found:
+            telling.end()
             print(f"case {number} of seed {chosen.seed} disagrees:", *found[:20], sep="\n  ")
             return 1
+    telling.end()
     seconds = time.perf_counter() - begin
     agreed = chosen.cases - refused
     print(f"{agreed} random cases agreed in every cycle, {refused} were refused ({seconds:.0f} s, seed {chosen.seed})")

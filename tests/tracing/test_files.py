@@ -1,5 +1,7 @@
 """What a trace writes, read back by other people's libraries and held against the machine's registers."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -128,6 +130,34 @@ def test_the_perfetto_file_tells_the_trace(tmp_path, window):
         for stalled in range(cycle - trace.broadcast_stall[k], cycle):
             if trace.first_cycle <= stalled < trace.end:
                 assert lane[stalled] == f"stalled by PE {trace.blocker[k]}"
+
+
+def test_large_waveforms_tell_their_size_before_they_are_written(tmp_path, caplog, monkeypatch):
+    pytest.importorskip("vcd")
+    from eiesim.tracing import waves
+
+    trace = of(BUSY, cycles=(2, 150))
+    with caplog.at_level("INFO", logger="eiesim.notes"):
+        trace.save(tmp_path / "small.vcd")
+        assert not caplog.messages
+        monkeypatch.setattr(waves, "LARGE_BYTES", 1000)
+        trace.save(tmp_path / "large.vcd")
+    size = (tmp_path / "large.vcd").stat().st_size
+    assert (tmp_path / "small.vcd").read_bytes() == (tmp_path / "large.vcd").read_bytes()
+    (line,) = caplog.messages
+    assert "3 PEs as VCD" in line
+    assert "--cycles" in line
+    assert float(re.search(r"about ([\d,.]+) MB", line)[1]) == pytest.approx(size / 1e6, rel=0.4)
+
+
+def test_the_perfetto_file_is_the_same_however_few_packets_are_held(tmp_path, monkeypatch):
+    pytest.importorskip("perfetto")
+    from eiesim.tracing import perfetto_file
+
+    of(BUSY).save(tmp_path / "whole.pftrace")
+    monkeypatch.setattr(perfetto_file, "PACKETS_AT_ONCE", 7)
+    of(BUSY).save(tmp_path / "parts.pftrace")
+    assert (tmp_path / "whole.pftrace").read_bytes() == (tmp_path / "parts.pftrace").read_bytes()
 
 
 def test_npz_holds_the_fields(tmp_path):

@@ -322,3 +322,18 @@ def test_a_notebook_shows_the_page():
     shown = of(BUSY)._repr_html_()
     assert shown.startswith("<iframe srcdoc=")
     assert "<script" not in shown.split("style=")[-1]
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [420, 1200])
+def test_in_a_notebook_the_page_fits_its_cell(opened_page, tmp_path, width):
+    """The frame is as high as the page within, and neither scrolls, however wide the cell is."""
+    (tmp_path / "cell.html").write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{of(BUSY)._repr_html_()}')
+    page = opened_page(tmp_path / "cell.html", width=width)
+    inner = page.frames[1]
+    inner.wait_for_function("window.eiesimTrace?.ready", timeout=60_000)
+    inner.wait_for_function(
+        "Math.abs(window.frameElement.clientHeight - document.body.getBoundingClientRect().height) <= 3", timeout=20_000
+    )
+    beyond = inner.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert beyond <= 0

@@ -59,11 +59,15 @@ def test_totals_and_json():
     one = case([[1, 1, 1, 1]] * 4 + [[0, 0, 2, 0]], CODEBOOK, [[1.0] * 4], pes=2, queue_depth=1)
     path = eiesim.critical_path(one.layer, one.batch[0], one.config)
     found = json.loads(path.to_json())
-    assert set(found) == {"format", "cycles", "by_kind", "by_pe", "segments"}
+    assert set(found) == {
+        "format", "cycles", "by_kind", "by_walk", "by_pe", "bound", "broadcasts", "changes", "segments",
+    }  # fmt: skip
     assert found["format"] == "eiesim-critical-path/1"
     assert sum(found["by_kind"].values()) == sum(path.by_column.values()) == found["cycles"]
     assert sum(found["by_pe"]) == found["by_kind"]["walk"]
-    assert list(found["segments"][0]) == ["kind", "pe", "column", "first_cycle", "cycles"]
+    assert list(found["segments"][0]) == [
+        "kind", "pe", "column", "first_cycle", "cycles", "real_entries", "padding", "empty_columns",
+    ]  # fmt: skip
 
 
 def test_the_check_sees_a_path_that_is_not_tight(monkeypatch):

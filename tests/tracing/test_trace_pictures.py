@@ -1,9 +1,11 @@
 """Pictures of a trace hold what was recorded, PE by PE and cycle by cycle."""
 
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Group
 from rich.text import Text
 
@@ -15,6 +17,7 @@ from eiesim.tracing.picture import picture
 from eiesim.tracing.recording import STATES
 from eiesim.tracing.shares import BLOCKERS, BROADCAST, BUBBLE, COLOURS, ENDED, OTHER_BLOCKER, rgb, worst_blockers
 from eiesim.view.palette import VERMILION
+from eiesim.view.saving import render
 
 from .cases import BUSY, FLOATS
 
@@ -51,6 +54,54 @@ def test_the_picture_shows_the_states_their_colours_say(trace):
     assert np.allclose(few[0].cells.values, colours[trace.state[[2, 0]]])
     assert few[0].y.ticks == ((0, "2"), (1, "0"))
     assert (few[0].y.start, few[0].y.end) == (1.5, -0.5)
+
+
+def test_a_run_of_more_cycles_than_pixels_still_shows_each_cycle_in_its_pure_colour(trace, monkeypatch):
+    """Blocks of cycles stand one over another: read downward and then to the right, the picture is the trace again."""
+    monkeypatch.setattr("eiesim.tracing.picture.COLUMNS", trace.cycles // 6)
+    states, lnzd, _ = picture(trace).panels
+    size = int(np.ceil(trace.cycles / (trace.cycles // 6)))
+    assert f"{size} cycles one over another" in states.title
+    colours = np.array([rgb(COLOURS[name]) for name in STATES])
+    for pe in range(trace.pes):
+        read = states.cells.values[pe * size : (pe + 1) * size].swapaxes(0, 1).reshape(-1, 3)
+        assert np.allclose(read[: trace.cycles], colours[trace.state[pe]])
+        assert (read[trace.cycles :] == 1).all()
+    lane = lnzd.cells.values.swapaxes(0, 1).reshape(-1, 3)[: trace.cycles]
+    drawn = {tuple(colour) for colour in lane.tolist()}
+    assert drawn == {rgb(colour) for _, colour in lnzd.cells.key} | {rgb(BROADCAST)}
+
+
+def test_each_colour_of_the_keys_is_drawn_pixel_for_pixel(trace):
+    """In the file: as a patch of the key, and in the cells or the lane that it explains."""
+    image = np.asarray(Image.open(BytesIO(render(picture(trace), ("png",))["png"])).convert("RGB"))
+    codes, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
+    drawn = {tuple(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
+    patch = 200
+    for panel in picture(trace).panels[:2]:
+        for name, colour in panel.cells.key:
+            assert drawn.get(tuple(round(255 * part) for part in rgb(colour)), 0) > patch, name
+
+
+@pytest.mark.parametrize("width", [400, 24])
+def test_without_colour_letters_say_the_state_of_most_cycles(trace, width):
+    """Read from the characters alone: the commonest state of each block, in capitals where it is the only one."""
+    drawn = terminal.picture(trace, width, colour=False)
+    assert isinstance(drawn, Group)
+    lines = [str(part) for part in drawn.renderables]
+    rows = [line for line in lines if line.startswith("PE ")]
+    assert len(rows) == trace.pes
+    letters = {"starved": (".", " "), "real entry": ("r", "R"), "padding entry": ("p", "P"), "empty column": ("o", "O")}
+    margin = max(len("LNZD"), len(f"PE {trace.pes - 1}")) + 1
+    size = -(-trace.cycles // max(8, width - margin))
+    for pe, line in enumerate(rows):
+        shown = line[margin:]
+        for place, start in enumerate(range(0, trace.cycles, size)):
+            counts = np.bincount(trace.state[pe, start : start + size], minlength=4)
+            most, all_of_them = letters[STATES[int(counts.argmax())]]
+            alone = counts.max() == counts.sum()
+            assert shown.ljust(400)[place] == (all_of_them if alone else most)
+    assert any("r real entry" in line for line in lines)
 
 
 def test_the_picture_shows_the_critical_path_on_its_pes(trace):

@@ -67,8 +67,8 @@ def trace_differences(case, item=0, window=None):
     return [name for name, value in right.items() if not np.array_equal(getattr(trace, name), value)]
 
 
-def limits_of(case, item=0):
-    """The oracle's limits of a case, from its own encoding and its own scan."""
+def parts_of(case, item=0):
+    """A case's subject, broadcast columns, bubbles and entries n[p][k], by the oracle's own encoding and scan."""
     subject = Subject.of(case.layer, case.batch, case.config, item)
     layer, config = case.layer, case.config
     pes = config.pes
@@ -77,6 +77,12 @@ def limits_of(case, item=0):
     columns, bubbles = scan(subject.activation_rows.reshape(-1).tolist(), pes, len(subject.activation_rows))
     m = config.multipliers
     entries = [[len(groups(pointers[j], pointers[j + 1], m)) for j in columns] for _, pointers in memories]
+    return subject, columns, bubbles, entries
+
+
+def limits_of(case, item=0):
+    """A case's subject and the oracle's limits of it."""
+    subject, columns, bubbles, entries = parts_of(case, item)
     return subject, critical.limits(columns, bubbles, entries, case.config.queue_depth)
 
 

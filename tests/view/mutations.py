@@ -38,7 +38,7 @@ MUTATIONS = (
     Mutation("Pareto axes swapped", "sweeps/maps.py", "floats(times[k] for k in kept), floats(costs[k] for k in kept)", "floats(costs[k] for k in kept), floats(times[k] for k in kept)"),
     Mutation("Pareto points' axes swapped", "sweeps/maps.py", '"points", floats(times), floats(costs)', '"points", floats(costs), floats(times)'),
     Mutation("Pareto scales swapped", "sweeps/maps.py", 'found_scale("time_us", times), found_scale(cost, costs)', 'found_scale(cost, costs), found_scale("time_us", times)'),
-    Mutation("all panels of Fig. 9 from one column", "sweeps/curves.py", '_lines(rows, "spmat_width", column, found', '_lines(rows, "spmat_width", columns[0], found'),
+    Mutation("all panels of Fig. 9 from one column", "sweeps/curves.py", 'lines(rows, "spmat_width", column, found', 'lines(rows, "spmat_width", columns[0], found'),
     Mutation("multipliers from another column", "sweeps/curves.py", '"multipliers", "alu_efficiency", share_scale', '"multipliers", "load_balance", share_scale'),
     Mutation("bars sorted the other way", "view/cycles.py", ".sum(axis=0))[::-1]", ".sum(axis=0))"),
     Mutation("starved and empty swapped", "view/cycles.py", '"busy_empty": "empty columns",\n    "starved": "starved"', '"starved": "empty columns",\n    "busy_empty": "starved"'),

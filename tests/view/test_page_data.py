@@ -37,7 +37,8 @@ def test_axes_are_the_panel_s():
         "ticks": [[0, "a"], [1, "b"]],
     }  # fmt: skip
     assert panel["y"] == {
-        "label": "time spent (µs)", "start": 0.1, "end": 10, "log": True, "percent": False, "named": False, "ticks": [],
+        "label": "time\nspent (µs)", "start": 0.1, "end": 10, "log": True, "percent": False, "named": False,
+        "ticks": [],
     }  # fmt: skip
     share = replace(PANEL, y=Scale(Words("share"), form=".0%", ticks=((0.5, "half"), (70, "outside"))))
     (other,) = plot_data([share])

@@ -13,33 +13,37 @@ where such a file is opened.
 """
 
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from eiesim.files.containers.coreml import load_mlpackage
-from eiesim.files.containers.gguf import load_gguf
-from eiesim.files.containers.gguf import parts_of as gguf_parts
-from eiesim.files.containers.keras import load_keras
-from eiesim.files.containers.keras import parts_of as keras_parts
-from eiesim.files.containers.pickled import refuse_pickle
-from eiesim.files.containers.tflite import load_tflite
-from eiesim.files.ledger import Choice
-from eiesim.files.weights import DenseNetwork
+if TYPE_CHECKING:
+    from eiesim.files.ledger import Choice
+    from eiesim.files.weights import DenseNetwork
 
-CONTAINERS: dict[str, Callable[[Path, Choice], DenseNetwork]] = {
-    ".gguf": load_gguf,
-    ".mlpackage": load_mlpackage,
-    ".tflite": load_tflite,
-    ".keras": load_keras,
-    ".h5": load_keras,
-    ".hdf5": load_keras,
-    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"), refuse_pickle),
+
+def _from(module: str, name: str, *given: Any) -> Any:
+    """What a function of a module here gives; the module is imported when it is first needed."""
+    return getattr(import_module(f"eiesim.files.containers.{module}"), name)(*given)
+
+
+CONTAINERS: "dict[str, Callable[[Path, Choice], DenseNetwork]]" = {
+    ".gguf": partial(_from, "gguf", "load_gguf"),
+    ".mlpackage": partial(_from, "coreml", "load_mlpackage"),
+    ".tflite": partial(_from, "tflite", "load_tflite"),
+    **dict.fromkeys((".keras", ".h5", ".hdf5"), partial(_from, "keras", "load_keras")),
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"), partial(_from, "pickled", "refuse_pickle")),
 }
 """Readers by suffix."""
 
 FOLDERS = (".mlpackage", ".keras")
 """Suffixes of those that are folders, or may be."""
 
-PARTS: dict[str, Callable[[Path], list[Path]]] = {".gguf": gguf_parts, ".h5": keras_parts}
+PARTS: dict[str, Callable[[Path], list[Path]]] = {
+    ".gguf": partial(_from, "gguf", "parts_of"),
+    ".h5": partial(_from, "keras", "parts_of"),
+}
 """The files of a model that may be in several parts, by suffix."""
 
 __all__ = ["CONTAINERS", "FOLDERS", "PARTS"]

@@ -21,6 +21,11 @@
   addEventListener("resize", mark);
   mark();
 
+  // Tables that do not fit say that they scroll.
+  const tables = document.querySelectorAll(".scroll");
+  const sized = new ResizeObserver(() => { for (const one of tables) one.classList.toggle("wide", one.scrollWidth > one.clientWidth + 1); });
+  for (const one of tables) sized.observe(one);
+
   // Figures: each is drawn when it comes near.
   async function draw(picture) {
     const name = picture.dataset.name;

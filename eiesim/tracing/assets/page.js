@@ -432,7 +432,17 @@
     draw();
     sort("number");
     eiesimTheme.letScroll(document);
+    fitFrame();
     window.eiesimTrace.ready = true;
+  }
+
+  // In a notebook's cell: as high as the page is, so that the cell has no scroll bar of its own.
+  function fitFrame() {
+    let frame = null;
+    try { frame = window.frameElement; } catch { return; } // a frame of another origin stays as it is
+    if (!frame) return;
+    document.documentElement.style.overflowY = "hidden";
+    new ResizeObserver(() => { frame.style.height = `${Math.ceil(document.body.getBoundingClientRect().height) + 2}px`; }).observe(document.body);
   }
 
   window.eiesimTrace = { moved, mousemove, tap, ready: false, cellsWide: () => cellsWide };

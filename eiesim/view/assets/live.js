@@ -4,7 +4,7 @@ window.eiesimLive = (() => {
   const black = "#000000", mostUpright = 6;
 
   function axis(scale) {
-    const made = new (scale.log ? Bokeh.LogAxis : Bokeh.LinearAxis)({ axis_label: scale.label || null });
+    const made = new (scale.log ? Bokeh.LogAxis : Bokeh.LinearAxis)({ axis_label: scale.label || null, axis_label_text_font_size: "12px" });
     if (scale.ticks.length) {
       made.ticker = new Bokeh.FixedTicker({ ticks: scale.ticks.map(([place]) => place), minor_ticks: [] });
       made.major_label_overrides = new Map(scale.ticks);
@@ -70,6 +70,10 @@ window.eiesimLive = (() => {
     if (!panel.x.named) plot.add_layout(new Bokeh.Grid({ dimension: 0, axis: across }));
     const behind = panel.series.filter((one) => one.kind === "band");
     const pointed = [...behind, ...panel.series.filter((one) => one.kind !== "band")].flatMap((one) => draw(plot, one));
+    for (const note of panel.notes) plot.add_layout(new Bokeh.Label({
+      x: note.x, y: note.y, x_offset: note.shift[0], y_offset: note.shift[1], text: note.text, text_font_size: "11px",
+      text_align: note.side, text_baseline: note.up === "center" ? "middle" : note.up,
+    }));
     plot.add_tools(new Bokeh.HoverTool({
       renderers: pointed, tooltips: "<div><b>@series</b><br>@across<br>@up<br>@ends</div>", point_policy: "snap_to_data",
     }));

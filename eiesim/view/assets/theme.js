@@ -34,6 +34,7 @@ window.eiesimTheme = (() => {
       });
     }
     for (const part of plot.center) if ("grid_line_color" in part) part.setv({ grid_line_color: line, grid_line_alpha: 0.6 });
+    for (const part of plot.center) if ("text_color" in part) part.text_color = text;
     // What is black on white is white on black.
     for (const drawn of plot.renderers) {
       const data = drawn.data_source.data;

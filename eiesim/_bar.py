@@ -1,5 +1,6 @@
 """A progress bar for every long function: in a terminal or in a notebook."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ def progress() -> "Bar":
     stand, such as "rows". It may be called from several threads, never from two at once.
 
     In a terminal it is drawn on standard error, in a notebook below the cell; where standard error is neither, and for
-    work of one step, nothing is shown.
+    work of one step, nothing is shown. Long functions that are given none make one themselves and draw it after half a
+    second; `progress=False` is none, and the environment variable EIESIM_PROGRESS=0 none anywhere.
 
     Returns
     -------
@@ -35,10 +37,17 @@ def progress() -> "Bar":
     return Bar()
 
 
-class Bar:
-    """Draws how far a function is; see `progress`."""
+SWITCH = "EIESIM_PROGRESS"
+"""The environment variable that switches bars off."""
 
-    def __init__(self) -> None:
+OFF = ("0", "no", "off", "false")
+
+
+class Bar:
+    """Draws how far a function is; see `progress`. after_s: seconds from now in which nothing is drawn."""
+
+    def __init__(self, after_s: float = 0.0) -> None:
+        self._first = time.monotonic() + after_s
         self._draw: Callable[[int, int | None, str], object] | None = None
         self._end: Callable[[], object] = _nothing
 
@@ -46,8 +55,8 @@ class Bar:
         """Draw the bar anew; it goes away with the last step, and comes back for other work."""
         if total == 1:
             return
-        if self._draw is None and done != total:
-            self._draw, self._end = _notebook() or _terminal() or (_nothing, _nothing)
+        if self._draw is None and done != total and time.monotonic() >= self._first:
+            self._draw, self._end = _drawer()
         if self._draw is not None:
             self._draw(done, total, doing)
         if done == total:
@@ -75,6 +84,12 @@ Drawer = tuple[Callable[[int, int | None, str], object], Callable[[], object]]
 
 def _nothing(*_: Any) -> None:
     pass
+
+
+def _drawer() -> Drawer:
+    if os.environ.get(SWITCH, "").lower() in OFF:
+        return _nothing, _nothing
+    return _notebook() or _terminal() or (_nothing, _nothing)
 
 
 def _terminal() -> Drawer | None:
@@ -114,7 +129,7 @@ def _notebook() -> Drawer | None:
     from importlib import import_module
 
     display = import_module("IPython.display")
-    place = display.display(display.HTML(""), display_id=True)
+    place = display.display(_bundle(""), raw=True, display_id=True)
     sent = 0.0
 
     def draw(done: int, total: int | None, doing: str) -> None:
@@ -123,6 +138,11 @@ def _notebook() -> Drawer | None:
             sent = time.monotonic()
             extent = "" if total is None else f' value="{done}" max="{total}"'
             counts = f"{done:,}" if total is None else f"{done:,}/{total:,}"
-            place.update(display.HTML(f"<progress{extent}></progress> {counts} {escape(doing)}"))
+            place.update(_bundle(f"<progress{extent}></progress> {counts} {escape(doing)}"), raw=True)
 
-    return draw, lambda: place.update(display.HTML(""))
+    return draw, lambda: place.update(_bundle(""), raw=True)
+
+
+def _bundle(html: str) -> dict[str, str]:
+    """HTML and no text: of a notebook that is kept, nothing stays of a bar."""
+    return {"text/html": html, "text/plain": ""}

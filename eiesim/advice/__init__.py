@@ -1,0 +1,1 @@
+"""Which machine suits a layer or a network: chosen from a sweep."""

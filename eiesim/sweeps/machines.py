@@ -1,0 +1,122 @@
+"""Machines as columns: many configurations, each key's values once, and for each machine which of them it has.
+
+What a sweep asks of a machine mostly depends on a few keys; `Machines.combinations` gives the different ones, so that
+each is worked out once. Hashes are those of `row.row_hash`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._version import __version__
+from eiesim.config import FORMER_KEYS, MachineConfig
+from eiesim.sweeps.row import LATER_KEYS
+
+Codes = npt.NDArray[np.intp]
+Hashes = npt.NDArray[np.bytes_]
+"""Rows' hashes as bytes, S32."""
+
+KEYS = tuple(MachineConfig.model_fields)
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Many machines.
+
+    values: by key its different values. codes: for each key with several, which of them each machine has.
+    """
+
+    size: int
+    values: dict[str, tuple[Any, ...]]
+    codes: dict[str, Codes]
+
+    @classmethod
+    def of(cls, configs: Sequence[MachineConfig]) -> "Machines":
+        """Configurations as columns."""
+        values, codes = {}, {}
+        for key in KEYS:
+            places: dict[Any, int] = {}
+            of_each = [places.setdefault(getattr(one, key), len(places)) for one in configs]
+            values[key] = tuple(places)
+            if len(places) > 1:
+                codes[key] = np.array(of_each)
+        return cls(len(configs), values, codes)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def take(self, places: Any) -> "Machines":
+        """Some of them."""
+        codes = {key: held[places] for key, held in self.codes.items()}
+        size = len(next(iter(codes.values()))) if codes else len(np.empty(self.size, np.uint8)[places])
+        return Machines(size, self.values, codes)
+
+    def column(self, key: str) -> npt.NDArray[Any]:
+        """A key's value of each machine."""
+        held = np.array(self.values[key])
+        return held[self.codes[key]] if key in self.codes else np.broadcast_to(held, self.size)
+
+    def config(self, place: int) -> MachineConfig:
+        """One of them."""
+        return MachineConfig(**self._chosen(KEYS, place))
+
+    def _chosen(self, keys: Sequence[str], place: int) -> dict[str, Any]:
+        return {key: self.values[key][self.codes[key][place] if key in self.codes else 0] for key in keys}
+
+    def combinations(self, keys: Sequence[str]) -> tuple[list[int], Codes]:
+        """The different combinations of some keys' values: a machine of each, and which one each machine has."""
+        return combined([self.codes[key] for key in keys if key in self.codes], self.size)
+
+    def chosen(self, keys: Sequence[str]) -> tuple[list[tuple[Any, ...]], Codes]:
+        """The different combinations of some keys' values, and which one each machine has."""
+        first, which = self.combinations(keys)
+        return [tuple(self._chosen(keys, place).values()) for place in first], which
+
+    def hashes(self, content_hash: str, engine: str) -> Hashes:
+        """What `row.row_hash` gives of each."""
+        former = {name: old for old, name in FORMER_KEYS.items()}
+        named = sorted((former.get(key, key), key) for key in KEYS)
+        columns: list[Sequence[str]] = []
+        constant = f"[{json.dumps(content_hash)}, {{"
+        for name, key in named:
+            texts = [
+                ""
+                if key in LATER_KEYS and value == MachineConfig.model_fields[key].default
+                else f"{json.dumps(name)}: {json.dumps(value)}{'' if key == named[-1][1] else ', '}"
+                for value in self.values[key]
+            ]
+            if key in self.codes:
+                columns += [[constant] * self.size, [texts[code] for code in self.codes[key].tolist()]]
+                constant = ""
+            else:
+                constant += texts[0]
+        end = f"{constant}}}, {json.dumps(engine)}, {json.dumps(__version__)}]"
+        columns.append([end] * self.size)
+        sha = hashlib.sha256
+        made_of = map("".join, zip(*columns, strict=True))
+        return np.array([sha(one.encode()).hexdigest()[:32] for one in made_of], "S32")
+
+
+def combined(codes: Sequence[Codes], size: int) -> tuple[list[int], Codes]:
+    """The different combinations of codes: the first place of each, in order, and which one stands at each place."""
+    together: Codes = np.zeros(size, np.intp)
+    for held in codes:
+        together = together * (int(held.max(initial=0)) + 1) + held
+        if together.max(initial=0) >= 2**31:
+            together = np.unique(together, return_inverse=True)[1]
+    _, first, which = np.unique(together, return_index=True, return_inverse=True)
+    return first.tolist(), which
+
+
+def pieces(total: int, first: int, most: int) -> Iterator[tuple[int, int]]:
+    """Ranges that cover `total` places: of `first` places, then twice as many each time, up to `most`."""
+    start = 0
+    while start < total:
+        end = min(start + min(first, most), total)
+        yield start, end
+        start, first = end, first * 2

@@ -1,0 +1,334 @@
+"""A Parquet file whose rows are safe while it grows: parts beside it, which become the file when all are there.
+
+While a sweep runs, its rows are in the folder `FILE.parts`, each part a Parquet file of whole rows that appears at
+once (written under another name, fsync, renamed); any tool that reads Parquet reads the folder. A sweep that was killed
+finds its rows there, and those of a file that an earlier sweep has finished. When every row is there, the file is
+written in the plan's order, takes its place at once, and the parts go. Pages have checksums: what a disk changed is
+refused.
+A file that other programs have written is no source of rows, and is replaced.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eiesim._io.atomic import recover, writing
+from eiesim._version import __version__
+from eiesim.errors import EieError, with_extra
+from eiesim.sweeps.known import Known
+from eiesim.sweeps.machines import Hashes
+from eiesim.sweeps.row import Number, columns, types
+from eiesim.sweeps.table import Table, joined
+from eiesim.sweeps.writer import gathered
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+PART_ROWS = 2**13
+PART_S = 5.0
+"""A part is written when so many rows wait, or when the oldest has waited so many seconds."""
+
+GROUP_ROWS = 2**13
+"""Rows of a row group of the finished file."""
+
+_PART = re.compile(r"part-(\d+)\.parquet")
+_MADE = b"eiesim"
+
+LOCK = ".lock"
+"""Hidden, so that what reads a folder of Parquet files passes it over."""
+
+
+@contextmanager
+def _lean() -> Iterator[Any]:
+    """pyarrow, with the system's allocator while the block runs: its own holds on to 100 MB."""
+    pa = needed()
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield pa
+    finally:
+        pa.set_memory_pool(before)
+
+
+def needed() -> Any:
+    """pyarrow, with its Parquet part. Raises EieError where it is missing."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet
+    except ImportError:
+        raise EieError(f"Parquet needs pyarrow; {with_extra('parquet')}") from None
+    return pa
+
+
+class Parts:
+    """The rows of a Parquet file, and of the parts that are to become it; see `writer.Store`.
+
+    repair: drop damaged parts, so that their rows are run anew.
+    Raises EieError for a damaged part, and while another sweep is writing the same file.
+    """
+
+    def __init__(self, path: str | Path, *, repair: bool = False) -> None:
+        needed()
+        self.path = Path(path)
+        self.folder = self.path.with_name(self.path.name + ".parts")
+        self._known = Known()
+        self._pieces: list[tuple[Path, int]] = []  # file and row group
+        self._firsts: list[int] = []
+        self._size = 0
+        self._buffer: list[Table] = []
+        self._since = time.monotonic()
+        self._lock: IO[bytes] | None = None
+        self._latest: tuple[int, Table] | None = None
+        self._next = 0
+        try:
+            self.folder.mkdir(exist_ok=True)
+            self._lock = _locked(self.folder / LOCK, self.path)
+            recover(self.folder)
+            self._find(repair)
+        except OSError as error:
+            self.close()
+            raise EieError(f"{self.folder}: cannot be written: {error.strerror or error}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _find(self, repair: bool) -> None:
+        with suppress(EieError):  # A file of another kind, or a damaged one, is made anew.
+            if self.path.is_file():
+                self._open(self.path)
+        numbered = [(int(match[1]), one) for one in self.folder.iterdir() if (match := _PART.fullmatch(one.name))]
+        for number, part in sorted(numbered):
+            self._next = number + 1
+            try:
+                self._open(part)
+            except EieError as error:
+                if not repair:
+                    raise EieError(f"{error}; delete it, or repair the sweep") from None
+                part.unlink()
+
+    def _open(self, path: Path) -> None:
+        """Find a file's rows."""
+        with _reading(path) as file:
+            metadata = file.schema_arrow.metadata or {}
+            if metadata.get(_MADE) != __version__.encode() or tuple(file.schema_arrow.names) != columns():
+                raise EieError(f"{path}: was not written by a sweep of eiesim {__version__}")
+            hashes = [
+                _named(path, lambda k=k: file.read_row_group(k, ["hash"], use_threads=False))
+                for k in range(file.num_row_groups)
+            ]
+        for k, group in enumerate(hashes):
+            self._take(path, k, np.array(group.column(0).to_pylist(), "S32"))
+
+    def _take(self, path: Path, group: int, hashes: Hashes) -> None:
+        places = self._size + np.arange(len(hashes))
+        new = self.missing(hashes)
+        self._known.add(hashes[new], places[new])
+        self._pieces.append((path, group))
+        self._firsts.append(self._size)
+        self._size += len(hashes)
+
+    def missing(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
+        """Which rows there are not."""
+        return self._known.find(hashes) < 0
+
+    @property
+    def made(self) -> Callable[[Table], Table]:
+        """Rows as they are."""
+        return Table.as_it_is
+
+    def add(self, made: Sequence[Table]) -> int:
+        """Take rows, and write a part where enough have come. Returns how many rows are in new parts."""
+        if not self._buffer:
+            self._since = time.monotonic()
+        self._buffer += made
+        if sum(map(len, self._buffer)) >= PART_ROWS or time.monotonic() - self._since > PART_S:
+            return self.flush()
+        return 0
+
+    def flush(self) -> int:
+        """Write a part of what waits. Returns how many rows."""
+        if not self._buffer:
+            return 0
+        rows = joined(self._buffer)
+        part = self.folder / f"part-{self._next:06}.parquet"
+        write(part, [rows])
+        self._buffer, self._next = [], self._next + 1
+        self._take(part, 0, rows.hashes)
+        return len(rows)
+
+    def table(self, hashes: Hashes) -> Table:
+        """Rows, in this order. Raises EieError for a damaged part."""
+        return gathered(self._known.find(hashes), self._firsts, self._piece)
+
+    def _piece(self, place: int) -> Table:
+        if self._latest is None or self._latest[0] != place:
+            path, group = self._pieces[place]
+            with _lean(), _reading(path) as file:
+                read = _named(path, lambda: file.read_row_group(group, use_threads=False))
+                self._latest = place, _table(read)
+        return self._latest[1]
+
+    def finish(self, chunks: Iterable[Table], fractions: bool) -> None:
+        """Write the file, and remove the parts. chunks, fractions: see `write`."""
+        groups: list[Hashes] = []
+
+        def told() -> Iterator[Table]:
+            for chunk in chunks:
+                groups.append(chunk.hashes)
+                yield chunk
+
+        write(self.path, told(), fractions)
+        self._known, self._pieces, self._firsts, self._size, self._latest = Known(), [], [], 0, None
+        for k, hashes in enumerate(groups):
+            self._take(self.path, k, hashes)
+        for part in list(self.folder.iterdir()):
+            if _PART.fullmatch(part.name):
+                part.unlink()
+
+    def close(self) -> None:
+        """Let go of the lock; a folder without parts goes too."""
+        if self._lock is not None:
+            empty = self.folder.is_dir() and [one.name for one in self.folder.iterdir()] == [LOCK]
+            if empty:
+                with suppress(OSError):
+                    (self.folder / LOCK).unlink()
+                    self.folder.rmdir()
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> "Parts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def write(path: Path, chunks: Iterable[Table], fractions: bool = False) -> None:
+    """Write rows as a Parquet file, a row group a chunk; it is there when all are.
+
+    fractions: whether counters may be fractions, means over inputs. Of a single chunk each column says itself.
+    """
+    writer = None
+    with _lean() as pa, writing(path) as file:
+        try:
+            for chunk in chunks:
+                arrays = {name: _arrow(chunk, name, fractions) for name in columns()}
+                if writer is None:
+                    schema = pa.schema([(name, array.type) for name, array in arrays.items()])
+                    schema = schema.with_metadata(_metadata(schema))
+                    writer = pa.parquet.ParquetWriter(
+                        file, schema, write_page_checksum=True, compression="zstd", compression_level=1
+                    )
+                writer.write_table(pa.Table.from_arrays(list(arrays.values()), schema=writer.schema))
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _arrow(rows: Table, name: str, fractions: bool) -> Any:
+    """A column as Arrow has it; an empty cell is null. Made of buffers: pyarrow's own way imports pandas, 60 MB."""
+    pa, kind = needed(), types()[name]
+    column = rows.held[name]
+    if kind is str:
+        assert not isinstance(column, np.ndarray)
+        texts, which = column
+        held = [str(text).encode() for text in texts]
+        ends = np.cumsum([0, *map(len, held)], dtype=np.int32)
+        known = pa.StringArray.from_buffers(len(held), pa.py_buffer(ends), pa.py_buffer(b"".join(held)))
+        which = np.zeros(len(rows), np.int32) if which is None else which.astype(np.int32)
+        return pa.DictionaryArray.from_arrays(_numbers(which), known).cast(pa.string())
+    if kind == int | None:
+        found = rows.values(name)
+        there = np.array([value is not None for value in found])
+        return _numbers(np.array([value or 0 for value in found], np.int64), there)
+    values = rows.array(name)
+    if kind == Number and fractions and name != "max_occupancy":
+        values = values.astype(np.float64)
+    return _numbers(values, values == values)
+
+
+def _numbers(values: npt.NDArray[Any], there: npt.NDArray[np.bool_] | None = None) -> Any:
+    """An array as Arrow has it. there: where a value is; null elsewhere."""
+    pa = needed()
+    kind = {"int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}[str(values.dtype)]
+    valid = None if there is None or there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _table(read: Any) -> Table:
+    """What `_arrow` made, as it was."""
+    held: dict[str, Any] = {}
+    for name in columns():
+        column = read.column(name).combine_chunks()
+        if types()[name] in (str, int | None):
+            coded = column.dictionary_encode()
+            values = coded.dictionary.to_pylist()
+            held[name] = [*values, None], _array(coded.indices, np.int32, len(values))
+        elif str(column.type) == "int64":
+            held[name] = _array(column, np.int64, 0)
+        else:
+            held[name] = _array(column, np.float64, np.nan)
+    return Table(len(read), held, np.array(held["hash"][0][:-1], "S32")[held["hash"][1]])
+
+
+def _array(column: Any, kind: Any, missing: Any) -> npt.NDArray[Any]:
+    """A column of numbers, with `missing` where it has none."""
+    valid, values = column.buffers()
+    end = column.offset + len(column)
+    found = np.frombuffer(values, kind, end)[column.offset :]
+    if column.null_count == 0:
+        return found
+    there = np.unpackbits(np.frombuffer(valid, np.uint8), count=end, bitorder="little")[column.offset :]
+    return np.where(there, found, missing).astype(kind)
+
+
+def _metadata(schema: Any) -> dict[bytes, bytes]:
+    """What says who wrote the file, and what makes pandas read whole numbers that may be missing as such."""
+    kinds = {"string": ("unicode", "object"), "int64": ("int64", "int64"), "double": ("float64", "float64")}
+    described = []
+    for field in schema:
+        pandas_type, numpy_type = kinds[str(field.type)]
+        if types()[field.name] == int | None:
+            numpy_type = "Int64"
+        described.append({"name": field.name, "field_name": field.name, "pandas_type": pandas_type,
+                          "numpy_type": numpy_type, "metadata": None})  # fmt: skip
+    pandas = {"index_columns": [], "column_indexes": [], "columns": described, "creator": {}, "pandas_version": "2"}
+    return {_MADE: __version__.encode(), b"pandas": json.dumps(pandas).encode()}
+
+
+def _reading(path: Path) -> Any:
+    """A Parquet file, open. Raises EieError where it is none."""
+    return _named(path, lambda: needed().parquet.ParquetFile(path, page_checksum_verification=True))
+
+
+def _named(path: Path, read: Any) -> Any:
+    """What `read` gives. Raises EieError, naming the file, where that is damaged."""
+    pa = needed()
+    try:
+        return read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise EieError(f"{path}: is damaged: {' '.join(str(error).split())[:200]}") from None
+
+
+def _locked(path: Path, of: Path) -> IO[bytes]:
+    """A lock file, held until it is closed."""
+    file = path.open("ab")
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                raise OSError
+        except OSError:
+            file.close()
+            raise EieError(f"{of}: another sweep is writing it; wait for that one, or name another file") from None
+    return file

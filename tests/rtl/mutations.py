@@ -91,6 +91,9 @@ SAME = {
     "lnzd_node:  [| -> ^] ({PLACE_BITS{first[3]}} & places[3*PLACE_BITS +: PLACE_BITS]);": "at most one child is first",
     "spmat_read: padding <= padding + 32'(valid && code [== -> <=] 0);": "a code has no sign",
     "activation_rw: if (reset || swap || start || row_taken) row <= reset [|| -> !==] swap ? '0 : row + 1'b1;": "reset and swap are never on together",
+    "activation_bank: if (clear || (writes & ~written) != 0) written <= clear ? '0 : written [| -> ^] writes;": "the one word written was not written before",
+    "activation_bank: assign values[w*VALUE_BITS +: VALUE_BITS] = value & {VALUE_BITS{write && int'(write_row) / GROUP [== -> >=] w}};": "more groups see the value and none of their words takes it: power, not function",
+    "activation_rw: .clock, .clear(reset [|| -> !==] (swap && !source)), .write(source ? arithmetic_write : load),": "reset and swap are never on together",
     "activation_rw: .clock, .clear(reset [|| -> !==] (swap && source)), .write(source ? load : arithmetic_write),": "reset and swap are never on together (eie.sv's order of a run)",
 }  # fmt: skip
 """Swaps that make no difference, by name, and why."""

@@ -30,14 +30,16 @@ CASES = 120
 def two_last_columns() -> RtlRun:
     """All zeros but the last two places of the last activation row, which are broadcast back to back.
 
-    One cycle after the scan is done every PE holds a column in PointerRead and one in its queue, and nothing else.
+    As the scan ends every PE holds a column in PointerRead and one in its queue, and nothing else. The activation row
+    is also the last word of its banks, so every `written` bit is on.
     """
     run = random_run(0, 60)
     rows = run.stages[0].rows(run.inputs[0])
     inputs = np.zeros_like(run.inputs)
     inputs[:, -2:] = 1
-    assert rows.size == inputs.shape[1] > 2, "the last column is the last place"
-    return replace(run, name="two last columns", stages=run.stages[:1], inputs=inputs)
+    assert rows.size == inputs.shape[1], "the last column is the last place"
+    hardware = replace(run.hardware, activations=len(rows))
+    return replace(run, name="two last columns", hardware=hardware, stages=run.stages[:1], inputs=inputs)
 
 
 MUTATIONS = (
@@ -102,11 +104,14 @@ NO_CIRCUIT = re.compile(r"^\s*(for|localparam|parameter|if \(n < PES\))|assert \
 
 SAME = {
     "pointer_read: assign valid = holds && !(first && start_pointer [== -> >=] end_pointer);": ("pointers never decrease, which is asserted", "!(holds && first) || start_pointer <= end_pointer"),
+    "pointer_read: assign ready = !valid || differ [== -> <=] last_entry;": ("below its end an address has no smaller `differ`; that it is below is asserted", "!valid || address < end_wire"),
     "spmat_read: assign sram_read = address_valid && !(holds && held [== -> >=] sram_address);": ("a layer's columns come in order, so SRAM rows never decrease", "!(holds && address_valid) || held <= sram_address"),
     "lnzd: assign row_taken = !done && (!found [|| -> !==] (fires && place == PLACE_BITS'(PES - 1)));": ("what fires is found, so both are never on", ""),
     "lnzd: assign row_taken = !done && (!found || (fires && place [== -> >=] PLACE_BITS'(PES - 1)));": ("place N-1 is the last", ""),
     "lnzd: assign founds[POINT] = held[n*VALUE_BITS +: VALUE_BITS] [!= -> >] 0 && PLACE_BITS'(n) >= next_place;": ("a part-select has no sign", ""),
     "lnzd_node:  [| -> ^] ({PLACE_BITS{first[3]}} & places[3*PLACE_BITS +: PLACE_BITS]);": ("at most one child is first", ""),
+    "lnzd_node:  [| -> ^] ({VALUE_BITS{first[1]}} & activations[1*VALUE_BITS +: VALUE_BITS])": ("at most one child is first", ""),
+    "lnzd_node: assign first = {founds[3] && founds[2:0] [== -> <=] 0, founds[2] && founds[1:0] == 0, founds[1] && !founds[0], founds[0]};": ("a part-select has no sign", ""),
     "spmat_read: padding <= padding + 32'(valid && code [== -> <=] 0);": ("a code has no sign", ""),
     "activation_queue: assign full = count [== -> >=] COUNT_BITS'(QUEUE_DEPTH);": ("a queue holds no more, which is asserted", "int'(count) <= QUEUE_DEPTH"),
     "activation_queue: if (start || taken) head <= start || next_head [== -> >=] TAIL_BITS'(QUEUE_DEPTH) ? '0 : HEAD_BITS'(next_head);": ("the head is one of the places, which is asserted", "int'(head) < QUEUE_DEPTH"),
@@ -116,6 +121,7 @@ SAME = {
     "activation_rw: .clock, .clear(reset [|| -> !==] (swap && source)), .write(source ? load : arithmetic_write),": ("reset and swap are never on together", "!(reset && swap)"),
     "activation_bank: if (clear || (writes & ~written) != 0) written <= clear ? '0 : written [| -> ^] writes;": ("the one word written was not written before", ""),
     "activation_bank: if (clear || (writes & ~written) [!= -> >] 0) written <= clear ? '0 : written | writes;": ("bits of words have no sign", ""),
+    "activation_bank: if (clear || (writes [& -> |] ~written) != 0) written <= clear ? '0 : written | writes;": ("bits that do not change are clocked too: power, not function", ""),
     "activation_bank: assign values[w*VALUE_BITS +: VALUE_BITS] = value & {VALUE_BITS{write && int'(write_row) / GROUP [== -> >=] w}};": ("more groups see the value and none of their words takes it: power, not function", ""),
     "activation_bank: assign values[w*VALUE_BITS +: VALUE_BITS] = value & {VALUE_BITS{write && int'(write_row) / GROUP [== -> <=] w}};": ("the same", ""),
 }  # fmt: skip

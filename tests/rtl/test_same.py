@@ -29,6 +29,7 @@ TOLD_APART = (
     "eie: .ROW_BITS(ROW_BITS), .SCAN_BITS(SCAN_BITS), .HOLDS_BIAS(p [== -> >=] 0)",
     "pointer_read: assign valid = holds && !(first && start_pointer [== -> <=] end_pointer);",
     "spmat_read: assign sram_read = address_valid && !(holds && held [== -> <=] sram_address);",
+    "spmat_read: padding <= padding + 32'(valid && code [== -> !=] 0);",
     "lnzd: assign row_taken = !done && (!found || (fires && place [== -> <=] PLACE_BITS'(PES - 1)));",
     "activation_rw: if (reset || swap || start || row_taken) row <= reset [|| -> &&] swap ? '0 : row + 1'b1;",
     "activation_bank: if (clear || (writes & ~written) != 0) written <= clear ? '0 : written [| -> &] writes;",
@@ -39,7 +40,7 @@ TOLD_APART = (
 def proves(mutation, assumption, folder):
     """Whether outputs and next states are equal whatever the inputs and the state, where the assumption holds.
 
-    Registers become inputs, and their next values outputs; the two circuits are compared in one cycle.
+    Registers become inputs, and their next values outputs (of the counters, padding); the two circuits are compared in one cycle.
     """
     with simulators.sources() as paths:
         texts = {path.stem: ASSERTION.sub(";", path.read_text()) for path in paths if path.stem != "testbench"}
@@ -59,13 +60,12 @@ def proves(mutation, assumption, folder):
         steps += [
             f"hierarchy -top {mutation.file}",
             "proc",
+            "setattr -set keep 1 w:padding",
             "flatten",
             "chformal -lower",
-            "memory -nordff",
-            "opt_clean",
-            "dffunmap",
         ]
-        steps += ["expose -dff -evert-dff", "opt_clean", f"rename -top {name}", f"design -stash {name}"]
+        steps += ["memory -nordff", "opt_clean", "dffunmap", "expose -dff -evert-dff", "opt_clean"]
+        steps += [f"rename -top {name}", f"design -stash {name}"]
     steps += [f"design -copy-from {name} -as {name} {name}" for name in ("gold", "gate")]
     steps += ["miter -equiv -flatten gold gate both", "hierarchy -top both", "opt -full"]
     steps += ["sat -prove trigger 0 -set-assumes both"]

@@ -18,7 +18,9 @@ def result(name, cycles, entries, multipliers=1, **counters):
         cycles=cycles,
         config=MachineConfig(pes=4, queue_depth=3, multipliers=multipliers),
         metrics=SimpleNamespace(counters=SimpleNamespace(**counters)),
-        per_pe=SimpleNamespace(entry_groups=np.array(entries)),
+        runs=SimpleNamespace(
+            per_pe_over_inputs=SimpleNamespace(entry_groups=np.atleast_2d(np.array(entries)).sum(axis=0))
+        ),
     )
 
 

@@ -156,6 +156,11 @@ class CompressedLayer(Plotted, Tabled):
         return None if self.bias_codes is None else self.codebook[self.bias_codes]
 
     @cached_property
+    def largest_weight(self) -> float:
+        """The largest magnitude in the codebook."""
+        return float(np.abs(self.codebook).max())
+
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 (hex) of everything that changes a result; the name does not."""
         digest = hashlib.sha256(repr((self.shape, self.activation)).encode())

@@ -26,6 +26,22 @@ FEW = 8
 
 def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
     """One input through one layer. activation_rows: [activation rows, pes], of the codebook's dtype."""
+    return as_run(*ran(job, activation_rows))
+
+
+class Ran(NamedTuple):
+    """What `as_run` makes a `Run` of. counted: int32[len(COUNTED), pes]."""
+
+    counted: npt.NDArray[np.int32]
+    broadcasts: int
+    bubbles: int
+    cycles: int
+    scan_last: int
+    sums: npt.NDArray[Any] | None
+
+
+def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
+    """As `run`. For the timing alone, activation_rows may also say which are not 0, bool[activation rows, pes]."""
     layer = job.layer
     columns, gaps = scan(activation_rows)
     counted = np.zeros((len(COUNTED), layer.kept.pes), np.int32)
@@ -35,7 +51,7 @@ def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
         one = activation_rows.reshape(-1)[layer.columns - 1]
         inputs = activation_rows.reshape(-1)[: layer.layer.cols]
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw)
-    return as_run(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
+    return Ran(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
 
 
 COUNTED = (

@@ -73,7 +73,7 @@ def held(config: MachineConfig) -> dict[str, int]:
 def needs(layer: InterleavedLayer, config: MachineConfig) -> tuple[Need, ...]:
     """A layer's needs of each memory of the published design, all its weights resident."""
     activations = -(-max(layer.layer.rows, layer.layer.cols) // layer.pes)
-    return _needs(int(layer.entries_per_pe.max()), layer.columns, activations, config)
+    return _needs(layer.most_entries, layer.columns, activations, config)
 
 
 @lru_cache(maxsize=256)

@@ -439,6 +439,8 @@ def as_float32(key: str, values: Any) -> npt.NDArray[np.float32]:
     values: whatever numpy makes an array of; SciPy sparse matrices; torch tensors on any device, with a gradient or
     without, bfloat16 and float16 too; JAX arrays. None of these libraries is imported here.
     """
+    if type(values) is np.ndarray and values.dtype == np.float32:
+        return values
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             array = np.asarray(on_the_host(values))

@@ -23,7 +23,7 @@ from eiesim.counters import Run
 from eiesim.energy.events import EnergyTable, as_energy_table
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
-from eiesim.engines import batch
+from eiesim.engines import batch, recurrence
 from eiesim.errors import EieError, ExceededError, unknown
 from eiesim.inputs import Opening, Source
 from eiesim.layer_result import LayerResult, Provenance
@@ -286,7 +286,7 @@ def _run(
     if config.weights == "resident":
         outputs = prepared.room_for_outputs()
         job = prepared.job
-        only_sent = run is batch.recurrence.run and not job.outputs
+        only_sent = run is recurrence.run and not job.outputs
 
         def some(part: slice) -> Runs:
             own = operands.part(part)

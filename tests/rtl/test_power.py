@@ -310,6 +310,20 @@ def test_what_is_spent_is_what_the_library_says(made):
     assert made.timing.load_ff[net] == pytest.approx(3 * 1.0 + (2 + 3 * 6) * 0.2)
 
 
+def test_conditions_are_averaged_and_supplies_added(made, tmp_path):
+    """What a cell takes from two supplies it takes in all; a second condition of a supply is no second time."""
+    text = cell_library.library().replace("cell_leakage_power : 1.5;", """
+        leakage_power () { related_pg_pin : VDD; when : "A"; value : 0.5; }
+        leakage_power () { related_pg_pin : VDD; when : "!A"; value : 1.5; }
+        leakage_power () { related_pg_pin : VSS; value : 0.5; }""")  # fmt: skip
+    (tmp_path / "cells.lib").write_text(text)
+    assert library.read(tmp_path / "cells.lib").cells["NAND2"].leakage_mw == pytest.approx(1.5e-6)
+    once = made.library.cells["NAND2"].pins["Y"].spent
+    every = [replace(one, supply=supply) for one in once for supply in ("VDD", "VSS", "VSS")]
+    one, both = (energy._mean(held, 0, 0.05, 7.0) for held in (once, every))
+    assert (one, both) == (pytest.approx(1.07), pytest.approx(2.14))
+
+
 def test_switching_goes_with_the_square_of_the_voltage(made):
     one = made.spent(parts=(energy.SWITCHING,))
     doubled = replace(made.library, voltage=2 * made.library.voltage)

@@ -69,10 +69,14 @@ class Arc:
 
 @dataclass(frozen=True)
 class Spent:
-    """Internal energy, fJ, of a rise and of a fall of a pin. pin: the one that caused it; "" is whichever."""
+    """Internal energy, fJ, of a rise and of a fall of a pin. pin: the one that caused it; "" is whichever.
+
+    supply: the supply it is taken from, where a library tells them apart; "" is all.
+    """
 
     pin: str
     energy_fj: Pair
+    supply: str = ""
 
 
 @dataclass(frozen=True)
@@ -250,9 +254,14 @@ class _Reader:
         given = group.get("cell_leakage_power")
         if given:
             return _number(given, "cell_leakage_power") * self._leakage_mw
-        parts = [_number(one.get("value", "0"), "leakage_power") for one in group.of("leakage_power")]
+        supplies: dict[str, list[float]] = {}
+        for one in group.of("leakage_power"):
+            leaks = _number(one.get("value", "0"), "leakage_power")
+            supplies.setdefault(one.get("related_pg_pin"), []).append(leaks)
+        # Over conditions (`when`) the mean, over supplies the sum.
+        parts = [sum(every) / len(every) for every in supplies.values()]
         default = _number(self._top.get("default_cell_leakage_power", "0"), "default_cell_leakage_power")
-        return (sum(parts) / len(parts) if parts else default) * self._leakage_mw
+        return (sum(parts) if parts else default) * self._leakage_mw
 
     @staticmethod
     def _storage(group: Group) -> Storage | None:
@@ -331,7 +340,7 @@ class _Reader:
                 pair = self._pair(held, "rise_power", "fall_power", self._fj)
             if any(pair):
                 for pin in power.get("related_pin").split() or [""]:
-                    yield Spent(pin, pair)
+                    yield Spent(pin, pair, power.get("related_pg_pin"))
 
     def _pair(self, held: dict[str, Group], rise: str, fall: str, unit: float) -> Pair:
         first, second = (self._table(held[name], unit) if name in held else None for name in (rise, fall))

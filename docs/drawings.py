@@ -214,7 +214,7 @@ def journey(
             entering = walked[p] if wires.pointer_read.valid else -1
             pipeline[p] = [entering, *pipeline[p][:-1]]
 
-    cycles, _ = clock.run(clock.build(job, job.in_rows(operands)[0]), hook)
+    cycles, _ = clock.run(clock.build(job, job.in_rows(operands.activations, operands.one)[0]), hook)
     return seen, offered, cycles
 
 

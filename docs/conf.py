@@ -111,7 +111,7 @@ def name_pages(app: object, doctree: nodes.document, page: str) -> None:
 
 
 def dashes(app: object, doctree: nodes.document, page: str) -> None:
-    """Put a dash where the API pages have two hyphens between a parameter and its text: a line may end between these."""
+    """Put a dash where the API pages have two hyphens before a parameter's text: a line may end between these."""
     for text in list(doctree.findall(nodes.Text)):
         if text.astext() == " -- ":
             text.parent.replace(text, nodes.Text(" \u2013 "))

@@ -6,7 +6,7 @@ fraction bits for activations, codebook and accumulators (the published EIE is f
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,6 +88,20 @@ class Operands(Brief):
         return kept.astype(self.codebook.dtype, copy=False)
 
     @property
+    def sent(self) -> npt.NDArray[np.bool_]:
+        """Which activations are not 0, bool[batch, cols]: all that the timing needs of `activations`."""
+        if self.values.dtype != np.float32 or self.arithmetic not in (*FIXED_BITS, "float32"):
+            return self.activations != 0
+        kept, _ = above_threshold(self.values, self.threshold)
+        if self.arithmetic == "float32":
+            return kept != 0
+        # What `quantise` rounds to 0 lies from half a step below 0 to just under half a step above. A float32 times a
+        # power of two is exact in float64, and so are half a step and these comparisons in float32.
+        half = np.float32(0.5 ** (self.fraction_bits["activation"] + 1))
+        sent: npt.NDArray[np.bool_] = (kept >= half) | (kept < -half)
+        return sent
+
+    @property
     def dropped(self) -> tuple[int, ...]:
         """For each input of the batch, how many of its activations the threshold took: not 0 before."""
         return above_threshold(self.values, self.threshold)[1]
@@ -116,11 +130,13 @@ def prepare(
     config: MachineConfig,
     outputs: bool = True,
     each: Each = in_parts,
+    highest: float | None = None,
 ) -> Operands:
     """Quantise a layer's codebook and a batch of activations (float[batch, cols]) for a machine.
 
     Inputs within `activation_threshold`, rounded to float32, are 0 from here on.
     With `outputs` off, `output_frac="auto"` stays unresolved; timing does not need it. each: goes through the inputs.
+    highest: the largest magnitude of an activation, if it is known.
     The shift between product and accumulator must be -16 to 62. Where all three fraction bits are automatic, those of
     the output are moved, as little as will do, to make it so; otherwise a shift outside raises EieError.
     """
@@ -128,7 +144,8 @@ def prepare(
     if config.arithmetic == "float32":
         return Operands("float32", activations, layer.codebook, None, np.float32(1.0), {}, threshold=threshold)
     bits = FIXED_BITS[config.arithmetic]
-    highest = max(float(activations.max(initial=0.0)), -float(activations.min(initial=0.0)))
+    if highest is None:
+        highest = max(float(activations.max(initial=0.0)), -float(activations.min(initial=0.0)))
     if highest <= np.float32(threshold):
         highest = 0.0
     with_bias = max(highest, 1.0) if layer.bias_codes is not None else highest
@@ -140,7 +157,7 @@ def prepare(
     if chosen["activation"] == "auto":
         chosen["activation"] = auto_fraction_bits(with_bias, bits)
     if chosen["weight"] == "auto":
-        chosen["weight"] = auto_fraction_bits(float(np.abs(layer.codebook).max()), bits)
+        chosen["weight"] = auto_fraction_bits(layer.largest_weight, bits)
     if chosen["output"] == "auto":
         if outputs:
             known, done = _tried(
@@ -301,6 +318,7 @@ def quantise(values: npt.NDArray[Any], fraction_bits: int, bits: int) -> npt.NDA
     return scaled.astype(np.int64)
 
 
+@lru_cache(maxsize=1024)
 def auto_fraction_bits(magnitude: float, bits: int) -> int:
     """The most fraction bits, at most bits + 15, with which `magnitude` still fits `bits` bits."""
     if magnitude == 0:

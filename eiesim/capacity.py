@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
@@ -71,11 +72,15 @@ def held(config: MachineConfig) -> dict[str, int]:
 
 def needs(layer: InterleavedLayer, config: MachineConfig) -> tuple[Need, ...]:
     """A layer's needs of each memory of the published design, all its weights resident."""
-    most_entries = int(layer.entries_per_pe.max())
     activations = -(-max(layer.layer.rows, layer.layer.cols) // layer.pes)
+    return _needs(layer.most_entries, layer.columns, activations, config)
+
+
+@lru_cache(maxsize=256)
+def _needs(most_entries: int, columns: int, activations: int, config: MachineConfig) -> tuple[Need, ...]:
     asked = {
         "spmat_sram": (most_entries, "entries"),
-        "pointer_sram": (layer.columns + 1, "pointers"),
+        "pointer_sram": (columns + 1, "pointers"),
         "pointer_range": (most_entries, f"entries in reach of a {POINTER_BITS}-bit pointer"),
         "activation_sram": (activations, "activations"),
         "register_file": (activations, "activations"),

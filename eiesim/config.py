@@ -4,6 +4,7 @@ import math
 import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -308,7 +309,7 @@ def as_config(config: "MachineConfig | str | Path | Mapping[str, Any] | None") -
     None is the published design. Raises EieError for anything else, and for what these hold that is no machine.
     """
     if config is None:
-        return MachineConfig()
+        return _published()
     if isinstance(config, MachineConfig):
         return config
     if isinstance(config, str | Path):
@@ -319,6 +320,11 @@ def as_config(config: "MachineConfig | str | Path | Mapping[str, Any] | None") -
         f"config: {type(config).__name__} is no machine; give a MachineConfig, a preset's name ({', '.join(PRESETS)}), "
         "a mapping of keys such as {'pes': 16}, or None"
     )
+
+
+@cache
+def _published() -> MachineConfig:
+    return MachineConfig()
 
 
 def in_arithmetic(config: MachineConfig, arithmetic: Arithmetic) -> MachineConfig:

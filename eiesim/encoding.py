@@ -172,6 +172,11 @@ class InterleavedLayer(Plotted, Tabled):
         return self.of_all_pes(self.tables.pointers[-1].astype(np.int64))
 
     @cached_property
+    def most_entries(self) -> int:
+        """Entries of the PE that stores most."""
+        return int(self.entries_per_pe.max())
+
+    @cached_property
     def padding_per_pe(self) -> npt.NDArray[np.int64]:
         """int64[pes]: padding entries each PE stores."""
         per_pe = np.zeros(self.pes, np.int64)

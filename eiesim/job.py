@@ -48,8 +48,9 @@ class Job(Brief):
         numbers: int64[columns], those of a tile's columns in the layer that it is of; None is a whole layer.
         """
         if numbers is None:
-            numbers = np.arange(layer.columns)
-            if layer.layer.bias_codes is not None:
+            # Nothing but stochastic rounding looks at them.
+            numbers = np.arange(layer.columns if operands.seed is not None else 0)
+            if len(numbers) and layer.layer.bias_codes is not None:
                 numbers[-1] = layer.layer.cols
         return cls(
             layer,

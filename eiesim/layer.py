@@ -156,6 +156,11 @@ class CompressedLayer(Plotted, Tabled):
         return None if self.bias_codes is None else self.codebook[self.bias_codes]
 
     @cached_property
+    def largest_weight(self) -> float:
+        """The largest magnitude in the codebook."""
+        return float(np.abs(self.codebook).max())
+
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 (hex) of everything that changes a result; the name does not."""
         digest = hashlib.sha256(repr((self.shape, self.activation)).encode())
@@ -434,6 +439,8 @@ def as_float32(key: str, values: Any) -> npt.NDArray[np.float32]:
     values: whatever numpy makes an array of; SciPy sparse matrices; torch tensors on any device, with a gradient or
     without, bfloat16 and float16 too; JAX arrays. None of these libraries is imported here.
     """
+    if type(values) is np.ndarray and values.dtype == np.float32:
+        return values
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             array = np.asarray(on_the_host(values))

@@ -4,6 +4,7 @@
 whatever is refused for one of them is refused for all, in the same words.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -206,11 +207,12 @@ def prepare_layer(
         raise EieError(
             f"activations: {values.shape[1]} an input, but layer '{held.name}' has {counted(held.cols, 'column')}"
         )
-    if not np.isfinite([values.min(), values.max()]).all():
+    lowest, highest = float(values.min()), float(values.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise EieError(f"activations: NaN or infinity among the inputs of layer '{held.name}'")
     check_codebook(held, config.weight_bits)
     interleaved = interleaved_for(layer, config)
-    operands = operands_of(held, values, config, outputs, each)
+    operands = operands_of(held, values, config, outputs, each, max(highest, -lowest))
     batched = np.ndim(activations) == 2
     return Prepared(config, interleaved, values, batched, operands, outputs, fed, vectors)
 

@@ -3,9 +3,10 @@
 What every PE counted in every run is kept only where it is asked for (`by_pe`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ PER_PE = tuple(part.name for part in fields(PerPe))
 OF_THE_ARRAY = ("cycles", "scan_last", *(counter.name for counter in TABLE if not counter.per_pe))
 COUNTED = (*OF_THE_ARRAY, *PER_PE)
 """What is counted of a run, in the order of `Runs.counted`."""
+
+LATER = ("counted", "over_inputs", "by_pe")
+"""The parts of `Runs` that are counters."""
 
 MOST = PER_PE.index("max_occupancy")
 
@@ -54,6 +58,31 @@ class Runs(ByContent):
         sums = [run.sums for run in runs if run.sums is not None]
         kept = every if by_pe else None
         return cls(np.concatenate([array, totals.T]), over_inputs, kept, np.stack(sums) if sums else None)
+
+    @classmethod
+    def of_one(cls, cycles: int, sums: npt.NDArray[Any] | None, run: Callable[[], Run], by_pe: bool = True) -> "Runs":
+        """One input's run, whose counters are put together when one of them is first asked for. run: gives it."""
+        runs = object.__new__(cls)
+        vars(runs).update(sums=None if sums is None else sums[None], cycles=cycles, _later=(run, by_pe))
+        return runs
+
+    if not TYPE_CHECKING:  # fields that `of_one` left out
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in LATER or "_later" not in vars(self):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            run, by_pe = vars(self)["_later"]
+            made = Runs.of([run()], by_pe)
+            vars(self).update({key: getattr(made, key) for key in LATER})
+            return vars(self)[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @cached_property
+    def cycles(self) -> int:
+        """Of all inputs together."""
+        return int(self.each("cycles").sum())
 
     @classmethod
     def none(cls, inputs: int, pes: int, by_pe: bool) -> "Runs":
@@ -91,7 +120,7 @@ class Runs(ByContent):
 
     def without_sums(self) -> "Runs":
         """The same without the accumulators."""
-        return replace(self, sums=None)
+        return self if self.sums is None else replace(self, sums=None)
 
     def with_dropped(self, dropped: npt.NDArray[np.int64]) -> "Runs":
         """The same where the threshold took so many inputs, int64[batch]; no engine counts them."""
@@ -146,7 +175,7 @@ class Runs(ByContent):
         totals["max_occupancy"] = int(self.each("max_occupancy").max())
         return Metrics(
             runs=len(self),
-            cycles=int(self.each("cycles").sum()) + waiting_cycles,
+            cycles=self.cycles + waiting_cycles,
             scan_last=int(self.each("scan_last").sum()),
             counters=Counters(**totals),
             dense_macs=dense_macs,

@@ -23,7 +23,7 @@ from eiesim.counters import Run
 from eiesim.energy.events import EnergyTable, as_energy_table
 from eiesim.energy.model import DEFAULT_MODEL, energy_model
 from eiesim.energy.record import EnergyModel
-from eiesim.engines import batch
+from eiesim.engines import batch, recurrence
 from eiesim.errors import EieError, ExceededError, unknown
 from eiesim.inputs import Opening, Source
 from eiesim.layer_result import LayerResult, Provenance
@@ -286,17 +286,19 @@ def _run(
     if config.weights == "resident":
         outputs = prepared.room_for_outputs()
         job = prepared.job
+        only_sent = run is recurrence.run and not job.outputs
 
         def some(part: slice) -> Runs:
             own = operands.part(part)
-            runs = batch.run(run, job, job.in_rows(own.activations, own.one), None, kept, progress, own.sums)
+            rows = job.in_rows(own.sent, own.one != 0) if only_sent else job.in_rows(own.activations, own.one)
+            runs = batch.run(run, job, rows, None, kept, progress, own.sums)
             if outputs is not None and runs.sums is not None:
                 outputs[part] = prepared.real(runs.sums)
             return runs if kept else runs.without_sums()
 
         runs = Runs.joined(list(each(some, inputs)))
         loads: tuple[int, ...] = ()
-        memory = streaming.resident(capacity.all_fit(needs), int(runs.each("cycles").sum()))
+        memory = streaming.resident(capacity.all_fit(needs), runs.cycles)
     else:
         go = partial(batch.run, run)
         runs, memory, loads = streaming.run_tiles(

@@ -1,7 +1,9 @@
 """How much memory there is, so that what would not fit is refused before it is taken."""
 
+import ctypes
 import math
 import os
+import sys
 from pathlib import Path
 
 from eiesim.errors import EieError, shown
@@ -54,6 +56,22 @@ def _allowed_gb() -> float:
     if not 0 < allowed < math.inf:
         raise EieError(f"{ALLOWED} = {shown(given)}: needs gigabytes, such as 16")
     return allowed
+
+
+def keep_heaps_small() -> None:
+    """Have glibc give large arrays back to the system when they are freed, and all threads share two heaps.
+
+    By itself it keeps a heap for each thread, and in each what was freed between blocks that are still held. Programs
+    call it, libraries should not: it holds for the whole process. Other C libraries are left as they are.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # M_... of malloc.h
+        libc.mallopt(arena_max, 2)
+        libc.mallopt(mmap_threshold, 2**16)
+        libc.mallopt(trim_threshold, 2**17)
 
 
 def available() -> int | None:

@@ -86,9 +86,11 @@ def sweep(
     eiesim sweep table3:all --pes 16:256:x2 --sweep multipliers=1,2,4,8 --sweep mapping=interleaved,blocked
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
+    from eiesim._io.memory import keep_heaps_small
     from eiesim.outputs import Outputs, made_folder, print_text
     from eiesim.sweeps.terminal import MOST_ROWS, sweep_tables
 
+    keep_heaps_small()
     named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
     swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
     accuracies = _accuracies(accuracy or [])

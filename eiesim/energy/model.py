@@ -7,7 +7,7 @@ calibrated  activity with one factor a module, such that AlexNet-FC8 on the publ
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from eiesim._io.data import read_rows
 from eiesim.config import MachineConfig
@@ -42,8 +42,13 @@ def energy_model(name: str, config: MachineConfig, table: EnergyTable | None = N
     if name == "calibrated":
         return Activity(config, default_table(), CALIBRATED, calibration())
     if table is None:
-        return Activity(config, default_table(), name)
+        return _by_activity(config)
     return Activity(config, table, f"{name} ({table.name})")
+
+
+@lru_cache(maxsize=64)
+def _by_activity(config: MachineConfig) -> EnergyModel:
+    return Activity(config, default_table(), "activity")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ def run(
 ) -> Runs:
     """Some inputs through one layer.
 
-    activation_rows: [batch, activation rows, pes], of the codebook's dtype. starts: [batch, rows], each input's
+    activation_rows: [batch, activation rows, pes], of the codebook's dtype; of the recurrences' timing alone, it may be
+    bool, which are not 0. starts: [batch, rows], each input's
     accumulators before; None is all 0. by_pe: whether what every PE counts is kept. told: called with the number of
     inputs that are through. sums: the accumulators, [batch, rows], if they are known: the recurrences, which would add
     them up as whoever found them did, then only time.
@@ -42,6 +43,11 @@ def run(
         if told is not None:
             told(len(activation_rows))
         return runs
+    if engine is recurrence.run and len(activation_rows) == 1:
+        parts = recurrence.ran(job if starts is None else replace(job, start=starts[0]), activation_rows[0])
+        if told is not None:
+            told(1)
+        return Runs.of_one(parts.cycles, parts.sums, lambda: recurrence.as_run(*parts), by_pe)
     each = []
     for k, rows in enumerate(activation_rows):
         each.append(engine(job if starts is None else replace(job, start=starts[k]), rows))

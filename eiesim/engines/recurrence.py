@@ -26,6 +26,22 @@ FEW = 8
 
 def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
     """One input through one layer. activation_rows: [activation rows, pes], of the codebook's dtype."""
+    return as_run(*ran(job, activation_rows))
+
+
+class Ran(NamedTuple):
+    """What `as_run` makes a `Run` of. counted: int32[len(COUNTED), pes]."""
+
+    counted: npt.NDArray[np.int32]
+    broadcasts: int
+    bubbles: int
+    cycles: int
+    scan_last: int
+    sums: npt.NDArray[Any] | None
+
+
+def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
+    """As `run`. For the timing alone, activation_rows may also say which are not 0, bool[activation rows, pes]."""
     layer = job.layer
     columns, gaps = scan(activation_rows)
     counted = np.zeros((len(COUNTED), layer.kept.pes), np.int32)
@@ -35,7 +51,7 @@ def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
         one = activation_rows.reshape(-1)[layer.columns - 1]
         inputs = activation_rows.reshape(-1)[: layer.layer.cols]
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw)
-    return as_run(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
+    return Ran(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
 
 
 COUNTED = (
@@ -63,7 +79,10 @@ def _time_by_parts(
         add_up(columns, tables.walks, MANY, counted[GROUPS])
         if tables.has_padding:
             add_up(columns, lanes.padding, MANY, counted[BUSY_PADDING])
-    read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
+    if tables.most_entries <= IN_FLOAT32:
+        read_few_rows(columns, tables.pointers, tables.counts, tables.per_row, work.held, counted[ROW_READS])
+    else:
+        read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
     cycles, scan_last = walk(
         tables, lanes, columns, gaps, work, counted[EMPTY], counted[BUSY_EMPTY], counted[BYPASSES], counted[OCCUPANCY]
     )
@@ -117,12 +136,13 @@ class Tables(NamedTuple):
     depth: usable places of a queue, at most the layer's columns. per_row: 1 / entries in an SRAM row.
     walks: int8, 16 or 32[columns, pes], cycles that a column takes, 0 for an empty one: its entries or groups of them.
     counts, padding, first_row, last_row: of that dtype. pointers: int32[columns + 1, pes].
-    has_padding: whether `padding` holds anything but 0.
+    has_padding: whether `padding` holds anything but 0. most_entries: of a PE.
     """
 
     depth: int
     per_row: float
     has_padding: bool
+    most_entries: int
     walks: npt.NDArray[Any]
     counts: npt.NDArray[Any]
     padding: npt.NDArray[Any]
@@ -172,8 +192,8 @@ def of_layer(job: Job) -> tuple[Tables, Lanes | None]:
         walks = groups.counts
         lanes = Lanes(job.multipliers, groups.padding, layer.base, layer.code, layer.z)
     return Tables(
-        min(job.queue_depth, layer.columns), 1.0 / job.entries_per_row, layer.has_padding, walks, tables.counts,
-        tables.padding, tables.first_row, tables.last_row, tables.pointers,
+        min(job.queue_depth, layer.columns), 1.0 / job.entries_per_row, layer.has_padding,
+        layer.most_entries, walks, tables.counts, tables.padding, tables.first_row, tables.last_row, tables.pointers,
     ), lanes  # fmt: skip
 
 
@@ -312,6 +332,48 @@ def read_rows(columns: Any, pointers: Any, per_row: float, held: Any, row_reads:
             any_read = pointers[j + 1, p] > pointers[j, p]
             row_reads[p] += (end - start + (start != held[p])) * any_read
             held[p] = end if any_read else held[p]
+
+
+IN_FLOAT32 = 2**21
+"""Up to so many entries a PE, rows are found in float32: (pointer + 0.5) / entries in a row is off by less than one
+part in 2**22, and half an entry from whole numbers."""
+
+
+@uncounted
+def read_few_rows(columns: Any, pointers: Any, counts: Any, per_row: float, held: Any, row_reads: Any) -> None:
+    """As `read_rows`, twice as fast, for PEs of up to IN_FLOAT32 entries: four columns at once, and in float32.
+
+    counts: [columns, pes], entries of each column, which take less memory to read than a second row of pointers.
+    """
+    pes = len(held)
+    per, half = np.float32(per_row), np.float32(0.5)
+    none, one = np.int32(0), np.int32(1)
+    for p in range(pes):
+        held[p] = -1
+    for k in range(0, len(columns), 4):
+        # Of fewer than four columns the last again: its rows are looked at only where `more` says so.
+        last = len(columns) - 1
+        a, b, c, d = columns[k], columns[min(k + 1, last)], columns[min(k + 2, last)], columns[min(k + 3, last)]
+        more = (np.int32(k + 1 <= last), np.int32(k + 2 <= last), np.int32(k + 3 <= last))
+        for p in range(pes):
+            row, read = held[p], row_reads[p]
+            n, x = np.int32(counts[a, p]), np.float32(pointers[a, p])
+            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
+            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
+            row = end if n > none else row
+            n, x = np.int32(counts[b, p] * more[0]), np.float32(pointers[b, p])
+            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
+            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
+            row = end if n > none else row
+            n, x = np.int32(counts[c, p] * more[1]), np.float32(pointers[c, p])
+            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
+            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
+            row = end if n > none else row
+            n, x = np.int32(counts[d, p] * more[2]), np.float32(pointers[d, p])
+            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
+            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
+            row = end if n > none else row
+            held[p], row_reads[p] = row, read
 
 
 @uncounted

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -10,38 +11,71 @@ from eiesim.sweeps.machines import Hashes
 
 _HEX = re.compile(rb"[0-9a-f]*")
 
+AT_ONCE = 2**16
+"""Rows whose hashes are turned into keys together."""
+
+KEY_BYTES, ROW_BYTES = 16, 24
+"""A row is its key, followed by its place as a big-endian number."""
+
 
 class Known:
-    """Rows' places by hash, in sorted runs, each at least twice as long as the next; they are merged as they grow."""
+    """Rows' places by hash, for several threads.
+
+    All are in one array, which grows where it stands, in sorted runs, each at least twice as long as the next. Runs are
+    merged where they stand: Timsort finds both sorted and copies no more than the shorter.
+    """
 
     def __init__(self) -> None:
-        self._runs: list[tuple[npt.NDArray[np.bytes_], npt.NDArray[np.int64]]] = []
+        self._rows = np.empty(0, f"S{ROW_BYTES}")
+        self._size = 0
+        self._starts: list[int] = []
+        self._lock = Lock()
 
     def __len__(self) -> int:
-        return sum(len(keys) for keys, _ in self._runs)
+        return self._size
 
     def add(self, hashes: Hashes, places: npt.NDArray[np.int64]) -> None:
         """Rows that are not there yet, each once."""
-        if len(hashes) == 0:
-            return
-        keys = _keys(hashes)
-        while True:
-            order = np.argsort(keys, kind="stable")
-            keys, places = keys[order], places[order]
-            if not self._runs or len(self._runs[-1][0]) >= 2 * len(keys):
-                self._runs.append((keys, places))
-                return
-            other_keys, other_places = self._runs.pop()
-            keys, places = np.concatenate([other_keys, keys]), np.concatenate([other_places, places])
+        for start in range(0, len(hashes), AT_ONCE):
+            rows = _rows(hashes[start : start + AT_ONCE], places[start : start + AT_ONCE])
+            with self._lock:
+                self._add(rows)
+
+    def _add(self, rows: npt.NDArray[np.bytes_]) -> None:
+        start, self._size = self._size, self._size + len(rows)
+        if self._size > len(self._rows):
+            self._rows.resize(max(self._size, len(self._rows) * 5 // 4), refcheck=False)  # No view outlives the lock.
+        self._rows[start : self._size] = rows
+        while self._starts and start - self._starts[-1] < 2 * (self._size - start):
+            self._rows[start : self._size].sort(kind="stable")
+            start = self._starts.pop()
+        self._rows[start : self._size].sort(kind="stable")
+        self._starts.append(start)
 
     def find(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         """Each row's place, -1 where it is not known."""
-        keys = _keys(hashes)
-        places = np.full(len(keys), -1, np.int64)
-        for known, of in self._runs:
-            at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-            places = np.where(known[at] == keys, of[at], places)
+        places = np.full(len(hashes), -1, np.int64)
+        first = _rows(hashes, np.zeros(len(hashes), np.int64))
+        keys = _bytes(first)[:, :KEY_BYTES]
+        with self._lock:
+            for start, end in zip(self._starts, [*self._starts, self._size][1:], strict=True):
+                run = self._rows[start:end]
+                found = _bytes(run[np.minimum(np.searchsorted(run, first), len(run) - 1)])
+                there = (found[:, :KEY_BYTES] == keys).all(axis=1)
+                places[there] = np.ascontiguousarray(found[there, KEY_BYTES:]).view(">i8")[:, 0]
         return places
+
+
+def _rows(hashes: Hashes, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bytes_]:
+    rows = np.empty(len(hashes), f"S{ROW_BYTES}")
+    _bytes(rows)[:, :KEY_BYTES] = _bytes(_keys(hashes))
+    _bytes(rows)[:, KEY_BYTES:] = _bytes(places.astype(">i8"))
+    return rows
+
+
+def _bytes(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """An array's bytes, a line an element."""
+    return array.view(np.uint8).reshape(len(array), array.itemsize)
 
 
 def repeated(hashes: Hashes) -> npt.NDArray[np.intp]:

@@ -180,17 +180,17 @@ class Parts:
 
     def finish(self, chunks: Iterable[Table], fractions: bool) -> None:
         """Write the file, and remove the parts. chunks, fractions: see `write`."""
-        groups: list[Hashes] = []
+        known, firsts = Known(), [0]
 
         def told() -> Iterator[Table]:
             for chunk in chunks:
-                groups.append(chunk.hashes)
+                known.add(chunk.hashes, firsts[-1] + np.arange(len(chunk)))
+                firsts.append(firsts[-1] + len(chunk))
                 yield chunk
 
         write(self.path, told(), fractions)
-        self._known, self._pieces, self._firsts, self._size, self._latest = Known(), [], [], 0, None
-        for k, hashes in enumerate(groups):
-            self._take(self.path, k, hashes)
+        self._known, self._latest, self._size = known, None, firsts.pop()
+        self._firsts, self._pieces = firsts, [(self.path, k) for k in range(len(firsts))]
         for part in list(self.folder.iterdir()):
             if _PART.fullmatch(part.name):
                 part.unlink()

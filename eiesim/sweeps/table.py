@@ -17,6 +17,8 @@ from eiesim.sweeps.row import Number, Row, check_of, columns, csv_line, readers,
 if TYPE_CHECKING:
     import pandas as pd
 
+LINES_AT_ONCE = 256
+
 Array = npt.NDArray[Any]
 Column = Array | tuple[Sequence[Any], Array | None]
 """An array with a value a row; or different values, and which of them each row has, None if all have the first."""
@@ -83,7 +85,7 @@ class Table:
     def __len__(self) -> int:
         return self.size
 
-    def take(self, places: Array) -> "Table":
+    def take(self, places: Array | slice) -> "Table":
         """Some of the rows."""
         held: dict[str, Column] = {}
         for name, column in self.held.items():
@@ -91,7 +93,8 @@ class Table:
                 held[name] = column[places]
             else:
                 held[name] = column[0], None if column[1] is None else column[1][places]
-        return Table(len(places), held, self.hashes[places])
+        hashes = self.hashes[places]
+        return Table(len(hashes), held, hashes)
 
     def values(self, name: str) -> list[Any]:
         """A column as Python's own values."""
@@ -120,8 +123,10 @@ class Table:
         return self
 
     def _joined(self) -> Iterator[str]:
-        texts = [self._texts(name) for name in columns()]
-        return map(",".join, zip(*texts, strict=True))
+        # Some rows at a time: their cells, a hundred objects a row, are much larger than their line.
+        for start in range(0, self.size, LINES_AT_ONCE):
+            some = self.take(slice(start, min(start + LINES_AT_ONCE, self.size)))
+            yield from map(",".join, zip(*(some._texts(name) for name in columns()), strict=True))
 
     def _texts(self, name: str) -> list[str]:
         column = self.held[name]
@@ -130,8 +135,10 @@ class Table:
                 return [repr(v) if v == v else "" for v in column.tolist()]
             return list(map(str, column.tolist()))
         held, which = column
-        texts = [_cell(value) for value in held]
-        return [texts[0]] * self.size if which is None else [texts[k] for k in which.tolist()]
+        if which is None:
+            return [_cell(held[0])] * self.size
+        texts = {k: _cell(held[k]) for k in set(which.tolist())}
+        return [texts[k] for k in which.tolist()]
 
     def array(self, name: str) -> Array:
         """A column as float64 or int64; text, and whole numbers that may be missing, as objects."""

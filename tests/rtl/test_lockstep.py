@@ -13,7 +13,7 @@ from eiesim.rtl import lockstep, runs, simulators
 from eiesim.rtl.cases import SHAPES, random_run
 from eiesim.rtl.probes import HELD, LNZD_PROBES, PE_PROBES
 
-from .mutations import MUTATIONS, caught
+from .mutations import MUTATIONS, caught, swaps, two_last_columns
 
 
 @pytest.mark.parametrize("shape", [0, 2, 4])
@@ -23,6 +23,11 @@ def test_random_layers_agree_in_every_cycle(simulator, shape):
         run = random_run(7, number)
         compared += lockstep.check(run, simulators.build(run.hardware, simulator)).compared
     assert compared > 100
+
+
+def test_two_columns_at_the_very_end_agree(icarus):
+    run = two_last_columns()
+    assert lockstep.check(run, simulators.build(run.hardware, "icarus")).compared > 50
 
 
 @pytest.mark.slow
@@ -64,6 +69,18 @@ def test_every_register_and_wire_of_the_machine_is_probed():
 def test_a_fault_is_named(icarus, tmp_path, name):
     (mutation,) = (one for one in MUTATIONS if one.name == name)
     assert caught(mutation, "icarus", tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    "swapped",
+    [
+        "pe: assign busy = head_valid [|| -> !==] pointer_busy || entry_valid || arithmetic_busy;",
+        "activation_bank: if (clear || (writes [& -> ^] ~written) != 0) written <= clear ? '0 : written | writes;",
+    ],
+)
+def test_a_swap_that_random_cases_miss_is_named(icarus, tmp_path, swapped):
+    (mutation,) = (one for one in swaps() if one.name == swapped)
+    assert (caught(mutation, "icarus", tmp_path) or "").startswith("two last columns, ")
 
 
 def test_a_case_can_be_made_again():

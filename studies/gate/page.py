@@ -94,7 +94,7 @@ def events_table(row, model):
         for event in EVENTS
     ]
     head, rules, *body = table(("event", "at the gate, pJ", "`activity`, pJ", "what is counted"), lines).splitlines()
-    return "\n".join((head, rules.replace("| ---: |\n", ""), *body))
+    return "\n".join((head, rules.removesuffix("---: |") + "--- |", *body))
 
 
 def model_pj():

@@ -29,7 +29,7 @@ from eiesim.rtl.gates.circuit import (
 )  # fmt: skip
 from eiesim.rtl.gates.clock_tree import ClockTree
 from eiesim.rtl.gates.delays import Timing
-from eiesim.rtl.gates.library import Pair, Pin, Spent
+from eiesim.rtl.gates.library import Pin, Spent
 
 SWITCHING, INTERNAL, ACCESS, LEAKAGE = "switching", "internal", "access", "leakage"
 MODULES = (*OF_A_PE, OTHER)
@@ -185,9 +185,8 @@ def _internal(ledger: Ledger, k: int, instance: Instance, changed: Toggles, timi
 def _of_input(instance: Instance, pin: Pin, changed: Toggles, timing: Timing) -> tuple[float, float]:
     """fJ of a rise and of a fall of an input pin, whatever comes of it."""
     net = instance.pins[pin.name]
-    every = [one.energy_fj for one in pin.spent]
     slews = timing.slew_ns[net]
-    return _mean(every, 0, slews[0], 0.0), _mean(every, 1, slews[1], 0.0)
+    return _mean(pin.spent, 0, slews[0], 0.0), _mean(pin.spent, 1, slews[1], 0.0)
 
 
 def _of_output(instance: Instance, pin: Pin, changed: Toggles, timing: Timing) -> tuple[float, float]:
@@ -201,18 +200,20 @@ def _of_output(instance: Instance, pin: Pin, changed: Toggles, timing: Timing) -
         source = instance.pins.get(name, 0)
         weights.append(float(changed.rises[source] + changed.falls[source]))
         slew = float(timing.slew_ns[source].mean())
-        pairs = [one.energy_fj for one in every]
-        rises.append(_mean(pairs, 0, slew, load))
-        falls.append(_mean(pairs, 1, slew, load))
+        rises.append(_mean(every, 0, slew, load))
+        falls.append(_mean(every, 1, slew, load))
     if not any(weights):
         weights = [1.0] * len(weights)
     return float(np.average(rises, weights=weights)), float(np.average(falls, weights=weights))
 
 
-def _mean(pairs: Sequence[Pair], edge: int, slew: float, load: float) -> float:
-    """Over conditions (`when`), where a library has several for one pin."""
-    found = [table.at(slew=slew, load=load) for pair in pairs if (table := pair[edge]) is not None]
-    return sum(found) / len(found) if found else 0.0
+def _mean(every: Sequence[Spent], edge: int, slew: float, load: float) -> float:
+    """The mean over conditions (`when`), where a library has several for one pin; the sum over supplies."""
+    supplies: dict[str, list[float]] = {}
+    for one in every:
+        if (table := one.energy_fj[edge]) is not None:
+            supplies.setdefault(one.supply, []).append(table.at(slew=slew, load=load))
+    return sum(sum(found) / len(found) for found in supplies.values())
 
 
 def _tree(ledger: Ledger, circuit: Circuit, changed: Toggles, tree: ClockTree, parts: Sequence[str]) -> None:
@@ -224,8 +225,7 @@ def _tree(ledger: Ledger, circuit: Circuit, changed: Toggles, tree: ClockTree, p
         if SWITCHING in parts:
             ledger.add(pulses * square * branch.load_ff, branch.net, OUTSIDE, branch.module, CLOCK, SWITCHING)
         if INTERNAL in parts:
-            pairs = [one.energy_fj for one in pin.spent]
-            own = [_mean(pairs, edge, tree.slew_ns[edge], branch.load_ff) for edge in (0, 1)]
-            inputs = [one.energy_fj for one in tree.buffer.inputs[0].spent]
+            own = [_mean(pin.spent, edge, tree.slew_ns[edge], branch.load_ff) for edge in (0, 1)]
+            inputs = tree.buffer.inputs[0].spent
             own += [_mean(inputs, edge, tree.slew_ns[edge], 0.0) for edge in (0, 1)]
             ledger.add(pulses * sum(own), branch.net, OUTSIDE, branch.module, CLOCK, INTERNAL)

@@ -110,8 +110,16 @@ def name_pages(app: object, doctree: nodes.document, page: str) -> None:
             link.children = [nodes.inline("", titles[target].astext())]
 
 
+def dashes(app: object, doctree: nodes.document, page: str) -> None:
+    """Put a dash where the API pages have two hyphens before a parameter's text: a line may end between these."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text.astext() == " -- ":
+            text.parent.replace(text, nodes.Text(" \u2013 "))
+
+
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.connect("source-read", put_in_the_help)  # type: ignore[attr-defined]
     app.connect("source-read", run_the_notebooks)  # type: ignore[attr-defined]
     app.connect("doctree-resolved", name_pages)  # type: ignore[attr-defined]
+    app.connect("doctree-resolved", dashes)  # type: ignore[attr-defined]

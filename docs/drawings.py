@@ -81,15 +81,15 @@ def interleaving() -> Figure:
 
 
 BOXES = {
-    "lnzd": (0.2, 5.1, 2.6, 1.1, "LNZD / CCU", "finds the next\nnon-zero activation"),
+    "lnzd": (0.0, 5.1, 2.6, 1.1, "LNZD / CCU", "finds the next\nnon-zero activation"),
     "queue": (4.4, 5.1, 2.4, 1.1, "ActivationQueue", "FIFO of (j, a_j)"),
     "pointer": (8.2, 5.1, 2.6, 1.1, "PointerRead", "p_j and p_j+1 from\ntwo banks"),
     "spmat": (8.2, 2.9, 2.6, 1.1, "SpmatRead", "64 bits = 8 entries\n(code, z) a row"),
     "arithmetic": (4.4, 2.9, 2.4, 1.1, "ArithmeticUnit", "codebook, multiply,\nshift and add, write"),
-    "rw": (0.2, 2.9, 2.6, 1.1, "ActivationRW", "source and\ndestination banks"),
+    "rw": (0.0, 2.9, 2.6, 1.1, "ActivationRW", "source and\ndestination banks"),
 }
 ARROWS = (
-    ("lnzd", "queue", "(j, a_j)\nto all PEs"),
+    ("lnzd", "queue", "(j, a_j)\nto all"),
     ("queue", "pointer", "head"),
     ("pointer", "spmat", "address"),
     ("spmat", "arithmetic", "code, z,\na_j"),
@@ -214,7 +214,7 @@ def journey(
             entering = walked[p] if wires.pointer_read.valid else -1
             pipeline[p] = [entering, *pipeline[p][:-1]]
 
-    cycles, _ = clock.run(clock.build(job, job.in_rows(operands)[0]), hook)
+    cycles, _ = clock.run(clock.build(job, job.in_rows(operands.activations, operands.one)[0]), hook)
     return seen, offered, cycles
 
 

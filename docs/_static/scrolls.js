@@ -1,7 +1,7 @@
 "use strict";
 // Tables and printed commands that do not fit say that they scroll.
 addEventListener("DOMContentLoaded", () => {
-  const parts = document.querySelectorAll(".table-wrapper, article .highlight");
+  const parts = document.querySelectorAll(".table-wrapper, article .highlight, .cell-output");
   const mark = () => {
     for (const part of parts) {
       const inner = part.querySelector("pre") || part;

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 import typer
 
 import eiesim
+from eiesim.errors import EieError
 
 app = typer.Typer(
     help="Simulate EIE, the sparse neural-network accelerator (Han et al., ISCA 2016), cycle by cycle.",
@@ -162,12 +163,18 @@ def _plain(text: str | None) -> str | None:
 
 
 def _guarded(roles: Mapping[str, Role | None], given: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """Refuses a command that would write over what it reads, before it starts and while it runs."""
+    """Refuses a command that would write over what it reads, before it starts and while it runs, and a file where a
+    folder is to be filled.
+    """
     each = [(roles[name], one) for name, held in given.items() for one in (held if isinstance(held, list) else [held])]
     reads = [str(one) for role, one in each if role is Role.READS and one is not None]
     files = [str(one) for role, one in each if role is Role.WRITES and str(one) not in ("None", "-")]
-    if not files and not any(role in (Role.FILLS, Role.MAKES) and one is not None for role, one in each):
+    folders = [(role, Path(one)) for role, one in each if role in (Role.FILLS, Role.MAKES) and one is not None]
+    if not files and not folders:
         return nullcontext()
+    for role, folder in folders:
+        if role is Role.FILLS and folder.is_file():
+            raise EieError(f"{folder}: is a file; give a folder's name, or a new one")
     from eiesim.outputs import guarding
 
     return guarding(reads, files)

@@ -94,7 +94,7 @@ def events_table(row, model):
         for event in EVENTS
     ]
     head, rules, *body = table(("event", "at the gate, pJ", "`activity`, pJ", "what is counted"), lines).splitlines()
-    return "\n".join((head, rules.replace("| ---: |\n", ""), *body))
+    return "\n".join((head, rules.removesuffix("---: |") + "--- |", *body))
 
 
 def model_pj():
@@ -217,7 +217,8 @@ median is taken as the median. A layout would bring wires' resistance, real leng
 `activity` keeps its own sources, and no figure of this page is moved into it.
 
 Also left out: the LNZD and the wires of the broadcast, the clock of the SRAMs, tables under a condition (`when`) are
-averaged. Flip-flops begin at 0. A layer with a bias maps the PE that presents it, PE 0's, for all.
+averaged, those of several supplies added. Flip-flops begin at 0. A layer with a bias maps the PE that presents it,
+PE 0's, for all.
 """
 
 

@@ -13,12 +13,14 @@ from studies.million.found import COSTS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {
-    "fixed16": palette.BLUE,
-    "fixed8": palette.ORANGE,
-    "fixed32": palette.GREEN,
-    "float32": palette.VERMILION,
+LOOKS = {
+    "fixed16": (palette.BLUE, "o"),
+    "fixed8": (palette.ORANGE, "v"),
+    "fixed32": (palette.GREEN, "s"),
+    "float32": (palette.VERMILION, "x"),
 }
+"""Colour and marker of an arithmetic, told apart in grey too."""
+
 MULTIPLE = "multiple of the published machine's"
 
 
@@ -35,9 +37,9 @@ def pareto(fronts: pd.DataFrame) -> "Figure":
 
     figure, panels = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
     for axes, cost in zip(panels, ("energy", "area"), strict=True):
-        for arithmetic, colour in COLOURS.items():
+        for arithmetic, (colour, marker) in LOOKS.items():
             own = fronts[fronts["arithmetic"] == arithmetic]
-            axes.plot(own["time"], own[cost], ".", color=colour, alpha=0.7, label=arithmetic)
+            axes.plot(own["time"], own[cost], marker, color=colour, markersize=4, alpha=0.7, label=arithmetic)
         axes.plot([1], [1], "k+", markersize=12, label="published")
         axes.set(xscale="log", yscale="log", xlabel=f"time (simulated), {MULTIPLE}")
         for axis, values in ((axes.xaxis, (0.2, 0.3, 0.5, 0.7, 1)), (axes.yaxis, (0.5, 0.7, 1, 1.5, 2, 3, 4, 5))):
@@ -58,9 +60,10 @@ def matters(keys: pd.DataFrame) -> "Figure":
     left = pd.Series(0.0, index=list(costs))
     hues = (palette.BLUE, palette.ORANGE, palette.GREEN, palette.VERMILION, palette.SKY, palette.PURPLE, palette.YELLOW,
             palette.DARK, palette.PALE)  # fmt: skip
-    for hue, (key, line) in zip(hues, keys.iterrows(), strict=True):
+    hatches = ("", "", "", "", "////", "xxxx", "\\\\\\\\", "", "")
+    for hue, hatch, (key, line) in zip(hues, hatches, keys.iterrows(), strict=True):
         values = line[[f"share_{cost}" for cost in costs]].to_numpy(float) * 100
-        axes.barh(list(costs), values, left=left.to_numpy(), color=hue, label=str(key))
+        axes.barh(list(costs), values, left=left.to_numpy(), color=hue, hatch=hatch, edgecolor="white", label=str(key))
         left += values
     axes.invert_yaxis()
     axes.set(xlabel="share of the logarithm's variance, %", xlim=(0, 100))

@@ -128,3 +128,12 @@ def test_rows_that_go_to_a_file_need_no_pandas(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (tmp_path / "t.csv").read_text().count("\n") == 3
     assert not {"pandas", "matplotlib", "scipy.sparse"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("words", [("run",), ("sweep", "--pes", "4,8"), ("balance",), ("critical-path",)])
+def test_a_file_is_no_folder_for_pictures(command, tmp_path, words):
+    """Refused before the layer is read, so that nobody waits for it: here it is not there at all."""
+    (tmp_path / "taken").write_text("kept")
+    answer = command(*words, tmp_path / "missing.npz", "--plot", tmp_path / "taken")
+    assert answer == (2, "", f"eiesim: {tmp_path / 'taken'}: is a file; give a folder's name, or a new one\n")
+    assert (tmp_path / "taken").read_text() == "kept"

@@ -1,5 +1,6 @@
 """Power at the gate as terminal tables: by module and component beside EIE Table II, and what is behind it."""
 
+import re
 from collections.abc import Iterator
 
 from rich.table import Table
@@ -26,10 +27,10 @@ def power_parts(power: GatePower) -> Iterator[Table | str]:
     gate = f"gated by {power.clock_gate}" if power.clock_gating else "not gated"
     yield (
         f"outputs equal in {power.compared:,} cycles of {power.pes} PEs; {power.cells:,} cells, "
-        f"{power.area_um2:,.0f} um2; "
+        f"{power.area_um2:,.0f} µm²; "
         f"{power.clocked_bits_per_cycle:.1f} of {power.register_bits:,} register bits clocked a cycle, {gate}"
     )
-    yield f"longest path {power.longest_path_ns:.2f} ns: " + " / ".join(_shortened(power.longest_path))
+    yield f"longest path {power.longest_path_ns:.2f} ns: " + " / ".join(map(_plain, _shortened(power.longest_path)))
     yield events_table(power)
     yield hottest_table(power)
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in power.seconds.items())
@@ -76,19 +77,19 @@ def events_table(power: GatePower) -> Table:
 
 def hottest_table(power: GatePower) -> Table:
     """The ten nets, and the cell of each module, that cost most."""
-    table = Table(title="What costs most, uW a PE", title_justify="left", title_style="")
+    table = Table(title="What costs most, µW a PE", title_justify="left", title_style="")
     for heading in ("net or cell", "module", "of"):
         table.add_column(heading, overflow="fold")
-    for heading in ("changes a cycle", "uW"):
+    for heading in ("changes a cycle", "µW"):
         table.add_column(heading, justify="right")
     for one in power.hottest_nets:
         changes = "-" if one.transitions_per_cycle is None else f"{one.transitions_per_cycle:.3f}"
-        table.add_row(f"net {one.name}", one.module, one.of, changes, f"{one.power_mw * 1e3:.1f}")
+        table.add_row(f"net {_plain(one.name)}", one.module, _kind(one.of), changes, f"{one.power_mw * 1e3:.1f}")
     seen: set[str] = set()
     for one in power.hottest_cells:
         if one.module not in seen:
             seen.add(one.module)
-            table.add_row(f"cell {one.name}", one.module, one.of, "-", f"{one.power_mw * 1e3:.1f}")
+            table.add_row(f"cell {_plain(one.name)}", one.module, one.of, "-", f"{one.power_mw * 1e3:.1f}")
     return table
 
 
@@ -97,3 +98,14 @@ def _shortened(path: tuple[str, ...]) -> list[str]:
         return list(path)
     between = len(path) - 2 * SHOWN_CELLS
     return [*path[:SHOWN_CELLS], f"{between} more", *path[-SHOWN_CELLS:]]
+
+
+def _plain(name: str) -> str:
+    """A name without where in yosys it was made; JSON has it whole."""
+    return re.sub(r"\$flatten|\$auto\$\w+\.cc:\d+:|\\", "", name)
+
+
+def _kind(of: str) -> str:
+    """The library's cell, of a driver's `cell NAME (CELL)`."""
+    found = re.fullmatch(r"cell .* \((\w+)\)", of)
+    return found[1] if found else of

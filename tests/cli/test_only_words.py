@@ -15,9 +15,15 @@ from tests.layers import random_layer
 FOLDER = Path(eiesim.cli.__file__).parent
 PUBLIC: list[str] = vars(eiesim)["__all__"]
 
-BESIDES = {"eiesim.errors", "eiesim.outputs", ("eiesim._shown", "counted")}
+BESIDES = {
+    "eiesim.errors",
+    "eiesim.outputs",
+    ("eiesim._shown", "counted"),
+    ("eiesim._io.memory", "keep_heaps_small"),
+}
 """What may be imported besides the public names and the terminal's tables: the errors, the one module that writes
-(whole files or none, never over what is read), and how counts are said."""
+(whole files or none, never over what is read), how counts are said, and what a program, not a library, sets for its
+process."""
 
 
 def imported(source):

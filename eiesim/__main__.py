@@ -4,7 +4,7 @@ import atexit
 import gc
 import sys
 
-NEW_OBJECTS = 100_000
+NEW_OBJECTS = 50_000
 """How many come before Python looks for unused cycles among them: imports make many, and nearly all stay."""
 
 

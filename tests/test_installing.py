@@ -24,7 +24,7 @@ def test_help_messages_and_pages_have_some(lines):
 
 
 def test_each_is_a_clone_with_its_extras_quoted_or_a_package_of_others(lines):
-    """Until there is a release, `eiesim[...]` is nowhere to be had; unquoted, brackets are a pattern to zsh, < and > redirect."""
+    """Until there is a release, `eiesim[...]` is nowhere to be had; unquoted, zsh takes brackets for a pattern."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     extras = set(config["options.extras_require"])

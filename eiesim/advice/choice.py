@@ -89,7 +89,8 @@ class Advice:
     def heading(self) -> str:
         """What was asked for, among how many machines, and what the best comes to."""
         layers = shorten(self.layers, LONGEST, placeholder=" ...")
-        bounds = "".join(f" and {words(name).name} up to {most:g} {BOUNDS[name]}" for name, most in self.bounds.items())
+        most = [f"{words(name).name} up to {most:g} {BOUNDS[name]}" for name, most in self.bounds.items()]
+        bounds = f" of those with {' and '.join(most)}" if most else ""
         return (
             f"{layers}: the smallest of {counted(len(self.machines), 'machine')} within {NEAR - 1:.0%} of the least "
             f"{words(AIMS[self.aim]).name}{bounds}: {_figures(self.best)} (time simulated; energy and area estimated)"

@@ -5,6 +5,7 @@ from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 from eiesim.config import MachineConfig
+from eiesim.model import DRAWN
 from eiesim.view.panels import Scale
 from eiesim.view.words import setting, words
 
@@ -59,7 +60,8 @@ def caption_of(table: "pd.DataFrame", chosen: str, bars: bool = True) -> str:
     seeds = table["seed"].dropna().nunique()
     parts = [
         f"simulated, eiesim {table['eiesim'].iloc[0]}",
-        "synthetic layers" if table["seed"].notna().all() else "",
+        "synthetic layers" if "variation" in table and table["variation"].notna().all() else "",
+        "inputs drawn" if "fed" in table and table["fed"].eq(DRAWN).all() else "",
         f"mean of {seeds} seeds{', whiskers from least to most' if bars else ''}" if seeds > 1 else "",
         f"held: {chosen}" if chosen else "",
     ]
@@ -84,8 +86,17 @@ def swept_scale(column: str, values: Iterable[float]) -> Scale:
     """An axis of the values that were swept: logarithmic where they grow by factors."""
     known = sorted(set(values))
     log = 2 if known[0] > 0 and known[-1] / known[0] >= 8 else 0
-    shown = known[:: ceil(len(known) / MOST_TICKS)]
+    shown = _apart([log10(value) for value in known], known) if log else known[:: ceil(len(known) / MOST_TICKS)]
     return Scale(words(column), log=log, ticks=tuple((float(value), f"{value:g}") for value in shown))
+
+
+def _apart(places: Sequence[float], values: Sequence[float]) -> list[float]:
+    """Of values at ascending places on an axis, at most `MOST_TICKS` that are not too near to the one before."""
+    step, kept = (places[-1] - places[0]) / (MOST_TICKS - 1), [0]
+    for k, place in enumerate(places):
+        if place - places[kept[-1]] >= step - 1e-9:
+            kept.append(k)
+    return [values[k] for k in kept]
 
 
 def share_scale(column: str) -> Scale:

@@ -9,7 +9,7 @@ import numpy as np
 from eiesim.sweeps.canvas import caption_of, fixed, found_scale, grid_in, shown_layers
 from eiesim.view import palette
 from eiesim.view.panels import Cells, Panel, Picture, Scale, Series, floats, reach
-from eiesim.view.words import Words, listed, words
+from eiesim.view.words import Words, listed, told, words
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -75,7 +75,7 @@ def heat_maps(table: "pd.DataFrame", one: str, other: str, column: str) -> Pictu
 
 
 def _places(values: Iterable[Any]) -> tuple[tuple[float, str], ...]:
-    return tuple((float(k), f"{value}") for k, value in enumerate(values))
+    return tuple((float(k), told(value)) for k, value in enumerate(values))
 
 
 def _in_cells(values: "npt.NDArray[np.float64]", shares: bool) -> tuple[tuple[str, ...], ...]:
@@ -109,7 +109,7 @@ def _front_panel(rows: "pd.DataFrame", name: str, cost: str, keys: Sequence[str]
     times, costs = points["time_us"].tolist(), points[cost].tolist()
     kept = front(times, costs)
     labelled = {kept[0], kept[len(kept) // 2], kept[-1]}
-    labels = tuple(", ".join(f"{points[key].iloc[k]}" for key in keys) if k in labelled else "" for k in kept)
+    labels = tuple(", ".join(told(points[key].iloc[k]) for key in keys) if k in labelled else "" for k in kept)
     across, up = found_scale("time_us", times), found_scale(cost, costs)
     left, right = reach(times, across.log, 0.2)
     bottom, top = reach(costs, up.log, 0.15)

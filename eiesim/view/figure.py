@@ -25,6 +25,9 @@ SMALL, SMALLEST = 7.0, {"bars": 6.5, "lines": 6.5, "paper": 7.0}
 AXIS_IN = 0.5
 """What the vertical axis with its label takes of a panel's width in a paper."""
 
+POINTS_PER_IN, DIGIT_EM = 72.0, 0.64
+"""How wide a digit is, of its size."""
+
 MOST_LEVEL_LABELS = 12
 """Bars, at most, whose labels have room to stand level."""
 
@@ -98,6 +101,8 @@ def _panel(axes: "Axes", panel: Panel, width_in: float, kind: str) -> list[Any]:
             label.set(ha="right", rotation_mode="anchor")
     (left, right), (bottom, top) = limits(panel)
     axes.set_xlim(left, right)
+    if not (panel.x.ticks or panel.x.log or panel.x.form):
+        _roomy(axes, width_in)
     axes.set_ylim(bottom, top)
     for note in panel.notes:
         _note(axes, note)
@@ -112,6 +117,22 @@ def _panel(axes: "Axes", panel: Panel, width_in: float, kind: str) -> list[Any]:
         axes.grid(linewidth=0.3, color=palette.LINE)
         axes.set_axisbelow(True)
     return handles
+
+
+def _roomy(axes: "Axes", width_in: float) -> None:
+    """Fewer numbers at a horizontal axis of a panel so wide, where they would run into one another."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis = axes.xaxis
+    size_pt = axis.get_ticklabels()[0].get_fontsize()
+    room = (width_in - AXIS_IN) * POINTS_PER_IN / (DIGIT_EM * float(size_pt))
+    for most in range(9, 1, -1):
+        locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+        places = [place for place in locator.tick_values(*axes.get_xlim()) if min(axes.get_xlim()) <= place]
+        if sum(len(text) + 1 for text in axis.get_major_formatter().format_ticks(places)) <= room:
+            break
+    if most < 9:
+        axis.set_major_locator(locator)
 
 
 def turned(scale: Scale, width_in: float) -> bool:

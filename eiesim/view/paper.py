@@ -11,10 +11,10 @@ from textwrap import fill
 
 from eiesim.errors import unknown
 from eiesim.view import palette
-from eiesim.view.figure import in_columns, turned
+from eiesim.view.figure import LETTERS_PER_IN, PATCH_LETTERS, POINTS_PER_IN, in_columns, turned
 from eiesim.view.grid import escaped
 from eiesim.view.panels import Look, Panel, Picture, Scale, Series, limits
-from eiesim.view.words import Words
+from eiesim.view.words import Words, shortened
 
 SCREEN = "screen"
 WIDTHS_PT: Mapping[str, float] = {"paper": 252.0, "paper-wide": 516.0}
@@ -41,7 +41,6 @@ REFERENCE = "#A0A0A0"
 LETTER_PT = 4.4
 """About how wide a letter of 8 points is."""
 
-POINTS_PER_IN = 72.0
 LEGEND_LINE_IN, NAME_IN, AXIS_IN, TURNED_IN = 0.15, 0.15, 0.5, 0.035
 """Height of a legend's line, of a name at a vertical axis, of a horizontal axis with its label, of a turned letter."""
 
@@ -58,7 +57,13 @@ MOST_BELOW = 3
 """Panels, at most, that all stand below one another in a column."""
 
 LONGEST_TITLE = 24
-"""Letters of a panel's name that is kept where there are several panels; longer ones are explanations."""
+"""Letters of a panel's title that is kept where there are several panels; longer ones of several words explain."""
+
+TITLE_LETTERS_PER_IN = 14
+"""Of a layer's name on its panel."""
+
+LONGEST_NAME = 24
+"""Letters of a name at a horizontal axis that is turned."""
 
 MOST_LABELLED = 12
 """Bars, at most, that carry their values in a column's width."""
@@ -88,13 +93,13 @@ def _for_paper(picture: Picture, width_in: float) -> Picture:
         high_in, heights = min(TALLEST_IN, max(SHORTEST_IN, 0.55 * high_in)), ()
         high_in = max([high_in, *(AXIS_IN + NAME_IN * len(one.y.ticks) for one in picture.panels if one.y.named)])
     turned_in = 0.0 if heights else max(_turned_in(one, made.widths_in[0]) for one in picture.panels)
-    legend_in = 0.0
+    legend_in, longest = 0.0, int(LETTERS_PER_IN["paper"] * width_in) - PATCH_LETTERS["paper"]
     if made.legend:
-        named = [one.name for one in picture.panels[0].series]
+        named = [shortened(one.name, longest) for one in picture.panels[0].series]
         legend_in = LEGEND_LINE_IN * ceil(len(named) / in_columns(named, width_in, "paper"))
     looks = _looks(picture.panels)
     panels = tuple(
-        _panel(panel, looks, made.widths_in[k % across], high_in, alone=count == 1, column=column)
+        _panel(panel, looks, made.widths_in[k % across], high_in, longest, alone=count == 1, column=column)
         for k, panel in enumerate(picture.panels)
     )
     if heights:
@@ -112,15 +117,23 @@ def _beside(picture: Picture, column: bool) -> int:
 
 def _turned_in(panel: Panel, wide_in: float) -> float:
     """What names that are turned take of a panel's height."""
-    letters = max((len(text) for _, text in panel.x.ticks), default=0)
+    letters = min(LONGEST_NAME, max((len(text) for _, text in panel.x.ticks), default=0))
     return TURNED_IN * letters if turned(panel.x, wide_in) else 0.0
 
 
 def _panel(
-    panel: Panel, looks: Mapping[str, Series], wide_in: float, high_in: float, *, alone: bool, column: bool
+    panel: Panel,
+    looks: Mapping[str, Series],
+    wide_in: float,
+    high_in: float,
+    longest: int,
+    *,
+    alone: bool,
+    column: bool,
 ) -> Panel:
     standing = sum(len(one.x) for one in panel.series if one.kind == "bars")
     series = tuple(_looking(one, looks) for one in panel.series)
+    series = tuple(replace(one, name=shortened(one.name, longest)) for one in series)
     if column and standing > MOST_LABELLED:
         series = tuple(replace(one, labels=()) for one in series)
     cells, room_pt = panel.cells, (wide_in - 0.7) * POINTS_PER_IN
@@ -133,13 +146,25 @@ def _panel(
     notes = panel.notes
     if sum(1 + max(map(len, note.text.split("\n"))) for note in notes if note.side == "center") * LETTER_PT > room_pt:
         notes = tuple(note for note in notes if note.side != "center")
-    title = "" if alone or len(panel.title) > LONGEST_TITLE else panel.title
+    title = (
+        ""
+        if alone or _explains(panel.title)
+        else shortened(panel.title, int((wide_in - AXIS_IN) * TITLE_LETTERS_PER_IN))
+    )
     x, y = _folded(panel.x, wide_in - 0.4), _folded(panel.y, high_in - AXIS_IN)
     if turned(x, wide_in):
-        x = replace(x, ticks=tuple((place, " ".join(text.split())) for place, text in x.ticks))
+        x = replace(x, ticks=tuple((place, shortened(" ".join(text.split()), LONGEST_NAME)) for place, text in x.ticks))
     elif not x.named:
         x = _thinned(x, limits(panel)[0], room_pt)
+    if y.named:
+        letters = int(wide_in * LETTERS_PER_IN["paper"] / 3)
+        y = replace(y, ticks=tuple((place, _cut(text, letters)) for place, text in y.ticks))
     return replace(panel, series=series, title=title, cells=cells, notes=notes, x=x, y=y)
+
+
+def _cut(text: str, letters: int) -> str:
+    """A name of one line or several, none longer than so many letters."""
+    return "\n".join(shortened(line, letters) for line in text.split("\n"))
 
 
 def _thinned(scale: Scale, ends: tuple[float, float], room_pt: float) -> Scale:
@@ -194,9 +219,14 @@ def _looking(one: Series, looks: Mapping[str, Series]) -> Series:
     return replace(one, colours=look.colours, hatch=look.hatch, line=look.line, size=look.size)
 
 
+def _explains(title: str) -> bool:
+    """Whether a panel's title is a sentence for the caption; a layer's name is not, however long."""
+    return len(title) > LONGEST_TITLE and " " in title
+
+
 def caption(name: str, picture: Picture) -> str:
     r"""What the titles and the caption of a picture say, as a LaTeX `figure` that holds its PDF file."""
-    titles = [panel.title for panel in picture.panels if len(panel.title) > LONGEST_TITLE]
+    titles = [panel.title for panel in picture.panels if _explains(panel.title)]
     told = [picture.title, *(one[:1].upper() + one[1:] for one in (picture.caption, *titles))]
     text = " ".join(f"{escaped(' '.join(one.split()))}." for one in told if one)
     return (

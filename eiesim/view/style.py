@@ -21,7 +21,13 @@ FILES: dict[str, Any] = {
 }
 """What every picture's file holds, whatever it shows."""
 
-_SHARED: dict[str, Any] = {"axes.spines.top": False, "axes.spines.right": False, **FILES}
+_SHARED: dict[str, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    # Numbers at an axis are whole: none is to be added to them.
+    "axes.formatter.useoffset": False,
+    **FILES,
+}
 
 BARS: dict[str, Any] = {
     **_SHARED,

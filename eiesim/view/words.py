@@ -93,9 +93,14 @@ def in_words(text: str) -> str:
 _NAMES = re.compile(r"\b(?:lnzd|dram|[a-z]+(?:_[a-z0-9]+)+)\b")
 
 
+def told(value: Any) -> str:
+    """A key's value as a label says it: 1600 MHz are no 1600.0."""
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
 def setting(column: str, value: Any) -> str:
     """A column with one value, as a caption says it: `queue depth 8 places`, `arithmetic fixed16`."""
-    shown = f"{value:g}" if isinstance(value, float) else f"{value}"
+    shown = told(value)
     if column == "pes":
         return counted(value, "PE")
     known = words(column)
@@ -113,6 +118,12 @@ LETTERS = 104
 """Of names that stand beside one another below an axis as wide as the page."""
 
 
+def shortened(name: str, letters: int) -> str:
+    """A name, cut in its middle where it has more letters."""
+    half = letters // 2 - 1
+    return name if len(name) <= letters else f"{name[:half]}…{name[-half:]}"
+
+
 def folded(bars: Sequence[str], letters: int = LETTERS) -> list[str]:
     """Names in lines, so that they do not reach into one another; a very long one is cut in its middle.
 
@@ -124,8 +135,7 @@ def folded(bars: Sequence[str], letters: int = LETTERS) -> list[str]:
         if len(name) <= room or "\n" in name:
             folded.append(name)
             continue
-        half = 2 * room - 1
-        shown = name if len(name) <= 4 * room else f"{name[:half]}…{name[-half:]}"
+        shown = shortened(name, 4 * room)
         lines = [""]
         for part in re.findall(r".+?(?:[ ._/-]|$)", shown):
             if len(lines[-1]) + len(part.rstrip()) > room and lines[-1]:

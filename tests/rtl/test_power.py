@@ -97,9 +97,11 @@ def test_functions_are_read_as_liberty_has_them(text, ones):
     assert {row for row, value in rows.items() if value} == ones
 
 
-@pytest.mark.parametrize("text", ["A &", "(A", "A ) B", "A % B", "", "!", "A ^ ^ B"])
+@pytest.mark.parametrize(
+    "text", ["A &", "(A", "A ) B", "A % B", "", "!", "A ^ ^ B", "(" * 300 + "A" + ")" * 300, "!" * 3000 + "A"]
+)
 def test_what_is_no_function_is_refused(text):
-    with pytest.raises(EieError, match="no function"):
+    with pytest.raises(EieError, match=r"no function|too long"):
         functions.parse(text)
 
 
@@ -147,6 +149,12 @@ def test_liberty_s_syntax():
         ("library (x) { capacitive_load_unit (1, apples); }", "apples"),
         ("library (x) { }", "no voltage"),
         ("library (x) { nom_voltage : high; }", "no numbers"),
+        ("library (x) { nom_voltage : nan; }", "not all are finite"),
+        ('library (x) { time_unit : "1.2.3ns"; }', "is no quantity"),
+        ('library (x) { capacitive_load_unit ("", ff); }', "a number and ff"),
+        ("library (x) { capacitive_load_unit (0, ff); }", "above 0"),
+        ("library (x) { nom_voltage : 1; wire_load (w) { fanout_length (inf, 2); } }", "not all are finite"),
+        ('library (x) { nom_voltage : 1; cell (A) { area : "one\n two"; } }', "no numbers: one two"),
     ],
 )
 def test_what_is_no_library_is_refused_by_file(tmp_path, text, said):
@@ -157,6 +165,12 @@ def test_what_is_no_library_is_refused_by_file(tmp_path, text, said):
     assert str(refused.value).startswith(f"{path}: ")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_a_library_calls_its_cells_is_no_command_of_yosys(tmp_path):
+    path = tmp_path / "cells.lib"
+    path.write_text(cell_library.library(gate=True).replace("cell (GATE)", 'cell ("GATE; write_file x")'))
+    assert netlist.gating(library.read(path)).words == "INV + LATCH + AND2"
 
 
 def test_what_cannot_be_run_or_priced_is_refused(tmp_path, monkeypatch):
@@ -433,6 +447,8 @@ def test_netlists_are_kept_by_content_and_what_is_damaged_is_made_anew(made, tmp
     netlist.mapped(made.run.hardware, replace(made.library, sha256="other"), True, cache=tmp_path)
     netlist.mapped(made.run.hardware, made.library, True, False, cache=tmp_path)
     assert len(calls) == 6
+    (tmp_path / "file").touch()  # Where a folder cannot be made.
+    assert netlist.mapped(made.run.hardware, made.library, True, cache=tmp_path / "file").module == made.mapped.module
 
 
 def test_a_library_with_a_clock_gate_of_its_own(made, tmp_path):

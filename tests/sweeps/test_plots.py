@@ -1,7 +1,7 @@
 """Pictures of a sweep hold the table's values: each is held against the table's own rows, by hand."""
 
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from statistics import fmean
 
 import numpy as np
@@ -275,7 +275,10 @@ def test_scales():
     """By hand: a factor of 8 and more is logarithmic where it was swept, of 4 and more where it was found."""
     assert [swept_scale("pes", found).log for found in ([8, 4, 1], [4, 2, 1], [8, 0])] == [2, 0, 0]
     assert swept_scale("pes", [64, 1, 4]).ticks == ((1, "1"), (4, "4"), (64, "64"))
-    assert [text for _, text in swept_scale("pes", range(1, 26)).ticks] == [str(k) for k in range(1, 26, 3)]
+    assert [text for _, text in swept_scale("pes", range(3, 23)).ticks] == [str(k) for k in range(3, 23, 2)]
+    many = [place for place, _ in swept_scale("queue_depth", range(1, 41)).ticks]
+    assert (many[:2], len(many) <= 12) == ([1, 2], True)
+    assert min(after / before for before, after in pairwise(many)) > 40 ** (1 / 12)
     assert [found_scale("time_us", found).log for found in ([1, 4], [1, 3.9], [0, 9], [1, float("nan"), 5])] == [
         10, 0, 0, 10,
     ]  # fmt: skip
@@ -366,3 +369,16 @@ def test_files(table, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EieError, match="cannot be made"):
         draw(table, tmp_path / "file")
+
+
+def test_captions_call_synthetic_what_is():
+    """A file's weights are not, though its input is drawn by a seed; 1600.0 MHz are 1600."""
+    rows = made({"clock_mhz": (800.0, 1600.0)})
+    synthetic = dict(pictures(rows, {}))
+    own = dict(pictures(rows.assign(variation=np.nan, fed="drawn"), {}))
+    for name in ("cost_clock_mhz", "pareto_time_energy_total_uj"):
+        assert "synthetic layers" in synthetic[name].caption
+        assert "synthetic" not in own[name].caption
+        assert "inputs drawn" in own[name].caption
+    texts = {text for panel in own["pareto_time_energy_total_uj"].panels for text in panel.series[1].labels}
+    assert texts <= {"", "800", "1600"}

@@ -14,7 +14,9 @@ import eiesim
 from eiesim.drawing import grids, pictures
 from eiesim.view.figure import figure
 from eiesim.view.grid import escaped
+from eiesim.view.panels import Panel, Picture, Scale, Series
 from eiesim.view.paper import APART, apart, caption, in_style, lightness
+from eiesim.view.words import Words
 from tests.cases import random_layer
 from tests.documentation.pages import ROOT
 
@@ -206,3 +208,39 @@ def test_bibtex_is_what_is_asked_for():
         eiesim.cite("nobody")
     if (ROOT / "docs" / "citing.md").is_file():
         assert page in (ROOT / "docs" / "citing.md").read_text(encoding="utf-8")
+
+
+def test_long_names_stay_within_a_column():
+    """A layer's name is no explanation: it stays on its panel, and legends and axes leave room for what is drawn."""
+    name = "model.layers.0.mlp.down_proj." + 60 * "x"
+    line = [Series(f"{k}{name}", "line", (1.0, 2.0), (1.0, 2.0), ("#0072B2",)) for k in range(2)]
+    two = tuple(Panel(Scale(Words("x")), Scale(Words("y")), tuple(line), title=f"{k}{name}") for k in range(2))
+    bars = Series("cycles", "hbars", (1.0, 2.0), (0.0, 1.0), ("#0072B2",))
+    lying = Panel(Scale(Words("x")), Scale(Words("y"), ticks=((0.0, name), (1.0, name)), named=True), (bars,))
+    for picture in (Picture("t", two, (7, 4), legend="right"), Picture("t", (lying,), (7, 4))):
+        made = figure(in_style(picture, "paper"))
+        made.draw_without_rendering()
+        wide = made.get_size_inches()[0] * made.dpi
+        for axes in made.axes:
+            assert axes.get_window_extent().width > wide / 4
+            texts = [*axes.get_children(), *axes.get_yticklabels()]
+            assert all(one.get_window_extent().x1 <= wide + 2 for one in texts if isinstance(one, Text))
+        assert all(one.get_window_extent().x1 <= wide + 2 for one in made.legends)
+    assert [panel.title[:8] for panel in in_style(Picture("t", two, (7, 4)), "paper").panels] == [
+        "0model.l",
+        "1model.l",
+    ]
+    assert name.capitalize() not in caption("p", Picture("t", two, (7, 4)))
+
+
+def test_numbers_at_an_axis_do_not_run_into_one_another():
+    points = Series("machines", "points", (0.06, 0.0612), (41.57, 41.574), ("#0072B2",), marker="o")
+    picture = Picture("t", (Panel(Scale(Words("x")), Scale(Words("y")), (points,)),), (4.4, 4), style="lines")
+    made = figure(picture)
+    made.draw_without_rendering()
+    axis = made.axes[0].xaxis
+    ends = [one.get_window_extent() for one in axis.get_ticklabels() if one.get_text()]
+    inside = [one for one in ends if one.x0 >= 0]
+    assert len(inside) > 2
+    assert all(before.x1 < after.x0 for before, after in pairwise(inside))
+    assert made.axes[0].yaxis.get_offset_text().get_text() == ""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 
 from eiesim.errors import EieError, plain
 
@@ -9,6 +10,9 @@ Expression = str | int | tuple["Expression", ...]
 """A name, 0 or 1, ("not", x), or ("and" | "or" | "xor", x, y)."""
 
 _TOKEN = re.compile(r"\s*([A-Za-z_][\w\[\].]*|[01]|[()!'^&*+|]|$)")
+MOST_TOKENS, MOST_DEEP = 400, 40
+"""A longer function, or one with more brackets within each other, is no cell's."""
+
 _OR, _AND = ("+", "|"), ("&", "*")
 
 AND, OR, XOR = 0b1000, 0b1110, 0b0110
@@ -28,6 +32,9 @@ def parse(text: str) -> Expression:
         tokens.append(found.group(1))
         place = found.end()
     tokens.append("")
+    deep = max(accumulate((token == "(") - (token == ")") for token in tokens))
+    if len(tokens) > MOST_TOKENS or deep > MOST_DEEP:
+        raise EieError(f"a function that is too long: {plain(text)[:80]}")
     at = 0
 
     def peek() -> str:

@@ -1,12 +1,13 @@
 """The syntax of Liberty files: groups, attributes and their values, as a tree. What they mean is `library`'s."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from eiesim._io.reading import check_regular
-from eiesim.errors import EieError, plain
+from eiesim.errors import EieError, one_line, plain
 
 MOST_BYTES = 400_000_000
 """A larger file is no cell library of one corner."""
@@ -113,7 +114,7 @@ def _attribute(group: Group, words: list[str], path: str, line: int) -> None:
     elif len(words) >= 3 and words[1] == "(" and words[-1] == ")":
         group.attributes.setdefault(words[0], []).append(_values(words[2:-1]))
     else:
-        raise EieError(f"{path}: line {line}: neither an attribute nor a group: {plain(' '.join(words))[:60]}")
+        raise EieError(f"{path}: line {line}: neither an attribute nor a group: {_one_line(words)}")
 
 
 def _values(words: list[str]) -> tuple[str, ...]:
@@ -126,8 +127,15 @@ def _bare(word: str) -> str:
 
 
 def numbers(values: tuple[str, ...], what: str) -> list[float]:
-    """Numbers of a list of values, each of which may hold several. Raises EieError for what is none."""
+    """Finite numbers of a list of values, each of which may hold several. Raises EieError for what is none."""
     try:
-        return [float(word) for value in values for word in re.split(r"[,\s]+", value.strip()) if word]
+        found = [float(word) for value in values for word in re.split(r"[,\s]+", value.strip()) if word]
     except ValueError:
-        raise EieError(f"{what}: no numbers: {plain(' '.join(values))[:60]}") from None
+        raise EieError(f"{what}: no numbers: {_one_line(values)}") from None
+    if not all(map(math.isfinite, found)):
+        raise EieError(f"{what}: not all are finite: {_one_line(values)}")
+    return found
+
+
+def _one_line(words: Iterable[str]) -> str:
+    return one_line(" ".join(words))[:60]

@@ -189,17 +189,17 @@ class _Reader:
             for group in top.of("lu_table_template", "power_lut_template")
         }
         load = top.attributes.get("capacitive_load_unit", [("1", "pf")])[-1]
-        if len(load) != 2:
+        if len(load) != 2 or not load[0]:
             raise EieError(f"capacitive_load_unit ({', '.join(load)}): a number and ff or pf are needed")
-        self._ff = (
-            liberty.numbers(load[:1], "capacitive_load_unit")[0] * _unit(load[1], "f", "capacitive_load_unit") / 1e-15
-        )
+        unit = _unit(load[1], "f", "capacitive_load_unit")
+        self._ff = _number(load[0], "capacitive_load_unit") * unit / 1e-15
         self._ns = _quantity(top.get("time_unit", "1ns"), "s", "time_unit") / 1e-9
         volts = _quantity(top.get("voltage_unit", "1V"), "v", "voltage_unit")
         self._fj = self._ff * volts**2  # fF V^2 = fJ
         self._leakage_mw = _quantity(top.get("leakage_power_unit", "1nW"), "w", "leakage_power_unit") / 1e-3
         self._voltage = self._nominal() * volts
-        # Transitions are measured between two thresholds; tables say how far apart the library's numbers are.
+        if self._ff <= 0 or self._ns <= 0:
+            raise EieError("capacitive_load_unit and time_unit are above 0")
         if self._voltage <= 0:
             raise EieError("no voltage: neither nom_voltage nor operating_conditions say one above 0")
 
@@ -290,7 +290,7 @@ class _Reader:
             name,
             is_output,
             capacitance,
-            _number(group.get("max_capacitance", "inf"), "max_capacitance", True) * self._ff,
+            _number(most, "max_capacitance") * self._ff if (most := group.get("max_capacitance")) else np.inf,
             # A three-state output is no function of its inputs.
             functions.parse(function) if function and not group.get("three_state") else None,
             tuple(arc for kind, arc in arcs if kind == "delay"),
@@ -358,16 +358,16 @@ class _Reader:
         return Table(tuple(AXES[name] for name in variables), tuple(points), values.reshape(shape) * unit)
 
 
-def _number(text: str, what: str, may_be_infinite: bool = False) -> float:
+def _number(text: str, what: str) -> float:
     found = liberty.numbers((text,), what)
-    if len(found) != 1 or not (np.isfinite(found[0]) or (may_be_infinite and found[0] > 0)):
+    if len(found) != 1:
         raise EieError(f"{what}: one number is needed, not '{plain(text)[:40]}'")
     return found[0]
 
 
 def _quantity(text: str, unit: str, what: str) -> float:
     """Such as 1ns, in the unit without prefix."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]+)\s*", text)
+    found = re.fullmatch(r"\s*([0-9]+\.?[0-9]*)\s*([A-Za-z]+)\s*", text)
     if found is None:
         raise EieError(f"{what}: '{plain(text)[:40]}' is no quantity")
     return float(found.group(1)) * _unit(found.group(2), unit, what)

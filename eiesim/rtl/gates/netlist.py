@@ -7,10 +7,12 @@ gate: the library's own, or one made of an inverter, a latch and an AND of the l
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +49,7 @@ class Gating:
 
 def gating(library: Library) -> Gating:
     """The library's clock gate, or its parts; neither where the library has none of both."""
+    library = _written_out(library)
     own = [cell for cell in library.cells.values() if cell.gate and cell.has_energy]
     if own:
         return Gating(cell=min(own, key=lambda cell: (cell.area_um2, cell.name)))
@@ -55,6 +58,13 @@ def gating(library: Library) -> Gating:
     if inverter is None or both is None or not latches:
         return Gating()
     return Gating(parts=(inverter, min(latches, key=lambda cell: (cell.area_um2, cell.name)), both))
+
+
+def _written_out(library: Library) -> Library:
+    """The library's cells that yosys may be told of by name: a name with a `;` or a space would be read as more."""
+    names = {name: [name, *cell.pins] for name, cell in library.cells.items()}
+    kept = {name for name, every in names.items() if all(re.fullmatch(r"[A-Za-z_]\w*", one, re.ASCII) for one in every)}
+    return replace(library, cells={name: cell for name, cell in library.cells.items() if name in kept})
 
 
 def _plain_latch(cell: Cell) -> bool:
@@ -105,11 +115,12 @@ def mapped(
         pass
     report(f"mapping a PE to {library.name} with yosys")
     module, verilog = _map(script, library, gates)
-    cache.mkdir(parents=True, exist_ok=True)
-    clean(cache)
-    with temporary_folder(cache) as part:
-        (part / "netlist").write_bytes(with_digest(json.dumps({"module": module, "verilog": verilog}).encode()))
-        os.replace(part / "netlist", target)
+    with suppress(OSError):  # A cache that cannot be written costs time and is no error.
+        cache.mkdir(parents=True, exist_ok=True)
+        clean(cache)
+        with temporary_folder(cache) as part:
+            (part / "netlist").write_bytes(with_digest(json.dumps({"module": module, "verilog": verilog}).encode()))
+            os.replace(part / "netlist", target)
     return Mapped(module, verilog, gates, False)
 
 
@@ -134,7 +145,8 @@ def _map(script: str, library: Library, gates: Gating) -> tuple[dict[str, Any], 
                 if path.name != "testbench.sv":
                     shutil.copy(path, folder)
         shutil.copy(library.path, folder / "cells.lib")
-        driver = library.smallest(0, 1) or library.smallest(1, 0)
+        plain = _written_out(library)
+        driver = plain.smallest(0, 1) or plain.smallest(1, 0)
         driving = "" if driver is None else f"set_driving_cell {driver.name}\n"
         (folder / "load.constr").write_text(f"{driving}set_load 5.0 [all_outputs]\n")
         (folder / "gate.v").write_text(gate_verilog(gates))

@@ -14,6 +14,7 @@ from glob import escape, glob
 from typing import Any
 
 import numba
+import numpy as np
 
 from eiesim._cache import DamagedError, is_private, kernel_hash, own_folder, read_checked, warn_without, with_digest
 
@@ -46,6 +47,10 @@ DAY_S = 24 * 3600
 """How long files of a kernel that has changed since are kept at least: two checkouts may take turns."""
 
 
+PLAIN = frozenset(map(np.dtype, "?bBhHiIlLqQfd"))
+"""What eiesim's arrays are of."""
+
+
 def known_options(**options: Any) -> dict[str, Any]:
     """Those of the options that numba's compiler knows."""
     try:
@@ -53,6 +58,31 @@ def known_options(**options: Any) -> dict[str, Any]:
     except ImportError:
         return {}
     return {name: value for name, value in options.items() if hasattr(CPUTargetOptions, name)}
+
+
+def quick_types() -> None:
+    """Let numba find a plain array's type without importing `numpy.ma`, to which its own way asks whether it belongs.
+
+    That import takes as long as a small kernel's work. The types are the same, and of all other arrays numba's own.
+    """
+    try:
+        from numba.core.typing.typeof import typeof_impl
+        from numba.np.numpy_support import from_dtype, map_layout
+
+        any_array = typeof_impl.dispatch(np.ndarray)
+    except (ImportError, AttributeError):
+        return
+
+    def of(array: Any, context: Any) -> Any:
+        if type(array) is not np.ndarray or array.dtype not in PLAIN:
+            return any_array(array, context)
+        writeable = array.flags.writeable
+        return numba.types.Array(from_dtype(array.dtype), array.ndim, map_layout(array), readonly=not writeable)
+
+    typeof_impl.register(np.ndarray)(of)
+
+
+quick_types()
 
 
 def keep(dispatcher: Any, function: Callable[..., Any]) -> None:

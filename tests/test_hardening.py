@@ -246,34 +246,45 @@ def test_labels_that_would_wrap(here):
 # --- 6: sizes --------------------------------------------------------------------------------------------------------
 
 
+def wide(columns, rows):
+    """A layer in which every PE owns rows, so that tables of columns by PEs are whole; one weight a column."""
+    return eiesim.CompressedLayer(
+        shape=(rows, columns),
+        indptr=np.arange(columns + 1),
+        indices=np.zeros(columns, np.int32),
+        codes=np.ones(columns, np.uint8),
+        codebook=np.array([0, 1], np.float32),
+        name="wide",
+    )
+
+
 def test_what_needs_more_memory_than_is_free_is_refused_with_its_size(monkeypatch):
-    layer = eiesim.CompressedLayer.from_dense(np.ones((1, 200_000), np.float32), name="wide")
+    layer = wide(200_000, rows=4096)
     monkeypatch.setattr(memory, "available", lambda: 2**32)
     monkeypatch.setenv(memory.ALLOWED, "16")
     with pytest.raises(
-        EieError, match=r"wide: 200,000 columns on 4,096 PEs.*needs 9\.8 GB of memory, 4\.3 GB are free"
+        EieError, match=r"wide: 200,000 columns on 4,096 PEs.*needs 6\.6 GB of memory, 4\.3 GB are free"
     ):
         eiesim.interleave(layer, 4096)
 
 
 @pytest.mark.parametrize("verb", ["simulate", "trace", "critical_path", "balance"])
 def test_tables_of_columns_by_pes_have_a_bound_however_much_is_free(monkeypatch, verb):
-    """A layer of one row, whose tables are almost all empty, took 6.4 GB, or ended in numpy's MemoryError."""
-    layer = eiesim.CompressedLayer.from_dense(np.ones((1, 200_000), np.float32), name="wide")
+    """It took gigabytes, or ended in numpy's MemoryError."""
+    layer = wide(200_000, rows=4096)
     monkeypatch.setattr(memory, "available", lambda: 2**40)
     monkeypatch.delenv(memory.ALLOWED, raising=False)
-    with pytest.raises(EieError, match=r"needs 9\.8 GB of memory, 4 GB are allowed \(--memory GB or EIESIM_MEMORY_GB"):
+    with pytest.raises(EieError, match=r"needs 6\.6 GB of memory, 4 GB are allowed \(--memory GB or EIESIM_MEMORY_GB"):
         getattr(eiesim, verb)(layer, np.ones(200_000, np.float32), {"pes": 4096})
 
 
 def test_the_bound_can_be_moved(monkeypatch, tmp_path):
-    layer = eiesim.CompressedLayer.from_dense(np.ones((1, 50_000), np.float32), name="wide")
-    eiesim.save(layer, tmp_path / "wide.npz")
+    eiesim.save(wide(50_000, rows=700), tmp_path / "wide.npz")
     np.save(tmp_path / "x.npy", np.ones(50_000, np.float32))
-    given = ("run", tmp_path / "wide.npz", "-i", tmp_path / "x.npy", "--pes", "700")  # 0.42 GB
-    monkeypatch.setenv(memory.ALLOWED, "0.3")
-    refused(*given, word="0.3 GB are allowed")
-    refused(*given, "--memory", "0.25", word="0.25 GB are allowed")
+    given = ("run", tmp_path / "wide.npz", "-i", tmp_path / "x.npy", "--pes", "700")  # 0.28 GB
+    monkeypatch.setenv(memory.ALLOWED, "0.2")
+    refused(*given, word="0.2 GB are allowed")
+    refused(*given, "--memory", "0.15", word="0.15 GB are allowed")
     assert cli(*given, "--memory", "2", "-q").status == 0
     monkeypatch.setenv(memory.ALLOWED, "much")
     refused(*given, word="EIESIM_MEMORY_GB = 'much': needs gigabytes, such as 16")
@@ -298,13 +309,14 @@ def test_memory_that_a_limit_takes_away_is_not_free(tmp_path):
     """numpy's MemoryError, from Python."""
     code = (
         "import resource, numpy as np, eiesim\n"
-        "layer = eiesim.CompressedLayer.from_dense(np.ones((1, 60_000), np.float32), name='wide')\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9,) * 2)\n"
+        "from tests.test_hardening import wide\n"
+        "layer = wide(60_000, rows=4096)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9,) * 2)\n"
         "try: eiesim.simulate(layer, np.ones(60_000, np.float32), {'pes': 4096})\n"
         "except eiesim.EieError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert re.search(r"wide: 60,000 columns on 4,096 PEs.*needs 2\.9 GB of memory, [\d.]+ GB are free", done.stdout)
+    assert re.search(r"wide: 60,000 columns on 4,096 PEs.*needs 2\.0 GB of memory, [\d.]+ GB are free", done.stdout)
 
 
 def test_cycles_that_32_bits_might_not_hold_are_refused():

@@ -189,3 +189,45 @@ def _run(folder, program):
     }
     command = [sys.executable, "-c", program]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+
+TYPES = """
+import numpy as np
+from numba.core.typing.typeof import typeof_impl
+
+class Other(np.ndarray): pass
+
+def every():
+    for letter in ("?", "i1", "u4", "i8", "f8", ">f8", "f2", "longdouble", "c16", "S3", "M8[s]", "O", "i4,f4"):
+        array = np.zeros((4, 6), letter)
+        frozen = array.copy()
+        frozen.flags.writeable = False
+        yield from (array, array.T, array[::2, ::2], frozen, array.view(Other), array[:0], array[0, :1].reshape(()))
+        yield np.ma.array(array)
+
+def told(array):
+    try:
+        return repr(typeof_impl(array, None))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+arrays = list(every())
+own = [told(array) for array in arrays]
+import eiesim._numba
+assert typeof_impl.dispatch(np.ndarray).__module__ == "eiesim._numba"
+assert [told(array) for array in arrays] == own
+print(len(set(own)))
+"""
+
+
+def test_arrays_have_numbas_own_types():
+    # eiesim finds plain arrays' types by itself, so that a run need not import numpy.ma.
+    ended = subprocess.run([sys.executable, "-c", TYPES], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) > 30
+
+
+def test_a_run_imports_no_masked_arrays():
+    run = "import sys, eiesim; eiesim.simulate('table3:NT-We', outputs=False); print('numpy.ma' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"

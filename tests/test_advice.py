@@ -76,6 +76,18 @@ def test_a_line_a_key_says_what_its_neighbours_change(rows):
     assert advice.lines[0].startswith("16 PEs (")
 
 
+def test_a_bound_that_halves_the_machine_says_how_to_come_nearer_to_it():
+    """Powers of two leave room below an area; the option that is named finds a faster machine within it."""
+    coarse = eiesim.advise("table3:NT-We", ["pes=8,16", "queue_depth=8"], aim="time", area_mm2=10)
+    assert coarse.config.pes == 8
+    assert "beyond what is allowed; --pes 8:17 tries those between" in coarse.lines[0]
+    assert "beyond" not in eiesim.advise("table3:NT-We", ["pes=8,16", "queue_depth=8"], aim="time").lines[0]
+    fine = eiesim.advise("table3:NT-We", ["pes=8:17", "queue_depth=8"], aim="time", area_mm2=10)
+    assert "tries those between" not in fine.lines[0]
+    assert fine.best.area_mm2 <= 10
+    assert fine.best.time_us < coarse.best.time_us
+
+
 def test_what_is_tried_by_itself_goes_with_what_is_given():
     """Eight multipliers need rows of 64 bits or more; what the machine has itself is tried, too."""
     advice = eiesim.advise("table3:NT-We", {"multipliers": [8], "pes": [64], "queue_depth": [8]})

@@ -107,8 +107,17 @@ class Advice:
         values = list(along)
         place = values.index(ours)
         beside = [values[k] for k in (place - 1, place + 1) if 0 <= k < len(values)]
-        told = [f"{value}: {_against(along[value], self.best)}" for value in beside]
+        told = [f"{value}: {_against(along[value], self.best)}{self._beyond(key, along[value])}" for value in beside]
         return f"{setting(key, ours)} ({'; '.join(told)})" if told else setting(key, ours)
+
+    def _beyond(self, key: str, one: Total) -> str:
+        """That a machine exceeds the bounds, and how to try the whole values between it and the advised one."""
+        if all(_at_most(one, name, most) for name, most in self.bounds.items()):
+            return ""
+        low, high = sorted((self.best.machine[key], one.machine[key]))
+        between = key in ("pes", "queue_depth") and high - low > 1
+        option = f"--{key.replace('_', '-')} {low}:{high + 1}"
+        return f", beyond what is allowed; {option} tries those between" if between else ", beyond what is allowed"
 
     def _differ_in(self, one: Total) -> set[str]:
         return {key for key in self.axes if one.machine[key] != self.best.machine[key]}

@@ -30,6 +30,13 @@ def sources() -> Iterator[list[Path]]:
         yield sorted(folder.glob("*.sv"))
 
 
+@contextmanager
+def design() -> Iterator[list[Path]]:
+    """The SystemVerilog files of the hardware: all but the testbench."""
+    with sources() as paths:
+        yield [path for path in paths if path.name != "testbench.sv"]
+
+
 def need(simulator: str) -> None:
     """Raise EieError, with what to install, where a simulator or its compiler is not there."""
     if simulator not in SIMULATORS:

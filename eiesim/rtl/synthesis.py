@@ -71,10 +71,9 @@ def synthesise(module: str, hardware: Hardware, liberty: Path | None = None) -> 
         check_regular(liberty, "no such cell library")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        with simulators.sources() as paths:
+        with simulators.design() as paths:
             for path in paths:
-                if path.name != "testbench.sv":
-                    shutil.copy(path, folder)
+                shutil.copy(path, folder)
         if liberty is not None:
             shutil.copy(liberty, folder / "cells.lib")
             (folder / "load.constr").write_text("set_driving_cell BUFX2\nset_load 5.0 [all_outputs]\n")

@@ -22,13 +22,15 @@ _RANGE = re.compile(r"(?P<start>-?\d+):(?P<end>-?\d+)(?::(?P<geometric>x?)(?P<st
 def parse_values(text: str) -> list[Any]:
     """The values that a text like `1:256:x2`, `0:5` or `1,2,fixed16` stands for, in order, each once.
 
-    Raises EieError for an empty list, and for a range that is empty or does not end.
+    Raises EieError for an empty list, and for a range that is empty, does not end or is none.
     """
     values: list[Any] = []
     for item in (part.strip() for part in text.split(",")):
         if not item:
             raise EieError(f"'{text}': a value is missing; {GRAMMAR}")
         match = _RANGE.fullmatch(item)
+        if ":" in item and not match:
+            raise EieError(f"{shown(item)} is no range; {GRAMMAR}")
         values.extend(_range(item, match) if match else [_scalar(item)])
         if len(values) > MOST_VALUES:
             raise EieError(f"more than {MOST_VALUES:,} values")

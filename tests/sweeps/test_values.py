@@ -28,7 +28,9 @@ def test_values(text, values):
     assert parse_values(text) == values
 
 
-@pytest.mark.parametrize("text", ["", "1,,2", "5:5", "3:1", "0:8:x2", "1:8:x1", "1:8:0", "0:99999999"])
+@pytest.mark.parametrize(
+    "text", ["", "1,,2", "5:5", "3:1", "0:8:x2", "1:8:x1", "1:8:0", "0:99999999", "1:", ":8", "1:8:y2"]
+)
 def test_refused_in_one_line(text):
     with pytest.raises(EieError) as error:
         parse_values(text)

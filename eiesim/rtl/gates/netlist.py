@@ -130,20 +130,18 @@ def _content_hash(script: str, library: Library, gates: Gating) -> str:
     except PackageNotFoundError:
         tool = ""
     digest = hashlib.sha256(json.dumps([script, library.sha256, gates.words, tool]).encode())
-    with simulators.sources() as paths:
+    with simulators.design() as paths:
         for path in paths:
-            if path.name != "testbench.sv":
-                digest.update(path.read_bytes())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
 
 
 def _map(script: str, library: Library, gates: Gating) -> tuple[dict[str, Any], str]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        with simulators.sources() as paths:
+        with simulators.design() as paths:
             for path in paths:
-                if path.name != "testbench.sv":
-                    shutil.copy(path, folder)
+                shutil.copy(path, folder)
         shutil.copy(library.path, folder / "cells.lib")
         plain = _written_out(library)
         driver = plain.smallest(0, 1) or plain.smallest(1, 0)

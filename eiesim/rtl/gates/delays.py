@@ -5,7 +5,6 @@ nets are smaller than what most libraries are measured at. A wire has capacitanc
 all flip-flops at once.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
@@ -182,10 +181,3 @@ def _usual(table: Table) -> Table:
     """A table without what is far beyond its median."""
     middle = float(np.median(table.values))
     return Table(table.axes, table.points, np.where(table.values > OUTLIER * abs(middle), middle, table.values))
-
-
-def endpoints(circuit: Circuit) -> Iterator[tuple[Instance, Pin]]:
-    """Pins that a path ends at."""
-    for instance in circuit.instances:
-        if instance.component in (REGISTER, CLOCK):
-            yield from ((instance, pin) for pin in instance.cell.inputs)

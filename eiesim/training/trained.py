@@ -41,7 +41,7 @@ class Trained(Plotted, Brief):
         The pruned and retrained layers, and their masks.
     shared : tuple of CompressedLayer
         The layers with shared, fine-tuned values.
-    teaching : Teaching or None
+    teaching : Teaching or None, default None
         The teacher that they learned from, and the examples that only it has labels for.
     """
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,8 @@ def test_outputs_are_the_sums_written_out():
 
 
 def test_windows_of_drawn_positions_are_some_of_all_of_them():
-    layer, values = SMALL.untrained(0)[0], images(0, 4).inputs
+    layer: Any = SMALL.untrained(0)[0]
+    values = images(0, 4).inputs
     every, some = layer.windows(values), layer.windows(values, 5, seed=3)
     assert every.shape == (4 * 48, 8)
     assert some.shape == (4 * 5, 8)

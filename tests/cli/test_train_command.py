@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from eiesim.cli import main
+from tests.documents import meets
 from tests.training.clouds import clouds
 
 EXAMPLES = clouds(0, 120)
@@ -55,6 +56,7 @@ def test_trains_then_runs_and_compares(call, tmp_path):
     assert report["recipe"]["method"] == "snip"
     assert report["format"] == "eiesim-train/1"
     assert report == json.loads((tmp_path / "net" / "report.json").read_text())
+    meets(report)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,17 @@ class Training:
         None
     )
     temperature: Annotated[float, Option("Softens the teacher's scores.")] = 4.0
-    teacher_share: Annotated[float, Option("The teacher's part of the loss, 0 to 1.")] = 0.7
+    teacher_share: Annotated[
+        float | None, Option("The teacher's part of the loss, 0 to 1: 0.7, and all of it with --mixup.")
+    ] = None
+    unlabelled: Annotated[
+        Path | None, Reads("Further examples, whose only labels are the teacher's.", metavar="X.npy")
+    ] = None
+    debias: Annotated[bool, Option("Weigh unlabelled examples against the teacher's errors.")] = False
+    mixup: Annotated[
+        float | None,
+        Option("Network and teacher see the same mixtures of two inputs, by Beta(ALPHA, ALPHA).", metavar="ALPHA"),
+    ] = None
     bits: Annotated[int, Option("Bits of a weight code, 1 to 8: 2**bits - 1 values a layer.")] = 4
     epochs: Annotated[
         int, Option("Most epochs from scratch; each round of retraining has two fifths.", min=1, max=100_000)
@@ -65,6 +75,7 @@ def train(
     \b
     eiesim train x.npy y.npy --hidden 300,100 --method iterative --density 0.1 -o net
     eiesim train x.npy y.npy --method 2:4 -o net
+    eiesim train x.npy y.npy --method snip --density 0.1 --teacher large --unlabelled more.npy --debias -o net
     eiesim run net
     """
     from eiesim.training.terminal import trained_tables

@@ -78,7 +78,12 @@ MEANINGS: Mapping[type, Mapping[str, str]] = {
         "seed": "seed of this stage before the recipe's is put in",
     },
     Penalty: {"kind": "l1 or l2", "strength": "factor of the penalty; null is the method's own"},
-    Distillation: {"temperature": "divides the scores", "share": "the teacher's part of the loss"},
+    Distillation: {
+        "temperature": "divides the scores",
+        "share": "the teacher's part of the loss",
+        "debias": "whether unlabelled examples are weighed against the teacher's errors",
+        "mixup": "alpha of Beta(alpha, alpha), by which two inputs are mixed; null where none are",
+    },
     Benchmark: {
         "name": "its name in EIE Table III",
         "cols": "inputs",

@@ -138,6 +138,15 @@ class ExampleCounts(TypedDict):
     held_out: Annotated[Count, "examples that no stage of training sees"]
 
 
+class Teacher(TypedDict):
+    """The network that taught it."""
+
+    accuracy: Annotated[Share, "share of the held-out examples that the teacher recognises"]
+    unlabelled: Annotated[Count, "examples whose only labels are the teacher's"]
+    unlabelled_left_out: Annotated[Count, "of those given, held-out or validation ones that were left out"]
+    unlabelled_in_training: Annotated[Count, "of them, those that are in the training as well"]
+
+
 class TrainedLayer(Sizes):
     """A trained layer's sizes."""
 
@@ -151,6 +160,7 @@ class Train(TypedDict):
     eiesim: Version
     recipe: Annotated[RecipeOptions, "how it was trained and pruned"]
     examples: Annotated[ExampleCounts, "how many there were"]
+    teacher: Annotated[Teacher | None, "who taught it; null without a teacher"]
     density: Annotated[Share, "kept weights as a share of the dense network's, biases left out"]
     accuracy_dense: Annotated[Share, "share of the held-out examples recognised before pruning"]
     accuracy_pruned: Annotated[Share, "the same after pruning and retraining"]

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from eiesim.dense import DenseLayer, Mask, from_codes, to_codes
 from eiesim.layer import CompressedLayer
 from eiesim.training.examples import Examples
-from eiesim.training.losses import Distillation, Penalty, load_torch
+from eiesim.training.losses import Penalty, load_torch
+from eiesim.training.teaching import Taught, Teaching
 
 Epoch = Callable[[str, int, float, float], object]
 """Called after each epoch with the stage's name, the epoch (from 1), the validation loss and accuracy."""
@@ -44,15 +45,13 @@ class Settings:
 class Lesson:
     """What a network learns from, the same in every stage.
 
-    penalty: on the weights, in the loss of training. distillation, teacher_scores: how to learn from a teacher and
-    its class scores for every training example, float32[n, classes]; both or neither.
+    penalty: on the weights, in the loss of training. teaching: a teacher, and what there is to learn from it alone.
     """
 
     training: Examples
     validation: Examples
     penalty: Penalty | None = None
-    distillation: Distillation | None = None
-    teacher_scores: npt.NDArray[np.float32] | None = None
+    teaching: Teaching | None = None
     progress: Epoch | None = None
 
 
@@ -195,7 +194,9 @@ def _fit(
     torch = load_torch()
     cross_entropy = torch.nn.functional.cross_entropy
     inputs, labels = torch.tensor(lesson.training.inputs), torch.tensor(lesson.training.labels)
-    teacher = None if lesson.teacher_scores is None else torch.tensor(lesson.teacher_scores)
+    taught = None
+    if lesson.teaching is not None:
+        taught = Taught(lesson.teaching, lesson.training, lesson.validation, settings.seed)
     held_inputs, held_labels = torch.tensor(lesson.validation.inputs), torch.tensor(lesson.validation.labels)
     optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs, eta_min=settings.rate / 10)
@@ -210,9 +211,12 @@ def _fit(
 
     lowest, best, waited = validate()[0], [p.detach().clone() for p in parameters], 0
     for epoch in range(1, settings.epochs + 1):
-        for batch in torch.randperm(len(inputs), generator=order).split(settings.batch):
-            if lesson.distillation is not None and teacher is not None:
-                loss = lesson.distillation(scores(inputs[batch]), labels[batch], teacher[batch])
+        if taught is not None:
+            taught.begin_epoch(scores)
+        examples = len(inputs) if taught is None else len(taught)
+        for batch in torch.randperm(examples, generator=order).split(settings.batch):
+            if taught is not None:
+                loss = taught.loss(scores, batch)
             else:
                 loss = cross_entropy(scores(inputs[batch]), labels[batch])
             if added is not None:

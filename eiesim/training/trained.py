@@ -17,6 +17,7 @@ from eiesim.layer import CompressedLayer
 from eiesim.model import Model
 from eiesim.training.examples import Examples, Parts
 from eiesim.training.recipe import Networks, Outcome, Recipe
+from eiesim.training.teaching import Teaching, as_figures, in_a_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,8 @@ class Trained(Plotted, Brief):
         The pruned and retrained layers, and their masks.
     shared : tuple of CompressedLayer
         The layers with shared, fine-tuned values.
+    teaching : Teaching or None, default None
+        The teacher that they learned from, and the examples that only it has labels for.
     """
 
     recipe: Recipe
@@ -47,6 +50,7 @@ class Trained(Plotted, Brief):
     networks: Networks
     outcome: Outcome
     shared: tuple[CompressedLayer, ...]
+    teaching: Teaching | None = None
 
     def __repr__(self) -> str:
         accuracies = ", ".join(f"{stage} {share:.1%}" for stage, share in self.accuracy.items())
@@ -61,7 +65,7 @@ class Trained(Plotted, Brief):
         rows = [(stage, f"{share:.2%}", sizes.get(stage, "")) for stage, share in self.accuracy.items()]
         caption = (
             f"{self.recipe.method or 'masks'}, {self._layers}, density {self.density:.1%}; accuracy on "
-            f"{len(self.parts.held_out.labels):,} examples held out"
+            f"{len(self.parts.held_out.labels):,} examples held out{self.taught and f'; {self.taught}'}"
         )
         return html_table(caption, ("network", "accuracy", "bytes"), rows)
 
@@ -78,6 +82,11 @@ class Trained(Plotted, Brief):
         sizes = {"dense": float(self.dense_bytes), "shared": float(self.coded_bytes)}
         rows = [(stage, share, sizes.get(stage)) for stage, share in self.accuracy.items()]
         return pd.DataFrame(rows, columns=["network", "accuracy", "bytes"])
+
+    @property
+    def taught(self) -> str:
+        """How a teacher taught it, in a line; empty without one."""
+        return "" if self.teaching is None else in_a_line(self.teaching, self.parts.held_out)
 
     @property
     def _layers(self) -> str:
@@ -149,6 +158,7 @@ class Trained(Plotted, Brief):
             "eiesim": __version__,
             "recipe": options,
             "examples": {name: len(part.labels) for name, part in vars(self.parts).items()},
+            "teacher": None if self.teaching is None else as_figures(self.teaching, self.parts.held_out),
             **summary(self),
             "layers": [{**part.to_dict(), "activation": layer.activation} for part, layer in layers],
         }

@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 import eiesim
+from eiesim.balancing.causes import Losses
 from eiesim.baselines.measurements import Host, LeftOut, Measured, Measurement
 from eiesim.schemas import documents, meanings, shapes
 from tests.cases import cli
@@ -144,9 +145,9 @@ def test_the_command_prints_lists_and_writes(tmp_path):
 
 
 def test_a_class_whose_keys_have_no_meaning_is_refused(monkeypatch):
-    said = dict(meanings.MEANINGS[eiesim.schemas.meanings.Losses])
+    said = dict(meanings.MEANINGS[Losses])
     said.pop("lanes")
-    monkeypatch.setitem(meanings.MEANINGS, eiesim.schemas.meanings.Losses, said)
+    monkeypatch.setitem(meanings.MEANINGS, Losses, said)
     with pytest.raises(TypeError, match="Losses has"):
         shapes.document("balance", documents.DOCUMENTS["balance"])
 
@@ -175,8 +176,8 @@ def parts(schema, held, value, name=""):
         name = held["$ref"].rpartition("/")[2]
         held = schema["$defs"][name]
     if "anyOf" in held:
-        kinds = {dict: "object", list: "array"}
-        fitting = [one for one in held["anyOf"] if "$ref" in one or one.get("type") == kinds.get(type(value))]
+        kind = "object" if isinstance(value, dict) else "array"
+        fitting = [one for one in held["anyOf"] if "$ref" in one or one.get("type") == kind]
         for one in fitting[:1] if isinstance(value, dict | list) else []:
             yield from parts(schema, one, value)
     elif isinstance(value, dict):

@@ -151,6 +151,9 @@ class TrainedLayer(Sizes):
     """A trained layer's sizes."""
 
     activation: Annotated[Literal["relu", "none"], "what is applied to its outputs"]
+    image: NotRequired[Annotated[list[Count], "of a convolution: height and width of its input"]]
+    kernel: NotRequired[Annotated[Count, "of a convolution: places of its kernel in a row"]]
+    pool: NotRequired[Annotated[Count, "of a convolution: places in a row of which the largest is passed on"]]
 
 
 class Train(TypedDict):

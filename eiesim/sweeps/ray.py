@@ -1,6 +1,7 @@
 """Tasks on a Ray cluster, which gives a task out again when the worker process that had it dies."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -8,6 +9,9 @@ from typing import Any
 
 from eiesim.errors import EieError, with_extra
 from eiesim.model import Workload
+
+ANSWER_WITHIN_S = 10.0
+"""How long a head may take to take a connection, in seconds; Ray itself would try for minutes."""
 
 TRIES = 5
 """How often a task is given out; a worker that dies takes its tasks with it."""
@@ -31,6 +35,9 @@ def ray(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[A
         raise EieError(f"backend ray needs ray; {with_extra('ray')}") from None
     here: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if scheduler is None else {}
     try:
+        if scheduler is not None and ":" in scheduler:
+            host, _, port = scheduler.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER_WITHIN_S).close()
         ray.init(scheduler, log_to_driver=False, logging_level="critical", **here)
     except Exception as error:  # a bad address, a cluster that does not answer, or one of another version: each its own
         raise EieError(f"{scheduler or 'this machine'}: no Ray cluster answers there: {_one_line(error)}") from None

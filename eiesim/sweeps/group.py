@@ -29,7 +29,9 @@ from eiesim.sweeps.table import Column, Table
 
 Ints = npt.NDArray[np.int64]
 
-OPERANDS = ("arithmetic", "activation_frac", "weight_frac", "output_frac", "activation_threshold", "weight_bits")
+OPERANDS = (
+    "arithmetic", "operation", "activation_frac", "weight_frac", "output_frac", "activation_threshold", "weight_bits",
+)  # fmt: skip
 """Keys that set which activations are sent, and what is refused before a run."""
 
 MEMORIES = ("weights", "spmat_bytes", "pointer_bytes", "weight_bits")

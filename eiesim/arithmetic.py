@@ -169,8 +169,8 @@ def prepare(
     threshold = config.activation_threshold
     adder = config.operation == "adder"
     if config.arithmetic == "float32":
-        return Operands("float32", activations, layer.codebook, None, np.float32(1.0), {}, threshold=threshold,
-                        operation=config.operation, rest=rest_of(layer, layer.codebook) if adder and outputs else None)  # fmt: skip
+        rest, one = rest_of(layer, layer.codebook) if adder and outputs else None, np.float32(1.0)
+        return Operands("float32", activations, layer.codebook, None, one, {}, None, threshold, config.operation, rest)
     bits = FIXED_BITS[config.arithmetic]
     if highest is None:
         highest = max(float(activations.max(initial=0.0)), -float(activations.min(initial=0.0)))

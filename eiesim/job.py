@@ -21,8 +21,8 @@ class Job(Brief):
     queue_depth: usable places. entries_per_row: entries in an SRAM row.
     outputs: whether the sums are wanted, or only the timing.
     start: the accumulators before the first entry, [rows]; None is all 0 (a tile goes on where the one before ended).
-    multipliers: multiply-accumulate lanes of a PE. draw: for stochastic rounding, else None. adder: of adder units; None
-    multiplies.
+    multipliers: multiply-accumulate lanes of a PE. draw: for stochastic rounding, else None. adder: of adder units;
+    None multiplies.
     """
 
     layer: InterleavedLayer

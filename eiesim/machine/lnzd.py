@@ -79,9 +79,8 @@ def update(
     """
     if own.done:
         return
-    if bias is not None:
-        if fires and out.column != bias:
-            own.total += abs(out.activation)
+    if bias is not None and fires and out.column != bias:
+        own.total += abs(out.activation)
     own.broadcasts += fires
     own.broadcast_stalls += out.found and not fires
     own.scan_bubbles += not out.found

@@ -1,7 +1,7 @@
 """DenseLayer: a layer as it comes out of training, before anything is pruned or shared; Mask: what pruning keeps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -63,8 +63,8 @@ class DenseLayer(Brief):
     weights: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32] | None = None
     activation: str = "relu"
-    groups: int = 1
-    depthwise: bool = False
+    groups: int = field(default=1, kw_only=True)
+    depthwise: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", np.ascontiguousarray(self.weights, np.float32))
@@ -175,7 +175,8 @@ def to_codes(layer: CompressedLayer) -> npt.NDArray[np.uint8]:
 
 def expand(layer: CompressedLayer) -> DenseLayer:
     """A compressed layer with its weights written out."""
-    return DenseLayer(layer.name, layer.to_dense(), layer.bias, layer.activation, layer.groups, layer.depthwise)
+    in_groups = {"groups": layer.groups, "depthwise": layer.depthwise}
+    return DenseLayer(layer.name, layer.to_dense(), layer.bias, layer.activation, **in_groups)
 
 
 def forward(layers: Sequence[DenseLayer], activations: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -50,7 +50,8 @@ Weights = dict[str, np.ndarray]
 
 def shapes() -> dict[str, tuple[int, str, tuple[int, ...], int]]:
     """Layers in order: block, kind, the kernel's shape, stride."""
-    found, maps = {}, MAPS
+    found: dict[str, tuple[int, str, tuple[int, ...], int]] = {}
+    maps = MAPS
     for block, (times, gives, stride) in enumerate(BLOCKS, start=1):
         inner = maps * times
         if times > 1:
@@ -184,7 +185,7 @@ def words(table: pd.DataFrame) -> str:
         "| PEs with work on one: most, mean | cycles an image | off onnxruntime by |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for one in shown.itertuples():
+    for _, one in shown.iterrows():
         lines.append(
             f"| {one.layer} | {one.rows} x {one.cols:,} | {one.positions:,} | {one.kept:,} of {one.weights:,} "
             f"| {one.broadcasts:,.1f} | {one.cycles:,.1f} | {_percent(one.load_balance)} "

@@ -175,8 +175,8 @@ def to_codes(layer: CompressedLayer) -> npt.NDArray[np.uint8]:
 
 def expand(layer: CompressedLayer) -> DenseLayer:
     """A compressed layer with its weights written out."""
-    in_groups = {"groups": layer.groups, "depthwise": layer.depthwise}
-    return DenseLayer(layer.name, layer.to_dense(), layer.bias, layer.activation, **in_groups)
+    weights, bias = layer.to_dense(), layer.bias
+    return DenseLayer(layer.name, weights, bias, layer.activation, groups=layer.groups, depthwise=layer.depthwise)
 
 
 def forward(layers: Sequence[DenseLayer], activations: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

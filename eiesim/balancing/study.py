@@ -152,14 +152,14 @@ class Balance(Plotted, Brief):
         -------
         dict of str to Any
             `layer`, `pes`, `inputs`, and of each assignment its cycles, load balance and PE-cycles by cause. Of a
-            depthwise convolution also `depthwise`, the sentence that says so, and `reach`.
+            depthwise convolution also its `sentence` and `reach`.
         """
         return {
             "layer": self.assignments[0].layer.name,
             "pes": self.config.pes,
             "inputs": self.batch_size,
             "assignments": [one.to_dict() for one in self.assignments],
-            **({"depthwise": self.sentence, "reach": self.reach._asdict()} if self.sentence else {}),
+            **({"sentence": self.sentence, "reach": self.reach._asdict()} if self.sentence else {}),
         }
 
 

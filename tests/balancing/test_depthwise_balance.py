@@ -55,7 +55,7 @@ def test_the_sentence_says_what_its_numbers_are(multiplier, bias):
     assert f"load balance is {run.load_balance:.1%}" in found.sentence
     orders = [one.cycles for one in found.assignments]
     assert ("no order of rows changes that" in found.sentence) == (max(orders) - min(orders) <= 0.01 * orders[0])
-    assert found.to_dict()["depthwise"] == found.sentence
+    assert found.to_dict()["sentence"] == found.sentence
 
 
 def test_without_bias_and_padding_the_load_balance_is_at_most_one_pe_of_all():
@@ -74,7 +74,7 @@ def test_no_other_layer_is_called_depthwise():
     x = np.ones(layer.cols)
     found = eiesim.balance(other, x, {"pes": PES})
     assert found.sentence == ""
-    assert "depthwise" not in found.to_dict()
+    assert "sentence" not in found.to_dict()
     assert "depthwise" not in eiesim.critical_path(other, x, {"pes": PES}).verdict.sentence
     assert "depthwise" not in eiesim.inspect(other)[0].to_dict()
     # The runs are the same, only what a dense machine would have to do is less.
@@ -102,6 +102,14 @@ def test_verdict_inspect_and_commands_say_it(tmp_path):
     said = cli("balance", tmp_path / "dw.npz", "-i", tmp_path / "x.npy", "--pes", 8).out
     assert eiesim.balance(layer, x, {"pes": PES}).sentence in said.replace("\n", " ")
     assert "48 x 216, depthwise" in cli("run", tmp_path / "dw.npz", "-i", tmp_path / "x.npy").out
+
+
+def test_adder_units_refuse_groups():
+    """-sum |a - w| over an output's own inputs is not what the machine would add up."""
+    layer = depthwise()
+    for run in (eiesim.simulate, eiesim.balance, eiesim.critical_path):
+        with pytest.raises(EieError, match="layer 'dw': operation = 'adder' adds every input"):
+            run(layer, np.ones(layer.cols), {"operation": "adder"})
 
 
 def test_files_keep_it(tmp_path):

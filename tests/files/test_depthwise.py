@@ -111,12 +111,12 @@ def test_dilated_asymmetrical_strided_is_scipys(tmp_path, config):
     path = saved(tmp_path, [node], 3, [9, 10], [tensor("k", weights)])
     x = RNG.standard_normal((2, 3, 9, 10)).astype(np.float32)
     padded = np.pad(x, [(0, 0), (0, 0), (2, 1), (0, 3)])
-    exact = []
+    by_row = []
     for row in range(6):
         spread = np.zeros((5, 2))
         spread[::2] = weights[row, 0]
-        exact.append([signal.correlate2d(image[row // 2], spread, "valid")[:, ::2] for image in padded])
-    exact = np.moveaxis(np.array(exact), 0, 1)
+        by_row.append([signal.correlate2d(image[row // 2], spread, "valid")[:, ::2] for image in padded])
+    exact = np.moveaxis(np.array(by_row), 0, 1)
     _, images = on_the_machine(path, x, **config)
     close(images(exact.shape), exact)
 

@@ -180,16 +180,16 @@ class Parts:
 
     def finish(self, chunks: Iterable[Table], fractions: bool) -> None:
         """Write the file, and remove the parts. chunks, fractions: see `write`."""
-        known, firsts = Known(), [0]
+        firsts = [0]
 
         def told() -> Iterator[Table]:
-            for chunk in chunks:
-                known.add(chunk.hashes, firsts[-1] + np.arange(len(chunk)))
+            for chunk in chunks:  # Each row is in one of them, so where it was is not asked for again.
+                self._known.move(chunk.hashes, firsts[-1] + np.arange(len(chunk)))
                 firsts.append(firsts[-1] + len(chunk))
                 yield chunk
 
         write(self.path, told(), fractions)
-        self._known, self._latest, self._size = known, None, firsts.pop()
+        self._latest, self._size = None, firsts.pop()
         self._firsts, self._pieces = firsts, [(self.path, k) for k in range(len(firsts))]
         for part in list(self.folder.iterdir()):
             if _PART.fullmatch(part.name):

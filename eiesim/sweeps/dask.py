@@ -40,7 +40,7 @@ class _Shipped:
 
 
 @contextmanager
-def dask(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[Any]], Iterator[Any]], Any]]:
+def dask(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[Any]], Generator[Any]], Any]]:
     """What runs tasks on a cluster (`backends.RunTasks`), and what sends a workload to it, once.
 
     scheduler: its address; None starts a cluster of `jobs` workers on this machine, which ends with the block.

@@ -34,11 +34,11 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PART_ROWS = 2**13
+PART_ROWS = 2**12
 PART_S = 5.0
 """A part is written when so many rows wait, or when the oldest has waited so many seconds."""
 
-GROUP_ROWS = 2**13
+GROUP_ROWS = 2**12
 """Rows of a row group of the finished file."""
 
 _PART = re.compile(r"part-(\d+)\.parquet")
@@ -173,6 +173,7 @@ class Parts:
     def _piece(self, place: int) -> Table:
         if self._latest is None or self._latest[0] != place:
             path, group = self._pieces[place]
+            self._latest = None
             with _lean(), _reading(path) as file:
                 read = _named(path, lambda: file.read_row_group(group, use_threads=False))
                 self._latest = place, _table(read)

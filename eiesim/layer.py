@@ -54,6 +54,9 @@ class CompressedLayer(Plotted, Tabled):
         "relu" or "none", applied when results are written.
     name : str, default "layer"
         One line of text, for people; it changes no result.
+    activation_said : bool, default True
+        False where no one has said what follows the layer, so that `activation` is the default. Adder units then
+        apply none (docs/variants.md).
 
     Raises
     ------
@@ -69,6 +72,7 @@ class CompressedLayer(Plotted, Tabled):
     bias_codes: npt.NDArray[np.uint8] | None = None
     activation: str = "relu"
     name: str = field(default="layer", compare=False)
+    activation_said: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _whole_shape(self.shape))
@@ -250,7 +254,7 @@ class CompressedLayer(Plotted, Tabled):
         bits: int = 4,
         *,
         bias: Any = None,
-        activation: str = "relu",
+        activation: str | None = None,
         name: str = "layer",
     ) -> "CompressedLayer":
         """Compress a matrix: zeros are pruned, the rest share `2**bits - 1` values.
@@ -269,8 +273,8 @@ class CompressedLayer(Plotted, Tabled):
             Of a code, 1 to 8.
         bias : float[rows] or None, default None
             Shares the codebook; None is a layer without a bias.
-        activation : str, default "relu"
-            What follows the layer: "relu" or "none".
+        activation : str or None, default None
+            What follows the layer: "relu" or "none". None is "relu", and none where adder units compute it.
         name : str, default "layer"
             The layer's name.
 
@@ -331,8 +335,9 @@ class CompressedLayer(Plotted, Tabled):
             codes=codes,
             codebook=shared,
             bias_codes=bias_codes,
-            activation=activation,
+            activation="relu" if activation is None else activation,
             name=name,
+            activation_said=activation is not None,
         )
 
     @classmethod
@@ -342,7 +347,7 @@ class CompressedLayer(Plotted, Tabled):
         bits: int = 4,
         *,
         codebook: npt.ArrayLike | None = None,
-        activation: str = "relu",
+        activation: str | None = None,
         name: str | None = None,
     ) -> "CompressedLayer":
         """Compress a `torch.nn.Linear`, pruned or not: its zeros are pruned, its weights and bias share `bits` bits.
@@ -359,8 +364,9 @@ class CompressedLayer(Plotted, Tabled):
             Of a code, 1 to 8.
         codebook : float[up to 2**bits] or None, default None
             See `from_dense`.
-        activation : str, default "relu"
-            What follows the module, "relu" or "none"; the module does not say.
+        activation : str or None, default None
+            What follows the module, "relu" or "none"; the module does not say. None is "relu", and none where adder
+            units compute it.
         name : str or None, default None
             The layer's name; None is the module's class.
 

@@ -9,6 +9,7 @@ import eiesim
 from eiesim import CompressedLayer, EieError, MachineConfig, simulate
 from eiesim.arithmetic import golden_product, overlap, prepare
 from eiesim.dense import expand
+from eiesim.energy.area import modelled_area
 from eiesim.evaluation import dense_outputs
 from tests.agree import random_case
 from tests.compare import ENGINES, dense_codes, differences, layer_of, runs
@@ -229,3 +230,12 @@ def test_a_term_costs_two_additions():
         assert cost["multiply"].energy_pj == getattr(pj, f"multiply_{arithmetic}") + add
         assert cost["adder"].energy_pj == 2 * add + add
         assert cost["adder"].source.startswith("estimated")
+
+
+def test_area_has_the_arithmetic_units_share_by_synthesis():
+    areas = {name: modelled_area(MachineConfig(operation=name)).pe_um2 for name in ("multiply", "adder")}
+    for module, um2 in areas["multiply"].items():
+        if module == "arithm_unit":
+            assert areas["adder"][module] == pytest.approx(um2 * 8730 / 13712)
+        elif module != "filler":
+            assert areas["adder"][module] == um2

@@ -34,8 +34,7 @@ def published_area(pes: int) -> Area:
 
 
 SYNTHESISED_UM2 = {"multiply": 13_712.0, "adder": 8_730.0}
-"""The ArithmeticUnit of fixed16 by what a PE does: the RTL, synthesised as docs/rtl.md has it ("Area and longest path").
-"""
+"""The ArithmeticUnit of fixed16 by what a PE does: the RTL, synthesised as in docs/rtl.md, "Area and longest path"."""
 
 
 def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE) -> Area:

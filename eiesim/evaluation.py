@@ -15,6 +15,7 @@ import numpy.typing as npt
 from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
 from eiesim._shown import Plotted, Tabled
+from eiesim._version import __version__
 from eiesim.arithmetic import (
     FIXED_BITS,
     Adder,
@@ -46,6 +47,8 @@ from eiesim.training.convolution import Convolution
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FORMAT = "eiesim-accuracy/1"
 
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
@@ -94,10 +97,11 @@ class Accuracies(dict[str, dict[str, float]], Plotted, Tabled):
         Returns
         -------
         str
-            JSON: `inputs`, of a graph `layers`, `accuracy`.
+            JSON: `format`, `eiesim` (the version), `inputs`, of a graph `layers`, `accuracy`.
         """
+        told = {"format": FORMAT, "eiesim": __version__, "inputs": self.inputs}
         computed = {} if self.computed is None else {"layers": self.computed}
-        return json.dumps({"inputs": self.inputs, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
+        return json.dumps({**told, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
 
 
 def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:

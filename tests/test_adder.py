@@ -1,5 +1,6 @@
 """Adder units (docs/variants.md, `operation`): by hand, against the oracle and against AdderNet's own formula."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -239,3 +240,9 @@ def test_area_has_the_arithmetic_units_share_by_synthesis():
             assert areas["adder"][module] == pytest.approx(um2 * 8730 / 13712)
         elif module != "filler":
             assert areas["adder"][module] == um2
+
+
+def test_groups_are_refused():
+    layer = dataclasses.replace(CompressedLayer.from_dense(np.eye(4)), groups=2)
+    with pytest.raises(EieError, match=r"^layer 'layer': is a convolution in 2 groups; adder units would add"):
+        simulate(layer, np.ones(4), ADDER)

@@ -219,8 +219,8 @@ def prepare_layer(
     check_codebook(held, config.weight_bits)
     if config.operation == "adder" and held.groups > 1:
         raise EieError(
-            f"layer '{held.name}': is a convolution in {held.groups} groups; adder units would add the distance of every "
-            "input to each row's weights, also those of other groups; give it as one layer a group, or multiply"
+            f"layer '{held.name}': is a convolution in {held.groups} groups; adder units would add the distance of "
+            "every input to each row's weights, also of other groups' inputs; give it as one layer a group, or multiply"
         )
     interleaved = interleaved_for(layer, config)
     operands = operands_of(held, values, config, outputs, each, max(highest, -lowest))

@@ -205,7 +205,7 @@ def test_dense_networks_add_as_shared_ones_do():
 
 def test_what_multipliers_gave_is_not_fed_to_adder_units():
     with pytest.raises(
-        EieError, match=r"^layer 'ip1': in a row of layers each is fed what multipliers make of the one before"
+        EieError, match=r"^layer 'ip[123]': in a row of layers each is fed what multipliers make of the one before"
     ):
         eiesim.sweep("example:lenet-300-100", axes={"operation": ["adder"]})
 

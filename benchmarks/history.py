@@ -12,6 +12,7 @@ environment for each commit and measures one commit after the other, where ours 
 """
 
 import json
+import os
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -49,8 +50,9 @@ def measured(checkouts: list[Path]) -> list[Row]:
         if _git(place, "status", "--porcelain", "--untracked-files=no", "--", "eiesim"):
             raise SystemExit(f"{place}: eiesim/ has changes that are in no commit; commit them first")
         heads[_git(place, "log", "-1", "--format=%h")] = place
+    load = round(os.getloadavg()[0], 1)
     found = ratios({commit: str(place) for commit, place in heads.items()})
-    common = {"run": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"), "host": measure.machine()}
+    common = {"run": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"), "host": measure.machine(), "load": load}
     return [
         {
             **common, "commit": commit, "date": _git(place, "log", "-1", "--format=%cs"), "what": what, "unit": unit,
@@ -93,7 +95,11 @@ def page(rows: list[Row]) -> str:
         for what, unit in dict.fromkeys((row["what"], row["unit"]) for row in own):
             cells = " | ".join(f"{by[what, unit, commit]:.2f}" for commit, _ in commits)
             lines.append(f"| {what} | {unit} | {cells} |")
-        parts += [f"## Run of {run[:10]}", f"{own[0]['host']}.", "\n".join(lines)]
+        parts += [
+            f"## Run of {run[:10]}",
+            f"{own[0]['host']}; load as it began: {own[0]['load']:g} processes.",
+            "\n".join(lines),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -107,17 +113,17 @@ def draw(rows: list[Row]) -> Any:
     figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
     for axes, unit in zip(panels, (PRODUCT, IMPORT), strict=True):
         own = [row for row in rows if row["unit"] == unit]
-        whats = list(dict.fromkeys(row["what"] for row in own))[::-1]
+        works = list(dict.fromkeys(row["what"] for row in own))[::-1]
         high = 0.8 / len(commits)
         for row in own:
-            place = whats.index(row["what"]) + 0.4 - high * (commits.index(row["commit"]) + 0.5)
-            label = row["commit"] if row["what"] == whats[-1] else None
+            place = works.index(row["what"]) + 0.4 - high * (commits.index(row["commit"]) + 0.5)
+            label = row["commit"] if row["what"] == works[-1] else None
             axes.barh(place, row["ratio"], high, color=colours.get(row["commit"], palette.BLUE), label=label)
             axes.annotate(f"{row['ratio']:.2f}", (row["ratio"], place), (3, 0), textcoords="offset points", va="center")
-        axes.set_yticks(range(len(whats)), [one.replace(", ", ",\n", 1).replace(": ", ":\n", 1) for one in whats])
+        axes.set_yticks(range(len(works)), [one.replace(", ", ",\n", 1).replace(": ", ":\n", 1) for one in works])
         axes.grid(visible=False, axis="y")
         axes.set(xlabel=f"x {unit} (measured)", xlim=(0, 1.18 * max(row["ratio"] for row in own)))
-    panels[1].legend(loc="lower right", title="commit")
+    panels[1].legend(loc="upper right", title="commit")
     return figure
 
 

@@ -11,7 +11,7 @@ def test_the_page_is_that_of_the_rows():
 
 def test_rows_are_ratios_each_with_its_commit_and_yardstick():
     for row in history.read():
-        assert set(row) == {"run", "host", "commit", "date", "what", "unit", "ratio"}
+        assert set(row) == {"run", "host", "load", "commit", "date", "what", "unit", "ratio"}
         assert row["unit"] in (history.PRODUCT, history.IMPORT)
         assert row["ratio"] > 0
 
@@ -20,6 +20,7 @@ def row(run, commit, date, what, ratio):
     return {
         "run": run,
         "host": "a CPU",
+        "load": 0.5,
         "commit": commit,
         "date": date,
         "what": what,

@@ -15,14 +15,21 @@ import numpy.typing as npt
 from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
 from eiesim._shown import Plotted, Tabled
+from eiesim._version import __version__
 from eiesim.arithmetic import (
     FIXED_BITS,
+    Adder,
+    Draw,
+    Rounding,
     above_threshold,
     add,
     auto_fraction_bits,
+    check_groups,
+    combine,
     drawn,
+    finish,
     fixed_rounding,
-    multiply,
+    magnitudes,
     quantise,
     reachable,
     salt_of,
@@ -37,9 +44,12 @@ from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
+from eiesim.training.convolution import Convolution
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FORMAT = "eiesim-accuracy/1"
 
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
@@ -88,10 +98,11 @@ class Accuracies(dict[str, dict[str, float]], Plotted, Tabled):
         Returns
         -------
         str
-            JSON: `inputs`, of a graph `layers`, `accuracy`.
+            JSON: `format`, `eiesim` (the version), `inputs`, of a graph `layers`, `accuracy`.
         """
+        told = {"format": FORMAT, "eiesim": __version__, "inputs": self.inputs}
         computed = {} if self.computed is None else {"layers": self.computed}
-        return json.dumps({"inputs": self.inputs, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
+        return json.dumps({**told, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
 
 
 def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
@@ -108,10 +119,12 @@ def accuracies(
     labels: npt.NDArray[np.int64],
     config: MachineConfig | None = None,
     progress: Callable[[int], object] | None = None,
+    places: Mapping[str, Sequence[DenseLayer]] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Each network's accuracy in each arithmetic: {network: {arithmetic: share}}.
 
     inputs: float32[batch, cols]. labels: int64[batch]. config: the machine, but for its arithmetic.
+    places: by network, layers that say which of them are convolutions; None is itself.
     Fixed point picks its fraction bits by itself, layer by layer. progress: called with 1 after each cell.
     """
     config = config or MachineConfig()
@@ -120,14 +133,15 @@ def accuracies(
         table[name] = {}
         for arithmetic in ARITHMETICS:
             machine = in_arithmetic(config, arithmetic)
-            table[name][arithmetic] = accuracy(_outputs(layers, inputs, machine), labels)
+            outputs = _outputs(layers, inputs, machine, (places or {}).get(name, ()))
+            table[name][arithmetic] = accuracy(outputs, labels)
             if progress is not None:
                 progress(1)
     return table
 
 
 def graph_accuracies(
-    path: Path,
+    graphs: Mapping[str, Path],
     networks: Mapping[str, Layers],
     inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]],
     labels: npt.NDArray[np.int64],
@@ -136,18 +150,20 @@ def graph_accuracies(
 ) -> tuple[dict[str, dict[str, float]], int]:
     """As `accuracies`, through a whole ONNX graph: its layers in the arithmetic, onnxruntime for all the rest.
 
-    path: the model. networks: layers in the order in which the model's are found; inputs: of the model, or by name.
-    Returns also how many layers were so computed: those inside a recurrent node or a body stay onnxruntime's.
+    graphs: by network, its model. networks: layers in the order in which the model's are found; inputs: of the model,
+    or by name. Returns also how many layers of the last network were so computed: those inside a recurrent node or a
+    body stay onnxruntime's.
     """
     from eiesim.files.onnx.in_place import outputs_with, replaceable
     from eiesim.files.onnx.judged import judged
     from eiesim.files.onnx.walk import load_found
 
     config = config or MachineConfig()
-    places = replaceable(load_found(path)[1])
-    judge = judged(path, inputs, labels)
+    of_graphs = {path: (replaceable(load_found(path)[1]), judged(path, inputs, labels)) for path in graphs.values()}
     table: dict[str, dict[str, float]] = {}
     for name, layers in networks.items():
+        path = graphs[name]
+        places, judge = of_graphs[path]
         table[name] = {}
         for arithmetic in ARITHMETICS:
             machine = in_arithmetic(config, arithmetic)
@@ -209,15 +225,20 @@ def model_of_folder(folder: Path, network: Network, key: str = "model") -> Path 
 
 
 def matching(
-    model: DenseNetwork, layers: Sequence[CompressedLayer], origin: str | Path | None = None, smaller: bool = False
+    model: DenseNetwork,
+    layers: Sequence[CompressedLayer],
+    origin: str | Path | None = None,
+    smaller: bool = False,
+    chain: bool = True,
 ) -> tuple[DenseLayer, ...]:
     """A trained network's layers. Raises EieError, naming `origin`, unless their shapes are the compressed ones'.
 
-    smaller: hidden layers may have other shapes, for pruning took units or made two layers of one.
+    smaller: hidden layers may have other shapes, for pruning took units or made two layers of one. chain: whether the
+    compressed layers follow one another.
     """
     name = model.name if origin is None else origin
     shapes, ours = [layer.weights.shape for layer in model.layers], [layer.shape for layer in layers]
-    if smaller and model.chain:
+    if smaller and model.chain == chain:
         ends, own = (shapes[0][1], shapes[-1][0]), (ours[0][1], ours[-1][0])
         if ends != own:
             raise EieError(f"{name}: has {ends[0]} inputs and {ends[1]} outputs, the network {own[0]} and {own[1]}")
@@ -226,13 +247,18 @@ def matching(
     return model.layers
 
 
-def _outputs(layers: Layers, inputs: npt.NDArray[np.float32], config: MachineConfig) -> npt.NDArray[Any]:
+def _outputs(
+    layers: Layers, inputs: npt.NDArray[np.float32], config: MachineConfig, places: Layers = ()
+) -> npt.NDArray[Any]:
     values: npt.NDArray[Any] = np.atleast_2d(inputs)
-    for layer in layers:
+    for k in range(len(layers)):
+        layer, place = layers[k], (places or layers)[k]
+        vectors = place.windows(values) if isinstance(place, Convolution) else values
         if isinstance(layer, DenseLayer):
-            values = dense_outputs(layer, values, config)
+            values = dense_outputs(layer, vectors, config)
         else:
-            values = simulate(layer, values, config).outputs  # type: ignore[assignment]
+            values = simulate(layer, vectors, config).outputs  # type: ignore[assignment]
+        values = place.passed_on(values) if isinstance(place, Convolution) else values
     return values
 
 
@@ -251,34 +277,56 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], config: Mach
     one = 1.0 if layer.bias is not None else 0.0
     values, _ = above_threshold(values, config.activation_threshold)
     values = np.concatenate([values, np.full((len(values), 1), one, np.float32)], axis=1)
+    adder = config.operation == "adder"
+    check_groups(layer.name, layer.groups, config)
     if arithmetic == "float32":
-        sums = _product(np.ascontiguousarray(by_column), values, None, None)
+        sums = _sums(np.ascontiguousarray(by_column), values, adder, None, None)
     else:
         bits = FIXED_BITS[arithmetic]
-        exact = values.astype(np.float64) @ by_column.astype(np.float64)
-        of_activations, of_weights, of_sums = (
-            auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
+        of_activations, of_weights = (
+            auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column)
         )
-        of_sums = reachable(of_sums, of_activations + of_weights)
-        limits = fixed_rounding(of_activations + of_weights - of_sums, bits, config.rounding)
+        if adder:
+            of_activations = of_weights = of_terms = min(of_activations, of_weights)
+            inputs, weights = np.abs(values[:, :-1], dtype=np.float64), np.abs(by_column[:-1], dtype=np.float64)
+            largest = inputs.sum(axis=1).max() + weights.sum(axis=0).max()
+        else:
+            of_terms = of_activations + of_weights
+            largest = np.abs(values.astype(np.float64) @ by_column.astype(np.float64)).max(initial=0.0)
+        of_sums = reachable(auto_fraction_bits(float(largest), bits), of_terms)
+        limits = fixed_rounding(of_terms - of_sums, bits, config.rounding)
         salt = salt_of(config.rounding_seed) if config.rounding == "stochastic" else None
         operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
-        sums = np.ldexp(_product(*operands, limits, salt).astype(np.float64), -of_sums)
+        sums = np.ldexp(_sums(*operands, adder, limits, salt).astype(np.float64), -of_sums)
     return np.maximum(sums, 0) if layer.activation == "relu" else sums
 
 
-@jit
-def _product(by_column: Any, activations: Any, rounding: Any, salt: Any) -> Any:
-    """[cols, rows] and [batch, cols] to [batch, rows]: products added one after the other in column order.
+def _sums(
+    by_column: npt.NDArray[Any], activations: npt.NDArray[Any], adder: bool, rounding: Rounding | None, salt: int | None
+) -> npt.NDArray[Any]:
+    """[cols + 1, rows] and [batch, cols + 1], the bias last, to [batch, rows]. salt: of stochastic rounding."""
+    bias = len(by_column) - 1
+    sums: npt.NDArray[Any] = _product(by_column, activations, bias if adder else None, rounding, salt)
+    if adder:
+        rest = Adder(bias, 0 - np.add.accumulate(np.abs(by_column[:-1]))[-1], bias + 1)
+        draw = None if salt is None else Draw(salt, np.zeros(0, np.int64))
+        for one, total in zip(sums, magnitudes(activations[:, :-1]), strict=True):
+            finish(one, rest, -total, rounding, draw)
+    return sums
 
-    salt: of stochastic rounding, else None.
+
+@jit
+def _product(by_column: Any, activations: Any, bias: Any, rounding: Any, salt: Any) -> Any:
+    """[cols, rows] and [batch, cols] to [batch, rows]: terms added one after the other in column order.
+
+    bias: see `arithmetic.combine`. salt: of stochastic rounding, else None.
     """
     sums = np.zeros((activations.shape[0], by_column.shape[1]), by_column.dtype)
     for n in range(activations.shape[0]):
         for j in range(activations.shape[1]):
             if activations[n, j] != 0:
                 for i in range(by_column.shape[1]):
-                    product = multiply(by_column[j, i], activations[n, j])
+                    product = combine(by_column[j, i], activations[n, j], bias, j)
                     if salt is None:
                         term = scale(product, rounding)
                     else:

@@ -6,7 +6,7 @@ Codes in compressed sparse columns plus a codebook: Deep Compression's result (E
 import hashlib
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -54,6 +54,14 @@ class CompressedLayer(Plotted, Tabled):
         "relu" or "none", applied when results are written.
     name : str, default "layer"
         One line of text, for people; it changes no result.
+    groups : int, default 1
+        Of a convolution in groups: so many blocks of equal size along the diagonal hold all weights. It says how many
+        weights there are places for; outputs, cycles and counters are the same without it.
+    depthwise : bool, default False
+        Whether each group is a single input channel, as in a depthwise convolution. Changes no result.
+    activation_said : bool, default True
+        False where no one has said what follows the layer, so that `activation` is the default. Adder units then
+        apply none (docs/variants.md).
 
     Raises
     ------
@@ -69,6 +77,9 @@ class CompressedLayer(Plotted, Tabled):
     bias_codes: npt.NDArray[np.uint8] | None = None
     activation: str = "relu"
     name: str = field(default="layer", compare=False)
+    groups: int = 1
+    depthwise: bool = field(default=False, compare=False)
+    activation_said: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _whole_shape(self.shape))
@@ -90,6 +101,7 @@ class CompressedLayer(Plotted, Tabled):
         self._check_codebook()
         self._check_columns()
         self._check_codes()
+        self._check_groups()
 
     def _check_codebook(self) -> None:
         if not 1 <= len(self.codebook) <= MAX_CODES:
@@ -130,6 +142,25 @@ class CompressedLayer(Plotted, Tabled):
             if self.bias_codes.max() > highest:
                 raise EieError(f"bias_codes: must be 0 to {highest}, the codebook's entries")
 
+    def _check_groups(self) -> None:
+        if self.groups == 1 and not self.depthwise:
+            return
+        if self.groups < 2 or self.rows % self.groups or self.cols % self.groups:
+            raise EieError(
+                f"groups: {self.groups} do not share {self.rows} rows and {self.cols} columns evenly"
+                if self.groups != 1
+                else "depthwise: needs groups, one a channel"
+            )
+        rows, cols = self.rows // self.groups, self.cols // self.groups
+        for here, columns in self.stretches():
+            outside = self.indices[here] // rows != columns // cols
+            if outside.any():
+                at = int(outside.argmax())
+                raise EieError(
+                    f"groups: the weight in row {self.indices[here][at]}, column {columns[at]} lies in none of "
+                    f"{self.groups} blocks"
+                )
+
     @property
     def rows(self) -> int:
         """Outputs."""
@@ -151,6 +182,11 @@ class CompressedLayer(Plotted, Tabled):
         return self.nnz / (self.rows * self.cols)
 
     @property
+    def dense_weights(self) -> int:
+        """Weights that there are places for: rows x cols, of a convolution in groups those of its blocks."""
+        return self.rows * self.cols // self.groups
+
+    @property
     def bias(self) -> npt.NDArray[np.float32] | None:
         """The bias as float32[rows], or None."""
         return None if self.bias_codes is None else self.codebook[self.bias_codes]
@@ -163,17 +199,27 @@ class CompressedLayer(Plotted, Tabled):
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 (hex) of everything that changes a result; the name does not."""
-        digest = hashlib.sha256(repr((self.shape, self.activation)).encode())
+        in_groups = (self.groups,) if self.groups > 1 else ()
+        digest = hashlib.sha256(repr((self.shape, self.activation, *in_groups)).encode())
         for array in (self.indptr, self.indices, self.codes, self.codebook, self.bias_codes):
             digest.update(b"none" if array is None else str(len(array)).encode() + array.tobytes())
         return digest.hexdigest()
 
     def __repr__(self) -> str:
         bias = "" if self.bias_codes is None else ", bias"
+        bias += f", {self.in_groups}" if self.groups > 1 else ""
         return (
             f"<CompressedLayer {self.name}: {self.rows} x {self.cols}, {counted(self.nnz, 'weight')} "
             f"({self.density:.2%}), {counted(len(self.codebook), 'code')}{bias}, activation {self.activation}>"
         )
+
+    @property
+    def in_groups(self) -> str:
+        """What a convolution in groups is called; empty for any other layer."""
+        if self.depthwise:
+            many = self.rows // self.groups
+            return f"depthwise, {self.groups:,} channels" + (f" of {many} outputs" if many > 1 else "")
+        return f"{self.groups:,} groups" if self.groups > 1 else ""
 
     def to_frame(self) -> "pd.DataFrame":
         """How often each shared value is used.
@@ -250,7 +296,7 @@ class CompressedLayer(Plotted, Tabled):
         bits: int = 4,
         *,
         bias: Any = None,
-        activation: str = "relu",
+        activation: str | None = None,
         name: str = "layer",
     ) -> "CompressedLayer":
         """Compress a matrix: zeros are pruned, the rest share `2**bits - 1` values.
@@ -269,8 +315,8 @@ class CompressedLayer(Plotted, Tabled):
             Of a code, 1 to 8.
         bias : float[rows] or None, default None
             Shares the codebook; None is a layer without a bias.
-        activation : str, default "relu"
-            What follows the layer: "relu" or "none".
+        activation : str or None, default None
+            What follows the layer: "relu" or "none". None is "relu", and none where adder units compute it.
         name : str, default "layer"
             The layer's name.
 
@@ -331,8 +377,9 @@ class CompressedLayer(Plotted, Tabled):
             codes=codes,
             codebook=shared,
             bias_codes=bias_codes,
-            activation=activation,
+            activation="relu" if activation is None else activation,
             name=name,
+            activation_said=activation is not None,
         )
 
     @classmethod
@@ -342,7 +389,7 @@ class CompressedLayer(Plotted, Tabled):
         bits: int = 4,
         *,
         codebook: npt.ArrayLike | None = None,
-        activation: str = "relu",
+        activation: str | None = None,
         name: str | None = None,
     ) -> "CompressedLayer":
         """Compress a `torch.nn.Linear`, pruned or not: its zeros are pruned, its weights and bias share `bits` bits.
@@ -359,8 +406,9 @@ class CompressedLayer(Plotted, Tabled):
             Of a code, 1 to 8.
         codebook : float[up to 2**bits] or None, default None
             See `from_dense`.
-        activation : str, default "relu"
-            What follows the module, "relu" or "none"; the module does not say.
+        activation : str or None, default None
+            What follows the module, "relu" or "none"; the module does not say. None is "relu", and none where adder
+            units compute it.
         name : str or None, default None
             The layer's name; None is the module's class.
 
@@ -380,7 +428,9 @@ class CompressedLayer(Plotted, Tabled):
         found = modules.matrix_alone(module)
         if isinstance(found, str):
             raise EieError(found if found.startswith(f"{kind}:") else f"{kind}: {found}")
-        return cls.from_dense(found.weights, codebook, bits, bias=found.bias, activation=activation, name=name or kind)
+        called = name or kind
+        layer = cls.from_dense(found.weights, codebook, bits, bias=found.bias, activation=activation, name=called)
+        return replace(layer, groups=found.groups, depthwise=found.depthwise) if found.groups > 1 else layer
 
 
 def layers_frame(layers: "Sequence[CompressedLayer]") -> "pd.DataFrame":

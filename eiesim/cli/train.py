@@ -32,7 +32,7 @@ class Training:
     rank: Annotated[int | None, Option("Rank of low-rank factors, which are then pruned to --density.")] = None
     pes: Annotated[int, Option("Processing elements that --method balanced is for.")] = 64
     masks: Annotated[
-        Path | None, Reads("Your own masks instead of a method: .npz of arrays fc1, fc2, ...", "--mask")
+        Path | None, Reads("Your own masks instead of a method: .npz of an array a layer (fc1, ...).", "--mask")
     ] = None
     penalty: Annotated[str | None, Option("Penalty on the weights while training.", metavar="l1|l2[=STRENGTH]")] = None
     teacher: Annotated[Path | None, Reads("Learn from this network, too: a folder, .onnx, .safetensors or .npz.")] = (
@@ -65,6 +65,9 @@ def train(
     training: Training,
     shown: Shown,
     hidden: Annotated[str, Option("Units of each hidden layer.", metavar="N,N,...")] = "300,100",
+    network: Annotated[
+        str | None, Option("Instead of --hidden: lenet-300-100, or lenet-5 (convolutions).", metavar="NAME")
+    ] = None,
     force: Annotated[bool, Option("Replace a network folder that is there.")] = False,
 ) -> None:
     """Train a classifier for EIE: prune it by a method of the literature, share its weights, write its folder.
@@ -75,6 +78,7 @@ def train(
     \b
     eiesim train x.npy y.npy --hidden 300,100 --method iterative --density 0.1 -o net
     eiesim train x.npy y.npy --method 2:4 -o net
+    eiesim train x.npy y.npy --network lenet-5 --method iterative --density 0.08 -o net
     eiesim train x.npy y.npy --method snip --density 0.1 --teacher large --unlabelled more.npy --debias -o net
     eiesim run net
     """
@@ -83,7 +87,8 @@ def train(
     screen = shown.screen()
     with screen.progress() as progress:
         trained = eiesim.train(
-            inputs, labels, output=output, hidden=hidden, force=force, progress=progress, **vars(training)
-        )
+            inputs, labels, output=output, hidden=hidden, network=network, force=force, progress=progress,
+            **vars(training),
+        )  # fmt: skip
     shown.write(trained.to_json)
     screen.show(*trained_tables(trained))

@@ -1,21 +1,22 @@
-"""Where a sweep's tasks run: threads, processes, a Dask or a Ray cluster, through joblib or Dask."""
+"""Where a sweep's tasks run: threads of this process, or processes, a Dask or a Ray cluster by joblib, Dask or Ray."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 from eiesim._io.parent import end_with_parent
-from eiesim.errors import EieError, shown, unknown, with_extra
+from eiesim.errors import EieError, shown, unknown
 from eiesim.model import Workload
 
 BACKENDS = ("threads", "processes", "dask", "ray")
 
 Ship = Callable[[Workload], Any]
-"""Makes of a workload what a task is given; `unpack` turns that back."""
-RunTasks = Callable[[Iterator[Any]], Iterator[Any]]
-"""Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
+"""Makes of a workload what a task is given; it reaches the task as a workload."""
+RunTasks = Callable[[Iterator[Any]], Generator[Any]]
+"""Runs calls, (function, arguments, keywords), taken as needed, and yields results as they finish, in any order."""
 
 MOST_JOBS = 1024
 
@@ -45,12 +46,13 @@ def workers(
     import joblib
 
     jobs = jobs or joblib.cpu_count()
-    options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if backend == "threads":
-        yield joblib.Parallel(jobs, backend="threading", **options), _as_it_is
+        yield _in_threads(jobs), _as_it_is
     elif backend == "processes":
         # joblib keeps the files that workers map until a call ends: calls of some tasks keep them few.
-        parallel = joblib.Parallel(jobs, backend="loky", max_nbytes=_MAPPED_FROM, **options)
+        parallel = joblib.Parallel(
+            jobs, backend="loky", max_nbytes=_MAPPED_FROM, return_as="generator_unordered", batch_size=1
+        )
         yield _in_batches(parallel, 16 * jobs, end_with_parent), _as_it_is
     elif backend == "dask":
         from eiesim.sweeps.dask import dask
@@ -58,27 +60,43 @@ def workers(
         with dask(jobs, scheduler) as (run, ship):
             yield run, ship
     else:
-        with _ray(jobs, scheduler) as ship, joblib.parallel_config("ray"):
-            # Ray's joblib backend gives results only when all of a call's are there: a few tasks a worker at a time.
-            parallel = joblib.Parallel(jobs if scheduler is None else -1, batch_size=1)
-            yield _in_batches(parallel, 4 * joblib.effective_n_jobs(parallel.n_jobs)), ship
+        from eiesim.sweeps.ray import ray
+
+        with ray(jobs, scheduler) as (run, ship):
+            yield run, ship
 
 
-def unpack(shipped: Any) -> Workload:
-    """The workload that a task was given, in the worker."""
-    if isinstance(shipped, Workload):
-        return shipped
-    import ray
+def _in_threads(jobs: int) -> RunTasks:
+    """Threads, ahead of whoever takes the results by a task: however slowly that is, few results wait."""
 
-    workload: Workload = ray.get(shipped)
-    return workload
+    def run(tasks: Iterator[Any]) -> Generator[Any]:
+        given: set[Future[Any]] = set()
+        with ThreadPoolExecutor(jobs, "sweep") as pool:
+            try:
+                for function, args, kwargs in tasks:
+                    given.add(pool.submit(function, *args, **kwargs))
+                    while len(given) > jobs:
+                        yield _taken(given)
+                while given:
+                    yield _taken(given)
+            finally:  # What has not begun, when an error or Ctrl-C ended the sweep, does not.
+                pool.shutdown(cancel_futures=True)
+
+    return run
+
+
+def _taken(given: set[Future[Any]]) -> Any:
+    """The result of a task that is done, which is forgotten."""
+    done = next(iter(wait(given, return_when=FIRST_COMPLETED).done))
+    given.remove(done)
+    return done.result()
 
 
 def _in_batches(parallel: Any, size: int, first: Callable[[int], object] | None = None) -> RunTasks:
     """Calls of at most `size` tasks, one after the other. first: what a worker does before each task, given our pid."""
     here = os.getpid()
 
-    def run(tasks: Iterator[Any]) -> Iterator[Any]:
+    def run(tasks: Iterator[Any]) -> Generator[Any]:
         while batch := list(islice(tasks, size)):
             if first is not None:
                 batch = [(_after, (first, here, *call), {}) for call in batch]
@@ -94,30 +112,3 @@ def _after(first: Callable[[int], object], parent: int, call: Any, args: Any, kw
 
 def _as_it_is(workload: Workload) -> Workload:
     return workload
-
-
-@contextmanager
-def _ray(jobs: int, scheduler: str | None) -> Iterator[Ship]:
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError:
-        raise EieError(f"backend ray needs ray; {with_extra('ray')}") from None
-    try:
-        ray.init(scheduler, num_cpus=jobs if scheduler is None else None, log_to_driver=False, logging_level="error")
-    except (ConnectionError, OSError, ValueError) as error:
-        raise EieError(f"{scheduler}: no Ray cluster answers there: {error}") from None
-    register_ray()
-    stored: dict[str, Any] = {}
-
-    def ship(workload: Workload) -> Any:
-        if workload.content_hash not in stored:
-            # Only the latest is kept from here: tasks hold theirs until they are done.
-            stored.clear()
-            stored[workload.content_hash] = ray.put(workload)
-        return stored[workload.content_hash]
-
-    try:
-        yield ship
-    finally:
-        ray.shutdown()

@@ -27,7 +27,7 @@ from eiesim.paper.source import COMPONENTS
 if TYPE_CHECKING:
     import pandas as pd
 
-LATER_KEYS = ("multipliers", "mapping", "rounding", "rounding_seed", "activation_threshold")
+LATER_KEYS = ("operation", "multipliers", "mapping", "rounding", "rounding_seed", "activation_threshold")
 """Configuration keys of docs/variants.md."""
 
 LONGEST_NAME = 1000
@@ -59,6 +59,7 @@ class Row:
     weight_bits: Annotated[int, _key("weight_bits")]
     arithmetic: Annotated[str, _key("arithmetic")]
     clock_mhz: Annotated[float, _key("clock_mhz")]
+    operation: Annotated[str, _key("operation")]
     multipliers: Annotated[int, _key("multipliers")]
     mapping: Annotated[str, _key("mapping")]
     rounding: Annotated[str, _key("rounding")]

@@ -8,7 +8,7 @@ Rows go to a store (`writer`) as they finish and are forgotten; what is asked fo
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from eiesim.inputs import Source, open_workloads
 from eiesim.model import Maker, Workload
 from eiesim.prepared import Config, inputs_given, interleaved_for
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES
-from eiesim.sweeps.backends import unpack, workers
+from eiesim.sweeps.backends import workers
 from eiesim.sweeps.grid import Grid, Group, Listed, by_sharing, in_order
 from eiesim.sweeps.group import rows_of
 from eiesim.sweeps.journal import Journal
@@ -372,7 +372,7 @@ def collect_rows(
         writer = stack.enter_context(Writer(store, observe))
         run, ship = stack.enter_context(workers(backend, jobs, scheduler))
         parts: list[_Part] = []
-        for finished in run(_tasks(planned, store, ship, observe, parts)):
+        for finished in stack.enter_context(closing(run(_tasks(planned, store, ship, observe, parts)))):
             writer.put(finished)
         writer.close()
         found = Collected(tuple(parts), in_order(planned.configs), store)
@@ -387,8 +387,6 @@ def _tasks(
     planned: Plan, store: Store, ship: Callable[[Workload], Any], observe: Observer, parts: list[_Part]
 ) -> Iterator[Any]:
     """What is missing, group by group. parts: what the plan comes to is added, each once."""
-    from joblib import delayed
-
     # On a large grid small tasks first, so that the first rows are soon there.
     largest = 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
     for workload in _ahead(planned.workloads):
@@ -409,7 +407,7 @@ def _tasks(
                     observe(0, len(hashes) - len(missing))
                     if len(missing):
                         machines, hashes = machines.take(missing), hashes[missing]
-                        yield delayed(_run)(shipped, engine, machines, hashes, store.made, __version__)
+                        yield _run, (shipped, engine, machines, hashes, store.made, __version__), {}
 
 
 def _one_at_a_time(observe: Observer) -> Observer:
@@ -436,11 +434,10 @@ def _ahead(makers: Sequence[Maker]) -> Iterator[Workload]:
 
 
 def _run(
-    shipped: Any, engine: str, machines: Machines, hashes: Hashes, made: Callable[[Table], Any], version: str
+    workload: Workload, engine: str, machines: Machines, hashes: Hashes, made: Callable[[Table], Any], version: str
 ) -> Any:
     """A task: its rows, as a store takes them. Runs in a worker, maybe on another machine."""
     if version != __version__:
         raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
-    workload = unpack(shipped)
     interleaved = interleaved_for(workload.interleaved or workload.layer, machines.config(0))
     return made(rows_of(workload, interleaved, engine, machines, hashes))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from eiesim.dense import DenseLayer, Mask, from_codes, to_codes
 from eiesim.layer import CompressedLayer
+from eiesim.training.convolution import step
 from eiesim.training.examples import Examples
 from eiesim.training.losses import Penalty, load_torch
 from eiesim.training.teaching import Taught, Teaching
@@ -67,18 +68,6 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def untrained(sizes: Sequence[int], names: Sequence[str], seed: int | Sequence[int]) -> tuple[DenseLayer, ...]:
-    """A multi-layer perceptron with He's random weights and zero biases; ReLU after every layer but the last."""
-    rng = np.random.default_rng(seed)
-    layers = []
-    for k, name in enumerate(names):
-        cols, rows = sizes[k], sizes[k + 1]
-        weights = (rng.standard_normal((rows, cols)) * np.sqrt(2 / cols)).astype(np.float32)
-        activation = "relu" if k + 1 < len(names) else "none"
-        layers.append(DenseLayer(name, weights, np.zeros(rows, np.float32), activation))
-    return tuple(layers)
-
-
 def train_layers(
     layers: Sequence[DenseLayer],
     lesson: Lesson,
@@ -89,7 +78,7 @@ def train_layers(
     extra: Callable[[list[Any]], Any] | None = None,
     change: Change | None = None,
 ) -> tuple[DenseLayer, ...]:
-    """Train layers that follow one another; the last one's outputs are class scores.
+    """Train the layers of a network in order; the last one's outputs are class scores.
 
     masks: one a layer; pruned weights stay 0.0 throughout (Deep Compression Sec. 2). None keeps all.
     extra: one more term of the loss, from the layers' weight tensors. change: what stands in the network for each
@@ -128,10 +117,11 @@ def train_layers(
 
 
 def fine_tune_centroids(
-    layers: Sequence[CompressedLayer], lesson: Lesson, settings: Settings = Settings()
+    layers: Sequence[CompressedLayer], made_of: Sequence[DenseLayer], lesson: Lesson, settings: Settings = Settings()
 ) -> tuple[CompressedLayer, ...]:
     """Train the shared values, the codes held fixed; entry 0 stays 0.0. No penalty is applied.
 
+    made_of: the layers before their weights were shared, which say how each takes its inputs.
     A centroid's gradient is the sum of its weights' gradients (Deep Compression Sec. 3.3): that is what
     differentiating `codebook[codes]` gives.
     """
@@ -148,7 +138,7 @@ def fine_tune_centroids(
         codebooks = [torch.cat([zero, values]) for values in centroids]
         weights = [codebook[place] for codebook, place in zip(codebooks, places, strict=True)]
         biases = [None if p is None else codebook[p] for codebook, p in zip(codebooks, bias_places, strict=True)]
-        return _scores(layers, weights, biases, inputs)
+        return _scores(made_of, weights, biases, inputs)
 
     _fit(centroids, scores, lambda: None, None, lesson, settings, "shared values")
     return tuple(
@@ -240,11 +230,8 @@ def _fit(
             parameter.copy_(value)
 
 
-def _scores(layers: Sequence[Any], weights: list[Any], biases: list[Any], inputs: Any) -> Any:
-    linear = load_torch().nn.functional.linear
+def _scores(layers: Sequence[DenseLayer], weights: list[Any], biases: list[Any], inputs: Any) -> Any:
     values = inputs
     for layer, weight, bias in zip(layers, weights, biases, strict=True):
-        values = linear(values, weight, bias)
-        if layer.activation == "relu":
-            values = values.relu()
+        values = step(layer, weight, bias, values)
     return values

@@ -1,6 +1,5 @@
 """eiesim.train: from examples to a pruned, shared network, by any of the methods."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,18 +12,20 @@ from eiesim._io.memory import check_memory
 from eiesim._io.named import naming
 from eiesim._progress import Steps, Told, telling
 from eiesim.dense import DenseLayer, expand, forward
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.files import npz
 from eiesim.files.guarding import guarded
 from eiesim.files.network import check_network_folder
 from eiesim.layer import CompressedLayer
-from eiesim.training import folder
+from eiesim.training import folder, graph
+from eiesim.training.architecture import NETWORKS, Architecture, perceptron
 from eiesim.training.binary import two_values
+from eiesim.training.convolution import features_of
 from eiesim.training.examples import Examples, Parts, split, without_labels
-from eiesim.training.loop import Epoch, Lesson, Settings, fine_tune_centroids, one_thread, train_layers, untrained
+from eiesim.training.loop import Epoch, Lesson, Settings, fine_tune_centroids, one_thread, train_layers
 from eiesim.training.losses import Distillation, Penalty
 from eiesim.training.methods import method_of
-from eiesim.training.recipe import Networks, Recipe, check_whole
+from eiesim.training.recipe import Networks, Outcome, Recipe, check_whole
 from eiesim.training.teaching import Teaching
 from eiesim.training.trained import Trained
 
@@ -41,6 +42,7 @@ NEED_A_TEACHER = {
 """Options that are of no use without a teacher: what they are unless told, and why."""
 
 
+HIDDEN = (300, 100)
 MOST_HIDDEN, MOST_UNITS = 100, 2**20
 BYTES_A_WEIGHT = 40
 """While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
@@ -56,7 +58,8 @@ def train(
     density: float | None = None,
     output: str | Path | None = None,
     *,
-    hidden: Sequence[int] | str = (300, 100),
+    hidden: Sequence[int] | str = HIDDEN,
+    network: str | None = None,
     teacher: Teacher | str | Path | None = None,
     unlabelled: npt.ArrayLike | str | Path | None = None,
     recipe: Recipe | None = None,
@@ -72,6 +75,7 @@ def train(
     ----------
     inputs : float[n, ...] or a path
         The examples, flattened to [n, features] and rounded to float32, best scaled to about 0 to 1; or an .npy file.
+        For "lenet-5" [n, 28, 28], [n, 1, 28, 28] or [n, 784].
     labels : int[n] or a path
         Their classes, whole numbers from 0.
     method : str or None, default None
@@ -82,6 +86,8 @@ def train(
         The network folder to write, as `save_trained` does; None writes nothing.
     hidden : sequence of int or str, default (300, 100)
         Units of each hidden layer, 1 to 2**20, also as "300,100"; 100 layers at most.
+    network : str or None, default None
+        A network by name in place of `hidden`: "lenet-300-100" or the convolutional "lenet-5".
     teacher : sequence of DenseLayer or CompressedLayer, a path, or None, default None
         Layers in a row that give the same classes, to learn from; or a network folder or a model file.
     unlabelled : float[m, ...] or a path, or None, default None
@@ -123,11 +129,7 @@ def train(
         raise EieError("give a recipe, or a method, density and options; not both")
     if recipe.distillation.debias and unlabelled is None:
         raise EieError("debias weighs what a teacher says of unlabelled examples; give those too")
-    hidden = _widths(hidden) if isinstance(hidden, str) else hidden
-    if len(hidden) > MOST_HIDDEN:
-        raise EieError(f"hidden: {len(hidden):,} layers, {MOST_HIDDEN} at most")
-    for width in hidden:
-        check_whole("hidden", width, 1, MOST_UNITS)
+    hidden = _checked_widths(hidden, network)
     if output is not None:
         check_network_folder(output, force)
     values = folder.load_inputs(Path(inputs)) if isinstance(inputs, str | Path) else inputs
@@ -135,16 +137,23 @@ def train(
     learned_from = folder.load_teacher(Path(teacher)) if isinstance(teacher, str | Path) else teacher
     examples = _examples(values, classes)
     more = folder.load_inputs(Path(unlabelled)) if isinstance(unlabelled, str | Path) else unlabelled
-    sizes = (examples.inputs.shape[1], *map(int, hidden), int(examples.labels.max()) + 1)
-    if sizes[-1] < 2:
+    features, count = examples.inputs.shape[1], int(examples.labels.max()) + 1
+    if count < 2:
         raise EieError("labels: hold one class only, and there is nothing to tell apart")
-    weights = sum(cols * rows for cols, rows in itertools.pairwise(sizes))
+    if network is None:
+        architecture = perceptron((features, *hidden, count))
+    else:
+        architecture = NETWORKS[network](features, count)
+        _check_shape(network, architecture, np.shape(values))
+        if output is not None and architecture.has_convolutions:
+            graph.check_onnx()
+    weights = architecture.weights
     check_memory(BYTES_A_WEIGHT * weights, f"{weights:,} weights to train (fewer hidden units have fewer)")
     parts = split(examples)
-    further = None if more is None else _unlabelled(more, examples.inputs.shape[1])
+    further = None if more is None else _unlabelled(more, features)
     with one_thread():
         lesson = lesson_for(parts, recipe, learned_from, _told(progress, recipe.plan), further)
-        trained = finish(parts, lesson, begin(sizes, lesson, recipe), recipe)
+        trained = finish(parts, lesson, begin(architecture, lesson, recipe), recipe)
     if output is not None:
         folder.save_trained(trained, output, force=force)
     return trained
@@ -174,11 +183,29 @@ def _recipe(
     return Recipe(**{**given, **options})
 
 
-def _widths(given: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(width) for width in given.split(",")) if given else ()
-    except ValueError:
-        raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
+def _checked_widths(given: Sequence[int] | str, network: str | None) -> tuple[int, ...]:
+    """Units of the hidden layers. Raises EieError for a network of an unknown name, and where both are given."""
+    if isinstance(given, str):
+        try:
+            given = tuple(int(width) for width in given.split(",")) if given else ()
+        except ValueError:
+            raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
+    if network is not None and network not in NETWORKS:
+        raise unknown("no network", network, NETWORKS)
+    if network is not None and tuple(given) != HIDDEN:
+        raise EieError(f"network {network} has hidden layers of its own; give a network or hidden, not both")
+    if len(given) > MOST_HIDDEN:
+        raise EieError(f"hidden: {len(given):,} layers, {MOST_HIDDEN} at most")
+    for width in given:
+        check_whole("hidden", width, 1, MOST_UNITS)
+    return tuple(map(int, given))
+
+
+def _check_shape(network: str, architecture: Architecture, shape: tuple[int, ...]) -> None:
+    """Raise EieError unless the network takes examples of this shape, [n, ...]. A perceptron takes any."""
+    if architecture.has_convolutions and shape[1:] not in architecture.accepted:
+        wanted = [f"(examples, {', '.join(map(str, one))})" for one in architecture.accepted]
+        raise EieError(f"inputs: have shape {shape}; {network} needs {', '.join(wanted[:-1])} or {wanted[-1]}")
 
 
 def _told(progress: Told, plan: Sequence[int]) -> Epoch | None:
@@ -199,23 +226,27 @@ def _told(progress: Told, plan: Sequence[int]) -> Epoch | None:
     return each
 
 
-def begin(sizes: Sequence[int], lesson: Lesson, recipe: Recipe) -> Networks:
+def begin(architecture: Architecture, lesson: Lesson, recipe: Recipe) -> Networks:
     """The first weights and the dense network, which every method starts from or is compared with."""
-    initial = untrained(sizes, [f"fc{k}" for k in range(1, len(sizes))], recipe.seed)
+    initial = architecture.untrained(recipe.seed)
     return Networks(initial, train_layers(initial, lesson, recipe.seeded(recipe.dense), stage="train"))
 
 
 def finish(parts: Parts, lesson: Lesson, networks: Networks, recipe: Recipe) -> Trained:
-    """Make the zeros, then share what is left among 2**bits - 1 values and fine-tune those."""
-    outcome = method_of(recipe).make(lesson, networks, recipe)
+    """Make the zeros, then share what is left."""
+    return shared(parts, lesson, networks, method_of(recipe).make(lesson, networks, recipe), recipe)
+
+
+def shared(parts: Parts, lesson: Lesson, networks: Networks, outcome: Outcome, recipe: Recipe) -> Trained:
+    """Share what a method left among 2**bits - 1 values a layer, and fine-tune those."""
     if not all(np.isfinite(layer.weights).all() for layer in outcome.layers):
         raise EieError("training went astray: weights are no longer finite; scale the inputs to about 0 to 1")
     if outcome.binary:
-        shared = tuple(two_values(layer, recipe.bits) for layer in outcome.layers)
+        coarse = tuple(two_values(layer, recipe.bits) for layer in outcome.layers)
     else:
-        shared = tuple(layer.shared(recipe.bits) for layer in outcome.layers)
-    shared = fine_tune_centroids(shared, lesson, recipe.seeded(recipe.shared))
-    return Trained(recipe, parts, networks, outcome, shared, lesson.teaching)
+        coarse = tuple(layer.shared(recipe.bits) for layer in outcome.layers)
+    tuned = fine_tune_centroids(coarse, outcome.layers, lesson, recipe.seeded(recipe.shared))
+    return Trained(recipe, parts, networks, outcome, tuned, lesson.teaching)
 
 
 def lesson_for(
@@ -234,8 +265,8 @@ def lesson_for(
     layers = [layer if isinstance(layer, DenseLayer) else expand(layer) for layer in teacher]
     classes = int(max(part.labels.max() for part in (parts.training, parts.validation))) + 1
     features = parts.training.inputs.shape[1]
-    if not layers or (layers[0].cols, layers[-1].rows) != (features, classes):
-        shape = f"{layers[0].cols} inputs and {layers[-1].rows} classes" if layers else "no layer"
+    if not layers or (features_of(layers[0]), layers[-1].rows) != (features, classes):
+        shape = f"{features_of(layers[0])} inputs and {layers[-1].rows} classes" if layers else "no layer"
         raise EieError(f"teacher: has {shape}; the examples have {features} and {classes}")
 
     chosen = None if unlabelled is None else without_labels(unlabelled, parts)

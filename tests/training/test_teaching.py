@@ -17,7 +17,8 @@ from tests.training.clouds import PARTS, clouds
 
 torch = pytest.importorskip("torch", reason="needs extra [train]")
 
-from eiesim.training.loop import Settings, untrained  # noqa: E402
+from eiesim.training.architecture import perceptron  # noqa: E402
+from eiesim.training.loop import Settings  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -29,7 +30,7 @@ QUICK = {
     "shared": Settings(epochs=1, patience=1, batch=32),
     "rounds": 2,
 }
-TEACHER = untrained([16, 20, 3], ["a", "b"], seed=5)
+TEACHER = perceptron([16, 20, 3]).untrained(5)
 WEIGHTS = torch.tensor(np.random.default_rng(7).normal(size=(3, 16)) / 4)
 
 

@@ -217,11 +217,6 @@ def prepare_layer(
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise EieError(f"activations: NaN or infinity among the inputs of layer '{held.name}'")
     check_codebook(held, config.weight_bits)
-    if config.operation == "adder" and held.groups > 1:
-        raise EieError(
-            f"layer '{held.name}': is a convolution in {held.groups} groups; adder units would add the distance of "
-            "every input to each row's weights, also of other groups' inputs; give it as one layer a group, or multiply"
-        )
     interleaved = interleaved_for(layer, config)
     operands = operands_of(held, values, config, outputs, each, max(highest, -lowest))
     batched = np.ndim(activations) == 2

@@ -47,7 +47,8 @@ class Hardware:
 
     row_entries: entries in an SRAM row, a power of two. value_bits: of an activation, a codebook value, an accumulator.
     activations: words in each of a PE's two banks. pointer_words: in each of the two pointer banks.
-    operation: what a PE does with a weight and an activation, MULTIPLY or ADDER.
+    operation: what a PE does with a weight and an activation, MULTIPLY or ADDER. It is chosen as the sources are read,
+    so that yosys reads of a multiplier's what it would read if there were no other.
     """
 
     pes: int = 4
@@ -75,7 +76,12 @@ class Hardware:
 
     def parameters(self) -> dict[str, int]:
         """By the names in the RTL."""
-        return {name.upper(): value for name, value in asdict(self).items()}
+        return {name.upper(): value for name, value in asdict(self).items() if name != "operation"}
+
+    @property
+    def defines(self) -> list[str]:
+        """Options of every tool that reads the sources."""
+        return ["-DADDER"] if self.operation == ADDER else []
 
     @classmethod
     def of(cls, config: MachineConfig, layers: Sequence[InterleavedLayer] = ()) -> "Hardware":

@@ -11,13 +11,7 @@ from eiesim.errors import EieError
 
 ARITHMETICS = ("fixed16", "fixed8")
 
-ONLY = {
-    "operation": "multiply",
-    "multipliers": 1,
-    "mapping": "interleaved",
-    "rounding": "nearest",
-    "activation_threshold": 0.0,
-}
+ONLY = {"multipliers": 1, "mapping": "interleaved", "rounding": "nearest", "activation_threshold": 0.0}
 """Of these keys (docs/variants.md) the RTL has one value."""
 
 MULTIPLY, ADDER = 0, 1
@@ -126,7 +120,7 @@ class Hardware:
             pointer_words=max(2, pointer_words),
             pointer_bits=max(POINTER_BITS, least["pointer_bits"]),
             column_bits=max(POINTER_BITS, pointer_words.bit_length() + 1),
-            operation=ADDER if getattr(config, "operation", "multiply") == "adder" else MULTIPLY,
+            operation=ADDER if config.operation == "adder" else MULTIPLY,
         )
 
     def grown(self, config: MachineConfig) -> tuple[str, ...]:

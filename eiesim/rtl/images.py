@@ -3,8 +3,8 @@
 session.txt is a row of numbers: what the hardware must be, `LAYOUT`, and what it must have at least, `SIZES`; inputs,
 layers; for each input its activation rows, one hexadecimal number each with PE 0 lowest; then for each layer the
 activation rows in all, whether it has a bias, the bias's activation, the shift, whether it has ReLU, and its codebook;
-then the output rows. layerL_peP_spmat.hex, _even.hex, _odd.hex and, of adder units, _rest.hex hold a PE's SRAMs, one word
-a line, in Verilog's own format ($readmemh).
+then the output rows. layerL_peP_spmat.hex, _even.hex, _odd.hex and, of adder units, _rest.hex hold a PE's SRAMs, one
+word a line, in Verilog's own format ($readmemh).
 """
 
 from pathlib import Path

@@ -37,8 +37,8 @@ def synthesis_table(made: Synthesised) -> Table:
     adder = ", adder units" if config.operation == "adder" else ""
     cells = "yosys' generic cells" if liberty is None else liberty.name
     table = Table(
-        title=f"A PE of {config.pes}, {config.arithmetic}{adder}: logic by yosys in {cells} (paths by abc, without registers' "
-        f"own delay and wires), memory by CACTI ({DEFAULT_DEVICE_TYPE}), published: EIE Table II",
+        title=f"A PE of {config.pes}, {config.arithmetic}{adder}: logic by yosys in {cells} (paths by abc, without "
+        f"registers' own delay and wires), memory by CACTI ({DEFAULT_DEVICE_TYPE}), published: EIE Table II",
         title_justify="left",
         title_style="",
     )

@@ -24,8 +24,12 @@ OF_A_PE = tuple(name for name in MODULES.values() if name != "lnzd")
 COMBINATIONAL, REGISTER, CLOCK, MEMORY = "combinational", "register", "clock", "memory"
 
 SRAM_MODULES = {
-    "even_bank": "ptr_read", "odd_bank": "ptr_read", "spmat_sram": "spmat_read", "rest_bank0": "act_rw", "rest_bank1": "act_rw",
-}  # fmt: skip
+    "even_bank": "ptr_read",
+    "odd_bank": "ptr_read",
+    "spmat_sram": "spmat_read",
+    "rest_bank0": "act_rw",
+    "rest_bank1": "act_rw",
+}
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,13 @@ class Hardware:
 
     @property
     def rest_bits(self) -> int:
-        """Bits of the largest magnitude of what an adder unit adds to a sum for its row."""
-        return self.column_bits + self.value_bits - 1
+        """Bits of what an adder unit adds to a sum for its row: some before the point, `rest_fraction_bits` behind."""
+        return self.value_bits + 1 + self.rest_fraction_bits
+
+    @property
+    def rest_fraction_bits(self) -> int:
+        """Bits of the sum of all magnitudes of weights and inputs of a row: behind more, a rest rounds to 0."""
+        return self.column_bits + self.value_bits
 
     def parameters(self) -> dict[str, int]:
         """By the names in the RTL."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from eiesim.errors import EieError
 from eiesim.job import Job
-from eiesim.rtl.hardware import ADDER, LAYOUT, SIZES, Hardware, needed
+from eiesim.rtl.hardware import ADDER, LAYOUT, Hardware, needed
 from eiesim.rtl.runs import RtlRun, outputs_in_rows
 
 
@@ -32,9 +32,11 @@ def session(run: RtlRun) -> str:
     """session.txt."""
     hardware = run.hardware
     least = needed([stage.job.layer for stage in run.stages], hardware.row_entries)
+    if hardware.operation == ADDER:
+        least["column_bits"] = hardware.column_bits  # What `rests` are laid out for.
     lines = [
         " ".join(str(getattr(hardware, name)) for name in LAYOUT),
-        " ".join(str(least[name]) for name in SIZES),
+        " ".join(map(str, least.values())),
         f"{len(run.inputs)} {len(run.stages)}",
     ]
     for values in run.inputs:
@@ -70,18 +72,22 @@ def memories(job: Job, p: int, hardware: Hardware) -> dict[str, list[str]]:
     }
     if hardware.operation == ADDER:
         digits = -(-(hardware.rest_bits + 1) // 4)
-        made["rest"] = [f"{word:0{digits}x}" for word in rests(job, p, hardware).tolist()]
+        made["rest"] = [f"{word:0{digits}x}" for word in rests(job, p, hardware)]
     return made
 
 
-def rests(job: Job, p: int, hardware: Hardware) -> npt.NDArray[np.int64]:
-    """What a PE adds to its sums, as rest.sv has it: a word a row, {-R_i, 1}, and 0 for rows that there are not."""
-    words = np.zeros(hardware.activations, np.int64)
-    if job.adder is None or job.adder.rest is None:
+def rests(job: Job, p: int, hardware: Hardware) -> list[int]:
+    """What a PE takes off its sums, as rest.sv has it: a word a row, {-R_i scaled, 1}, and 0 for rows that there are not.
+
+    Half of an accumulator's unit, less the last bit, is in it: so -(R_i + A) is rounded, and R_i + A as `scale` rounds.
+    """
+    if job.adder is None or job.adder.rest is None or job.rounding is None:
         raise EieError("adder units are given nothing to add to a sum as it is written")
-    own = job.adder.rest[np.array(job.layer.rows_of_pe[p], np.int64)]
-    words[: len(own)] = -own << 1 | 1
-    return words
+    point, most = hardware.rest_fraction_bits, 1 << hardware.value_bits + hardware.rest_fraction_bits
+    half, left = (1 << (point - 1)) - 1, point - job.rounding[0]
+    own = [-int(job.adder.rest[i]) for i in job.layer.rows_of_pe[p]]
+    words = [min(one << left if left >= 0 else one >> -left, most) + half for one in own]
+    return [word << 1 | 1 for word in words] + [0] * (hardware.activations - len(words))
 
 
 def _words(words: list[str], title: str) -> str:

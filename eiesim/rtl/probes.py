@@ -178,7 +178,7 @@ PE_PROBES = (
 HELD = Probe("lnzd", "registers", "held", "dut.lnzd.held[{p}*VALUE_BITS +: VALUE_BITS]", _value)
 """The LNZD's activation row, a PE's share of it."""
 
-TOTAL = Probe("lnzd", "registers", "total", "(-dut.of_layer.sum)")
+TOTAL = Probe("lnzd", "registers", "total", "(dut.of_layer.sum)")
 """What has been sent of |a_j|, which only adder units have."""
 
 COLUMNS = {

@@ -188,7 +188,8 @@ def _sram(sram: Sram, run: RtlRun, first: int, lanes: int) -> tuple[Any, ...]:
     elif sram.name in ("rest_bank0", "rest_bank1"):
         # The layer's are beside bank 1, which it writes.
         job = run.stages[0].job
-        parts = [images.rests(job, p, hardware) * (sram.name == "rest_bank1") for p in pes]
+        none = [0] * hardware.activations
+        parts = [np.array(images.rests(job, p, hardware) if sram.name == "rest_bank1" else none, np.int64) for p in pes]
         bits, per_word = hardware.rest_bits + 1, 1
     else:
         parts = [layer.pointers[sram.name == "odd_bank" :: 2, p].astype(np.int64) for p in pes]
@@ -270,13 +271,14 @@ def run(
 
 def _read(group: Array, run: RtlRun, item: int, outputs: npt.NDArray[np.int64]) -> None:
     """What comes after the last cycle: the banks swap, and the outputs are read, a row of activations a cycle."""
-    stage, pes = run.stages[0], run.hardware.pes
+    stage, hardware, pes = run.stages[0], run.hardware, run.hardware.pes
     group.give("row_taken", 0)
     group.give("fires", 0)
     group.give("swap", 1)
     if stage.job.adder is not None:
-        group.give("sent", -int(np.abs(run.inputs[item]).sum()))
-        group.give("sent_shift_plus_16", stage.shift + 16)
+        point, most = hardware.rest_fraction_bits, 1 << hardware.value_bits + hardware.rest_fraction_bits
+        total, left = int(np.abs(run.inputs[item]).sum()), point - stage.shift
+        group.give("sent", min(total << left if left >= 0 else total >> -left, most))
     for r, row in enumerate(outputs_in_rows(outputs, pes)):
         group.settle(False)
         group.edge(False)

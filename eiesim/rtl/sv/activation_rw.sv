@@ -8,7 +8,7 @@ module activation_rw #(
     parameter int SCAN_BITS = 7,
     parameter int VALUE_BITS = 16,
 `ifdef ADDER
-    parameter int REST_BITS = 31,
+    parameter int REST_BITS = 49,
 `endif
     parameter bit HOLDS_BIAS = 0
 ) (
@@ -35,9 +35,8 @@ module activation_rw #(
     input  logic [ROW_BITS-1:0]          arithmetic_write_row,
     input  logic signed [VALUE_BITS-1:0] arithmetic_sum3,
 `ifdef ADDER
-    // What is added to the sums as they are read as source; see rest.sv.
-    input  logic signed [REST_BITS:0]    sent,
-    input  logic [6:0]                   sent_shift_plus_16,
+    // What is taken off the sums as they are read as source; see rest.sv.
+    input  logic [REST_BITS-1:0]         sent,
     output logic                         rest_read0,
     output logic                         rest_read1,
     output logic [ROW_BITS-1:0]          rest_address0,
@@ -61,17 +60,16 @@ module activation_rw #(
     assign source_row = row[ROW_BITS-1:0];
 `ifdef ADDER
     logic signed [VALUE_BITS-1:0] sum;
-    logic signed [VALUE_BITS:0] rest;
+    logic [VALUE_BITS:0] rest;
     logic signed [VALUE_BITS+1:0] finished;
-    logic rest_rounds;
     rest #(.ROW_BITS(ROW_BITS), .VALUE_BITS(VALUE_BITS), .REST_BITS(REST_BITS)) of_row (
-        .clock, .reset, .start, .swap, .row_taken, .source, .sent, .sent_shift_plus_16,
+        .clock, .reset, .start, .swap, .row_taken, .source, .sent,
         .read0(rest_read0), .read1(rest_read1), .address0(rest_address0), .address1(rest_address1),
-        .word0(rest_word0), .word1(rest_word1), .rest, .rest_rounds
+        .word0(rest_word0), .word1(rest_word1), .rest
     );
     assign sum = source ? word1 : word0;
-    assign finished = (VALUE_BITS+2)'(sum) + (VALUE_BITS+2)'(rest) + $signed({{(VALUE_BITS+1){1'b0}}, rest_rounds});
-    // A rest is never above 0, so it saturates at one end.
+    assign finished = (VALUE_BITS+2)'(sum) - $signed({1'b0, rest});
+    // It saturates at one end.
     assign word = finished[VALUE_BITS+1] && !(&finished[VALUE_BITS:VALUE_BITS-1]) ? {1'b1, {(VALUE_BITS-1){1'b0}}}
                 : finished[VALUE_BITS-1:0];
 `else

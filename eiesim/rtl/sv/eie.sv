@@ -18,10 +18,10 @@ module eie #(
     parameter int POINTER_BITS = 16,
     parameter int COLUMN_BITS = 14,
     // Not to be set from outside: the bits of a word's address in a bank, and of an activation row's number, and
-    // of the largest R_i.
+    // of R_i scaled: VALUE_BITS + 1 before its point, and a fraction in which nothing is lost that could matter.
     parameter int ROW_BITS = ACTIVATIONS > 1 ? $clog2(ACTIVATIONS) : 1,
 `ifdef ADDER
-    parameter int REST_BITS = COLUMN_BITS + VALUE_BITS - 1,
+    parameter int REST_BITS = COLUMN_BITS + 2 * VALUE_BITS + 1,
 `endif
     parameter int SCAN_BITS = $clog2(ACTIVATIONS + 4)
 ) (
@@ -53,8 +53,7 @@ module eie #(
     logic signed [VALUE_BITS-1:0] candidate_activation;
 `ifdef ADDER
     logic signed [VALUE_BITS-1:0] found;
-    logic signed [REST_BITS:0] sent;
-    logic [6:0] sent_shift_plus_16;
+    logic [REST_BITS-1:0] sent;
 `endif
 
     assign drained = scan_done && busy == 0;
@@ -67,7 +66,7 @@ module eie #(
 
     sent #(.SCAN_BITS(SCAN_BITS), .VALUE_BITS(VALUE_BITS), .REST_BITS(REST_BITS)) of_layer (
         .clock, .start(reset || start), .swap, .has_bias, .bias_row, .shift_plus_16, .fires, .row_taken, .found,
-        .activation(candidate_activation), .sent, .sent_shift_plus_16
+        .activation(candidate_activation), .sent
     );
 `else
         .column(candidate_column), .activation(candidate_activation)
@@ -84,7 +83,7 @@ module eie #(
                 .ROW_BITS(ROW_BITS), .SCAN_BITS(SCAN_BITS), .HOLDS_BIAS(p == 0)
             ) pe (
 `ifdef ADDER
-                .sent, .sent_shift_plus_16,
+                .sent,
 `endif
                 .clock, .reset, .start(reset || start), .swap, .relu, .shift_plus_16, .has_bias, .bias_row, .one,
                 .load, .load_row, .load_activation(load_activations[p*VALUE_BITS +: VALUE_BITS]),

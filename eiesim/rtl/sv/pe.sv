@@ -13,7 +13,7 @@ module pe #(
     parameter int ROW_BITS = 6,
     parameter int SCAN_BITS = 7,
 `ifdef ADDER
-    parameter int REST_BITS = COLUMN_BITS + VALUE_BITS - 1,  // Not to be set from outside.
+    parameter int REST_BITS = COLUMN_BITS + 2 * VALUE_BITS + 1,  // Not to be set from outside.
 `endif
     parameter bit HOLDS_BIAS = 0
 ) (
@@ -37,8 +37,7 @@ module pe #(
     input  logic                         fires,
     input  logic                         row_taken,
 `ifdef ADDER
-    input  logic signed [REST_BITS:0]    sent,
-    input  logic [6:0]                   sent_shift_plus_16,
+    input  logic [REST_BITS-1:0]         sent,
 `endif
     output logic                         full,
     output logic signed [VALUE_BITS-1:0] presented,
@@ -118,7 +117,7 @@ module pe #(
         .HOLDS_BIAS(HOLDS_BIAS)
     ) activation_rw (
 `ifdef ADDER
-        .sent, .sent_shift_plus_16, .rest_read0, .rest_read1, .rest_address0, .rest_address1, .rest_word0, .rest_word1,
+        .sent, .rest_read0, .rest_read1, .rest_address0, .rest_address1, .rest_word0, .rest_word1,
 `endif
         .clock, .reset, .start, .swap, .relu, .load, .load_row, .load_activation, .has_bias, .bias_row, .one, .row_taken,
         .arithmetic_row(row), .arithmetic_real(real1), .arithmetic_reads(reads), .arithmetic_write(write),

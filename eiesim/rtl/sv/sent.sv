@@ -1,10 +1,10 @@
-// What the adder unit takes of the broadcasts: A, minus the sum of the magnitudes of all that the LNZD sends, added up once
-// for all PEs (docs/rtl.md, "The adder unit"). Beside the CCU. The bias's activation is sent as 0 and stands outside A.
+// What the adder unit takes of the broadcasts: -A, the sum of the magnitudes of all that the LNZD sends, added up and scaled
+// once for all PEs (docs/rtl.md, "The adder unit"). Beside the CCU. The bias's activation is sent as 0 and stands outside A.
 `ifdef ADDER
 module sent #(
     parameter int SCAN_BITS = 7,
     parameter int VALUE_BITS = 16,
-    parameter int REST_BITS = 31
+    parameter int REST_BITS = 49
 ) (
     input  logic                         clock,
     input  logic                         start,
@@ -17,36 +17,44 @@ module sent #(
     input  logic                         row_taken,
     input  logic signed [VALUE_BITS-1:0] found,
     output logic signed [VALUE_BITS-1:0] activation,
-    // Of the layer that wrote the source; at a swap, of the one that is over.
-    output logic signed [REST_BITS:0]    sent,
-    output logic [6:0]                   sent_shift_plus_16
+    // Of the layer that wrote the source; at a swap, of the one that is over. See rest.sv.
+    output logic [REST_BITS-1:0]         sent
 );
+    localparam int FRACTION_BITS = REST_BITS - VALUE_BITS - 1;
+    localparam int SUM_BITS = FRACTION_BITS - 1;
+    localparam int SHIFTED_BITS = SUM_BITS + FRACTION_BITS + 16;
+
     logic [SCAN_BITS-1:0] row;  // That the LNZD holds.
-    logic signed [REST_BITS:0] sum, sum_held, signed_found;
-    logic [6:0] shift_held;
-    logic of_bias;
+    logic [SUM_BITS-1:0] sum;
+    logic [SHIFTED_BITS-1:0] shifted;
+    logic [REST_BITS-1:0] scaled, scaled_held;
+    logic [VALUE_BITS-1:0] turned;
+    logic of_bias, changed, negative;
 
     // propagate
     assign of_bias = has_bias && row == bias_row;
     assign activation = of_bias ? '0 : found;
-    assign sent = swap ? sum : sum_held;
-    assign sent_shift_plus_16 = swap ? shift_plus_16 : shift_held;
-    assign signed_found = (REST_BITS+1)'(found);
+    assign sent = swap ? scaled : scaled_held;
+    // The magnitude: a negative number is inverted and goes in with a carry.
+    assign negative = found[VALUE_BITS-1];
+    assign turned = found ^ {VALUE_BITS{negative}};
+    assign shifted = {sum, {(FRACTION_BITS+16){1'b0}}} >> shift_plus_16;
 
     // update
     always_ff @(posedge clock)
         if (start || row_taken) row <= start ? '0 : row + 1'b1;
 
-    // Minus the magnitude: a negative number is added, another is inverted and goes in with a carry.
     always_ff @(posedge clock)
-        if (start || (fires && !of_bias))
-            sum <= start ? '0 : sum + (found[VALUE_BITS-1] ? signed_found : ~signed_found)
-                              + $signed({{REST_BITS{1'b0}}, !found[VALUE_BITS-1]});
+        if (start || (fires && !of_bias)) sum <= start ? '0 : sum + SUM_BITS'(turned) + SUM_BITS'(negative);
+
+    // A cycle later; a layer is over some cycles after its last broadcast.
+    always_ff @(posedge clock)
+        changed <= start || fires;
 
     always_ff @(posedge clock)
-        if (swap) begin
-            sum_held <= sum;
-            shift_held <= shift_plus_16;
-        end
+        if (changed) scaled <= |shifted[SHIFTED_BITS-1:REST_BITS-1] ? {1'b1, {(REST_BITS-1){1'b0}}} : shifted[REST_BITS-1:0];
+
+    always_ff @(posedge clock)
+        if (swap) scaled_held <= scaled;
 endmodule
 `endif

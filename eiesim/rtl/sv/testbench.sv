@@ -119,7 +119,7 @@ module testbench #(
         needs("SPMAT_ROWS", SPMAT_ROWS, 1);
         needs("POINTER_WORDS", POINTER_WORDS, 1);
         needs("POINTER_BITS", POINTER_BITS, 1);
-        needs("COLUMN_BITS", COLUMN_BITS, 1);
+        needs("COLUMN_BITS", COLUMN_BITS, OPERATION == 0);  // An adder unit's words are laid out for it.
         if (QUEUE_DEPTH < 1) $display("FAIL: QUEUE_DEPTH=%0d: a queue has at least one place", QUEUE_DEPTH);
         if (!fits || QUEUE_DEPTH < 1) $finish;
         total = 0;

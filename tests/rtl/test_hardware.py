@@ -36,7 +36,7 @@ def test_an_adder_unit_is_the_same_hardware_with_another_operation():
     hardware = Hardware.of(MachineConfig(operation="adder"))
     assert replace(hardware, operation=MULTIPLY) == Hardware.of(MachineConfig())
     assert hardware.operation == ADDER
-    # 2**16 inputs and as many weights of a magnitude up to 2**15 have a sum of 32 bits; an accumulator has 16 and a sign.
+    # 2**16 inputs and as many weights of a magnitude up to 2**15 have a sum of 32 bits; an accumulator has 16.
     assert (hardware.rest_fraction_bits, hardware.rest_bits) == (32, 49)
 
 

@@ -10,7 +10,10 @@ import lazy_loader
 
 from eiesim._version import __version__ as __version__
 
-_public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+try:
+    _public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+except ValueError:  # there is no such file, though this one was imported
+    raise ImportError(f"eiesim does not run from within an archive ({__file__}): install it with pip") from None
 
 
 def __getattr__(name: str) -> Any:

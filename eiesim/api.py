@@ -367,6 +367,10 @@ def accuracy(
         one_column = found.layers[-1].rows == 1 and str(dense).endswith(".onnx")
         if not found.chain or one_column:
             return _through_the_graph(folder, found, activations, labels, config, dense, pruned, progress)
+    if isinstance(source, Trained) and not source.chain:
+        if dense is not None or pruned is not None:
+            raise EieError("a network with convolutions brings the dense and the pruned one itself; give no other")
+        return _of_convolutions(source, activations, labels, config, progress)
     model = opened(source)
     if dense is None and isinstance(source, Compressed):
         dense = source.model.layers
@@ -401,17 +405,39 @@ def _through_the_graph(
     pruned: Any,
     progress: Told,
 ) -> Accuracies:
-    if not isinstance(dense, str | Path) or Path(dense).suffix != ".onnx":
+    graph = model_of_folder(folder, found, "graph")  # of the layers themselves, where `train` wrote it
+    if graph is None and (not isinstance(dense, str | Path) or Path(dense).suffix != ".onnx"):
         raise EieError(
             f"{folder}: its layers do not follow one another, so its accuracy needs the ONNX model they are from; "
             f"name it with --dense MODEL.onnx"
         )
     inputs = _calibration_inputs(_brought(folder / network.INPUTS) if activations is None else activations)
     classes = labels_given(_brought(folder / network.LABELS) if labels is None else labels)
-    rows = generations(found.layers, _dense_of(dense, found.layers), _dense_of(pruned, found.layers))
+    before = _dense_of(dense, found.layers, graph is not None, False), _dense_of(pruned, found.layers)
+    rows = generations(found.layers, *before, retrained=graph is not None)
+    graphs = dict.fromkeys(rows, Path(dense if graph is None else graph))
+    if graph is not None and "dense" in rows:  # whose shapes may be others
+        graphs["dense"] = Path(dense)
     steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
-    shares, computed = graph_accuracies(Path(dense), rows, inputs, classes, as_config(config), steps)
+    shares, computed = graph_accuracies(graphs, rows, inputs, classes, as_config(config), steps)
     return Accuracies(shares, len(classes), len(found.layers), computed)
+
+
+def _of_convolutions(trained: Trained, activations: Any, labels: Any, config: Config, progress: Told) -> Accuracies:
+    held_out = trained.parts.held_out
+    if (activations is None) != (labels is None):
+        raise EieError("give both, activations and labels, or neither")
+    values, classes = held_out.inputs, held_out.labels
+    if activations is not None:
+        values, classes = np.asarray(_calibration_inputs(activations), np.float32), labels_given(labels)
+        values = values.reshape(len(np.atleast_2d(values)), -1)
+    if values.shape[1] != held_out.inputs.shape[1]:
+        raise EieError(f"activations: {values.shape[1]} an input, the network takes {held_out.inputs.shape[1]}")
+    check_labels(classes, len(values), trained.shared[-1].rows)
+    rows = generations(trained.shared, trained.networks.dense, trained.outcome.layers)
+    steps = Steps(progress, len(rows) * len(ARITHMETICS), "networks x arithmetics")
+    shares = accuracies(rows, values, classes, as_config(config), steps, {"shared": trained.outcome.layers})
+    return Accuracies(shares, len(values), len(trained.shared))
 
 
 def _brought(path: Path) -> Path:
@@ -457,12 +483,12 @@ def _calibration_inputs(values: Any, whole: bool = False) -> Any:
     return as_float32("calibration", values)
 
 
-def _dense_of(model: Any, layers: Sequence[CompressedLayer], smaller: bool = False) -> Any:
+def _dense_of(model: Any, layers: Sequence[CompressedLayer], smaller: bool = False, chain: bool = True) -> Any:
     if model is None:
         return None
     if isinstance(model, str | Path):
-        return matching(pipeline.load_model(model)[0], layers, model, smaller)
-    return matching(model_in_memory(model), layers, smaller=smaller)
+        return matching(pipeline.load_model(model)[0], layers, model, smaller, chain)
+    return matching(model_in_memory(model), layers, smaller=smaller, chain=chain)
 
 
 @telling

@@ -90,9 +90,9 @@ class MachineConfig(Tabled, BaseModel):
     activation_threshold: float = Field(
         default=0.0, ge=0, le=LARGEST_FLOAT32, description="inputs of a layer up to this magnitude are taken as 0"
     )
-    spmat_bytes: int = Field(default=131072, ge=1, description="sparse-matrix SRAM a PE")
-    pointer_bytes: int = Field(default=32768, ge=1, description="pointer SRAM a PE")
-    activation_bytes: int = Field(default=2048, ge=1, description="activation SRAM a PE")
+    spmat_bytes: int = Field(default=131072, ge=1, description="bytes of sparse-matrix SRAM a PE")
+    pointer_bytes: int = Field(default=32768, ge=1, description="bytes of pointer SRAM a PE")
+    activation_bytes: int = Field(default=2048, ge=1, description="bytes of activation SRAM a PE")
     weights: Weights = Field(
         default="resident", description="resident, streamed, or streamed-active (only active columns)"
     )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
 from eiesim._shown import Plotted, Tabled
+from eiesim._version import __version__
 from eiesim.arithmetic import (
     FIXED_BITS,
     Adder,
@@ -42,9 +43,12 @@ from eiesim.files.sharded import is_checkpoint
 from eiesim.files.weights import DenseNetwork
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
+from eiesim.training.convolution import Convolution
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FORMAT = "eiesim-accuracy/1"
 
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
@@ -93,10 +97,11 @@ class Accuracies(dict[str, dict[str, float]], Plotted, Tabled):
         Returns
         -------
         str
-            JSON: `inputs`, of a graph `layers`, `accuracy`.
+            JSON: `format`, `eiesim` (the version), `inputs`, of a graph `layers`, `accuracy`.
         """
+        told = {"format": FORMAT, "eiesim": __version__, "inputs": self.inputs}
         computed = {} if self.computed is None else {"layers": self.computed}
-        return json.dumps({"inputs": self.inputs, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
+        return json.dumps({**told, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
 
 
 def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
@@ -113,10 +118,12 @@ def accuracies(
     labels: npt.NDArray[np.int64],
     config: MachineConfig | None = None,
     progress: Callable[[int], object] | None = None,
+    places: Mapping[str, Sequence[DenseLayer]] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Each network's accuracy in each arithmetic: {network: {arithmetic: share}}.
 
     inputs: float32[batch, cols]. labels: int64[batch]. config: the machine, but for its arithmetic.
+    places: by network, layers that say which of them are convolutions; None is itself.
     Fixed point picks its fraction bits by itself, layer by layer. progress: called with 1 after each cell.
     """
     config = config or MachineConfig()
@@ -125,14 +132,15 @@ def accuracies(
         table[name] = {}
         for arithmetic in ARITHMETICS:
             machine = in_arithmetic(config, arithmetic)
-            table[name][arithmetic] = accuracy(_outputs(layers, inputs, machine), labels)
+            outputs = _outputs(layers, inputs, machine, (places or {}).get(name, ()))
+            table[name][arithmetic] = accuracy(outputs, labels)
             if progress is not None:
                 progress(1)
     return table
 
 
 def graph_accuracies(
-    path: Path,
+    graphs: Mapping[str, Path],
     networks: Mapping[str, Layers],
     inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]],
     labels: npt.NDArray[np.int64],
@@ -141,18 +149,20 @@ def graph_accuracies(
 ) -> tuple[dict[str, dict[str, float]], int]:
     """As `accuracies`, through a whole ONNX graph: its layers in the arithmetic, onnxruntime for all the rest.
 
-    path: the model. networks: layers in the order in which the model's are found; inputs: of the model, or by name.
-    Returns also how many layers were so computed: those inside a recurrent node or a body stay onnxruntime's.
+    graphs: by network, its model. networks: layers in the order in which the model's are found; inputs: of the model,
+    or by name. Returns also how many layers of the last network were so computed: those inside a recurrent node or a
+    body stay onnxruntime's.
     """
     from eiesim.files.onnx.in_place import outputs_with, replaceable
     from eiesim.files.onnx.judged import judged
     from eiesim.files.onnx.walk import load_found
 
     config = config or MachineConfig()
-    places = replaceable(load_found(path)[1])
-    judge = judged(path, inputs, labels)
+    of_graphs = {path: (replaceable(load_found(path)[1]), judged(path, inputs, labels)) for path in graphs.values()}
     table: dict[str, dict[str, float]] = {}
     for name, layers in networks.items():
+        path = graphs[name]
+        places, judge = of_graphs[path]
         table[name] = {}
         for arithmetic in ARITHMETICS:
             machine = in_arithmetic(config, arithmetic)
@@ -214,15 +224,20 @@ def model_of_folder(folder: Path, network: Network, key: str = "model") -> Path 
 
 
 def matching(
-    model: DenseNetwork, layers: Sequence[CompressedLayer], origin: str | Path | None = None, smaller: bool = False
+    model: DenseNetwork,
+    layers: Sequence[CompressedLayer],
+    origin: str | Path | None = None,
+    smaller: bool = False,
+    chain: bool = True,
 ) -> tuple[DenseLayer, ...]:
     """A trained network's layers. Raises EieError, naming `origin`, unless their shapes are the compressed ones'.
 
-    smaller: hidden layers may have other shapes, for pruning took units or made two layers of one.
+    smaller: hidden layers may have other shapes, for pruning took units or made two layers of one. chain: whether the
+    compressed layers follow one another.
     """
     name = model.name if origin is None else origin
     shapes, ours = [layer.weights.shape for layer in model.layers], [layer.shape for layer in layers]
-    if smaller and model.chain:
+    if smaller and model.chain == chain:
         ends, own = (shapes[0][1], shapes[-1][0]), (ours[0][1], ours[-1][0])
         if ends != own:
             raise EieError(f"{name}: has {ends[0]} inputs and {ends[1]} outputs, the network {own[0]} and {own[1]}")
@@ -231,13 +246,18 @@ def matching(
     return model.layers
 
 
-def _outputs(layers: Layers, inputs: npt.NDArray[np.float32], config: MachineConfig) -> npt.NDArray[Any]:
+def _outputs(
+    layers: Layers, inputs: npt.NDArray[np.float32], config: MachineConfig, places: Layers = ()
+) -> npt.NDArray[Any]:
     values: npt.NDArray[Any] = np.atleast_2d(inputs)
-    for layer in layers:
+    for k in range(len(layers)):
+        layer, place = layers[k], (places or layers)[k]
+        vectors = place.windows(values) if isinstance(place, Convolution) else values
         if isinstance(layer, DenseLayer):
-            values = dense_outputs(layer, values, config)
+            values = dense_outputs(layer, vectors, config)
         else:
-            values = simulate(layer, values, config).outputs  # type: ignore[assignment]
+            values = simulate(layer, vectors, config).outputs  # type: ignore[assignment]
+        values = place.passed_on(values) if isinstance(place, Convolution) else values
     return values
 
 

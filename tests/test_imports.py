@@ -40,7 +40,7 @@ LEVELS = (
     ("balancing", "baselines", "sweeps", "rtl"),
     ("advice", "comparison", "tracing"),
     ("api",),
-    ("reproduction",),
+    ("reproduction", "schemas"),
     ("drawing",),
     ("__init__",),
     ("cli",),

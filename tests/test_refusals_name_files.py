@@ -66,6 +66,7 @@ def world(tmp_path_factory):
         ("train examples.npy one_class.npy --method 2:4 -o out", "one_class.npy"),
         ("train nan.npy classes.npy --method 2:4 -o out", "nan.npy"),
         ("train examples.npy classes.npy --method 2:4 --teacher eight_wide.npz -o out", "eight_wide.npz"),
+        ("train examples.npy classes.npy --method 2:4 --teacher eight_wide.npz --unlabelled nan.npy -o out", "nan.npy"),
         ("train examples.npy classes.npy --mask other_names.npz -o out", "other_names.npz"),
     ],
 )

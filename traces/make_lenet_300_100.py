@@ -26,8 +26,9 @@ from eiesim.files.npz import save, save_array
 from eiesim.files.weights import save_npz_model
 from eiesim.layer import CompressedLayer
 from eiesim.simulation import simulate
+from eiesim.training.architecture import perceptron
 from eiesim.training.examples import Examples, Parts, split
-from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, one_thread, train_layers, untrained
+from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, one_thread, train_layers
 from eiesim.training.magnitude import by_layer, prune_and_retrain
 
 NAMES, SIZES = ("ip1", "ip2", "ip3"), (784, 300, 100, 10)
@@ -103,10 +104,10 @@ def make(seed: int, parts: Parts, console: Console) -> Made:
             bar.update(task, description=text, completed=begins[stage] + epoch)
 
         lesson = Lesson(moved(parts.training), parts.validation, progress=progress)
-        dense = train_layers(untrained(SIZES, NAMES, seed), lesson, seeded(DENSE))
+        dense = train_layers(perceptron(SIZES, NAMES).untrained(seed), lesson, seeded(DENSE))
         pruned = prune_and_retrain(dense, by_layer(DENSITIES), lesson, seeded(RETRAIN), ROUNDS).layers
         coarse = [layer.shared(BITS) for layer in pruned]
-        shared = fine_tune_centroids(coarse, lesson, seeded(CENTROIDS))
+        shared = fine_tune_centroids(coarse, pruned, lesson, seeded(CENTROIDS))
     networks = {"dense": dense, "pruned": pruned, "shared, before fine-tuning": coarse, "shared": shared}
     accuracy = accuracies(networks, held_out.inputs, held_out.labels)
     return Made(seed, dense, pruned, shared, accuracy)

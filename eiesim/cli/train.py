@@ -32,14 +32,24 @@ class Training:
     rank: Annotated[int | None, Option("Rank of low-rank factors, which are then pruned to --density.")] = None
     pes: Annotated[int, Option("Processing elements that --method balanced is for.")] = 64
     masks: Annotated[
-        Path | None, Reads("Your own masks instead of a method: .npz of arrays fc1, fc2, ...", "--mask")
+        Path | None, Reads("Your own masks instead of a method: .npz of an array a layer (fc1, ...).", "--mask")
     ] = None
     penalty: Annotated[str | None, Option("Penalty on the weights while training.", metavar="l1|l2[=STRENGTH]")] = None
     teacher: Annotated[Path | None, Reads("Learn from this network, too: a folder, .onnx, .safetensors or .npz.")] = (
         None
     )
     temperature: Annotated[float, Option("Softens the teacher's scores.")] = 4.0
-    teacher_share: Annotated[float, Option("The teacher's part of the loss, 0 to 1.")] = 0.7
+    teacher_share: Annotated[
+        float | None, Option("The teacher's part of the loss, 0 to 1: 0.7, and all of it with --mixup.")
+    ] = None
+    unlabelled: Annotated[
+        Path | None, Reads("Further examples, whose only labels are the teacher's.", metavar="X.npy")
+    ] = None
+    debias: Annotated[bool, Option("Weigh unlabelled examples against the teacher's errors.")] = False
+    mixup: Annotated[
+        float | None,
+        Option("Network and teacher see the same mixtures of two inputs, by Beta(ALPHA, ALPHA).", metavar="ALPHA"),
+    ] = None
     bits: Annotated[int, Option("Bits of a weight code, 1 to 8: 2**bits - 1 values a layer.")] = 4
     epochs: Annotated[
         int, Option("Most epochs from scratch; each round of retraining has two fifths.", min=1, max=100_000)
@@ -55,6 +65,9 @@ def train(
     training: Training,
     shown: Shown,
     hidden: Annotated[str, Option("Units of each hidden layer.", metavar="N,N,...")] = "300,100",
+    network: Annotated[
+        str | None, Option("Instead of --hidden: lenet-300-100, or lenet-5 (convolutions).", metavar="NAME")
+    ] = None,
     force: Annotated[bool, Option("Replace a network folder that is there.")] = False,
 ) -> None:
     """Train a classifier for EIE: prune it by a method of the literature, share its weights, write its folder.
@@ -65,6 +78,8 @@ def train(
     \b
     eiesim train x.npy y.npy --hidden 300,100 --method iterative --density 0.1 -o net
     eiesim train x.npy y.npy --method 2:4 -o net
+    eiesim train x.npy y.npy --network lenet-5 --method iterative --density 0.08 -o net
+    eiesim train x.npy y.npy --method snip --density 0.1 --teacher large --unlabelled more.npy --debias -o net
     eiesim run net
     """
     from eiesim.training.terminal import trained_tables
@@ -72,7 +87,8 @@ def train(
     screen = shown.screen()
     with screen.progress() as progress:
         trained = eiesim.train(
-            inputs, labels, output=output, hidden=hidden, force=force, progress=progress, **vars(training)
-        )
+            inputs, labels, output=output, hidden=hidden, network=network, force=force, progress=progress,
+            **vars(training),
+        )  # fmt: skip
     shown.write(trained.to_json)
     screen.show(*trained_tables(trained))

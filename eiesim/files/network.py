@@ -231,8 +231,8 @@ def _digest(path: Path) -> str | None:
     return sha256_of(path) if path.is_file() else None
 
 
-def _toml(value: str | bool | float) -> str:
-    # TOML's basic strings, numbers and booleans are written as JSON's, but for DEL.
+def _toml(value: str | bool | float | list[int]) -> str:
+    # TOML's basic strings, numbers, booleans and lists of numbers are written as JSON's, but for DEL.
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
 
 

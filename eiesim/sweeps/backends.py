@@ -1,4 +1,4 @@
-"""Where a sweep's tasks run: threads, processes, a Dask or a Ray cluster, through joblib or Dask."""
+"""Where a sweep's tasks run: threads, processes, a Dask or a Ray cluster, through joblib, Dask or Ray itself."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,13 +7,13 @@ from itertools import islice
 from typing import Any
 
 from eiesim._io.parent import end_with_parent
-from eiesim.errors import EieError, shown, unknown, with_extra
+from eiesim.errors import EieError, shown, unknown
 from eiesim.model import Workload
 
 BACKENDS = ("threads", "processes", "dask", "ray")
 
 Ship = Callable[[Workload], Any]
-"""Makes of a workload what a task is given; `unpack` turns that back."""
+"""Makes of a workload what a task is given; it reaches the task as a workload."""
 RunTasks = Callable[[Iterator[Any]], Iterator[Any]]
 """Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
 
@@ -58,20 +58,10 @@ def workers(
         with dask(jobs, scheduler) as (run, ship):
             yield run, ship
     else:
-        with _ray(jobs, scheduler) as ship, joblib.parallel_config("ray"):
-            # Ray's joblib backend gives results only when all of a call's are there: a few tasks a worker at a time.
-            parallel = joblib.Parallel(jobs if scheduler is None else -1, batch_size=1)
-            yield _in_batches(parallel, 4 * joblib.effective_n_jobs(parallel.n_jobs)), ship
+        from eiesim.sweeps.ray import ray
 
-
-def unpack(shipped: Any) -> Workload:
-    """The workload that a task was given, in the worker."""
-    if isinstance(shipped, Workload):
-        return shipped
-    import ray
-
-    workload: Workload = ray.get(shipped)
-    return workload
+        with ray(jobs, scheduler) as (run, ship):
+            yield run, ship
 
 
 def _in_batches(parallel: Any, size: int, first: Callable[[int], object] | None = None) -> RunTasks:
@@ -94,30 +84,3 @@ def _after(first: Callable[[int], object], parent: int, call: Any, args: Any, kw
 
 def _as_it_is(workload: Workload) -> Workload:
     return workload
-
-
-@contextmanager
-def _ray(jobs: int, scheduler: str | None) -> Iterator[Ship]:
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError:
-        raise EieError(f"backend ray needs ray; {with_extra('ray')}") from None
-    try:
-        ray.init(scheduler, num_cpus=jobs if scheduler is None else None, log_to_driver=False, logging_level="error")
-    except (ConnectionError, OSError, ValueError) as error:
-        raise EieError(f"{scheduler}: no Ray cluster answers there: {error}") from None
-    register_ray()
-    stored: dict[str, Any] = {}
-
-    def ship(workload: Workload) -> Any:
-        if workload.content_hash not in stored:
-            # Only the latest is kept from here: tasks hold theirs until they are done.
-            stored.clear()
-            stored[workload.content_hash] = ray.put(workload)
-        return stored[workload.content_hash]
-
-    try:
-        yield ship
-    finally:
-        ray.shutdown()

@@ -28,7 +28,7 @@ from eiesim.inputs import Source, open_workloads
 from eiesim.model import Maker, Workload
 from eiesim.prepared import Config, inputs_given, interleaved_for
 from eiesim.simulation import DEFAULT_ENGINE, ENGINES
-from eiesim.sweeps.backends import unpack, workers
+from eiesim.sweeps.backends import workers
 from eiesim.sweeps.grid import Grid, Group, Listed, by_sharing, in_order
 from eiesim.sweeps.group import rows_of
 from eiesim.sweeps.journal import Journal
@@ -436,11 +436,10 @@ def _ahead(makers: Sequence[Maker]) -> Iterator[Workload]:
 
 
 def _run(
-    shipped: Any, engine: str, machines: Machines, hashes: Hashes, made: Callable[[Table], Any], version: str
+    workload: Workload, engine: str, machines: Machines, hashes: Hashes, made: Callable[[Table], Any], version: str
 ) -> Any:
     """A task: its rows, as a store takes them. Runs in a worker, maybe on another machine."""
     if version != __version__:
         raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
-    workload = unpack(shipped)
     interleaved = interleaved_for(workload.interleaved or workload.layer, machines.config(0))
     return made(rows_of(workload, interleaved, engine, machines, hashes))

@@ -1,1 +1,1 @@
-"""The pruning and training methods of the literature, for fully connected networks (extra `[train]`)."""
+"""The pruning and training methods of the literature, of matrices and convolutions (extra `[train]`)."""

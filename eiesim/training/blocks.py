@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.dense import from_codes, to_codes
+from eiesim.dense import DenseLayer, from_codes, to_codes
 from eiesim.layer import CompressedLayer
+from eiesim.training.convolution import Convolution
 from eiesim.training.loop import Lesson, train_layers
 from eiesim.training.losses import block_difference
 from eiesim.training.masks import diagonal_blocks, equal_blocks, largest_blocks, layer_densities, permuted
@@ -20,13 +21,12 @@ def blocks(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     """Train under block-diagonal masks whose rows and columns are shuffled (MPDCompress, Supic et al. 2018).
 
     A layer has round(1 / density) blocks, at most one a row or column; so its density is near the one asked for.
-    The weights mean nothing to the mask, which is drawn before training.
+    The weights mean nothing to the mask, which is drawn before training. Convolutions stay whole, as in the paper.
     """
     rng = np.random.default_rng([recipe.seed, 3])
     masks, rows_of, cols_of = [], [], []
-    for layer, density in zip(networks.initial, layer_densities(networks.initial, recipe.kept), strict=True):
-        shape = (layer.rows, layer.cols)
-        diagonal = diagonal_blocks(shape, largest_blocks(shape, density))
+    for layer, count in zip(networks.initial, _counts(networks.initial, recipe.kept), strict=True):
+        diagonal = diagonal_blocks((layer.rows, layer.cols), count)
         rows, cols = rng.permutation(layer.rows), rng.permutation(layer.cols)
         masks.append(permuted(diagonal, rows, cols))
         rows_of.append(np.argsort(rows))
@@ -40,12 +40,13 @@ def mesa(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     """Train equal blocks on the diagonal, each kept close to its neighbour (MESA, Hsu et al., ECAI 2020).
 
     Alike blocks get the same codes, and their differences are mostly 0, which Huffman coding makes small:
-    `coding.block_differences` counts it. As in the paper, rows and columns that equal blocks do not reach are pruned.
+    `coding.block_differences` counts it. As in the paper, rows and columns that equal blocks do not reach are pruned,
+    and convolutions stay whole.
     """
-    shapes = [(layer.rows, layer.cols) for layer in networks.initial]
-    densities = layer_densities(networks.initial, recipe.kept)
-    counts = tuple(largest_blocks(shape, density) for shape, density in zip(shapes, densities, strict=True))
-    masks = tuple(equal_blocks(shape, count) for shape, count in zip(shapes, counts, strict=True))
+    counts = _counts(networks.initial, recipe.kept)
+    masks = tuple(
+        equal_blocks((layer.rows, layer.cols), count) for layer, count in zip(networks.initial, counts, strict=True)
+    )
     before = tuple(layer.pruned(mask) for layer, mask in zip(networks.initial, masks, strict=True))
     layers = train_layers(
         before,
@@ -58,10 +59,19 @@ def mesa(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     return Outcome(layers, masks, before, blocks=counts)
 
 
+def _counts(layers: Sequence[DenseLayer], density: float) -> tuple[int, ...]:
+    """How many blocks each layer has: 1 of a convolution; those of the others together come near the density."""
+    shares = iter(layer_densities([layer for layer in layers if not isinstance(layer, Convolution)], density))
+    return tuple(
+        1 if isinstance(layer, Convolution) else largest_blocks((layer.rows, layer.cols), next(shares))
+        for layer in layers
+    )
+
+
 def in_block_order(
     layers: Sequence[CompressedLayer], rows_of: Sequence[npt.NDArray[np.int64]]
 ) -> tuple[CompressedLayer, ...]:
-    """The same network with hidden units renamed so that each block's rows follow one another.
+    """The same perceptron with hidden units renamed so that each block's rows follow one another.
 
     rows_of: of `Outcome`. Classes keep their order, and so do a first layer's inputs: the results are the same.
     EIE deals rows to its PEs in turn, so that a block's rows, now neighbours, go to different ones.

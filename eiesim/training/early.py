@@ -5,7 +5,9 @@ import numpy as np
 from eiesim.compression import prune
 from eiesim.dense import DenseLayer, Mask
 from eiesim.errors import EieError
-from eiesim.training.loop import Lesson, sensitivities, train_layers, untrained
+from eiesim.training.architecture import redrawn
+from eiesim.training.convolution import Convolution
+from eiesim.training.loop import Lesson, sensitivities, train_layers
 from eiesim.training.magnitude import by_magnitude
 from eiesim.training.masks import at_random, layer_densities
 from eiesim.training.recipe import Networks, Outcome, Recipe
@@ -28,7 +30,7 @@ def lottery(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
         if number < recipe.rounds:
             stage = f"ticket {number}/{recipe.rounds}"
             current = train_layers(networks.initial, lesson, recipe.seeded(recipe.retraining), masks, stage)
-    start = _another(networks.initial, recipe.seed) if recipe.reinitialise else networks.initial
+    start = redrawn(networks.initial, [recipe.seed, 2]) if recipe.reinitialise else networks.initial
     return _from_scratch(start, masks, lesson, recipe)
 
 
@@ -58,21 +60,17 @@ def own_masks(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     names = [layer.name for layer in networks.initial]
     if sorted(given) != sorted(names):
         raise EieError(f"masks: are for {', '.join(given) or 'no layer'}; the layers are {', '.join(names)}")
+    masks = []
     for layer in networks.initial:
-        if given[layer.name].shape != layer.weights.shape:
-            raise EieError(
-                f"masks: '{layer.name}' has shape {given[layer.name].shape}, the layer {layer.weights.shape}"
-            )
-    masks = tuple(Mask(given[name] != 0) for name in names)
-    return _from_scratch(networks.initial, masks, lesson, recipe)
+        mask = np.asarray(given[layer.name])
+        if isinstance(layer, Convolution) and mask.shape == layer.kernels:
+            mask = mask.reshape(layer.weights.shape)
+        if mask.shape != layer.weights.shape:
+            raise EieError(f"masks: '{layer.name}' has shape {mask.shape}, the layer {layer.weights.shape}")
+        masks.append(Mask(mask != 0))
+    return _from_scratch(networks.initial, tuple(masks), lesson, recipe)
 
 
 def _from_scratch(start: tuple[DenseLayer, ...], masks: tuple[Mask, ...], lesson: Lesson, recipe: Recipe) -> Outcome:
     before = tuple(layer.pruned(mask) for layer, mask in zip(start, masks, strict=True))
     return Outcome(train_layers(before, lesson, recipe.seeded(recipe.dense), masks, "train pruned"), masks, before)
-
-
-def _another(layers: tuple[DenseLayer, ...], seed: int) -> tuple[DenseLayer, ...]:
-    """Layers of the same shapes with other random weights."""
-    sizes = [layers[0].cols, *(layer.rows for layer in layers)]
-    return untrained(sizes, [layer.name for layer in layers], [seed, 2])

@@ -26,6 +26,18 @@ class Examples(Brief):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Unlabelled(Brief):
+    """Examples without labels, beside `Parts`. inputs: float32[n, features], none of them held out or of validation.
+
+    left_out: how many were. repeated: how many of `inputs` are examples of the training, too.
+    """
+
+    inputs: npt.NDArray[np.float32]
+    left_out: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Parts(Brief):
     """Examples in three disjoint parts. validation: chooses the best epoch. held_out: no stage of training sees it."""
 
@@ -56,3 +68,21 @@ def split(examples: Examples, held_out: float = 0.1, validation: float = 0.1, se
         by_class.append(found)
     parts = [examples[rng.permutation(np.concatenate(part))] for part in zip(*by_class, strict=True)]
     return Parts(held_out=parts[0], validation=parts[1], training=parts[2])
+
+
+def without_labels(inputs: npt.NDArray[np.float32], parts: Parts) -> Unlabelled:
+    """Those of the inputs that no later judgement rests on. Raises EieError where there are none.
+
+    inputs: float32[n, features]. An input is a held-out, validation or training one where all its numbers are.
+    """
+    known = {row.tobytes(): part for part in ("training", "validation", "held_out") for row in _rows(vars(parts)[part])}
+    found = [known.get(row.tobytes()) for row in inputs + 0.0]
+    kept = np.array([part in (None, "training") for part in found])
+    if not kept.any():
+        raise EieError(f"unlabelled: all {len(inputs):,} are held-out or validation examples; give others")
+    return Unlabelled(inputs[kept], int((~kept).sum()), found.count("training"))
+
+
+def _rows(part: Examples) -> npt.NDArray[np.float32]:
+    rows: npt.NDArray[np.float32] = part.inputs + 0.0  # -0 is 0
+    return rows

@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from eiesim.dense import DenseLayer, Mask, from_codes, to_codes
 from eiesim.layer import CompressedLayer
+from eiesim.training.convolution import step
 from eiesim.training.examples import Examples
-from eiesim.training.losses import Distillation, Penalty, load_torch
+from eiesim.training.losses import Penalty, load_torch
+from eiesim.training.teaching import Taught, Teaching
 
 Epoch = Callable[[str, int, float, float], object]
 """Called after each epoch with the stage's name, the epoch (from 1), the validation loss and accuracy."""
@@ -44,15 +46,13 @@ class Settings:
 class Lesson:
     """What a network learns from, the same in every stage.
 
-    penalty: on the weights, in the loss of training. distillation, teacher_scores: how to learn from a teacher and
-    its class scores for every training example, float32[n, classes]; both or neither.
+    penalty: on the weights, in the loss of training. teaching: a teacher, and what there is to learn from it alone.
     """
 
     training: Examples
     validation: Examples
     penalty: Penalty | None = None
-    distillation: Distillation | None = None
-    teacher_scores: npt.NDArray[np.float32] | None = None
+    teaching: Teaching | None = None
     progress: Epoch | None = None
 
 
@@ -68,18 +68,6 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def untrained(sizes: Sequence[int], names: Sequence[str], seed: int | Sequence[int]) -> tuple[DenseLayer, ...]:
-    """A multi-layer perceptron with He's random weights and zero biases; ReLU after every layer but the last."""
-    rng = np.random.default_rng(seed)
-    layers = []
-    for k, name in enumerate(names):
-        cols, rows = sizes[k], sizes[k + 1]
-        weights = (rng.standard_normal((rows, cols)) * np.sqrt(2 / cols)).astype(np.float32)
-        activation = "relu" if k + 1 < len(names) else "none"
-        layers.append(DenseLayer(name, weights, np.zeros(rows, np.float32), activation))
-    return tuple(layers)
-
-
 def train_layers(
     layers: Sequence[DenseLayer],
     lesson: Lesson,
@@ -90,7 +78,7 @@ def train_layers(
     extra: Callable[[list[Any]], Any] | None = None,
     change: Change | None = None,
 ) -> tuple[DenseLayer, ...]:
-    """Train layers that follow one another; the last one's outputs are class scores.
+    """Train the layers of a network in order; the last one's outputs are class scores.
 
     masks: one a layer; pruned weights stay 0.0 throughout (Deep Compression Sec. 2). None keeps all.
     extra: one more term of the loss, from the layers' weight tensors. change: what stands in the network for each
@@ -129,10 +117,11 @@ def train_layers(
 
 
 def fine_tune_centroids(
-    layers: Sequence[CompressedLayer], lesson: Lesson, settings: Settings = Settings()
+    layers: Sequence[CompressedLayer], made_of: Sequence[DenseLayer], lesson: Lesson, settings: Settings = Settings()
 ) -> tuple[CompressedLayer, ...]:
     """Train the shared values, the codes held fixed; entry 0 stays 0.0. No penalty is applied.
 
+    made_of: the layers before their weights were shared, which say how each takes its inputs.
     A centroid's gradient is the sum of its weights' gradients (Deep Compression Sec. 3.3): that is what
     differentiating `codebook[codes]` gives.
     """
@@ -149,7 +138,7 @@ def fine_tune_centroids(
         codebooks = [torch.cat([zero, values]) for values in centroids]
         weights = [codebook[place] for codebook, place in zip(codebooks, places, strict=True)]
         biases = [None if p is None else codebook[p] for codebook, p in zip(codebooks, bias_places, strict=True)]
-        return _scores(layers, weights, biases, inputs)
+        return _scores(made_of, weights, biases, inputs)
 
     _fit(centroids, scores, lambda: None, None, lesson, settings, "shared values")
     return tuple(
@@ -195,7 +184,9 @@ def _fit(
     torch = load_torch()
     cross_entropy = torch.nn.functional.cross_entropy
     inputs, labels = torch.tensor(lesson.training.inputs), torch.tensor(lesson.training.labels)
-    teacher = None if lesson.teacher_scores is None else torch.tensor(lesson.teacher_scores)
+    taught = None
+    if lesson.teaching is not None:
+        taught = Taught(lesson.teaching, lesson.training, lesson.validation, settings.seed)
     held_inputs, held_labels = torch.tensor(lesson.validation.inputs), torch.tensor(lesson.validation.labels)
     optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs, eta_min=settings.rate / 10)
@@ -210,9 +201,12 @@ def _fit(
 
     lowest, best, waited = validate()[0], [p.detach().clone() for p in parameters], 0
     for epoch in range(1, settings.epochs + 1):
-        for batch in torch.randperm(len(inputs), generator=order).split(settings.batch):
-            if lesson.distillation is not None and teacher is not None:
-                loss = lesson.distillation(scores(inputs[batch]), labels[batch], teacher[batch])
+        if taught is not None:
+            taught.begin_epoch(scores)
+        examples = len(inputs) if taught is None else len(taught)
+        for batch in torch.randperm(examples, generator=order).split(settings.batch):
+            if taught is not None:
+                loss = taught.loss(scores, batch)
             else:
                 loss = cross_entropy(scores(inputs[batch]), labels[batch])
             if added is not None:
@@ -236,11 +230,8 @@ def _fit(
             parameter.copy_(value)
 
 
-def _scores(layers: Sequence[Any], weights: list[Any], biases: list[Any], inputs: Any) -> Any:
-    linear = load_torch().nn.functional.linear
+def _scores(layers: Sequence[DenseLayer], weights: list[Any], biases: list[Any], inputs: Any) -> Any:
     values = inputs
     for layer, weight, bias in zip(layers, weights, biases, strict=True):
-        values = linear(values, weight, bias)
-        if layer.activation == "relu":
-            values = values.relu()
+        values = step(layer, weight, bias, values)
     return values

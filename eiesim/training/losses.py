@@ -9,6 +9,9 @@ from eiesim.errors import EieError, with_extra
 PENALTIES = {"l1": 1e-4, "l2": 1e-3}
 """Penalties on the weights, and how strong each is unless told."""
 
+MOST_MIXUP = 1000
+"""Of mixup's alpha: with more, every mixture is half of each."""
+
 
 def load_torch() -> Any:
     """PyTorch, or an EieError that says how to get it."""
@@ -60,16 +63,30 @@ class Distillation:
 
     loss = (1 - share) x cross-entropy + share x temperature**2 x KL(teacher || student), both softened by
     dividing the scores by the temperature. The square keeps the gradients' size when the temperature changes.
+    An example without a label has the second term alone, with all of its weight.
+
+    debias: weigh examples without labels against the teacher's errors (`debiasing`). mixup: not None makes teacher and
+    student see the same mixtures of two inputs, by shares from Beta(mixup, mixup), and no label: share is 1.
     """
 
     temperature: float = 4.0
     share: float = 0.7
+    debias: bool = False
+    mixup: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < float("inf"):
             raise EieError(f"temperature {self.temperature}: must be above 0")
         if not 0 <= self.share <= 1:
             raise EieError(f"share {self.share} of the teacher: must be 0 to 1")
+        if self.mixup is None:
+            return
+        if not 0 < self.mixup <= MOST_MIXUP:
+            raise EieError(f"mixup = {self.mixup}: must be above 0 and at most {MOST_MIXUP:g}; 1 mixes evenly")
+        if self.share != 1:
+            raise EieError(f"share {self.share} of the teacher: must be 1 with mixup, whose mixtures have no label")
+        if self.debias:
+            raise EieError("debias weighs single examples, and with mixup each input is a mixture of two: choose one")
 
     def __call__(self, scores: Any, labels: Any, teacher_scores: Any) -> Any:
         """The loss of a batch. scores, teacher_scores: [n, classes]; labels: int64[n]. Returns a scalar tensor."""
@@ -79,9 +96,14 @@ class Distillation:
 
 def soft_loss(scores: Any, teacher_scores: Any, temperature: float) -> Any:
     """`temperature**2 x KL(softmax(teacher / temperature) || softmax(scores / temperature))`, mean over the batch."""
+    return temperature**2 * divergences(scores, teacher_scores, temperature).mean()
+
+
+def divergences(scores: Any, teacher_scores: Any, temperature: float) -> Any:
+    """`KL(softmax(teacher / temperature) || softmax(scores / temperature))` of each example, a tensor [n]."""
     student = (scores / temperature).log_softmax(dim=1)
     teacher = (teacher_scores / temperature).log_softmax(dim=1)
-    return temperature**2 * (teacher.exp() * (teacher - student)).sum(dim=1).mean()
+    return (teacher.exp() * (teacher - student)).sum(dim=1)
 
 
 def block_difference(weights: Sequence[Any], blocks: Sequence[int]) -> Any:

@@ -1,7 +1,7 @@
 """eiesim.train: from examples to a pruned, shared network, by any of the methods."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +12,45 @@ from eiesim._io.memory import check_memory
 from eiesim._io.named import naming
 from eiesim._progress import Steps, Told, telling
 from eiesim.dense import DenseLayer, expand, forward
-from eiesim.errors import EieError
+from eiesim.errors import EieError, unknown
 from eiesim.files import npz
 from eiesim.files.guarding import guarded
 from eiesim.files.network import check_network_folder
 from eiesim.layer import CompressedLayer
-from eiesim.training import folder
+from eiesim.training import folder, graph
+from eiesim.training.architecture import NETWORKS, Architecture, perceptron
 from eiesim.training.binary import two_values
-from eiesim.training.examples import Examples, Parts, split
-from eiesim.training.loop import Epoch, Lesson, Settings, fine_tune_centroids, one_thread, train_layers, untrained
+from eiesim.training.convolution import features_of
+from eiesim.training.examples import Examples, Parts, split, without_labels
+from eiesim.training.loop import Epoch, Lesson, Settings, fine_tune_centroids, one_thread, train_layers
 from eiesim.training.losses import Distillation, Penalty
 from eiesim.training.methods import method_of
-from eiesim.training.recipe import Networks, Recipe, check_whole
+from eiesim.training.recipe import Networks, Outcome, Recipe, check_whole
+from eiesim.training.teaching import Teaching
 from eiesim.training.trained import Trained
 
 Teacher = Sequence[DenseLayer | CompressedLayer]
 
-TAUGHT = {"temperature": 4.0, "teacher_share": 0.7}
-"""How a student listens to its teacher, unless told."""
+TEACHER_SHARE = 0.7
+"""The teacher's part of the loss, unless told; with mixup it is all there is."""
+NEED_A_TEACHER = {
+    "temperature": (4.0, "softens a teacher's scores"),
+    "teacher_share": (None, "is a teacher's part of the loss"),
+    "mixup": (None, "shows mixed inputs to the network and its teacher"),
+    "debias": (False, "weighs what a teacher says of unlabelled examples"),
+}
+"""Options that are of no use without a teacher: what they are unless told, and why."""
 
 
+HIDDEN = (300, 100)
 MOST_HIDDEN, MOST_UNITS = 100, 2**20
 BYTES_A_WEIGHT = 40
 """While training: the weight as it is drawn and as it is trained, its gradient, Adam's two means, and copies."""
 
 
 @telling
-@naming(inputs="inputs", labels="labels", teacher="teacher", masks="masks")
-@guarded("inputs", "labels", "teacher", "masks", fills=("output",))
+@naming(inputs="inputs", labels="labels", teacher="teacher", unlabelled="unlabelled", masks="masks")
+@guarded("inputs", "labels", "teacher", "unlabelled", "masks", fills=("output",))
 def train(
     inputs: npt.ArrayLike | str | Path,
     labels: npt.ArrayLike | str | Path,
@@ -47,8 +58,10 @@ def train(
     density: float | None = None,
     output: str | Path | None = None,
     *,
-    hidden: Sequence[int] | str = (300, 100),
+    hidden: Sequence[int] | str = HIDDEN,
+    network: str | None = None,
     teacher: Teacher | str | Path | None = None,
+    unlabelled: npt.ArrayLike | str | Path | None = None,
     recipe: Recipe | None = None,
     force: bool = False,
     progress: Told = None,
@@ -62,6 +75,7 @@ def train(
     ----------
     inputs : float[n, ...] or a path
         The examples, flattened to [n, features] and rounded to float32, best scaled to about 0 to 1; or an .npy file.
+        For "lenet-5" [n, 28, 28], [n, 1, 28, 28] or [n, 784].
     labels : int[n] or a path
         Their classes, whole numbers from 0.
     method : str or None, default None
@@ -72,8 +86,13 @@ def train(
         The network folder to write, as `save_trained` does; None writes nothing.
     hidden : sequence of int or str, default (300, 100)
         Units of each hidden layer, 1 to 2**20, also as "300,100"; 100 layers at most.
+    network : str or None, default None
+        A network by name in place of `hidden`: "lenet-300-100" or the convolutional "lenet-5".
     teacher : sequence of DenseLayer or CompressedLayer, a path, or None, default None
         Layers in a row that give the same classes, to learn from; or a network folder or a model file.
+    unlabelled : float[m, ...] or a path, or None, default None
+        Further examples, of the same features, whose only labels are the teacher's; or an .npy file. Those that are
+        held out or choose the best epoch are left out.
     recipe : Recipe or None, default None
         A whole recipe, in place of method, density and options.
     force : bool, default False
@@ -82,7 +101,10 @@ def train(
         Told as `progress(done, total, doing)`, a step an epoch; see `progress`.
     **options : Any
         Those of `Recipe`; masks may be an .npz file, penalty a text ("l1=1e-4"). Further epochs (int, 30: the most
-        from scratch; each round of retraining has two fifths), temperature (float, 4.0) and teacher_share (float, 0.7).
+        from scratch; each round of retraining has two fifths). With a teacher temperature (float, 4.0), teacher_share
+        (float, 0.7, its part of the loss; 1 with mixup), debias (bool, False: weigh the unlabelled examples against its
+        errors) and mixup (float, above 0 to 1,000, or None: both see the same mixtures of two inputs, by shares from
+        Beta(mixup, mixup)).
 
     Returns
     -------
@@ -92,39 +114,46 @@ def train(
     Raises
     ------
     EieError
-        For examples, a teacher or a recipe that make no sense, where PyTorch is missing, and where the folder may not
-        be written.
+        For examples, a teacher or a recipe that make no sense, alone or together, where PyTorch is missing, and where
+        the folder may not be written.
 
     See Also
     --------
     save_trained : Write what `train` gives as a network folder.
     """
+    if teacher is None:
+        _check_untaught(unlabelled, recipe, options)
     if recipe is None:
-        if teacher is None and any(key in options and options[key] != usual for key, usual in TAUGHT.items()):
-            raise EieError("temperature and teacher_share need a teacher")
         recipe = _recipe(method=method, density=density, **options)
     elif method is not None or density is not None or options:
         raise EieError("give a recipe, or a method, density and options; not both")
-    hidden = _widths(hidden) if isinstance(hidden, str) else hidden
-    if len(hidden) > MOST_HIDDEN:
-        raise EieError(f"hidden: {len(hidden):,} layers, {MOST_HIDDEN} at most")
-    for width in hidden:
-        check_whole("hidden", width, 1, MOST_UNITS)
+    if recipe.distillation.debias and unlabelled is None:
+        raise EieError("debias weighs what a teacher says of unlabelled examples; give those too")
+    hidden = _checked_widths(hidden, network)
     if output is not None:
         check_network_folder(output, force)
     values = folder.load_inputs(Path(inputs)) if isinstance(inputs, str | Path) else inputs
     classes = npz.load_labels(labels) if isinstance(labels, str | Path) else labels
     learned_from = folder.load_teacher(Path(teacher)) if isinstance(teacher, str | Path) else teacher
     examples = _examples(values, classes)
-    sizes = (examples.inputs.shape[1], *map(int, hidden), int(examples.labels.max()) + 1)
-    if sizes[-1] < 2:
+    more = folder.load_inputs(Path(unlabelled)) if isinstance(unlabelled, str | Path) else unlabelled
+    features, count = examples.inputs.shape[1], int(examples.labels.max()) + 1
+    if count < 2:
         raise EieError("labels: hold one class only, and there is nothing to tell apart")
-    weights = sum(cols * rows for cols, rows in itertools.pairwise(sizes))
+    if network is None:
+        architecture = perceptron((features, *hidden, count))
+    else:
+        architecture = NETWORKS[network](features, count)
+        _check_shape(network, architecture, np.shape(values))
+        if output is not None and architecture.has_convolutions:
+            graph.check_onnx()
+    weights = architecture.weights
     check_memory(BYTES_A_WEIGHT * weights, f"{weights:,} weights to train (fewer hidden units have fewer)")
     parts = split(examples)
+    further = None if more is None else _unlabelled(more, features)
     with one_thread():
-        lesson = lesson_for(parts, recipe, learned_from, _told(progress, recipe.plan))
-        trained = finish(parts, lesson, begin(sizes, lesson, recipe), recipe)
+        lesson = lesson_for(parts, recipe, learned_from, _told(progress, recipe.plan), further)
+        trained = finish(parts, lesson, begin(architecture, lesson, recipe), recipe)
     if output is not None:
         folder.save_trained(trained, output, force=force)
     return trained
@@ -133,15 +162,19 @@ def train(
 def _recipe(
     *,
     epochs: int = 30,
-    temperature: float = TAUGHT["temperature"],
-    teacher_share: float = TAUGHT["teacher_share"],
+    temperature: float = 4.0,
+    teacher_share: float | None = None,
+    debias: bool = False,
+    mixup: float | None = None,
     penalty: Penalty | str | None = None,
     masks: Any = None,
     **options: Any,
 ) -> Recipe:
     """A recipe from what `train` takes. epochs: of training; a round of retraining has two fifths."""
+    if teacher_share is None:
+        teacher_share = TEACHER_SHARE if mixup is None else 1.0
     given = {
-        "distillation": Distillation(temperature, teacher_share),
+        "distillation": Distillation(temperature, teacher_share, debias, mixup),
         "dense": Settings(epochs=epochs, patience=8),
         "retraining": Settings(epochs=max(1, round(0.4 * epochs)), patience=4),
         "penalty": Penalty.of(penalty) if isinstance(penalty, str) else penalty,
@@ -150,11 +183,29 @@ def _recipe(
     return Recipe(**{**given, **options})
 
 
-def _widths(given: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(width) for width in given.split(",")) if given else ()
-    except ValueError:
-        raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
+def _checked_widths(given: Sequence[int] | str, network: str | None) -> tuple[int, ...]:
+    """Units of the hidden layers. Raises EieError for a network of an unknown name, and where both are given."""
+    if isinstance(given, str):
+        try:
+            given = tuple(int(width) for width in given.split(",")) if given else ()
+        except ValueError:
+            raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
+    if network is not None and network not in NETWORKS:
+        raise unknown("no network", network, NETWORKS)
+    if network is not None and tuple(given) != HIDDEN:
+        raise EieError(f"network {network} has hidden layers of its own; give a network or hidden, not both")
+    if len(given) > MOST_HIDDEN:
+        raise EieError(f"hidden: {len(given):,} layers, {MOST_HIDDEN} at most")
+    for width in given:
+        check_whole("hidden", width, 1, MOST_UNITS)
+    return tuple(map(int, given))
+
+
+def _check_shape(network: str, architecture: Architecture, shape: tuple[int, ...]) -> None:
+    """Raise EieError unless the network takes examples of this shape, [n, ...]. A perceptron takes any."""
+    if architecture.has_convolutions and shape[1:] not in architecture.accepted:
+        wanted = [f"(examples, {', '.join(map(str, one))})" for one in architecture.accepted]
+        raise EieError(f"inputs: have shape {shape}; {network} needs {', '.join(wanted[:-1])} or {wanted[-1]}")
 
 
 def _told(progress: Told, plan: Sequence[int]) -> Epoch | None:
@@ -175,22 +226,27 @@ def _told(progress: Told, plan: Sequence[int]) -> Epoch | None:
     return each
 
 
-def begin(sizes: Sequence[int], lesson: Lesson, recipe: Recipe) -> Networks:
+def begin(architecture: Architecture, lesson: Lesson, recipe: Recipe) -> Networks:
     """The first weights and the dense network, which every method starts from or is compared with."""
-    initial = untrained(sizes, [f"fc{k}" for k in range(1, len(sizes))], recipe.seed)
+    initial = architecture.untrained(recipe.seed)
     return Networks(initial, train_layers(initial, lesson, recipe.seeded(recipe.dense), stage="train"))
 
 
 def finish(parts: Parts, lesson: Lesson, networks: Networks, recipe: Recipe) -> Trained:
-    """Make the zeros, then share what is left among 2**bits - 1 values and fine-tune those."""
-    outcome = method_of(recipe).make(lesson, networks, recipe)
+    """Make the zeros, then share what is left."""
+    return shared(parts, lesson, networks, method_of(recipe).make(lesson, networks, recipe), recipe)
+
+
+def shared(parts: Parts, lesson: Lesson, networks: Networks, outcome: Outcome, recipe: Recipe) -> Trained:
+    """Share what a method left among 2**bits - 1 values a layer, and fine-tune those."""
     if not all(np.isfinite(layer.weights).all() for layer in outcome.layers):
         raise EieError("training went astray: weights are no longer finite; scale the inputs to about 0 to 1")
     if outcome.binary:
-        shared = tuple(two_values(layer, recipe.bits) for layer in outcome.layers)
+        coarse = tuple(two_values(layer, recipe.bits) for layer in outcome.layers)
     else:
-        shared = tuple(layer.shared(recipe.bits) for layer in outcome.layers)
-    return Trained(recipe, parts, networks, outcome, fine_tune_centroids(shared, lesson, recipe.seeded(recipe.shared)))
+        coarse = tuple(layer.shared(recipe.bits) for layer in outcome.layers)
+    tuned = fine_tune_centroids(coarse, outcome.layers, lesson, recipe.seeded(recipe.shared))
+    return Trained(recipe, parts, networks, outcome, tuned, lesson.teaching)
 
 
 def lesson_for(
@@ -198,33 +254,67 @@ def lesson_for(
     recipe: Recipe,
     teacher: Sequence[DenseLayer | CompressedLayer] | None = None,
     progress: Epoch | None = None,
+    unlabelled: npt.NDArray[np.float32] | None = None,
 ) -> Lesson:
-    """What a recipe's stages learn from; a teacher is asked once for each training example."""
-    scores = None
-    if teacher is not None:
-        layers = [layer if isinstance(layer, DenseLayer) else expand(layer) for layer in teacher]
-        classes = int(max(part.labels.max() for part in (parts.training, parts.validation))) + 1
-        features = parts.training.inputs.shape[1]
-        if not layers or (layers[0].cols, layers[-1].rows) != (features, classes):
-            shape = f"{layers[0].cols} inputs and {layers[-1].rows} classes" if layers else "no layer"
-            raise EieError(f"teacher: has {shape}; the examples have {features} and {classes}")
-        scores = forward(layers, parts.training.inputs)
-    distillation = None if scores is None else recipe.distillation
-    return Lesson(parts.training, parts.validation, recipe.penalty, distillation, scores, progress)
+    """What a recipe's stages learn from. Raises EieError for a teacher of other inputs or classes.
+
+    unlabelled: float32[m, features], of which only a teacher can make use.
+    """
+    if teacher is None:
+        return Lesson(parts.training, parts.validation, recipe.penalty, None, progress)
+    layers = [layer if isinstance(layer, DenseLayer) else expand(layer) for layer in teacher]
+    classes = int(max(part.labels.max() for part in (parts.training, parts.validation))) + 1
+    features = parts.training.inputs.shape[1]
+    if not layers or (features_of(layers[0]), layers[-1].rows) != (features, classes):
+        shape = f"{features_of(layers[0])} inputs and {layers[-1].rows} classes" if layers else "no layer"
+        raise EieError(f"teacher: has {shape}; the examples have {features} and {classes}")
+
+    chosen = None if unlabelled is None else without_labels(unlabelled, parts)
+    teaching = Teaching(recipe.distillation, partial(_ask, layers), chosen)
+    return Lesson(parts.training, parts.validation, recipe.penalty, teaching, progress)
+
+
+def _ask(layers: Sequence[DenseLayer], inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = forward(layers, inputs)
+    if not np.isfinite(scores).all():
+        raise EieError("teacher: gives scores that are not finite; scale the inputs as it was taught")
+    return scores
+
+
+def _check_untaught(unlabelled: object, recipe: Recipe | None, options: Mapping[str, Any]) -> None:
+    """Raise EieError where something is given that is of no use without a teacher."""
+    if unlabelled is not None:
+        raise EieError("unlabelled examples have no labels but a teacher's; give a teacher too")
+    given = options if recipe is None else vars(recipe.distillation)
+    for name, (usual, what) in NEED_A_TEACHER.items():
+        if given.get(name, usual) != usual:
+            raise EieError(f"{name} {what}, and needs a teacher: give one too")
 
 
 def _examples(inputs: npt.ArrayLike, labels: npt.ArrayLike) -> Examples:
-    values, classes = np.asarray(inputs), np.asarray(labels)
-    if values.dtype.kind not in "fiu" or values.ndim < 2 or 0 in values.shape:
-        raise EieError(f"inputs: {values.dtype} of shape {values.shape}; need numbers, (examples, features)")
+    flat, classes = _flat(np.asarray(inputs), "inputs"), np.asarray(labels)
     if classes.dtype.kind not in "iu" or classes.ndim != 1:
         raise EieError(f"labels: {classes.dtype} of shape {classes.shape}; need whole numbers, (examples,)")
-    if len(values) != len(classes):
-        raise EieError(f"labels: {len(classes)} for {len(values)} inputs, needs one each")
+    if len(flat) != len(classes):
+        raise EieError(f"labels: {len(classes)} for {len(flat)} inputs, needs one each")
     if int(classes.min()) < 0:
         raise EieError(f"labels: hold {classes.min()}, need class numbers from 0")
+    return Examples(flat, classes.astype(np.int64))
+
+
+def _unlabelled(inputs: npt.ArrayLike, features: int) -> npt.NDArray[np.float32]:
+    flat = _flat(np.asarray(inputs), "unlabelled")
+    if flat.shape[1] != features:
+        raise EieError(f"unlabelled: has {flat.shape[1]:,} features an example; the labelled ones have {features:,}")
+    return flat
+
+
+def _flat(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+    if values.dtype.kind not in "fiu" or values.ndim < 2 or 0 in values.shape:
+        raise EieError(f"{name}: {values.dtype} of shape {values.shape}; need numbers, (examples, features)")
     with np.errstate(over="ignore"):
         flat = values.reshape(len(values), -1).astype(np.float32)
     if not np.isfinite(flat).all():
-        raise EieError("inputs: hold NaN or infinity")
-    return Examples(flat, classes.astype(np.int64))
+        raise EieError(f"{name}: hold NaN or infinity")
+    return flat

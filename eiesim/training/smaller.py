@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from eiesim.compression.prune import by_density
 from eiesim.dense import DenseLayer, Mask
 from eiesim.errors import EieError
+from eiesim.training.convolution import Convolution
 from eiesim.training.loop import Lesson, train_layers
 from eiesim.training.masks import layer_densities
 from eiesim.training.recipe import Networks, Outcome, Recipe
@@ -17,17 +20,23 @@ def neurons(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
     """Keep whole hidden units, those of the largest sum of |incoming weights| (as filters: Li et al., ICLR 2017).
 
     Every hidden layer keeps about the same share of its units, the largest that does not exceed the density; what
-    is left is a smaller dense network, which is retrained.
+    is left is a smaller dense network, which is retrained. A convolution's units are its maps.
     """
-    widths = hidden_widths(networks.dense, recipe.kept)
-    layers, inputs = [], np.arange(networks.dense[0].cols)
-    for layer, width in zip(networks.dense, [*widths, networks.dense[-1].rows], strict=True):
+    layers: list[DenseLayer] = []
+    widths = [*hidden_widths(networks.dense, recipe.kept), networks.dense[-1].rows]
+    units = np.arange(networks.dense[0].cols)
+    for layer, width, columns in zip(networks.dense, widths, columns_of_units(networks.dense), strict=True):
+        inputs = (units[:, None] * columns + np.arange(columns)).ravel()
         strength = np.abs(layer.weights[:, inputs]).sum(axis=1, dtype=np.float64)
         units = np.sort(np.argsort(-strength, kind="stable")[:width])
         bias = None if layer.bias is None else layer.bias[units]
         layers.append(replace(layer, weights=layer.weights[np.ix_(units, inputs)], bias=bias))
-        inputs = units
     return _retrained(layers, [Mask(np.ones(layer.weights.shape, np.bool_)) for layer in layers], lesson, recipe)
+
+
+def columns_of_units(layers: Sequence[DenseLayer]) -> list[int]:
+    """Of each layer, how many columns a unit of the layer before feeds: a map has one a pixel, or place of a window."""
+    return [1, *(after.cols // before.rows for before, after in pairwise(layers))]
 
 
 def hidden_widths(layers: Sequence[DenseLayer], density: float) -> list[int]:
@@ -42,7 +51,7 @@ def hidden_widths(layers: Sequence[DenseLayer], density: float) -> list[int]:
 
     def weights(chosen: list[int]) -> int:
         sizes = [layers[0].cols, *chosen, layers[-1].rows]
-        return sum(a * b for a, b in zip(sizes[1:], sizes, strict=False))
+        return sum(a * b * columns for (b, a), columns in zip(pairwise(sizes), columns_of_units(layers), strict=True))
 
     steps = 4 * max(hidden)
     fitting = [found for k in range(steps + 1) if weights(found := widths(k / steps)) <= budget]
@@ -58,7 +67,8 @@ def low_rank(lesson: Lesson, networks: Networks, recipe: Recipe) -> Outcome:
 
     W is about U V with U = [rows, rank] and V = [rank, cols]: V becomes a layer without bias and ReLU, U one with
     both. The rank is the largest with the layer's density; with `recipe.rank` it is that, and both factors are pruned
-    by magnitude to the density. The last layer, too small to gain, is pruned by magnitude.
+    by magnitude to the density. The last layer, too small to gain, is pruned by magnitude. Of a convolution V has its
+    windows, and U is one of 1 x 1 behind it.
     """
     layers: list[DenseLayer] = []
     masks: list[Mask] = []
@@ -82,8 +92,13 @@ def factors(layer: DenseLayer, rank: int) -> tuple[DenseLayer, DenseLayer]:
     """Two layers in a row for one: the best product of a rank (Eckart and Young 1936), the singular values shared."""
     u, values, v = np.linalg.svd(layer.weights.astype(np.float64), full_matrices=False)
     root = np.sqrt(values[:rank])
-    inner = DenseLayer(f"{layer.name}-v", v[:rank] * root[:, None], None, "none")
-    return inner, DenseLayer(f"{layer.name}-u", u[:, :rank] * root, layer.bias, layer.activation)
+    of_windows: dict[str, Any] = {}
+    of_places: dict[str, Any] = {}
+    if isinstance(layer, Convolution):
+        of_windows, of_places = {"pool": 1}, {"image": layer.places, "kernel": 1}
+    weights = v[:rank] * root[:, None]
+    inner = replace(layer, name=f"{layer.name}-v", weights=weights, bias=None, activation="none", **of_windows)
+    return inner, replace(layer, name=f"{layer.name}-u", weights=u[:, :rank] * root, **of_places)
 
 
 def _retrained(layers: Sequence[DenseLayer], masks: Sequence[Mask], lesson: Lesson, recipe: Recipe) -> Outcome:

@@ -18,6 +18,8 @@ def trained_tables(trained: Trained) -> list[Table]:
     }
     for stage, share in trained.accuracy.items():
         stages.add_row(stage, f"{share:.1%}", *sizes[stage])
+    if trained.taught:
+        stages.caption, stages.caption_justify = trained.taught, "left"
     layers = _table("Layers; sizes after Huffman coding", "layer", "rows x cols", "kept", "density", "bytes")
     for layer, part in zip(trained.shared, trained.statistics, strict=True):
         size = f"{part.huffman_bits / 8:,.0f}"

@@ -13,6 +13,7 @@ import numpy as np
 from eiesim import MachineConfig, simulate
 from eiesim.evaluation import accuracy
 from eiesim.layer import CompressedLayer
+from eiesim.training.architecture import perceptron
 from eiesim.training.blocks import in_block_order
 from eiesim.training.examples import Examples, Parts, split
 from eiesim.training.loop import Settings, one_thread
@@ -134,7 +135,7 @@ def digits(shuffled: bool = False) -> Parts:
 def networks(seed: int, penalty: Penalty | None, shuffled: bool = False) -> Networks:
     """The dense network that several cells start from."""
     recipe = Recipe(method="iterative", density=0.1, seed=seed, penalty=penalty, **BUDGET)
-    return begin(SIZES, lesson_for(digits(shuffled), recipe), recipe)
+    return begin(perceptron(SIZES), lesson_for(digits(shuffled), recipe), recipe)
 
 
 def pictured() -> list[Cell]:

@@ -45,6 +45,7 @@ READ: dict[str, tuple[str, ...]] = {
     "inputs": ("x.npy", "net/inputs.npy"),
     "masks": ("mask.npz",),
     "teacher": ("net", "model.npz", "apart.onnx"),
+    "unlabelled": ("x.npy", "net/inputs.npy"),
     "dump": ("dump",),
     "liberty": ("cells.lib",),
 }

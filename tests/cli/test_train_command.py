@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from eiesim.cli import main
+from tests.documents import meets
 from tests.training.clouds import clouds
 
 EXAMPLES = clouds(0, 120)
@@ -55,6 +56,26 @@ def test_trains_then_runs_and_compares(call, tmp_path):
     assert report["recipe"]["method"] == "snip"
     assert report["format"] == "eiesim-train/1"
     assert report == json.loads((tmp_path / "net" / "report.json").read_text())
+    meets(report)
+    assert report["teacher"]["unlabelled"] == 0
+    np.save("more.npy", clouds(1, 50).inputs)
+    taught = [*arguments, "--method", "snip", "--teacher", "teacher", "--unlabelled", "more.npy"]
+    status, out, err = call(*taught, "--debias", "--force")
+    assert (status, err) == (0, "")
+    assert "also on 50 unlabelled examples, debiased" in " ".join(out.split())
+    status, out, err = call(*taught, "--mixup", "0.5", "--force", "--json", "-")
+    assert (status, json.loads(out)["recipe"]["distillation"]["mixup"]) == (0, 0.5)
+    meets(json.loads(out))
+    for more, message in (
+        (["--mixup", "0"], "mixup = 0.0: must be above 0"),
+        (["--mixup", "1", "--debias"], "choose one"),
+        (["--mixup", "1", "--teacher-share", "0.5"], "must be 1 with mixup"),
+        (["--unlabelled", "y.npy"], "y.npy: unlabelled: uint8 of shape (120,); need numbers"),
+        (["--unlabelled", "net/inputs.npy"], "is read and would be written over"),
+    ):
+        status, out, err = call(*taught, *more, "--force")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert message in err
 
 
 @pytest.mark.parametrize(
@@ -66,13 +87,16 @@ def test_trains_then_runs_and_compares(call, tmp_path):
         (["--method", "snip", "--density", "0.1", "--hidden", "3;4"], "hidden 3;4: needs whole numbers"),
         (["--method", "snip", "--density", "0.1", "--penalty", "l1=much"], "penalty l1=much: needs l1, l2"),
         (["--method", "snip", "--density", "0.1", "--penalty", "l7"], "penalty 'l7': needs one of l1, l2"),
-        (["--method", "snip", "--density", "0.1", "--temperature", "2"], "need a teacher"),
+        (["--method", "snip", "--density", "0.1", "--temperature", "2"], "needs a teacher: give one too"),
+        (["--method", "snip", "--density", "0.1", "--unlabelled", "x.npy"], "give a teacher too"),
+        (["--method", "snip", "--density", "0.1", "--mixup", "1"], "needs a teacher: give one too"),
+        (["--method", "snip", "--density", "0.1", "--debias"], "needs a teacher: give one too"),
         (
             ["--method", "snip", "--density", "0.1", "--rounds", str(10**9)],
-            "'--rounds': Input should be less than or equal to 1000",
+            "'--rounds' ... 1000",
         ),
         (["--method", "snip", "--density", "0.1", "--epochs", "9" * 400], "'--epochs'"),
-        (["--method", "snip", "--density", "0.1", "--seed", str(2**63)], "'--seed': Input should be less than"),
+        (["--method", "snip", "--density", "0.1", "--seed", str(2**63)], "'--seed' ... 9223372036854775807"),
         (["--method", "snip", "--density", "0.1", "--hidden", ",".join("3" * 999)], "hidden: 999 layers, 100 at most"),
         (["--method", "snip", "--density", "0.1", "--hidden", "9" * 30], "must be a whole number from 1 to 1048576"),
         (["--method", "snip", "--density", "0.1", "--hidden", "1048576,1048576"], "GB of memory"),
@@ -86,7 +110,7 @@ def test_refuses_in_one_line_before_any_work(call, tmp_path, arguments, message)
     before = sorted(tmp_path.iterdir())
     status, out, err = call("train", "x.npy", "y.npy", "-o", "net", *arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert message in err
+    assert all(part in err for part in message.split(" ... "))  # typer's words differ from version to version
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from eiesim import EieError
 from eiesim.dense import expand, forward
+from eiesim.training.architecture import perceptron
 from eiesim.training.examples import Examples, split
-from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, train_layers, untrained
+from eiesim.training.loop import Lesson, Settings, fine_tune_centroids, train_layers
 from tests.training.clouds import clouds
 
 torch = pytest.importorskip("torch", reason="needs extra [train]")
@@ -26,7 +27,7 @@ def share_right(layers, examples):
 
 @pytest.fixture(scope="module")
 def trained():
-    start = untrained([16, 24, 3], ["a", "b"], seed=0)
+    start = perceptron([16, 24, 3]).untrained(0)
     return start, train_layers(start, LESSON, SETTINGS)
 
 
@@ -49,7 +50,7 @@ def test_same_seed_same_layers(trained):
 def test_centroids_move_and_codes_do_not(trained):
     _, dense = trained
     shared = [layer.shared(2) for layer in dense]
-    tuned = fine_tune_centroids(shared, LESSON, SETTINGS)
+    tuned = fine_tune_centroids(shared, dense, LESSON, SETTINGS)
     for before, after in zip(shared, tuned, strict=True):
         assert (before.codes == after.codes).all()
         assert (before.indices == after.indices).all()

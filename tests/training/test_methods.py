@@ -8,6 +8,7 @@ import pytest
 from eiesim import EieError
 from eiesim.coding.block_differences import decode_blocks, encode_blocks
 from eiesim.dense import DenseLayer, forward
+from eiesim.training.architecture import perceptron
 from eiesim.training.binary import signs, two_values
 from eiesim.training.blocks import in_block_order
 from eiesim.training.early import own_masks
@@ -21,7 +22,7 @@ from tests.training.clouds import PARTS, clouds
 
 torch = pytest.importorskip("torch", reason="needs extra [train]")
 
-from eiesim.training.loop import Settings, one_thread, sensitivities, untrained  # noqa: E402
+from eiesim.training.loop import Settings, one_thread, sensitivities  # noqa: E402
 from eiesim.training.run import begin, finish, lesson_for  # noqa: E402
 
 SHORT = {
@@ -43,7 +44,7 @@ def made(method, density=0.3, teacher=None, **options):
     how = recipe(method, density, **options)
     with one_thread():
         lesson = lesson_for(PARTS, how, teacher)
-        return finish(PARTS, lesson, begin(SIZES, lesson, how), how)
+        return finish(PARTS, lesson, begin(perceptron(SIZES), lesson, how), how)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_rounds_lie_within_one_another():
     how = recipe("iterative")
     with one_thread():
         lesson = lesson_for(PARTS, how)
-        dense = begin(SIZES, lesson, how).dense
+        dense = begin(perceptron(SIZES), lesson, how).dense
         one = prune_and_retrain(dense, by_layer([0.5, 0.5, 0.5]), lesson, SHORT["retraining"], rounds=1)
         two = prune_and_retrain(dense, by_layer([0.25, 0.25, 0.25]), lesson, SHORT["retraining"], rounds=2)
     assert all((small.kept <= large.kept).all() for small, large in zip(two.masks, one.masks, strict=True))
@@ -141,7 +142,7 @@ def test_a_tickets_weights_are_the_first_ones(trained):
 
 def test_snips_scores_are_the_loss_differentiated_by_a_multiplier(trained):
     """SNIP, Eq. 4: c multiplies each weight; the score is |dL/dc| at c = 1. Here by autograd, and by differences."""
-    layers, examples = untrained(SIZES, ["a", "b", "c"], 3), clouds(5, 40)
+    layers, examples = perceptron(SIZES).untrained(3), clouds(5, 40)
     with one_thread():
         scores = sensitivities(layers, examples)
         multipliers = [torch.ones(layer.weights.shape, requires_grad=True) for layer in layers]
@@ -304,7 +305,7 @@ def test_a_student_learns_from_its_teacher_where_labels_are_noise(trained):
     for taught in (0.0, 1.0):
         with one_thread():
             lesson = lesson_for(noisy, recipe("random", 0.9, distillation=Distillation(2.0, taught)), dense)
-            share[taught] = finish(noisy, lesson, begin(SIZES, lesson, how), how).accuracy["pruned"]
+            share[taught] = finish(noisy, lesson, begin(perceptron(SIZES), lesson, how), how).accuracy["pruned"]
     assert share[1.0] > 0.8
     assert share[1.0] > share[0.0] + 0.2
     with pytest.raises(EieError, match="teacher: has 16 inputs and 12 classes; the examples have 16 and 3"):
@@ -325,7 +326,7 @@ def test_own_masks():
     how = Recipe(masks=masks, **SHORT)
     with one_thread():
         lesson = lesson_for(PARTS, how)
-        networks = begin(SIZES, lesson, how)
+        networks = begin(perceptron(SIZES), lesson, how)
         found = finish(PARTS, lesson, networks, how)
         for layer in found.outcome.layers:
             assert ((layer.weights != 0) == masks[layer.name]).all()

@@ -77,7 +77,7 @@ def memories(job: Job, p: int, hardware: Hardware) -> dict[str, list[str]]:
 
 
 def rests(job: Job, p: int, hardware: Hardware) -> list[int]:
-    """What a PE takes off its sums, as rest.sv has it: a word a row, {-R_i scaled, 1}, and 0 for a row that is not there.
+    """What a PE takes off its sums, as rest.sv has it: a word a row, {-R_i scaled, 1}; 0 for a row that is not there.
 
     Half of an accumulator's unit, less the last bit, is in it: so -(R_i + A) is rounded, and R_i + A as `scale` rounds.
     """

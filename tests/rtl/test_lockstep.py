@@ -60,9 +60,9 @@ def test_random_runs_of_adder_units_saturate_and_do_not_and_have_a_bias():
     for run, stage in ((run, run.stages[0]) for run in every):
         sums = clocked.run(stage.job, stage.rows(run.inputs[0])).sums
         least = -(2 ** (run.hardware.value_bits - 1))
-        low += (sums == least).any()
-        between += ((sums > least) & (sums < 0)).any()
-        above += (sums > 0).any()
+        low += int((sums == least).any())
+        between += int(((sums > least) & (sums < 0)).any())
+        above += int((sums > 0).any())
     assert min(low, between, above) > 1
 
 

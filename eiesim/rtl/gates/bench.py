@@ -54,6 +54,7 @@ class Compared:
     def __init__(self, circuit: Circuit, hardware: Hardware, first: int, lanes: int) -> None:
         self.nets, self.which, self._widths = list[int](), list[int](), list[int]()
         self.probes: list[Probe] = []
+        self._driven = list[int]()
         for probe in PE_PROBES:
             nets = circuit.signals.get(probe.signal.replace("{pe}", ""))
             if nets is None:
@@ -63,6 +64,8 @@ class Compared:
             self.nets += nets[:width]
             self._widths.append(width)
             self.probes.append(probe)
+            # What nothing drives, and is 0, yosys has made otherwise, such as by a flip-flop's own clear.
+            self._driven.append(sum(circuit.is_driven(net) << k for k, net in enumerate(nets[:width])))
         self._slice = slice(first, first + lanes)
         self._conditions = sorted({c.lstrip("!") for probe in self.probes for c in probe.when})
         self._numbers = np.zeros((len(self.probes), lanes), np.int64)
@@ -84,7 +87,7 @@ class Compared:
             self._views = [view_of(machine, probe.key, self._slice) for probe in self.probes]
             self._flag_views = [view_of(machine, key, self._slice) for key in self._conditions]
         for k, view in enumerate(self._views):
-            self._numbers[k] = view()
+            self._numbers[k] = view() & self._driven[k]
         for k, view in enumerate(self._flag_views):
             self._flags[k] = view() != 0
         nets, which, widths = self._arrays

@@ -125,6 +125,11 @@ class Circuit:
     driver: dict[int, tuple[Instance, str]]
     sinks: list[list[tuple[Instance, str]]]
 
+    def is_driven(self, net: int) -> bool:
+        """Whether anything drives a net."""
+        known = net in (ZERO, ONE) or net in self.driver or any(net in sram.word for sram in self.srams)
+        return known or any(net in nets for nets in self.inputs.values())
+
     def driven_by(self, net: int) -> str:
         """What drives a net, in words."""
         if net in self.driver:

@@ -168,6 +168,7 @@ def prepare(
     """
     threshold = config.activation_threshold
     adder = config.operation == "adder"
+    check_groups(layer.name, layer.groups, config)
     if config.arithmetic == "float32":
         rest, one = rest_of(layer, layer.codebook) if adder and outputs else None, np.float32(1.0)
         return Operands("float32", activations, layer.codebook, None, one, {}, None, threshold, config.operation, rest)
@@ -219,6 +220,15 @@ def prepare(
         )
     made = _fixed(layer, activations, config, used, shift)
     return replace(made, rest=rest_of(layer, made.codebook)) if adder and outputs else made
+
+
+def check_groups(name: str, groups: int, config: MachineConfig) -> None:
+    """Raise EieError where adder units would take the inputs of other groups for this one's."""
+    if groups > 1 and config.operation == "adder":
+        raise EieError(
+            f"layer '{name}': operation = 'adder' adds every input to every output, and in a convolution of "
+            f"{groups} groups an output has only its own group's inputs; run it with operation = 'multiply'"
+        )
 
 
 def _shared_bits(config: MachineConfig, chosen: Mapping[str, int | str]) -> int:

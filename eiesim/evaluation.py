@@ -24,6 +24,7 @@ from eiesim.arithmetic import (
     above_threshold,
     add,
     auto_fraction_bits,
+    check_groups,
     combine,
     drawn,
     finish,
@@ -277,6 +278,7 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], config: Mach
     values, _ = above_threshold(values, config.activation_threshold)
     values = np.concatenate([values, np.full((len(values), 1), one, np.float32)], axis=1)
     adder = config.operation == "adder"
+    check_groups(layer.name, layer.groups, config)
     if arithmetic == "float32":
         sums = _sums(np.ascontiguousarray(by_column), values, adder, None, None)
     else:

@@ -78,7 +78,7 @@ class Tile:
             indices, codes = np.concatenate([indices, rows]), np.concatenate([codes, layer.bias_codes[rows]])
         indptr = np.concatenate([[0], np.cumsum(per_column)])
         return replace(layer, shape=(layer.rows, self.width), indptr=indptr, indices=indices, codes=codes,
-                       bias_codes=None)  # fmt: skip
+                       bias_codes=None, groups=1, depthwise=False)  # fmt: skip
 
     def numbers(self, layer: CompressedLayer) -> npt.NDArray[np.int64]:
         """The numbers of the tile's columns in the layer, int64[width]: the bias's is `layer.cols`."""

@@ -21,7 +21,7 @@ LEVELS = (
     ("weight_sharing",),
     ("config", "lanes", "layer"),
     ("dense", "encoding", "workloads"),
-    ("arithmetic", "capacity"),
+    ("arithmetic", "capacity", "reach"),
     ("job", "counters", "model"),
     ("runs",),
     ("streaming",),

@@ -71,6 +71,15 @@ class Assignment(TypedDict):
     pe_cycles: Annotated[Losses, "PE-cycles x multipliers by cause; they add up to PEs x cycles x multipliers"]
 
 
+class Reach(TypedDict):
+    """How many PEs have work on a broadcast; the bias's is left out."""
+
+    broadcasts: Annotated[Count, "broadcasts of all inputs"]
+    most: Annotated[Count, "PEs that have work on one, at most"]
+    mean: Annotated[Amount, "PEs that have work on one, on the mean"]
+    pes: Annotated[Count, "processing elements"]
+
+
 class BalancedLayer(TypedDict):
     """A layer in three orders of its rows."""
 
@@ -78,6 +87,8 @@ class BalancedLayer(TypedDict):
     pes: Annotated[Count, "processing elements"]
     inputs: Annotated[Count, "inputs in the batch"]
     assignments: Annotated[list[Assignment], "as stored, balanced by the weights, balanced for this input"]
+    sentence: NotRequired[Annotated[str, "of a depthwise convolution: why it is badly balanced"]]
+    reach: NotRequired[Annotated[Reach, "of the same, its rows as stored"]]
 
 
 class BalanceReport(TypedDict):
@@ -135,6 +146,8 @@ class InspectedLayer(TypedDict):
     density: Annotated[Share, "share of weights kept"]
     codebook_entries: Annotated[Count, "values of the codebook, 0 among them"]
     bias: Annotated[bool, "whether it has a bias"]
+    groups: NotRequired[Annotated[Count, "of a convolution in groups: how many"]]
+    depthwise: NotRequired[Annotated[bool, "of the same: whether each group is one input channel"]]
     activation: Annotated[Literal["relu", "none"], "what is applied to its outputs"]
     pes: Annotated[Count, "processing elements"]
     entries_per_pe: Annotated[Spread, "entries a PE, padding included"]

@@ -42,6 +42,8 @@ class Layer(Metrics):
     cols: Annotated[Count, "inputs"]
     nnz: Annotated[Count, "kept weights, the bias left out"]
     pes: Annotated[Count, "processing elements"]
+    groups: NotRequired[Annotated[Count, "of a convolution in groups: how many"]]
+    depthwise: NotRequired[Annotated[bool, "of the same: whether each group is one input channel"]]
     memory: Annotated[WeightTraffic, "where the weights were, and what moving them cost"]
     inputs: Annotated[Literal["given", "chained", "recorded", "drawn"], "what the layer was fed"]
     vectors: Annotated[Amount, "input vectors in one input of the network; the total counts the layer so many times"]

@@ -189,7 +189,7 @@ class _Group:
         of: Any = Metrics  # Of arrays, where it is declared for numbers.
         layer = self.layer.layer
         made: Metrics = of(
-            self.inputs, found["cycles"] + waiting, found["scan_last"], Counters(**counters), layer.rows * layer.cols,
+            self.inputs, found["cycles"] + waiting, found["scan_last"], Counters(**counters), layer.dense_weights,
             keys, self.memory["memory_loaded_bytes"],
         )  # fmt: skip
         return made

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,9 @@ COMMANDS = {
     "inspect a layer": ("inspect", "a.npz", "--energy", *SMALL),
     "inspect a layer that cannot be streamed": ("inspect", "a.npz", "--set", "pointer_bytes=2", *SMALL),
     "inspect a model": ("inspect", "model.npz", *SMALL),
+    "a depthwise layer": ("run", "dw.npz", "-i", "x.npy", *SMALL),
+    "balance of a depthwise layer": ("balance", "dw.npz", "-i", "x.npy", *SMALL),
+    "inspect a depthwise layer": ("inspect", "dw.npz", *SMALL),
     "layers": ("layers", "-q", "--json", "-"),
     "compress": ("compress", "model.npz", "--density", "fc1=0.5", "--leave", "odd", "-o", "net", "-q", "--json", "-"),
     "accuracy": ("accuracy", LENET, "-q", "--json", "-"),
@@ -58,6 +62,8 @@ def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("documents")
     eiesim.save(random_layer(1, 9, 7), folder / "a.npz")
     eiesim.save(random_layer(2, 3, 9), folder / "b.npz")
+    scales = eiesim.CompressedLayer.from_dense(np.eye(7), name="dw")
+    eiesim.save(replace(scales, groups=7, depthwise=True), folder / "dw.npz")
     np.save(folder / "x.npy", X[0])
     np.save(folder / "xs.npy", X)
     np.save(folder / "labels.npy", np.array([0, 1, 2]))

@@ -126,6 +126,28 @@ def test_addernets_own_sum_of_any_numbers_within_the_stated_bound():
     assert compared > 20
 
 
+def test_addernets_own_sum_in_float32_within_the_stated_bound():
+    compared = 0
+    for number in range(60):
+        case = random_case(35, number, "adder")
+        if case.config.arithmetic != "float32" or case.config.activation_threshold:
+            continue
+        compared += 1
+        layer = case.layer
+        m = layer.cols + 3
+        e = m * 2.0**-24 / (1 - m * 2.0**-24)
+        codes, codebook = dense_codes(layer), [float(value) for value in layer.codebook]
+        bias = None if layer.bias_codes is None else layer.bias_codes.tolist()
+        sizes = np.abs(layer.to_dense().astype(float)).sum(axis=1)
+        biases = np.zeros(layer.rows) if layer.bias is None else np.abs(layer.bias.astype(float))
+        found = golden_product(layer, prepare(layer, case.batch, case.config))
+        for inputs, ours in zip(case.batch.astype(float), found, strict=True):
+            right = np.array(golden.literal_adder_sums(codes, bias, codebook, inputs.tolist()))
+            bound = e * (2 * (np.abs(inputs).sum() + sizes) + biases) + 1e-12 * np.abs(right)
+            assert (np.abs(ours - right) <= bound).all(), number
+    assert compared > 3
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_cycles_and_counters_are_the_multipliers(engine):
     # The same activations are sent: both kinds of unit have the same fraction bits here.

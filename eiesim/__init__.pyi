@@ -53,6 +53,7 @@ from .rtl.gates.run import power_rtl as power_rtl
 from .rtl.twin import check_rtl as check_rtl
 from .rtl.twin import export_rtl as export_rtl
 from .rtl.twin import synthesise_rtl as synthesise_rtl
+from .schemas.shipped import schema as schema
 from .simulation import simulate as simulate
 from .stepping import Machine as Machine
 from .sweeps.networks import network_totals as network_totals

@@ -4,7 +4,7 @@
 fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from eiesim._jit import jit, uncounted
 from eiesim._shown import Brief
-from eiesim.config import MachineConfig
+from eiesim.config import MachineConfig, Operation
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer
+from eiesim.layer import STRETCH, CompressedLayer
 
 FIXED_BITS = {"fixed32": 32, "fixed16": 16, "fixed8": 8}
 
@@ -43,6 +43,19 @@ class Draw(NamedTuple):
     numbers: npt.NDArray[np.int64]
 
 
+class Adder(NamedTuple):
+    """What a layer asks of adder units (`operation = "adder"`, docs/adder.md) besides what it asks of multipliers.
+
+    bias: the bias's column, as the PEs store it, whose term is the bias itself; -1 where there is none.
+    rest: [rows], minus the sum of the magnitudes of each row's weights; None for a tile, to whose sums nothing is added
+    before the last tile's. number: the column for which stochastic rounding draws as that is added.
+    """
+
+    bias: int
+    rest: npt.NDArray[Any] | None
+    number: int
+
+
 Each = Callable[[Callable[[slice], Any], int], Iterable[Any]]
 """`each(function, inputs)` calls a function with neighbouring inputs of a batch, a slice at a time, until all had their
 turn, and gives what it gave in their order: `in_parts`, or something that has threads."""
@@ -65,6 +78,8 @@ class Operands(Brief):
     fraction_bits: the bits used, by tensor; empty for float32, without "output" if no output was asked for.
     seed: of stochastic rounding; None where nothing is drawn.
     threshold: activations up to this magnitude are 0.
+    operation: what a PE does with a weight and an activation. rest: of an adder, see `Adder`; None where no output was
+    asked for.
     sums: the accumulators, [batch, rows], where finding the output's fraction bits gave them, else None; of this layer
     with its rows in this order.
     """
@@ -77,6 +92,8 @@ class Operands(Brief):
     fraction_bits: dict[str, int]
     seed: int | None = None
     threshold: float = 0.0
+    operation: Operation = "multiply"
+    rest: npt.NDArray[Any] | None = None
     sums: npt.NDArray[np.int64] | None = None
 
     @cached_property
@@ -116,6 +133,15 @@ class Operands(Brief):
         """What rounding draws from; None where nothing is drawn. numbers: as in `Draw`."""
         return None if self.seed is None else Draw(salt_of(self.seed), numbers.astype(np.int64))
 
+    def adder(self, bias: int, whole: bool, cols: int) -> Adder | None:
+        """What adder units need; None for multipliers. bias: see `Adder`. whole: no tile. cols: the layer's."""
+        return Adder(bias, self.rest if whole else None, cols + 1) if self.operation == "adder" else None
+
+    def finish(self, sums: npt.NDArray[Any], adder: Adder) -> None:
+        """Add to accumulators, [batch, rows], what adder units add as they are written. adder: of the whole layer."""
+        for one, total in zip(sums, magnitudes(self.activations), strict=True):
+            finish(one, adder, -total, self.rounding, self.draw(np.zeros(0, np.int64)))
+
     def to_real(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Accumulators as real values: float32, or float64 for fixed32, which float32 could not hold."""
         if self.rounding is None:
@@ -141,8 +167,11 @@ def prepare(
     the output are moved, as little as will do, to make it so; otherwise a shift outside raises EieError.
     """
     threshold = config.activation_threshold
+    adder = config.operation == "adder"
+    check_groups(layer.name, layer.groups, config)
     if config.arithmetic == "float32":
-        return Operands("float32", activations, layer.codebook, None, np.float32(1.0), {}, threshold=threshold)
+        rest, one = rest_of(layer, layer.codebook) if adder and outputs else None, np.float32(1.0)
+        return Operands("float32", activations, layer.codebook, None, one, {}, None, threshold, config.operation, rest)
     bits = FIXED_BITS[config.arithmetic]
     if highest is None:
         highest = max(float(activations.max(initial=0.0)), -float(activations.min(initial=0.0)))
@@ -158,8 +187,12 @@ def prepare(
         chosen["activation"] = auto_fraction_bits(with_bias, bits)
     if chosen["weight"] == "auto":
         chosen["weight"] = auto_fraction_bits(layer.largest_weight, bits)
+    if adder:
+        chosen["activation"] = chosen["weight"] = _shared_bits(config, chosen)
     if chosen["output"] == "auto":
-        if outputs:
+        if outputs and adder:
+            chosen["output"] = auto_fraction_bits(_largest_rest(layer, activations, threshold, each), bits)
+        elif outputs:
             known, done = _tried(
                 layer, activations, config, int(chosen["activation"]), int(chosen["weight"]), with_bias
             )
@@ -171,15 +204,37 @@ def prepare(
         else:
             del chosen["output"]
     used = {tensor: int(fraction) for tensor, fraction in chosen.items()}
+    of_term = used["activation"] if adder else used["activation"] + used["weight"]
     if "output" in used and (config.activation_frac, config.weight_frac, config.output_frac) == ("auto",) * 3:
-        used["output"] = reachable(used["output"], used["activation"] + used["weight"])
-    shift = used["activation"] + used["weight"] - used["output"] if "output" in used else 0
+        used["output"] = reachable(used["output"], of_term)
+    shift = of_term - used["output"] if "output" in used else 0
     if not LOWEST_SHIFT <= shift <= HIGHEST_SHIFT:
+        told = (
+            f"activation and weight {used['activation']} - output {used['output']} = {shift}", "it"
+        ) if adder else (
+            f"activation {used['activation']} + weight {used['weight']} - output {used['output']} = {shift}",
+            "the other two's sum",
+        )  # fmt: skip
         raise EieError(
-            f"fraction bits activation {used['activation']} + weight {used['weight']} - output {used['output']} "
-            f"= {shift} is outside {LOWEST_SHIFT}..{HIGHEST_SHIFT}; set output_frac nearer to the other two's sum"
+            f"fraction bits {told[0]} is outside {LOWEST_SHIFT}..{HIGHEST_SHIFT}; set output_frac nearer to {told[1]}"
         )
-    return _fixed(layer, activations, config, used, shift)
+    made = _fixed(layer, activations, config, used, shift)
+    return replace(made, rest=rest_of(layer, made.codebook)) if adder and outputs else made
+
+
+def check_groups(name: str, groups: int, config: MachineConfig) -> None:
+    """Raise EieError where adder units would take the inputs of other groups for this one's."""
+    if groups > 1 and config.operation == "adder":
+        raise EieError(
+            f"layer '{name}': operation = 'adder' adds every input to every output, and in a convolution of "
+            f"{groups} groups an output has only its own group's inputs; run it with operation = 'multiply'"
+        )
+
+
+def _shared_bits(config: MachineConfig, chosen: Mapping[str, int | str]) -> int:
+    """The fraction bits of an adder's activations and weights: the one that is given, or the fewer automatic ones."""
+    given = [bits for bits in (config.activation_frac, config.weight_frac) if bits != "auto"]
+    return given[0] if given else min(int(chosen["activation"]), int(chosen["weight"]))
 
 
 def _fixed(
@@ -195,6 +250,7 @@ def _fixed(
         used,
         config.rounding_seed if config.rounding == "stochastic" else None,
         config.activation_threshold,
+        config.operation,
     )
 
 
@@ -308,6 +364,30 @@ def _largest_output(layer: CompressedLayer, activations: npt.NDArray[Any], thres
     return max(each(largest, len(activations)))
 
 
+def rest_of(layer: CompressedLayer, codebook: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Minus the sum of the magnitudes of each row's weights, added up in column order: [rows], of the codebook's type.
+
+    The bias is no weight.
+    """
+    sums, sizes = np.zeros(layer.rows, codebook.dtype), np.abs(codebook)
+    for start in range(0, layer.nnz, STRETCH):
+        here = slice(start, start + STRETCH)
+        np.add.at(sums, layer.indices[here], sizes[layer.codes[here]])
+    return np.asarray(0 - sums)
+
+
+def magnitudes(activations: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The sum of each input's magnitudes, added up in column order: [batch, cols] to [batch], of their type."""
+    return np.asarray(np.add.accumulate(np.abs(activations), axis=1)[:, -1])
+
+
+def _largest_rest(layer: CompressedLayer, activations: npt.NDArray[Any], threshold: float, each: Each) -> float:
+    """The largest magnitude of what an adder adds as it writes: as much as an accumulator of the layer can reach."""
+    exact = exact_operands(layer, activations, threshold)
+    inputs = max(each(lambda part: float(magnitudes(exact.part(part).activations).max()), len(activations)))
+    return inputs - float(rest_of(layer, exact.codebook).min())
+
+
 def quantise(values: npt.NDArray[Any], fraction_bits: int, bits: int) -> npt.NDArray[np.int64]:
     """`floor(x * 2**fraction_bits + 0.5)` in float64, saturated to `bits` bits; int64 of the same shape."""
     scaled = np.multiply(values, 2.0**fraction_bits, dtype=np.float64)
@@ -338,15 +418,19 @@ FEW_INPUTS = 8
 
 
 def golden_product(layer: CompressedLayer, operands: Operands, each: Each = in_parts) -> npt.NDArray[Any]:
-    """The layer's accumulators, [batch, rows]: products added one after the other in column order, bias last."""
+    """The layer's sums, [batch, rows]: products added one after the other in column order, bias last.
+
+    For adder units their terms in place of products, and what is added as a sum is written.
+    """
     draw = operands.draw(np.arange(layer.cols + 1))
+    adder = operands.adder(-1, True, layer.cols)
     sums = np.zeros((len(operands.values), layer.rows), operands.codebook.dtype)
 
     def some(inputs: slice) -> None:
-        activations = operands.part(inputs).activations
-        accumulate_batch(
-            layer, activations, operands.one, operands.codebook, operands.rounding, sums[inputs], draw=draw
-        )
+        own = operands.part(inputs)
+        accumulate_batch(layer, own.activations, own.one, own.codebook, own.rounding, sums[inputs], draw, adder)
+        if adder is not None:
+            own.finish(sums[inputs], adder)
 
     list(each(some, len(sums)))
     return sums
@@ -360,15 +444,16 @@ def accumulate(
     rounding: Rounding | None,
     sums: npt.NDArray[Any] | None = None,
     draw: Draw | None = None,
+    adder: Adder | None = None,
 ) -> npt.NDArray[Any]:
     """One input's accumulators, [rows], in the codebook's dtype. activations: [cols]; one: the bias's.
 
     sums: accumulators to go on from, which are written to and given back; None is all 0. draw: for stochastic rounding,
-    else None.
+    else None. adder: of adder units, whose `rest` is not added here; None multiplies.
     """
     if sums is None:
         sums = np.zeros(layer.rows, codebook.dtype)
-    _add_up(layer, activations, one, codebook, rounding, sums, draw)
+    _add_up(layer, activations, one, codebook, rounding, sums, draw, adder)
     return sums
 
 
@@ -380,14 +465,16 @@ def _add_up(
     rounding: Rounding | None,
     sums: npt.NDArray[Any],
     draw: Draw | None = None,
+    adder: Adder | None = None,
 ) -> bool:
     """As `accumulate`. Gives whether an accumulator may have saturated; without rounding nothing does."""
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)  # Unsigned: compiled code then looks for no negative index.
     terms = np.empty_like(codebook)
+    bias = None if adder is None else adder.bias
     return bool(
         _accumulate(
-            layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, terms, sums
+            layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, bias, terms, sums
         )
     )
 
@@ -400,6 +487,7 @@ def accumulate_batch(
     rounding: Rounding | None,
     sums: npt.NDArray[Any],
     draw: Draw | None = None,
+    adder: Adder | None = None,
 ) -> None:
     """The accumulators of several inputs, one after the other: `accumulate` of each. activations: [batch, cols].
 
@@ -407,13 +495,14 @@ def accumulate_batch(
     """
     if len(activations) < FEW_INPUTS:
         for values, into in zip(activations, sums, strict=True):
-            accumulate(layer, values, one, codebook, rounding, into, draw)
+            accumulate(layer, values, one, codebook, rounding, into, draw, adder)
         return
     bias_codes = np.zeros(0, np.uint8) if layer.bias_codes is None else layer.bias_codes
     rows = layer.indices.view(np.uint32)
     terms = np.empty_like(codebook)
+    bias = None if adder is None else adder.bias
     _accumulate_batch(
-        layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, terms, sums
+        layer.indptr, rows, layer.codes, codebook, activations, bias_codes, one, rounding, draw, bias, terms, sums
     )
 
 
@@ -421,6 +510,24 @@ def accumulate_batch(
 def multiply(weight: Any, activation: Any) -> Any:
     """The product: rounded to float32, or exact in 64 bits."""
     return weight * activation
+
+
+@jit
+def overlap(weight: Any, activation: Any) -> Any:
+    """What an adder unit makes of both: twice the smaller magnitude where their signs agree, else 0."""
+    smaller = min(abs(weight), abs(activation))
+    return smaller + smaller if (weight < 0) == (activation < 0) else smaller - smaller
+
+
+@jit
+def combine(weight: Any, activation: Any, bias: Any, column: Any) -> Any:
+    """A column's term of a sum, before it is scaled: a product, or an adder unit's (`Adder`).
+
+    bias: None for a multiplier; else the bias's column, whose term is the weight itself.
+    """
+    if bias is None:
+        return multiply(weight, activation)
+    return weight if column == bias else overlap(weight, activation)
 
 
 @jit
@@ -447,6 +554,29 @@ def add(accumulator: Any, term: Any, rounding: Any) -> Any:
     if rounding is None:
         return accumulator + term
     return min(max(accumulator + term, rounding[1]), rounding[2])
+
+
+def finish(
+    sums: npt.NDArray[Any], adder: Adder, total: Any, rounding: Rounding | None, draw: Draw | None = None
+) -> None:
+    """Add to accumulators, [rows], what adder units add as they are written. total: minus the sum of magnitudes.
+
+    draw: for stochastic rounding, else None; of it only the salt is used.
+    """
+    salt = None if draw is None else draw.salt
+    _finish(sums, adder.rest, sums.dtype.type(total), adder.number, rounding, salt)
+
+
+@jit
+def _finish(sums: Any, rest: Any, total: Any, number: Any, rounding: Any, salt: Any) -> None:
+    for row in range(len(sums)):
+        if rounding is None:
+            sums[row] = (sums[row] + rest[row]) + total
+        elif salt is None:
+            sums[row] = add(sums[row], scale(rest[row] + total, rounding), rounding)
+        else:
+            noise = drawn(row, number, salt, rounding[0])
+            sums[row] = add(sums[row], scale(rest[row] + total, rounding, noise), rounding)
 
 
 MASK = 0xFFFFFFFF
@@ -480,22 +610,22 @@ HOPELESS = 16
 @uncounted
 def _accumulate(
     indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
-    rounding: Any, draw: Any, terms: Any, sums: Any,
+    rounding: Any, draw: Any, bias: Any, terms: Any, sums: Any,
 ) -> bool:  # fmt: skip
-    """Add up one input's products; gives whether an accumulator may have saturated.
+    """Add up one input's terms (`combine`); gives whether an accumulator may have saturated.
 
     In fixed point a column needs no saturation as long as its largest term fits between the largest accumulator and the
     limit: `room`, which is looked up again when it is used up. In a column each accumulator is met once at most.
     """
     if draw is not None:
-        _accumulate_drawn(indptr, rows, codes, codebook, activations, bias_codes, one, rounding, draw, sums)
+        _accumulate_drawn(indptr, rows, codes, codebook, activations, bias_codes, one, rounding, draw, bias, sums)
         return True
     saturated, looked_up = False, False
     room, hopeless = np.int64(-1), 0
     for j in range(len(activations)):
         if activations[j] != 0:
             for code in range(len(codebook)):
-                terms[code] = scale(multiply(codebook[code], activations[j]), rounding)
+                terms[code] = scale(combine(codebook[code], activations[j], bias, j), rounding)
             if rounding is None:
                 for e in range(indptr[j], indptr[j + 1]):
                     sums[rows[e]] += terms[codes[e]]
@@ -518,8 +648,8 @@ def _accumulate(
                             saturated, looked_up = True, False
                             room, hopeless = np.int64(-1), HOPELESS
     for row in range(len(bias_codes)):
-        if bias_codes[row] != 0:
-            sums[row] = add(sums[row], scale(multiply(codebook[bias_codes[row]], one), rounding), rounding)
+        if bias_codes[row] != 0 and one != 0:
+            sums[row] = add(sums[row], scale(combine(codebook[bias_codes[row]], one, bias, bias), rounding), rounding)
     if rounding is not None and len(bias_codes) > 0:
         saturated |= _largest(sums) >= rounding[2]
     return saturated
@@ -538,16 +668,18 @@ def _largest(values: Any) -> Any:
 @uncounted
 def _accumulate_batch(
     indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
-    rounding: Any, draw: Any, terms: Any, sums: Any,
+    rounding: Any, draw: Any, bias: Any, terms: Any, sums: Any,
 ) -> None:  # fmt: skip
     for i in range(len(activations)):
-        _accumulate(indptr, rows, codes, codebook, activations[i], bias_codes, one, rounding, draw, terms, sums[i])
+        _accumulate(
+            indptr, rows, codes, codebook, activations[i], bias_codes, one, rounding, draw, bias, terms, sums[i]
+        )
 
 
 @uncounted
 def _accumulate_drawn(
     indptr: Any, rows: Any, codes: Any, codebook: Any, activations: Any, bias_codes: Any, one: Any,
-    rounding: Any, draw: Any, sums: Any,
+    rounding: Any, draw: Any, bias: Any, sums: Any,
 ) -> None:  # fmt: skip
     shift = rounding[0]
     for j in range(len(activations)):
@@ -555,10 +687,10 @@ def _accumulate_drawn(
             for e in range(indptr[j], indptr[j + 1]):
                 i = np.int64(rows[e])
                 added = drawn(i, draw.numbers[j], draw.salt, shift)
-                term = scale(multiply(codebook[codes[e]], activations[j]), rounding, added)
+                term = scale(combine(codebook[codes[e]], activations[j], bias, j), rounding, added)
                 sums[i] = add(sums[i], term, rounding)
     for row in range(len(bias_codes)):
-        if bias_codes[row] != 0:
+        if bias_codes[row] != 0 and one != 0:
             added = drawn(row, draw.numbers[-1], draw.salt, shift)
-            term = scale(multiply(codebook[bias_codes[row]], one), rounding, added)
+            term = scale(combine(codebook[bias_codes[row]], one, bias, bias), rounding, added)
             sums[row] = add(sums[row], term, rounding)

@@ -23,6 +23,7 @@ RowMapping = Literal["interleaved", "blocked"]
 MAPPINGS: tuple[RowMapping, ...] = get_args(RowMapping)
 RoundingMode = Literal["nearest", "floor", "stochastic"]
 Weights = Literal["resident", "streamed", "streamed-active"]
+Operation = Literal["multiply", "adder"]
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 FractionBits = Literal["auto"] | Annotated[int, Field(ge=-16, le=47)]
 
@@ -76,6 +77,9 @@ class MachineConfig(Tabled, BaseModel):
     )
     clock_mhz: float = Field(default=800.0, ge=1e-3, le=1e6, description="clock frequency in MHz")
     arithmetic: Arithmetic = Field(default="fixed16", description="number format of values and accumulators")
+    operation: Operation = Field(
+        default="multiply", description="what a PE does with a weight and an activation: multiply, or adder (AdderNet)"
+    )
     activation_frac: FractionBits = Field(default="auto", description="fraction bits of the activations")
     weight_frac: FractionBits = Field(default="auto", description="fraction bits of the codebook")
     output_frac: FractionBits = Field(default="auto", description="fraction bits of the accumulators")
@@ -86,9 +90,9 @@ class MachineConfig(Tabled, BaseModel):
     activation_threshold: float = Field(
         default=0.0, ge=0, le=LARGEST_FLOAT32, description="inputs of a layer up to this magnitude are taken as 0"
     )
-    spmat_bytes: int = Field(default=131072, ge=1, description="sparse-matrix SRAM a PE")
-    pointer_bytes: int = Field(default=32768, ge=1, description="pointer SRAM a PE")
-    activation_bytes: int = Field(default=2048, ge=1, description="activation SRAM a PE")
+    spmat_bytes: int = Field(default=131072, ge=1, description="bytes of sparse-matrix SRAM a PE")
+    pointer_bytes: int = Field(default=32768, ge=1, description="bytes of pointer SRAM a PE")
+    activation_bytes: int = Field(default=2048, ge=1, description="bytes of activation SRAM a PE")
     weights: Weights = Field(
         default="resident", description="resident, streamed, or streamed-active (only active columns)"
     )
@@ -131,6 +135,16 @@ class MachineConfig(Tabled, BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _an_adder_compares_like_with_like(self) -> "MachineConfig":
+        bits = {self.activation_frac, self.weight_frac} - {"auto"}
+        if self.operation == "adder" and len(bits) > 1:
+            raise ValueError(
+                f"activation_frac = {self.activation_frac}, weight_frac = {self.weight_frac}: operation = 'adder' "
+                "compares activations with weights, so both have the same fraction bits; give one of the two keys"
+            )
+        return self
+
     @property
     def entry_bits(self) -> int:
         """Bits of one sparse-matrix entry: its code and its relative index."""
@@ -146,6 +160,7 @@ class MachineConfig(Tabled, BaseModel):
         """What sets the machine apart from the published one (docs/variants.md), in words to follow its PE count."""
         words = {
             f" of {self.multipliers} multipliers": self.multipliers > 1,
+            ", adder units": self.operation == "adder",
             ", rows in blocks": self.mapping == "blocked",
             f", rounding {self.rounding}": self.rounding != "nearest",
             f" (seed {self.rounding_seed})": self.rounding_seed != 0,

@@ -1,7 +1,7 @@
 """DenseLayer: a layer as it comes out of training, before anything is pruned or shared; Mask: what pruning keeps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -55,6 +55,7 @@ class DenseLayer(Brief):
     """A fully connected layer: `b = activation(W a + bias)`.
 
     weights: float32[rows, cols], outputs by inputs. bias: float32[rows] or None. activation: "relu" or "none".
+    groups, depthwise: as in `CompressedLayer`.
     Raises EieError, beginning with the layer's name, for another shape, NaN or infinity.
     """
 
@@ -62,6 +63,8 @@ class DenseLayer(Brief):
     weights: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32] | None = None
     activation: str = "relu"
+    groups: int = field(default=1, kw_only=True)
+    depthwise: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", np.ascontiguousarray(self.weights, np.float32))
@@ -87,6 +90,11 @@ class DenseLayer(Brief):
     def cols(self) -> int:
         """Inputs."""
         return int(self.weights.shape[1])
+
+    @property
+    def dense_weights(self) -> int:
+        """Weights that there are places for, as in `CompressedLayer`."""
+        return self.weights.size // self.groups
 
     @property
     def density(self) -> float:
@@ -119,7 +127,8 @@ class DenseLayer(Brief):
         kept = self.weights != 0
         codes[kept] = sharing.codes(self.weights[kept])
         bias_codes = None if self.bias is None else sharing.bias_codes(self.bias)
-        return from_codes(codes, sharing.codebook, bias_codes, self.activation, self.name)
+        layer = from_codes(codes, sharing.codebook, bias_codes, self.activation, self.name)
+        return replace(layer, groups=self.groups, depthwise=self.depthwise) if self.groups > 1 else layer
 
     def shared(self, bits: int = 4, initialisation: str = "linear", seed: int = 0) -> CompressedLayer:
         """Both in one."""
@@ -166,7 +175,8 @@ def to_codes(layer: CompressedLayer) -> npt.NDArray[np.uint8]:
 
 def expand(layer: CompressedLayer) -> DenseLayer:
     """A compressed layer with its weights written out."""
-    return DenseLayer(layer.name, layer.to_dense(), layer.bias, layer.activation)
+    weights, bias = layer.to_dense(), layer.bias
+    return DenseLayer(layer.name, weights, bias, layer.activation, groups=layer.groups, depthwise=layer.depthwise)
 
 
 def forward(layers: Sequence[DenseLayer], activations: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

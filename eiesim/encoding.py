@@ -89,14 +89,17 @@ class InterleavedLayer(Plotted, Tabled):
         columns = {"pe": range(self.pes), "rows": rows, "entries": self.entries_per_pe}
         return pd.DataFrame({**columns, "padding_entries": self.padding_per_pe})
 
-    @cached_property
+    @property
     def kept(self) -> "InterleavedLayer":
         """The layer on the PEs that own rows and one more, if there are others: all that have none are alike.
 
         It has `tables` as its arrays, and the PEs' numbers in it are their own.
         """
-        width = self.tables.pointers.shape[1]
-        return self if width == self.pes else replace(self, pes=width)
+        return self if self.tables.pointers.shape[1] == self.pes else self._narrow
+
+    @cached_property
+    def _narrow(self) -> "InterleavedLayer":  # Not `kept` itself: an object that keeps itself is freed late.
+        return replace(self, pes=self.tables.pointers.shape[1])
 
     def of_all_pes(self, of_kept: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """What is known of the PEs of `kept`, of all PEs.

@@ -15,14 +15,21 @@ import numpy.typing as npt
 from eiesim._io.reading import sha256_of
 from eiesim._jit import jit
 from eiesim._shown import Plotted, Tabled
+from eiesim._version import __version__
 from eiesim.arithmetic import (
     FIXED_BITS,
+    Adder,
+    Draw,
+    Rounding,
     above_threshold,
     add,
     auto_fraction_bits,
+    check_groups,
+    combine,
     drawn,
+    finish,
     fixed_rounding,
-    multiply,
+    magnitudes,
     quantise,
     reachable,
     salt_of,
@@ -41,6 +48,8 @@ from eiesim.training.convolution import Convolution
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FORMAT = "eiesim-accuracy/1"
 
 Layers = Sequence[CompressedLayer] | Sequence[DenseLayer]
 
@@ -89,10 +98,11 @@ class Accuracies(dict[str, dict[str, float]], Plotted, Tabled):
         Returns
         -------
         str
-            JSON: `inputs`, of a graph `layers`, `accuracy`.
+            JSON: `format`, `eiesim` (the version), `inputs`, of a graph `layers`, `accuracy`.
         """
+        told = {"format": FORMAT, "eiesim": __version__, "inputs": self.inputs}
         computed = {} if self.computed is None else {"layers": self.computed}
-        return json.dumps({"inputs": self.inputs, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
+        return json.dumps({**told, **computed, "accuracy": dict(self)}, indent=1, allow_nan=False)
 
 
 def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
@@ -267,34 +277,56 @@ def dense_outputs(layer: DenseLayer, activations: npt.NDArray[Any], config: Mach
     one = 1.0 if layer.bias is not None else 0.0
     values, _ = above_threshold(values, config.activation_threshold)
     values = np.concatenate([values, np.full((len(values), 1), one, np.float32)], axis=1)
+    adder = config.operation == "adder"
+    check_groups(layer.name, layer.groups, config)
     if arithmetic == "float32":
-        sums = _product(np.ascontiguousarray(by_column), values, None, None)
+        sums = _sums(np.ascontiguousarray(by_column), values, adder, None, None)
     else:
         bits = FIXED_BITS[arithmetic]
-        exact = values.astype(np.float64) @ by_column.astype(np.float64)
-        of_activations, of_weights, of_sums = (
-            auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column, exact)
+        of_activations, of_weights = (
+            auto_fraction_bits(float(np.abs(tensor).max(initial=0.0)), bits) for tensor in (values, by_column)
         )
-        of_sums = reachable(of_sums, of_activations + of_weights)
-        limits = fixed_rounding(of_activations + of_weights - of_sums, bits, config.rounding)
+        if adder:
+            of_activations = of_weights = of_terms = min(of_activations, of_weights)
+            inputs, weights = np.abs(values[:, :-1], dtype=np.float64), np.abs(by_column[:-1], dtype=np.float64)
+            largest = inputs.sum(axis=1).max() + weights.sum(axis=0).max()
+        else:
+            of_terms = of_activations + of_weights
+            largest = np.abs(values.astype(np.float64) @ by_column.astype(np.float64)).max(initial=0.0)
+        of_sums = reachable(auto_fraction_bits(float(largest), bits), of_terms)
+        limits = fixed_rounding(of_terms - of_sums, bits, config.rounding)
         salt = salt_of(config.rounding_seed) if config.rounding == "stochastic" else None
         operands = quantise(by_column, of_weights, bits), quantise(values, of_activations, bits)
-        sums = np.ldexp(_product(*operands, limits, salt).astype(np.float64), -of_sums)
+        sums = np.ldexp(_sums(*operands, adder, limits, salt).astype(np.float64), -of_sums)
     return np.maximum(sums, 0) if layer.activation == "relu" else sums
 
 
-@jit
-def _product(by_column: Any, activations: Any, rounding: Any, salt: Any) -> Any:
-    """[cols, rows] and [batch, cols] to [batch, rows]: products added one after the other in column order.
+def _sums(
+    by_column: npt.NDArray[Any], activations: npt.NDArray[Any], adder: bool, rounding: Rounding | None, salt: int | None
+) -> npt.NDArray[Any]:
+    """[cols + 1, rows] and [batch, cols + 1], the bias last, to [batch, rows]. salt: of stochastic rounding."""
+    bias = len(by_column) - 1
+    sums: npt.NDArray[Any] = _product(by_column, activations, bias if adder else None, rounding, salt)
+    if adder:
+        rest = Adder(bias, 0 - np.add.accumulate(np.abs(by_column[:-1]))[-1], bias + 1)
+        draw = None if salt is None else Draw(salt, np.zeros(0, np.int64))
+        for one, total in zip(sums, magnitudes(activations[:, :-1]), strict=True):
+            finish(one, rest, -total, rounding, draw)
+    return sums
 
-    salt: of stochastic rounding, else None.
+
+@jit
+def _product(by_column: Any, activations: Any, bias: Any, rounding: Any, salt: Any) -> Any:
+    """[cols, rows] and [batch, cols] to [batch, rows]: terms added one after the other in column order.
+
+    bias: see `arithmetic.combine`. salt: of stochastic rounding, else None.
     """
     sums = np.zeros((activations.shape[0], by_column.shape[1]), by_column.dtype)
     for n in range(activations.shape[0]):
         for j in range(activations.shape[1]):
             if activations[n, j] != 0:
                 for i in range(by_column.shape[1]):
-                    product = multiply(by_column[j, i], activations[n, j])
+                    product = combine(by_column[j, i], activations[n, j], bias, j)
                     if salt is None:
                         term = scale(product, rounding)
                     else:

@@ -103,6 +103,7 @@ class Inspection(Plotted, Tabled, Brief):
             "density": of.density,
             "codebook_entries": len(of.codebook),
             "bias": of.bias_codes is not None,
+            **({"groups": of.groups, "depthwise": of.depthwise} if of.groups > 1 else {}),
             "activation": of.activation,
             "pes": layer.pes,
             **spread,

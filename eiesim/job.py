@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._shown import Brief
-from eiesim.arithmetic import Draw, Operands, Rounding
+from eiesim.arithmetic import Adder, Draw, Operands, Rounding
 from eiesim.config import MachineConfig
 from eiesim.encoding import InterleavedLayer
 
@@ -21,7 +21,8 @@ class Job(Brief):
     queue_depth: usable places. entries_per_row: entries in an SRAM row.
     outputs: whether the sums are wanted, or only the timing.
     start: the accumulators before the first entry, [rows]; None is all 0 (a tile goes on where the one before ended).
-    multipliers: multiply-accumulate lanes of a PE. draw: for stochastic rounding, else None.
+    multipliers: multiply-accumulate lanes of a PE. draw: for stochastic rounding, else None. adder: of adder units;
+    None multiplies.
     """
 
     layer: InterleavedLayer
@@ -33,6 +34,7 @@ class Job(Brief):
     start: npt.NDArray[Any] | None = None
     multipliers: int = 1
     draw: Draw | None = None
+    adder: Adder | None = None
 
     @classmethod
     def of(
@@ -42,11 +44,15 @@ class Job(Brief):
         config: MachineConfig,
         outputs: bool,
         numbers: npt.NDArray[np.int64] | None = None,
+        with_bias: bool = False,
     ) -> "Job":
         """The job that a configuration makes of a layer and its operands.
 
         numbers: int64[columns], those of a tile's columns in the layer that it is of; None is a whole layer.
+        with_bias: whether a tile's last column is the bias.
         """
+        whole = numbers is None
+        bias = layer.columns - 1 if with_bias or layer.layer.bias_codes is not None else -1
         if numbers is None:
             # Nothing but stochastic rounding looks at them.
             numbers = np.arange(layer.columns if operands.seed is not None else 0)
@@ -61,6 +67,7 @@ class Job(Brief):
             outputs,
             multipliers=config.multipliers,
             draw=operands.draw(numbers),
+            adder=operands.adder(bias, whole, layer.layer.cols),
         )
 
     @property

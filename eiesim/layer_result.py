@@ -110,6 +110,10 @@ class LayerResult(Plotted, ByContent):
         Why there is no energy.
     notes : tuple of str, default ()
         What was assumed when the layer was opened: how the weights of a matrix share values, how its input was drawn.
+    groups : int, default 1
+        Of a convolution in groups; see `CompressedLayer`.
+    depthwise : bool, default False
+        Whether each group is a single input channel: at most that channel's outputs work on a broadcast.
     made_from : callable, default Provenance
         Gives `provenance`, which takes the layer's hash and so is not worked out before it is asked for.
     prepare : callable or None, default None
@@ -134,6 +138,8 @@ class LayerResult(Plotted, ByContent):
     energy_model: EnergyModel | None = None
     no_energy: str = ""
     notes: tuple[str, ...] = ()
+    groups: int = 1
+    depthwise: bool = False
     made_from: Callable[[], Provenance] = field(default=Provenance, compare=False)
     prepare: Callable[[], Any] | None = field(default=None, compare=False)
 
@@ -146,11 +152,16 @@ class LayerResult(Plotted, ByContent):
         # A pickle says what the result was made from; it does not carry the layer, which is many times as large.
         return {**vars(self), "made_from": partial(Provenance, *astuple(self.provenance)), "prepare": None}
 
+    @property
+    def dense_weights(self) -> int:
+        """Weights that there are places for, as in `CompressedLayer`."""
+        return self.rows * self.cols // self.groups
+
     @cached_property
     def metrics(self) -> Metrics:
         """All inputs added up."""
         memory = self.memory
-        return self.runs.metrics(self.rows * self.cols, self.config, memory.waiting_cycles, memory.loaded_bytes)
+        return self.runs.metrics(self.dense_weights, self.config, memory.waiting_cycles, memory.loaded_bytes)
 
     def of_each(self) -> Metrics:
         """Every input's own metrics at once; what streaming weights cost is shared by all alike.
@@ -163,7 +174,7 @@ class LayerResult(Plotted, ByContent):
         inputs = len(self.runs)
         waiting = mean(self.memory.waiting_cycles, inputs) if self.memory.waiting_cycles else 0
         loaded_bytes = self.memory.loaded_bytes / inputs
-        return self.runs.metrics_of_each(self.rows * self.cols, self.config, waiting, loaded_bytes)
+        return self.runs.metrics_of_each(self.dense_weights, self.config, waiting, loaded_bytes)
 
     @cached_property
     def per_input(self) -> tuple[Metrics, ...]:
@@ -352,6 +363,8 @@ class LayerResult(Plotted, ByContent):
     def _in_parts(self, per_pe: bool = False) -> dict[str, Any]:
         """The same with arrays in place of lists over the inputs, for what writes them piece by piece."""
         head = {"name": self.name, "rows": self.rows, "cols": self.cols, "nnz": self.nnz, "pes": self.config.pes}
+        if self.groups > 1:
+            head |= {"groups": self.groups, "depthwise": self.depthwise}
         tail = {"warnings": list(self.warnings), "fraction_bits": dict(self.fraction_bits)}
         batch = {}
         if self.batched:

@@ -219,8 +219,18 @@ def prepare_layer(
 
 def prepare_workload(workload: Workload, config: MachineConfig, outputs: bool = True) -> Prepared:
     """A layer that runs by itself, as it came. Raises EieError as `prepare_layer` does."""
+    check_fed(workload, config)
     one, values = workload, workload.activations
     return prepare_layer(one.interleaved or one.layer, values, config, outputs, fed=one.fed, vectors=one.vectors)
+
+
+def check_fed(workload: Workload, config: MachineConfig) -> None:
+    """Raise EieError where adder units would be fed what multipliers gave: the outputs of the layer before."""
+    if config.operation == "adder" and workload.fed == CHAINED:
+        raise EieError(
+            f"layer '{plain(workload.layer).name}': is fed what multipliers make of the layer before, and operation = "
+            "'adder' has none; give recorded inputs (--recorded), single layers, or simulate the whole network (run)"
+        )
 
 
 def interleaved_for(layer: Layer, config: MachineConfig) -> InterleavedLayer:

@@ -324,6 +324,8 @@ def _run(
         loads=loads,
         fed=prepared.fed,
         vectors=prepared.vectors,
+        groups=layer.groups,
+        depthwise=layer.depthwise,
         energy_model=energy[0],
         no_energy=energy[1],
         notes=notes,

@@ -78,7 +78,7 @@ class Tile:
             indices, codes = np.concatenate([indices, rows]), np.concatenate([codes, layer.bias_codes[rows]])
         indptr = np.concatenate([[0], np.cumsum(per_column)])
         return replace(layer, shape=(layer.rows, self.width), indptr=indptr, indices=indices, codes=codes,
-                       bias_codes=None)  # fmt: skip
+                       bias_codes=None, groups=1, depthwise=False)  # fmt: skip
 
     def numbers(self, layer: CompressedLayer) -> npt.NDArray[np.int64]:
         """The numbers of the tile's columns in the layer, int64[width]: the bias's is `layer.cols`."""
@@ -262,7 +262,7 @@ def run_tiles(
     computes = []
     for tile in tiles:
         held = interleave(tile.of(layer.layer), layer.pes, layer.index_bits, layer.mapping)
-        job = Job.of(held, operands, config, outputs, tile.numbers(layer.layer))
+        job = Job.of(held, operands, config, outputs, tile.numbers(layer.layer), tile.with_bias)
 
         def some(part: slice, tile: Tile = tile, job: Job = job) -> Runs:
             rows = tile.in_rows(operands.part(part), layer.pes)
@@ -277,6 +277,9 @@ def run_tiles(
         computes.append(int(done.each("cycles").sum()))
         runs = done if runs is None else runs.then(done)
     assert runs is not None
+    adder = operands.adder(-1, True, layer.layer.cols)
+    if sums is not None and adder is not None:
+        operands.finish(sums, adder)
     loads = [load_cycles(tile.loaded_bytes, config) for tile in tiles]
     loaded_bytes = sum(tile.loaded_bytes for tile in tiles)
     fits = capacity.weights_fit(layer, config)

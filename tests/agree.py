@@ -1,6 +1,7 @@
 """Random layers, inputs and machines through all three engines and the oracle, which must agree on everything.
 
     python -m tests.agree --seconds 60 --seed 0
+    python -m tests.agree --operation adder --cases 20000
 
 Outputs by their bits, cycles, scan_last and every counter of every PE. Tells how far it is, then how many cases agreed;
 on a disagreement prints the case and ends with status 1. `--first N` starts at case N, to see one again. The first run
@@ -24,8 +25,12 @@ WARM_UP = 40
 """Cases that need every kernel: each arithmetic, rounding and number of lanes."""
 
 
-def random_case(seed, number):
-    """Case `number` of a seed; each can be made without those before it."""
+def random_case(seed, number, operation="multiply"):
+    """Case `number` of a seed; each can be made without those before it.
+
+    operation: "adder" has the same layers, inputs and machines, whose activations and weights share their fraction
+    bits.
+    """
     from tests.compare import Case, layer_of
 
     rng = np.random.default_rng([seed, number])
@@ -48,7 +53,14 @@ def random_case(seed, number):
     batch = numbers(rng, (1 if rng.random() < 0.8 else 2, cols))
     batch[rng.random(batch.shape) > share(rng)] = rng.choice([0.0, -0.0])
     layer = layer_of(codes, codebook, bias, str(rng.choice(["relu", "none"])))
-    return Case(layer, batch, random_machine(rng, index_bits, weight_bits))
+    machine = random_machine(rng, index_bits, weight_bits)
+    if operation == "adder":
+        shared = machine.activation_frac if number % 3 else "auto"
+        other = machine.weight_frac if shared == "auto" else str(rng.choice(["auto", "same"]))
+        machine = machine.replace(
+            operation="adder", activation_frac=shared, weight_frac=shared if other == "same" else other
+        )
+    return Case(layer, batch, machine)
 
 
 def random_machine(rng, index_bits, weight_bits):
@@ -121,6 +133,7 @@ def main() -> int:
     options.add_argument("--seconds", type=float, help="how long (default 60, or until --cases are done)")
     options.add_argument("--cases", type=int, help="how many at most")
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--operation", choices=["multiply", "adder"], default="multiply", help="default multiply")
     options.add_argument("--first", type=int, default=0, help="number of the first case (default 0)")
     chosen = options.parse_args()
 
@@ -131,7 +144,7 @@ def main() -> int:
     telling = Telling()
     for number in range(WARM_UP):
         telling(f"compiling: {number} of {WARM_UP} machines (minutes the first time, seconds later)")
-        differences(random_case(0, number))
+        differences(random_case(0, number, chosen.operation))
     telling.end()
     begin = time.perf_counter()
     number = chosen.first
@@ -139,7 +152,7 @@ def main() -> int:
         done, took = number - chosen.first, time.perf_counter() - begin
         whole = f"{chosen.cases:,} cases" if chosen.cases else f"{seconds:.0f} s"
         telling(f"{done:,} cases agree after {took:.0f} s, {done / max(took, 1e-9):.0f} a second; {whole} in all")
-        case = random_case(chosen.seed, number)
+        case = random_case(chosen.seed, number, chosen.operation)
         try:
             found = differences(case)
         except Exception as error:
@@ -147,7 +160,10 @@ def main() -> int:
         if found:
             telling.end()
             print(f"case {number} of seed {chosen.seed} disagrees:", *found[:20], sep="\n  ")
-            print(f"again: python -m tests.agree --seed {chosen.seed} --first {number} --cases 1")
+            print(
+                f"again: python -m tests.agree --seed {chosen.seed} --first {number} --cases 1 "
+                f"--operation {chosen.operation}"
+            )
             print(f"{case!r}\nconfig: {case.config.model_dump()}")
             return 1
         number += 1
@@ -155,7 +171,8 @@ def main() -> int:
     cases = number - chosen.first
     rate = cases / (time.perf_counter() - begin)
     print(
-        f"{cases} random cases agreed on every output bit, cycle and counter ({rate:.0f} a second, seed {chosen.seed})"
+        f"{cases} random cases agreed on every output bit, cycle and counter "
+        f"({chosen.operation}, {rate:.0f} a second, seed {chosen.seed})"
     )
     return 0
 

@@ -1,9 +1,11 @@
 """Small layers, drawn or fixed, and the command line called in process."""
 
 import io
+import json
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from unittest import mock
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 import eiesim
 from eiesim.cli import main
+from tests.documents import LONGEST, meets
 from tests.layers import random_layer as random_layer
 from tests.layers import same_layer as same_layer
 
@@ -25,14 +28,20 @@ class Answer:
 
 
 def cli(*arguments: object) -> Answer:
-    """`eiesim ARGUMENTS` in this process. Whatever it raises but SystemExit comes out as it is."""
+    """`eiesim ARGUMENTS` in this process. Whatever it raises but SystemExit comes out as it is.
+
+    A JSON document that it prints is held to its schema.
+    """
     out, err = io.StringIO(), io.StringIO()
     argv = ["eiesim", *map(str, arguments)]
     with mock.patch.object(sys, "argv", argv), redirect_stdout(out), redirect_stderr(err):
         try:
             main()
         except SystemExit as ended:
-            return Answer(int(ended.code or 0), out.getvalue(), err.getvalue())
+            status = int(ended.code or 0)
+            if status == 0 and ("--json", "-") in pairwise(argv) and len(out.getvalue()) < LONGEST:
+                meets(json.loads(out.getvalue()))
+            return Answer(status, out.getvalue(), err.getvalue())
     raise AssertionError("main() returned; it should exit")
 
 

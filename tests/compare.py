@@ -55,20 +55,23 @@ def expected(case):
     memories = encode.encode(codes, bias, config.pes, config.index_bits, config.mapping)
     columns = len(memories[0][1]) - 1
     entries_per_row = config.spmat_width // (config.index_bits + config.weight_bits)
-    used = {}
+    used, adder = {}, config.operation == "adder"
+    fixed_sums = golden.adder_fixed_sums if adder else golden.fixed_sums
+    float32_sums = golden.adder_float32_sums if adder else golden.float32_sums
     if config.arithmetic != "float32":
         bits = golden.BITS[config.arithmetic]
         chosen = {name: getattr(config, f"{name}_frac") for name in ("activation", "weight", "output")}
-        used = golden.fraction_bits(codes, bias, codebook, batch, bits, chosen)
+        bits_of = golden.adder_fraction_bits if adder else golden.fraction_bits
+        used = bits_of(codes, bias, codebook, batch, bits, chosen)
     results = []
     for inputs, dropped in held:
         if used:
             how = config.rounding, config.rounding_seed
-            sums = golden.fixed_sums(codes, bias, codebook, inputs, bits, used, *how)
+            sums = fixed_sums(codes, bias, codebook, inputs, bits, used, *how)
             seen = [golden.quantise(value, used["activation"], bits) for value in inputs]
             one = golden.quantise(1.0, used["activation"], bits)
         else:
-            sums, seen, one = golden.float32_sums(codes, bias, codebook, inputs), inputs, 1.0
+            sums, seen, one = float32_sums(codes, bias, codebook, inputs), inputs, 1.0
         if bias is not None:
             seen = seen + [0] * (columns - 1 - len(seen)) + [one]
         found = timing.timing(memories, seen, config.queue_depth, entries_per_row, config.multipliers)

@@ -18,6 +18,7 @@ FORMATS_MD = {
     "spmat_width": 64,
     "clock_mhz": 800,
     "arithmetic": "fixed16",
+    "operation": "multiply",
     "activation_frac": "auto",
     "weight_frac": "auto",
     "output_frac": "auto",

@@ -1,5 +1,8 @@
 """Interleaving and decoding: against the oracle, the specification's example and the paper's Fig. 3."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -151,3 +154,18 @@ def test_a_layer_of_few_rows_needs_little_however_many_pes(monkeypatch):
     assert result.per_pe.entries.tolist() == [2000] + [0] * 4095
     with pytest.raises(EieError, match=r"2,000 columns on 4,096 PEs; fewer PEs need less: needs .* GB"):
         eiesim.simulate(layer, np.ones(2000), {"pes": 4096}, "clocked")
+
+
+@pytest.mark.parametrize("pes", [2, 64])
+def test_what_was_run_is_freed_when_it_is_let_go_of(pes):
+    """Not when the collector of cycles next comes by: a sweep of many machines would hold many layers meanwhile."""
+    gc.collect()
+    gc.disable()
+    try:
+        layer = interleave(eiesim.CompressedLayer.from_dense(np.eye(3, dtype=np.float32)), pes)
+        eiesim.simulate(layer, np.ones(3, np.float32), config={"pes": pes})
+        gone = weakref.ref(layer)
+        del layer
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -49,7 +49,7 @@ for seed in range(2):
     (net / "inputs.npy").write_text("mine")
     known.append(contents())
 killed, seen = 0, set()
-while killed < kills:
+while killed < kills or (len(seen) < 2 and killed < 20 * kills):  # On a busy machine a write may outlive many.
     child = os.fork()
     if child == 0:
         while True:
@@ -76,7 +76,9 @@ def test_compress_force(tmp_path):
         env=ENVIRONMENT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    assert run.stdout.split() == [str(COMPRESS_KILLS), "2"]
+    killed, seen = map(int, run.stdout.split())
+    assert killed >= COMPRESS_KILLS
+    assert seen == 2
 
 
 def started(*arguments):

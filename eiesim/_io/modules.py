@@ -32,6 +32,7 @@ class Matrix:
     """What a module multiplies by: float32[outputs, inputs], and its bias, float32[outputs] or None.
 
     activation: "relu" where the module itself applies one. parameters: weights before groups are spread.
+    groups, depthwise: of a convolution.
     is_seen: False where the module's code is its own and was not seen to multiply by this matrix.
     """
 
@@ -40,6 +41,8 @@ class Matrix:
     activation: str = "none"
     parameters: int = 0
     is_seen: bool = True
+    groups: int = 1
+    depthwise: bool = False
 
 
 def is_module(source: Any) -> bool:
@@ -204,7 +207,11 @@ def matrix_of(module: Any) -> Matrix | str:
     named = kinds(module)
     if named & (CONVOLUTIONS | TRANSPOSED):
         spread = _convolution(module, weights, bool(named & TRANSPOSED))
-        return spread if isinstance(spread, str) else Matrix(spread, bias, parameters=weights.size)
+        if isinstance(spread, str):
+            return spread
+        groups = int(getattr(module, "groups", 1))
+        depthwise = 1 < groups == spread.shape[1]
+        return Matrix(spread, bias, parameters=weights.size, groups=groups, depthwise=depthwise)
     if weights.ndim != 2:
         return f"{kind}: its weight has {weights.ndim} dimensions; EIE runs matrices, of convolutions only 1x1"
     known = Matrix(weights.T if "Conv1D" in named else weights, bias, parameters=weights.size)
@@ -238,12 +245,11 @@ def _convolution(module: Any, weights: npt.NDArray[Any], transposed: bool) -> np
     groups = int(getattr(module, "groups", 1))
     size = "x".join(map(str, kernel))
     if any(one != 1 for one in kernel):
-        return f"a {size} {'transposed ' * transposed}convolution; EIE runs matrices, of convolutions only 1x1"
+        called = "transposed " * transposed + "depthwise " * (1 < groups == int(module.in_channels))
+        return f"a {size} {called}convolution; EIE runs matrices, of convolutions only 1x1"
     flat: npt.NDArray[Any] = weights.reshape(weights.shape[:2])
     if groups == 1:
         return flat.T if transposed else flat
-    if flat.shape[1] == 1:
-        return "depthwise: each channel has its own input and no column is shared, which is what EIE broadcasts"
     if flat.size * groups > LARGEST:
         return f"{groups} groups, too large as one matrix"
     blocks = [block.T if transposed else block for block in np.split(flat, groups)]

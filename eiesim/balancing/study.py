@@ -14,10 +14,15 @@ from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 from eiesim.layer_result import LayerResult
 from eiesim.prepared import Prepared, interleaved_for
+from eiesim.reach import Reach, reach
 from eiesim.simulation import DEFAULT_ENGINE, simulate_prepared
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+SAME = 0.01
+"""Orders of rows whose cycles differ by no more of them are alike."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,11 +75,14 @@ class Balance(Plotted, Brief):
     assignments : tuple of Assignment
         The rows as stored, balanced by the weights alone, and balanced for this very input. Each has its `name`, its
         `result`, its `order` (int64[rows]; None as stored), its `cycles` and its `losses` in PE-cycles by cause.
+    reach : Reach
+        Of the rows as stored, how many PEs have work on a broadcast: `most` and `mean`; the bias's is left out.
     """
 
     config: MachineConfig
     batch_size: int
     assignments: tuple[Assignment, ...]
+    reach: Reach
 
     def __repr__(self) -> str:
         tried = ", ".join(
@@ -114,6 +122,21 @@ class Balance(Plotted, Brief):
         return pd.DataFrame(rows)
 
     @property
+    def sentence(self) -> str:
+        """Why a depthwise convolution is badly balanced; empty for any other layer, and where nothing is sent."""
+        first, reached = self.assignments[0], self.reach
+        if not first.layer.depthwise or not reached.broadcasts:
+            return ""
+        aside = "" if first.layer.bias_codes is None else ", the bias's aside"
+        orders = [one.cycles for one in self.assignments]
+        alike = max(orders) - min(orders) <= SAME * first.cycles
+        return (
+            f"{first.layer.name} is depthwise: an input meets only the weights of its own channel, so that "
+            f"{reached.words} ({reached.mean:.2f} on the mean){aside}; load balance is {first.result.load_balance:.1%}"
+            f"{', and no order of rows changes that' if alike else ''}."
+        )
+
+    @property
     def _subject(self) -> str:
         several = f", sum of {self.batch_size:,} inputs" if self.batch_size > 1 else ""
         return f"{self.assignments[0].layer.name} on {counted(self.config.pes, 'PE')}{self.config.variant}{several}"
@@ -128,13 +151,15 @@ class Balance(Plotted, Brief):
         Returns
         -------
         dict of str to Any
-            `layer`, `pes`, `inputs`, and of each assignment its cycles, load balance and PE-cycles by cause.
+            `layer`, `pes`, `inputs`, and of each assignment its cycles, load balance and PE-cycles by cause. Of a
+            depthwise convolution also its `sentence` and `reach`.
         """
         return {
             "layer": self.assignments[0].layer.name,
             "pes": self.config.pes,
             "inputs": self.batch_size,
             "assignments": [one.to_dict() for one in self.assignments],
+            **({"sentence": self.sentence, "reach": self.reach._asdict()} if self.sentence else {}),
         }
 
 
@@ -162,7 +187,7 @@ def balance(prepared: Prepared, engine: str = DEFAULT_ENGINE) -> Balance:
         back = unpermute(one.result.outputs, one.order)
         if back.tobytes() != np.ascontiguousarray(tried[0].result.outputs).tobytes():
             raise RuntimeError(f"{layer.name}: outputs of '{one.name}', un-permuted, differ from the original's")
-    return Balance(config, inputs, tuple(tried))
+    return Balance(config, inputs, tuple(tried), reach(prepared.layer, times_sent))
 
 
 def _try(name: str, prepared: Prepared, order: npt.NDArray[np.int64] | None, engine: str) -> Assignment:

@@ -42,7 +42,7 @@ def _top(
 
 COMMANDS = (
     "run", "trace", "inspect", "compress", "train", "accuracy", "compare", "sweep", "advise", "balance", "reproduce",
-    "rtl", "cite",
+    "rtl", "schema", "cite",
 )  # fmt: skip
 """Modules that add commands, in the order of `eiesim --help`."""
 

@@ -38,5 +38,5 @@ def balance(
         found = eiesim.balance_each(layers, fed.input or (), configured, output=save, progress=progress, **fed.how())
     if plot is not None:
         eiesim.plot(found, plot, formats=formats, style=style)
-    screen.show(*map(balance_table, found))
+    screen.show(*(part for one in found for part in (balance_table(one), one.sentence) if part))
     shown.write_report("eiesim-balance/1", {"config": configured.to_dict(), "layers": [one.to_dict() for one in found]})

@@ -226,7 +226,7 @@ def waterfall(layer: LayerResult) -> list[WaterfallRow]:
     pj = operation_pj()
     dram, sram = (pj[name] / WORD_BITS * 1e-6 for name in ("DRAM (LPDDR2) read 32b", "SRAM 32KB read 32b"))
     code, entry = layer.config.weight_bits, layer.config.entry_bits
-    dense = layer.rows * layer.cols
+    dense = layer.dense_weights
     steps = (
         ("dense, DRAM", dense * WORD_BITS * dram, None),
         ("dense, SRAM", dense * WORD_BITS * sram, "saving_dram_to_sram"),

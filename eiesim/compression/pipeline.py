@@ -212,7 +212,7 @@ class Compressed(Plotted, Brief):
     @property
     def macs(self) -> tuple[float | None, ...]:
         """Each layer's multiply-accumulates in one input of the network, before anything is pruned; None: not known."""
-        sizes = self.model.parameters or tuple(layer.rows * layer.cols for layer in self.layers)
+        sizes = self.model.parameters or tuple(layer.dense_weights for layer in self.layers)
         biases = [layer.rows if self.model.parameters and layer.bias_codes is not None else 0 for layer in self.layers]
         return tuple(
             None if vectors is None else (size - bias) * vectors
@@ -441,17 +441,20 @@ def _masks(model: DenseNetwork, options: Options) -> tuple[Mask, ...]:
     unknown = [name for name in options.densities if name not in names]
     if unknown:
         raise EieError(f"density: no layer is called '{unknown[0]}'; there are: {', '.join(names)}")
-    weights = [layer.weights for layer in model.layers]
+    weights, places = zip(*((layer.weights, layer.dense_weights) for layer in model.layers), strict=True)
     if options.global_density is not None:
-        return prune.globally(weights, options.global_density)
+        return prune.globally(weights, options.global_density, places)
     if options.threshold is not None:
-        return tuple(prune.by_deviation(part, options.threshold) for part in weights)
+        each = zip(weights, places, strict=True)
+        return tuple(prune.by_deviation(part, options.threshold, own) for part, own in each)
     masks = []
     for layer in model.layers:
         density = options.densities.get(layer.name, options.density)
         nothing_said = density is None
         masks.append(
-            Mask.of_nonzero(layer.weights) if nothing_said else prune.by_density(layer.weights, density or 0.0)
+            Mask.of_nonzero(layer.weights)
+            if nothing_said
+            else prune.by_density(layer.weights, density or 0.0, layer.dense_weights)
         )
     return tuple(masks)
 

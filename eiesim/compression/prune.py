@@ -13,18 +13,19 @@ from eiesim.errors import EieError
 Weights = npt.NDArray[np.float32]
 
 
-def by_density(weights: Weights, density: float) -> Mask:
+def by_density(weights: Weights, density: float, places: int | None = None) -> Mask:
     """Keep the `density * weights.size` weights (rounded) of largest magnitude.
 
+    places: how many weights there are, the rest of the array being 0 (a convolution in groups); None is all of it.
     Of equal magnitudes the first in row order stay. A zero is never kept, so an array that has many may
     end with fewer. Raises EieError for a density outside 0..1 and for NaN or infinity.
     """
     _check_density(density)
     magnitudes = _magnitudes(weights)
-    return Mask(_largest(magnitudes.ravel(), density).reshape(weights.shape))
+    return Mask(_largest(magnitudes.ravel(), density, places).reshape(weights.shape))
 
 
-def globally(layers: Sequence[Weights], density: float) -> tuple[Mask, ...]:
+def globally(layers: Sequence[Weights], density: float, places: Sequence[int] | None = None) -> tuple[Mask, ...]:
     """One threshold for several layers: together they keep `density` of their weights.
 
     Single layers may keep more or less.
@@ -36,7 +37,7 @@ def globally(layers: Sequence[Weights], density: float) -> tuple[Mask, ...]:
         return ()
     every = np.concatenate([_magnitudes(weights).ravel() for weights in layers])
     ends = np.cumsum([weights.size for weights in layers])[:-1]
-    parts = np.split(_largest(every, density), ends)
+    parts = np.split(_largest(every, density, None if places is None else sum(places)), ends)
     return tuple(Mask(part.reshape(weights.shape)) for part, weights in zip(parts, layers, strict=True))
 
 
@@ -47,16 +48,24 @@ def by_threshold(weights: Weights, threshold: float) -> Mask:
     return Mask(_magnitudes(weights) > threshold)
 
 
-def by_deviation(weights: Weights, multiple: float) -> Mask:
-    """Keep the weights above `multiple` times the layer's standard deviation (Han et al., NIPS 2015, Sec. 4)."""
+def by_deviation(weights: Weights, multiple: float, places: int | None = None) -> Mask:
+    """Keep the weights above `multiple` times the layer's standard deviation (Han et al., NIPS 2015, Sec. 4).
+
+    places: as in `by_density`.
+    """
     if not 0 <= multiple < math.inf:
         raise EieError(f"threshold = {multiple} standard deviations: must be 0 or more, and finite")
     deviation = float(np.std(weights, dtype=np.float64)) if weights.size else 0.0
+    if places is not None and places != weights.size:
+        # The zeros beside the groups add nothing to the sums of weights and of their squares.
+        mean = float(np.mean(weights, dtype=np.float64))
+        times = weights.size / places
+        deviation = math.sqrt(max((deviation**2 + mean**2) * times - (mean * times) ** 2, 0.0))
     return by_threshold(weights, multiple * deviation)
 
 
-def _largest(magnitudes: npt.NDArray[Any], density: float) -> npt.NDArray[np.bool_]:
-    count = round(density * magnitudes.size)
+def _largest(magnitudes: npt.NDArray[Any], density: float, places: int | None) -> npt.NDArray[np.bool_]:
+    count = round(density * (magnitudes.size if places is None else places))
     if count == 0:
         return np.zeros(magnitudes.shape, np.bool_)
     place = magnitudes.size - count

@@ -111,7 +111,7 @@ def statistics(layer: CompressedLayer, weight_bits: int = 4, index_bits: int = 4
     entries = int(index_counts.sum())
     return Statistics(
         name=layer.name,
-        weights=layer.rows * (layer.cols + (layer.bias_codes is not None)),
+        weights=layer.dense_weights + layer.rows * (layer.bias_codes is not None),
         kept=entries - int(code_counts[0]),
         entries=entries,
         weight_bits=entries * weight_bits,

@@ -30,6 +30,9 @@ def summary(compressed: Compressed, folder: Path) -> list[Table | str]:
         f"than float32 pruned and shared, {whole.huffman_rate:.1f}x Huffman-coded"
     )
     parts += _sharing(reports)
+    deep = [layer.name for layer in compressed.layers if layer.depthwise]
+    if deep:
+        parts.append(f"  depthwise, of which a broadcast gives hardly one PE work: {_some(deep)}")
     errors = sorted((one.output_error, one.name) for one in reports if one.output_error is not None)
     if errors:
         parts.append(

@@ -87,8 +87,11 @@ def dynamic_costs(config: MachineConfig, table: EnergyTable) -> tuple[Cost, ...]
     of_spmat, of_pointer, of_activation = (array_sources(array, config, table) for array in ARRAYS)
     value, word = OPERAND_BITS[config.arithmetic] * pj.register_bit, queue_word_bits(config) * pj.register_bit
     multiply, add = f"multiply_{config.arithmetic}", f"add_{config.arithmetic}"
-    multiply_add, of_both = getattr(pj, multiply) + getattr(pj, add), f"{source_of(multiply, table)}; "
-    of_both += source_of(add, table)
+    if config.operation == "adder":  # Twice the smaller magnitude: a comparison and a selection, as two additions.
+        term_pj, of_term = 2 * getattr(pj, add), f"estimated, a term as two additions: {source_of(add, table)}"
+    else:
+        term_pj, of_term = getattr(pj, multiply), source_of(multiply, table)
+    term_add, of_both = term_pj + getattr(pj, add), f"{of_term}; {source_of(add, table)}"
     file = source_of("register_bit", table)
     return (
         Cost("queue_pushes", "act_queue", "register", word, file),
@@ -96,7 +99,7 @@ def dynamic_costs(config: MachineConfig, table: EnergyTable) -> tuple[Cost, ...]
         Cost("pointer_reads", "ptr_read", "memory", pointer[0], of_pointer[0], POINTER_BANKS),
         Cost("spmat_row_reads", "spmat_read", "memory", spmat[0], of_spmat[0]),
         Cost("entries", "arithm_unit", "register", value, f"codebook, as a {file}"),
-        Cost("macs", "arithm_unit", "combinational", multiply_add, of_both),
+        Cost("macs", "arithm_unit", "combinational", term_add, of_both),
         Cost("entries", "arithm_unit", "combinational", pj.row_add, f"row, {source_of('row_add', table)}"),
         *(
             Cost(event, "act_rw", "register", value, file)

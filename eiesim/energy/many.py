@@ -20,7 +20,7 @@ from eiesim.energy.record import Energy
 from eiesim.energy.structure import NEVER, registers
 from eiesim.errors import EieError
 
-PRICED = ("arithmetic", "pes", "spmat_bytes", "spmat_width", "pointer_bytes", "activation_bytes")
+PRICED = ("arithmetic", "operation", "pes", "spmat_bytes", "spmat_width", "pointer_bytes", "activation_bytes")
 """Keys that set what an event costs."""
 
 CLOCKED = ("arithmetic", "queue_depth", "spmat_width", "index_bits", "weight_bits", "multipliers")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import uncounted
-from eiesim.arithmetic import FEW_INPUTS, accumulate_batch
+from eiesim.arithmetic import FEW_INPUTS, accumulate_batch, finish, magnitudes
 from eiesim.counters import Run
 from eiesim.engines import recurrence
 from eiesim.engines.recurrence import _scan, derived, time, work_space
@@ -90,7 +90,10 @@ def _recurrences(job: Job, activation_rows: npt.NDArray[Any], starts: npt.NDArra
         flat = activation_rows.reshape(batch, -1)
         one = flat[0, layer.columns - 1]  # The bias's, the same in every input.
         inputs = np.ascontiguousarray(flat[:, : layer.layer.cols])
-        accumulate_batch(layer.layer, inputs, one, job.codebook, job.rounding, sums, job.draw)
+        accumulate_batch(layer.layer, inputs, one, job.codebook, job.rounding, sums, job.draw, job.adder)
+        if job.adder is not None and job.adder.rest is not None:
+            for total, into in zip(magnitudes(inputs), sums, strict=True):
+                finish(into, job.adder, -total, job.rounding, job.draw)
     return Runs(np.stack([own[name] for name in COUNTED]), np.stack([over_inputs[name] for name in PER_PE]), kept, sums)
 
 

@@ -69,7 +69,7 @@ def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
         scan_bubbles=scan.bubbles,
         broadcast_stalls=scan.stalls,
         per_pe=_per_pe([pe.counters(cycles) for pe in pes]),
-        sums=_sums(job, pes) if job.outputs else None,
+        sums=_sums(job, pes, scan) if job.outputs else None,
     )
 
 
@@ -89,6 +89,8 @@ class _Scan:
     broadcasts: int = 0
     bubbles: int = 0
     stalls: int = 0
+    sent: list[Any] = field(default_factory=list)
+    """The magnitudes of what was sent, the bias's 1.0 left out: adder units add them up."""
 
 
 def _scanner(env: simpy.Environment, scan: _Scan, pes: list["_Pe"], activation_rows: list[list[Any]]) -> Process:
@@ -109,6 +111,8 @@ def _scanner(env: simpy.Environment, scan: _Scan, pes: list["_Pe"], activation_r
             for pe in pes:
                 pe.receive(_Sent(cycle, r * len(pes) + place, activation))
             scan.broadcasts += 1
+            if not _is_bias(pes[0].job, r * len(pes) + place):
+                scan.sent.append(abs(activation))
             cycle += 1
         if row[-1] == 0:
             # Nothing (more) in this row; a row whose place N-1 was sent is left without this look.
@@ -207,7 +211,7 @@ class _Pe:
         if self.adders.cycle == stage_2 and row in self.adders.totals:
             total = self.adders.totals[row]
             self.events["bypasses"] += 1
-        product = weight * sent.activation
+        product = self._term(weight, sent)
         yield _at(self.env, stage_3, EARLY)
         rounding, draw = self.job.rounding, self.job.draw
         added = None if draw is None else _drawn(self.rows[row], sent.column, draw, rounding)
@@ -220,6 +224,15 @@ class _Pe:
         self.events.update(accumulator_writes=1, macs=1)
         self.finished = cycle + WRITTEN
 
+    def _term(self, weight: Any, sent: _Sent) -> Any:
+        """What a multiplier makes of an entry, or an adder unit (docs/adder.md)."""
+        if self.job.adder is None:
+            return weight * sent.activation
+        if _is_bias(self.job, sent.column):
+            return weight
+        agree = (weight > 0 and sent.activation > 0) or (weight < 0 and sent.activation < 0)
+        return weight - weight if not agree else 2 * min(abs(weight), abs(sent.activation))
+
     def counters(self, cycles: int) -> dict[str, int]:
         """The PE's counters: events as they are, states and occupancy for cycles 1 to `cycles` only."""
         states = Counter(state for cycle, state in self.states if cycle <= cycles)
@@ -230,6 +243,10 @@ class _Pe:
             "max_occupancy": occupancy,
             "starved": cycles - states.total(),
         }
+
+
+def _is_bias(job: Job, column: int) -> bool:
+    return job.adder is not None and column == job.adder.bias
 
 
 def _at(env: simpy.Environment, cycle: int, moment: float) -> simpy.Event:
@@ -270,8 +287,21 @@ def _per_pe(every: list[dict[str, int]]) -> PerPe:
     return PerPe(**{part.name: np.array([of[part.name] for of in every], np.int64) for part in fields(PerPe)})
 
 
-def _sums(job: Job, pes: list[_Pe]) -> npt.NDArray[Any]:
+def _sums(job: Job, pes: list[_Pe], scan: _Scan) -> npt.NDArray[Any]:
     sums = np.zeros(job.layer.layer.rows, job.codebook.dtype)
     for pe in pes:
         sums[list(pe.rows)] = pe.accumulators
-    return sums
+    if job.adder is None or job.adder.rest is None:
+        return sums
+    written, total = _plain(sums), np.float32(0) if job.rounding is None else 0
+    for magnitude in scan.sent:
+        total = total - magnitude
+    for row, rest in enumerate(_plain(job.adder.rest)):
+        if job.rounding is None:
+            written[row] = written[row] + rest + total
+        else:
+            noise = None
+            if job.draw is not None:
+                noise = int(drawn(row, job.adder.number, job.draw.salt, job.rounding[0]))
+            written[row] = _add(written[row], _shift(rest + total, job.rounding, noise), job.rounding)
+    return np.array(written, sums.dtype)

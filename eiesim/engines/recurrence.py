@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit, uncounted
-from eiesim.arithmetic import accumulate
+from eiesim.arithmetic import accumulate, finish, magnitudes
 from eiesim.counters import PerPe, Run
 from eiesim.job import Job
 from eiesim.lanes import shared_rows
@@ -50,7 +50,9 @@ def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
     if job.outputs:
         one = activation_rows.reshape(-1)[layer.columns - 1]
         inputs = activation_rows.reshape(-1)[: layer.layer.cols]
-        sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw)
+        sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw, job.adder)
+        if job.adder is not None and job.adder.rest is not None:
+            finish(sums, job.adder, -magnitudes(inputs[None])[0], job.rounding, job.draw)
     return Ran(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
 
 

@@ -135,7 +135,9 @@ def _network(
         seen[part.layer] = count = seen.get(part.layer, 0) + 1
         called = part.layer if count == 1 else f"{part.layer}-{count}"
         follows = part.matrix.activation if part.matrix.activation != "none" else activation
-        layers.append(DenseLayer(called, part.matrix.weights, part.matrix.bias, follows))
+        of = part.matrix
+        layer = DenseLayer(called, of.weights, of.bias, follows, groups=of.groups, depthwise=of.depthwise)
+        layers.append(layer)
     left_out = [one for one in (*order.between, *order.after) if one.name not in found.left_out]
     notes = [IN_SEQUENCE if is_sequence else AS_SEEN] if len(parts) > 1 else []
     if is_sequence and not order.parts:

@@ -19,7 +19,7 @@ from eiesim.layer import CompressedLayer, as_float32, printable
 
 FORMAT = "eiesim-layer/1"
 REQUIRED = ("format", "shape", "indptr", "indices", "codes", "codebook")
-OPTIONAL = ("name", "bias_codes", "activation")
+OPTIONAL = ("name", "bias_codes", "activation", "groups", "depthwise")
 
 
 def load(path: str | Path) -> CompressedLayer:
@@ -93,6 +93,8 @@ def of_arrays(path: Path, arrays: npt.NDArray[Any] | Mapping[str, npt.NDArray[An
             bias_codes=arrays.get("bias_codes"),
             activation=_text(arrays, "activation") if "activation" in arrays else "relu",
             name=_text(arrays, "name") if "name" in arrays else printable(path.stem),
+            groups=_number(arrays, "groups") if "groups" in arrays else 1,
+            depthwise=bool(_number(arrays, "depthwise")) if "depthwise" in arrays else False,
         )
     except EieError as error:
         raise EieError(f"{path}: {error}") from None
@@ -131,6 +133,8 @@ def save_to(file: IO[bytes], layer: CompressedLayer) -> None:
     }
     if layer.bias_codes is not None:
         arrays["bias_codes"] = layer.bias_codes
+    if layer.groups > 1:
+        arrays |= {"groups": np.int64(layer.groups), "depthwise": np.int64(layer.depthwise)}
     write_archive(file, arrays)
 
 
@@ -211,6 +215,13 @@ def save_array(array: npt.NDArray[Any], path: str | Path) -> None:
     """Write one array as `.npy`, whole or not at all."""
     with writing(path) as file:
         np.save(file, array)
+
+
+def _number(arrays: Mapping[str, npt.NDArray[Any]], key: str) -> int:
+    value = arrays[key]
+    if value.dtype != np.int64 or value.shape != ():
+        raise EieError(f"{key}: is {value.dtype}{list(value.shape)}, needs one int64")
+    return int(value)
 
 
 def _text(arrays: Mapping[str, npt.NDArray[Any]], key: str) -> str:

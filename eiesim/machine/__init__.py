@@ -3,8 +3,8 @@
 Every unit has the same functions, with arguments in one order:
 
     PORTS                                               what connects it to the others, beside its SystemVerilog ports
-    registers(value, lanes, draws), wires(...)          its records' fields; value: the dtype of an activation,
-                                                        lanes: multipliers of a PE, draws: stochastic rounding
+    registers(value, lanes, numbers), wires(...)        its records' fields; value: the dtype of an activation,
+                                                        lanes: multipliers of a PE, numbers: columns' go along
     propagate(p, own, out, memories...)                 phase 1: drives its wires `out` from its registers `own`
     update(p, own, out, memories..., wires..., settled) phase 2: takes its registers from wires
     busy(own)                                           whether it still holds something that has to move on

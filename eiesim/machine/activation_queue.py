@@ -22,7 +22,7 @@ PORTS = ports(
 )  # fmt: skip
 
 
-def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def registers(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """`head`: the oldest entry's place. `count`: entries held. `most`: the largest `count` at the start of a cycle."""
     return [("head", INDEX), ("count", INDEX), ("most", COUNT), ("pushes", COUNT), ("pops", COUNT)]
 
@@ -32,7 +32,7 @@ def places(value: Any) -> Fields:
     return [("column", INDEX), ("activation", value)]
 
 
-def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def wires(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """`full`, and the head: `valid`, its `column` and `activation`."""
     return [("full", FLAG), ("valid", FLAG), ("column", INDEX), ("activation", value)]
 

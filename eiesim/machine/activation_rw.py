@@ -34,12 +34,12 @@ PORTS = ports(
 )  # fmt: skip
 
 
-def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def registers(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """`row`: the activation row presented. `read_row`: the output row whose accumulator each lane reads. Counters."""
     return [("row", INDEX), ("read_row", INDEX, (lanes,)), ("reads", COUNT), ("writes", COUNT)]
 
 
-def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def wires(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """`activation`: of the presented row, 0 past the last. `accumulator`: the sums at `read_row`."""
     return [("activation", value), ("accumulator", value, (lanes,))]
 

@@ -5,6 +5,7 @@ The accumulator read of stage 2 is ActivationRW's, at the address that stage 1 s
 end of stage 3. Only an entry exactly one cycle behind would read too early: it takes the sum by the bypass.
 With several multipliers each lane has stages of its own. A column's row is accumulated through the lanes within a
 cycle; a bypass may come from any lane, and no two lanes meet in a cycle because a column's rows are distinct.
+An adder unit (docs/adder.md) has a comparison and a selection in the multiplier's place, in the same stage.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import jit
-from eiesim.arithmetic import add, drawn, multiply, scale
+from eiesim.arithmetic import add, combine, drawn, multiply, scale
 from eiesim.machine.ports import ports
 from eiesim.machine.records import COUNT, FLAG, INDEX, Fields, any_of, numbered
 
@@ -39,15 +40,15 @@ PORTS = ports(
     ("busy", "out", "1", "", "an entry is in a stage, or a write has not been seen done"),
     ("done", "out", "1", "arithmetic_unit.done", "a write is seen done"),
     ("weight", "inside", "VALUE_BITS", "arithmetic_unit.weight", "stage 1: the shared value looked up"),
-    ("product", "inside", "PRODUCT_BITS", "arithmetic_unit.product", "stage 2: the exact product"),
+    ("product", "inside", "PRODUCT_BITS", "arithmetic_unit.product", "stage 2: the exact product, or an adder's term"),
 )  # fmt: skip
 
 
-def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def registers(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """Stage by stage. `next_row1`: the row after the previous entry's in this column; stage 1 adds z to it."""
     each = (lanes,)
     return [
-        *(field for stage in (1, 2, 3) for field in numbered(f"column{stage}", draws)),
+        *(field for stage in (1, 2, 3) for field in numbered(f"column{stage}", numbers)),
         ("valid1", FLAG, each), ("code1", "u1", each), ("z1", "u1", each), ("activation1", value), ("next_row1", INDEX),
         ("real2", FLAG, each), ("real3", FLAG, each), ("real4", FLAG), ("done", FLAG),
         ("row2", INDEX, each), ("weight2", value, each), ("activation2", value),
@@ -56,7 +57,7 @@ def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
     ]  # fmt: skip
 
 
-def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def wires(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """Stage 1 `row`, `weight`; 2 `reads`, `product`; 3 `write`, `write_row`, `sum3`; `done` after stage 4."""
     each = (lanes,)
     return [
@@ -78,10 +79,11 @@ class RowDraw(NamedTuple):
 
 
 @jit
-def propagate(p: int, own: Any, out: Any, codebook: Any, rounding: Any, draw: Any = None) -> None:
+def propagate(p: int, own: Any, out: Any, codebook: Any, rounding: Any, draw: Any = None, bias: Any = None) -> None:
     """Do each stage's work. codebook: [codes]. rounding: see `arithmetic.Rounding`, None for float32.
 
-    draw: a `RowDraw` where rounding is stochastic, else None.
+    draw: a `RowDraw` where rounding is stochastic, else None. bias: of adder units the bias's column (`Adder`), else
+    None.
     """
     next_row = own.next_row1
     for lane in range(len(out.row)):
@@ -90,7 +92,10 @@ def propagate(p: int, own: Any, out: Any, codebook: Any, rounding: Any, draw: An
         out.row[lane] = row
         out.weight[lane] = codebook[own.code1[lane]]
         out.reads[lane] = own.real2[lane]
-        out.product[lane] = multiply(own.weight2[lane], own.activation2)
+        if bias is None:
+            out.product[lane] = multiply(own.weight2[lane], own.activation2)
+        else:
+            out.product[lane] = combine(own.weight2[lane], own.activation2, bias, own.column2)
         out.write[lane] = own.real3[lane]
         out.write_row[lane] = own.row3[lane]
         if draw is None:
@@ -104,8 +109,11 @@ def propagate(p: int, own: Any, out: Any, codebook: Any, rounding: Any, draw: An
 
 
 @jit
-def update(p: int, own: Any, out: Any, entry: Any, activation_rw: Any, draw: Any = None) -> None:
-    """Move every stage on by one. entry: SpmatRead's wires. activation_rw: the accumulators read for stage 2."""
+def update(p: int, own: Any, out: Any, entry: Any, activation_rw: Any, along: Any = None) -> None:
+    """Move every stage on by one. entry: SpmatRead's wires. activation_rw: the accumulators read for stage 2.
+
+    along: see `pointer_read.propagate`.
+    """
     lanes = len(out.row)
     for lane in range(lanes):
         total, bypassed = activation_rw.accumulator[lane], False
@@ -133,7 +141,7 @@ def update(p: int, own: Any, out: Any, entry: Any, activation_rw: Any, draw: Any
     own.next_row1 = (last_row + 1) * (entry.first == 0)
     own.activation2 = own.activation1
     own.activation1 = entry.activation
-    if draw is not None:
+    if along is not None:
         own.column3 = own.column2
         own.column2 = own.column1
         own.column1 = entry.column

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._jit import inlined, jit, uncounted
+from eiesim.arithmetic import finish
 from eiesim.job import Job
 from eiesim.machine import activation_queue, activation_rw, arithmetic_unit, lnzd, pointer_read, spmat_read
 from eiesim.machine.records import COUNT, Fields, Records, records
@@ -38,7 +39,8 @@ class MachineState(NamedTuple):
     source: [activation rows + ZERO_ROWS, pes], the last ones 0. accumulators: [pes, rows a PE].
     queues: records[pes, depth].
     pointers, code, z, base: as in InterleavedLayer. codebook: [codes]. rounding: see `arithmetic.Rounding`.
-    draw: see `arithmetic_unit.RowDraw`; None unless rounding is stochastic.
+    draw: see `arithmetic_unit.RowDraw`; None unless rounding is stochastic. bias: the bias's column for adder units
+    (`arithmetic.Adder`); None for multipliers. along: None unless columns' numbers go along, for either.
     states: records[pes], `STATE_REGISTERS` as they stood when the layer was complete: PointerRead's cycles with an
     entry, with an empty column and with nothing, and the queue's largest occupancy.
     """
@@ -59,6 +61,8 @@ class MachineState(NamedTuple):
     codebook: npt.NDArray[Any]
     rounding: Any
     draw: Any
+    bias: Any
+    along: Any
     states: Records
 
 
@@ -73,14 +77,15 @@ def build(job: Job, activation_rows: npt.NDArray[Any]) -> MachineState:
     """
     layer, value = job.layer, job.codebook.dtype
     pes = layer.pes
-    shape = (value, job.multipliers, job.draw is not None)
+    along = True if job.draw is not None or job.adder is not None else None
+    shape = (value, job.multipliers, bool(along))
     registers: Fields = [(name, unit.registers(*shape)) for name, unit in UNITS_OF_A_PE.items()]
     wires: Fields = [(name, unit.wires(*shape)) for name, unit in UNITS_OF_A_PE.items()]
     depth = min(job.queue_depth, layer.columns + 1)  # More places than columns are never used.
     machine = MachineState(
         registers=records(pes, registers),
         wires=records(pes, wires),
-        scanner=records(1, lnzd.registers(value)),
+        scanner=records(1, lnzd.registers(value, job.adder is not None)),
         candidate=records(1, lnzd.wires(value)),
         held=activation_rows[0].copy(),
         source=np.concatenate([activation_rows, np.zeros((ZERO_ROWS, pes), value)]),
@@ -94,6 +99,8 @@ def build(job: Job, activation_rows: npt.NDArray[Any]) -> MachineState:
         codebook=job.codebook,
         rounding=job.rounding,
         draw=_draw(job),
+        bias=None if job.adder is None else job.adder.bias,
+        along=along,
         states=records(pes, STATE_REGISTERS),
     )
     machine.registers.activation_rw.row = 1
@@ -111,10 +118,12 @@ def _accumulators(job: Job) -> npt.NDArray[Any]:
 
 
 def sums(machine: MachineState, job: Job) -> npt.NDArray[Any]:
-    """The layer's sums, [rows], from the accumulators of all PEs."""
+    """The layer's sums, [rows], from the accumulators of all PEs; adder units add the rest as they are written."""
     every = np.empty(job.layer.layer.rows, machine.accumulators.dtype)
     for p, owned in enumerate(job.layer.rows_of_pe):
         every[owned.start : owned.stop : owned.step] = machine.accumulators[p, : len(owned)]
+    if job.adder is not None and job.adder.rest is not None:
+        finish(every, job.adder, -machine.scanner.total[0], job.rounding, job.draw)
     return every
 
 
@@ -155,25 +164,25 @@ def propagate_activation_queue(m: Any, p: int) -> None:
 
 @jit
 def propagate_pointer_read(m: Any, p: int) -> None:
-    pointer_read.propagate(p, m.registers[p].pointer_read, m.wires[p].pointer_read, m.pointers, m.draw)
+    pointer_read.propagate(p, m.registers[p].pointer_read, m.wires[p].pointer_read, m.pointers, m.along)
 
 
 @jit
 def propagate_spmat_read(m: Any, p: int) -> None:
     own, out = m.registers[p].spmat_read, m.wires[p].spmat_read
-    spmat_read.propagate(p, own, out, m.code, m.z, m.base, m.per_row, m.draw)
+    spmat_read.propagate(p, own, out, m.code, m.z, m.base, m.per_row, m.along)
 
 
 @jit
 def propagate_arithmetic_unit(m: Any, p: int) -> None:
     own, out = m.registers[p].arithmetic_unit, m.wires[p].arithmetic_unit
-    arithmetic_unit.propagate(p, own, out, m.codebook, m.rounding, m.draw)
+    arithmetic_unit.propagate(p, own, out, m.codebook, m.rounding, m.draw, m.bias)
 
 
 @jit
 def update_lnzd(m: Any, fires: bool, row_taken: bool) -> None:
     row_count = len(m.source) - ZERO_ROWS
-    lnzd.update(m.scanner[0], m.candidate[0], m.held, row_count, m.wires, fires, row_taken)
+    lnzd.update(m.scanner[0], m.candidate[0], m.held, row_count, m.wires, fires, row_taken, m.bias)
 
 
 @jit
@@ -191,19 +200,19 @@ def update_activation_queue(m: Any, p: int, fires: bool, row_taken: bool) -> Non
 @jit
 def update_pointer_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    pointer_read.update(p, m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue, m.draw)
+    pointer_read.update(p, m.registers[p].pointer_read, wires.pointer_read, wires.activation_queue, m.along)
 
 
 @jit
 def update_spmat_read(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     wires = m.wires[p]
-    spmat_read.update(p, m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read, m.draw)
+    spmat_read.update(p, m.registers[p].spmat_read, wires.spmat_read, wires.pointer_read, m.along)
 
 
 @jit
 def update_arithmetic_unit(m: Any, p: int, fires: bool, row_taken: bool) -> None:
     own, wires = m.registers[p].arithmetic_unit, m.wires[p]
-    arithmetic_unit.update(p, own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw, m.draw)
+    arithmetic_unit.update(p, own, wires.arithmetic_unit, wires.spmat_read, wires.activation_rw, m.along)
 
 
 @inlined

@@ -28,9 +28,13 @@ PORTS = ports(
 )  # fmt: skip
 
 
-def registers(value: Any) -> Fields:
-    """`next_place`: where the search goes on in the activation row held. `row`: its number. `done`: none is left."""
+def registers(value: Any, adder: bool = False) -> Fields:
+    """`next_place`: where the search goes on in the activation row held. `row`: its number. `done`: none is left.
+
+    `total`: with adder units, what has been sent of |a_j|, the bias's 1.0 left out.
+    """
     return [
+        *([("total", value)] if adder else []),
         ("row", INDEX), ("next_place", INDEX), ("done", FLAG),
         ("broadcasts", COUNT), ("scan_bubbles", COUNT), ("broadcast_stalls", COUNT),
     ]  # fmt: skip
@@ -65,13 +69,18 @@ def takes_row(candidate: Any, fires: bool, pes: int) -> bool:
 
 
 @jit
-def update(own: Any, out: Any, held: Any, row_count: int, wires: Any, fires: bool, row_taken: bool) -> None:
+def update(
+    own: Any, out: Any, held: Any, row_count: int, wires: Any, fires: bool, row_taken: bool, bias: Any = None
+) -> None:
     """Step past what was broadcast, or take the next activation row.
 
-    row_count: activation rows in all. wires: the PEs', whose ActivationRWs present a row.
+    row_count: activation rows in all. wires: the PEs', whose ActivationRWs present a row. bias: of adder units the
+    bias's column (`Adder`), else None.
     """
     if own.done:
         return
+    if bias is not None and fires and out.column != bias:
+        own.total += abs(out.activation)
     own.broadcasts += fires
     own.broadcast_stalls += out.found and not fires
     own.scan_bubbles += not out.found

@@ -32,7 +32,7 @@ PORTS = ports(
 )  # fmt: skip
 
 
-def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def registers(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """The column held (`valid`, `column`, `activation`), its `first` cycle, `address` and `end` of what is left."""
     return [
         ("valid", FLAG), ("first", FLAG), ("column", INDEX), ("activation", value), ("address", INDEX), ("end", INDEX),
@@ -40,21 +40,21 @@ def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
     ]  # fmt: skip
 
 
-def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def wires(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """`ready` to take a column, and the group sent: the lanes that are `valid`, `first` of its column, the `address` of
-    lane 0, `activation`; `end`. With stochastic rounding the `column`, too.
+    lane 0, `activation`; `end`. The `column` where its number goes along.
     """
     return [
-        *numbered("column", draws),
+        *numbered("column", numbers),
         ("ready", FLAG), ("valid", FLAG, (lanes,)), ("first", FLAG), ("address", INDEX), ("end", INDEX),
         ("activation", value),
     ]  # fmt: skip
 
 
 @jit
-def propagate(p: int, own: Any, out: Any, pointers: Any, draw: Any = None) -> None:
+def propagate(p: int, own: Any, out: Any, pointers: Any, along: Any = None) -> None:
     """Send a group's address. pointers: [columns + 1, pes], used only in a column's first cycle; later, registers hold
-    the position. draw: None unless rounding is stochastic.
+    the position. along: None unless the column's number goes along.
     """
     lanes = len(out.valid)
     address = own.address + own.first * pointers[own.column, p]
@@ -67,12 +67,12 @@ def propagate(p: int, own: Any, out: Any, pointers: Any, draw: Any = None) -> No
     out.first = own.first
     out.activation = own.activation
     out.ready = (own.valid == 0) | (group + lanes >= end)
-    if draw is not None:
+    if along is not None:
         out.column = own.column
 
 
 @jit
-def update(p: int, own: Any, out: Any, head: Any, draw: Any = None) -> None:
+def update(p: int, own: Any, out: Any, head: Any, along: Any = None) -> None:
     """Walk on in the column, or take the next one. head: the ActivationQueue's wires."""
     lanes = len(out.valid)
     walks = any_of(out.valid)
@@ -86,7 +86,7 @@ def update(p: int, own: Any, out: Any, head: Any, draw: Any = None) -> None:
     own.end = out.end * walking_on
     own.first = out.ready & head.valid
     own.valid = head.valid | walking_on
-    if draw is None:
+    if along is None:
         own.column = head.column
     else:
         own.column = out.column if walking_on else head.column

@@ -19,12 +19,13 @@ def records(shape: int | tuple[int, int], fields: Fields) -> Records:
     return np.zeros(shape, np.dtype(fields, align=True)).view(np.recarray)
 
 
-def numbered(name: str, draws: bool) -> Fields:
-    """A field for the column that an activation came with: there only where stochastic rounding draws by it.
+def numbered(name: str, numbers: bool) -> Fields:
+    """A field for the column that an activation came with: there only where its number goes along.
 
-    It stands first: numba would take a record with one more field at its end for the shorter one.
+    Stochastic rounding draws by it, and adder units tell the bias by it. It stands first: numba would take a record
+    with one more field at its end for the shorter one.
     """
-    return [(name, INDEX)] if draws else []
+    return [(name, INDEX)] if numbers else []
 
 
 @jit

@@ -34,32 +34,33 @@ PORTS = ports(
 NO_ROW = 2**32 - 1
 
 
-def registers(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def registers(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """The group asked for (`valid`, `first`, `address`, `activation`) and the SRAM row held, NO_ROW at the start.
 
     `padding_groups` counts groups of padding only; with one lane it stays 0, since they are the padding entries.
     """
     return [
-        *numbered("column", draws),
+        *numbered("column", numbers),
         ("valid", FLAG, (lanes,)), ("first", FLAG), ("address", INDEX), ("activation", value), ("held", INDEX),
         ("row_reads", COUNT), ("entries", COUNT), ("padding", COUNT), ("padding_groups", COUNT),
     ]  # fmt: skip
 
 
-def wires(value: Any, lanes: int = 1, draws: bool = False) -> Fields:
+def wires(value: Any, lanes: int = 1, numbers: bool = False) -> Fields:
     """The group: `valid`, `first` of its column, `code`, `z`, the column's `activation`; its SRAM `row`."""
     return [
-        *numbered("column", draws),
+        *numbered("column", numbers),
         ("valid", FLAG, (lanes,)), ("first", FLAG), ("code", "u1", (lanes,)), ("z", "u1", (lanes,)),
         ("activation", value), ("row", INDEX),
     ]  # fmt: skip
 
 
 @jit
-def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float, draw: Any = None) -> None:
+def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row: float, along: Any = None) -> None:
     """Read the row and send the group on.
 
-    code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row.
+    code, z: [entries of all PEs]. base: [pes + 1], where each PE's begin. per_row: 1 / entries an SRAM row. along: see
+    `pointer_read.propagate`.
     """
     out.first = own.first
     out.activation = own.activation
@@ -71,12 +72,12 @@ def propagate(p: int, own: Any, out: Any, code: Any, z: Any, base: Any, per_row:
     # address // entries a row, without a division: half an entry more keeps the quotient clear of whole numbers.
     row = np.int64((own.address + 0.5) * per_row)
     out.row = row if any_of(own.valid) else own.held
-    if draw is not None:
+    if along is not None:
         out.column = own.column
 
 
 @jit
-def update(p: int, own: Any, out: Any, pointer_read: Any, draw: Any = None) -> None:
+def update(p: int, own: Any, out: Any, pointer_read: Any, along: Any = None) -> None:
     """Hold the row just read, and take the address that PointerRead sends."""
     own.row_reads += out.row != own.held
     own.held = out.row
@@ -90,7 +91,7 @@ def update(p: int, own: Any, out: Any, pointer_read: Any, draw: Any = None) -> N
     own.first = pointer_read.first
     own.address = pointer_read.address
     own.activation = pointer_read.activation
-    if draw is not None:
+    if along is not None:
         own.column = pointer_read.column
 
 

@@ -11,7 +11,13 @@ from eiesim.errors import EieError
 
 ARITHMETICS = ("fixed16", "fixed8")
 
-ONLY = {"multipliers": 1, "mapping": "interleaved", "rounding": "nearest", "activation_threshold": 0.0}
+ONLY = {
+    "operation": "multiply",
+    "multipliers": 1,
+    "mapping": "interleaved",
+    "rounding": "nearest",
+    "activation_threshold": 0.0,
+}
 """Of these keys (docs/variants.md) the RTL has one value."""
 
 

@@ -1,7 +1,8 @@
-"""Where a sweep's tasks run: threads, processes, a Dask or a Ray cluster, through joblib, Dask or Ray itself."""
+"""Where a sweep's tasks run: threads of this process, or processes, a Dask or a Ray cluster by joblib, Dask or Ray."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -14,8 +15,8 @@ BACKENDS = ("threads", "processes", "dask", "ray")
 
 Ship = Callable[[Workload], Any]
 """Makes of a workload what a task is given; it reaches the task as a workload."""
-RunTasks = Callable[[Iterator[Any]], Iterator[Any]]
-"""Runs joblib-delayed calls, taken as they are needed, and yields their results as they finish, in any order."""
+RunTasks = Callable[[Iterator[Any]], Generator[Any]]
+"""Runs calls, (function, arguments, keywords), taken as needed, and yields results as they finish, in any order."""
 
 MOST_JOBS = 1024
 
@@ -45,12 +46,13 @@ def workers(
     import joblib
 
     jobs = jobs or joblib.cpu_count()
-    options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if backend == "threads":
-        yield joblib.Parallel(jobs, backend="threading", **options), _as_it_is
+        yield _in_threads(jobs), _as_it_is
     elif backend == "processes":
         # joblib keeps the files that workers map until a call ends: calls of some tasks keep them few.
-        parallel = joblib.Parallel(jobs, backend="loky", max_nbytes=_MAPPED_FROM, **options)
+        parallel = joblib.Parallel(
+            jobs, backend="loky", max_nbytes=_MAPPED_FROM, return_as="generator_unordered", batch_size=1
+        )
         yield _in_batches(parallel, 16 * jobs, end_with_parent), _as_it_is
     elif backend == "dask":
         from eiesim.sweeps.dask import dask
@@ -64,11 +66,37 @@ def workers(
             yield run, ship
 
 
+def _in_threads(jobs: int) -> RunTasks:
+    """Threads, ahead of whoever takes the results by a task: however slowly that is, few results wait."""
+
+    def run(tasks: Iterator[Any]) -> Generator[Any]:
+        given: set[Future[Any]] = set()
+        with ThreadPoolExecutor(jobs, "sweep") as pool:
+            try:
+                for function, args, kwargs in tasks:
+                    given.add(pool.submit(function, *args, **kwargs))
+                    while len(given) > jobs:
+                        yield _taken(given)
+                while given:
+                    yield _taken(given)
+            finally:  # What has not begun, when an error or Ctrl-C ended the sweep, does not.
+                pool.shutdown(cancel_futures=True)
+
+    return run
+
+
+def _taken(given: set[Future[Any]]) -> Any:
+    """The result of a task that is done, which is forgotten."""
+    done = next(iter(wait(given, return_when=FIRST_COMPLETED).done))
+    given.remove(done)
+    return done.result()
+
+
 def _in_batches(parallel: Any, size: int, first: Callable[[int], object] | None = None) -> RunTasks:
     """Calls of at most `size` tasks, one after the other. first: what a worker does before each task, given our pid."""
     here = os.getpid()
 
-    def run(tasks: Iterator[Any]) -> Iterator[Any]:
+    def run(tasks: Iterator[Any]) -> Generator[Any]:
         while batch := list(islice(tasks, size)):
             if first is not None:
                 batch = [(_after, (first, here, *call), {}) for call in batch]

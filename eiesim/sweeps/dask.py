@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
@@ -40,7 +40,7 @@ class _Shipped:
 
 
 @contextmanager
-def dask(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[Any]], Iterator[Any]], Any]]:
+def dask(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[Any]], Generator[Any]], Any]]:
     """What runs tasks on a cluster (`backends.RunTasks`), and what sends a workload to it, once.
 
     scheduler: its address; None starts a cluster of `jobs` workers on this machine, which ends with the block.
@@ -110,7 +110,7 @@ def _kill_workers(cluster: Any) -> None:
                 os.kill(pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
 
 
-def _run(client: Any, tasks: Iterator[Any], where: str) -> Iterator[Any]:
+def _run(client: Any, tasks: Iterator[Any], where: str) -> Generator[Any]:
     """Results as they come; tasks are taken as workers are free, and given out again when a worker died with them."""
     import distributed
 

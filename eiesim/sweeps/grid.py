@@ -23,6 +23,7 @@ SHARED = ("pes", "index_bits", "mapping")
 COUPLED = (
     ("index_bits", "weight_bits", "spmat_width", "multipliers"),
     ("arithmetic", "rounding", "rounding_seed"),
+    ("operation", "activation_frac", "weight_frac"),
 )
 """Keys whose values may not go together, each being good by itself."""
 

@@ -21,7 +21,7 @@ from eiesim.energy.record import energy_cells
 from eiesim.engines import shared
 from eiesim.errors import EieError
 from eiesim.model import Workload
-from eiesim.prepared import Prepared, prepare_layer
+from eiesim.prepared import Prepared, check_fed, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE, simulate_prepared
 from eiesim.sweeps.machines import Hashes, Machines, combined
 from eiesim.sweeps.row import LONGEST_NAME, Row, columns
@@ -29,7 +29,9 @@ from eiesim.sweeps.table import Column, Table
 
 Ints = npt.NDArray[np.int64]
 
-OPERANDS = ("arithmetic", "activation_frac", "weight_frac", "output_frac", "activation_threshold", "weight_bits")
+OPERANDS = (
+    "arithmetic", "operation", "activation_frac", "weight_frac", "output_frac", "activation_threshold", "weight_bits",
+)  # fmt: skip
 """Keys that set which activations are sent, and what is refused before a run."""
 
 MEMORIES = ("weights", "spmat_bytes", "pointer_bytes", "weight_bits")
@@ -61,7 +63,9 @@ def one_by_one(
     """The same rows from a run for each machine."""
     rows = []
     for place, key in enumerate(hashes.tolist()):
-        ready = prepare_layer(interleaved, workload.activations, machines.config(place), outputs=False)
+        config = machines.config(place)
+        check_fed(workload, config)
+        ready = prepare_layer(interleaved, workload.activations, config, outputs=False)
         rows.append(Row.of(workload, simulate_prepared(ready, engine, threads=1), key.decode()))
     return Table.of(rows)
 
@@ -87,6 +91,8 @@ class _Group:
     def __init__(self, workload: Workload, interleaved: InterleavedLayer, machines: Machines) -> None:
         self.workload, self.layer, self.machines = workload, interleaved, machines
         first, self.operands = machines.combinations(OPERANDS)
+        for place in first:
+            check_fed(workload, machines.config(place))
         self.ready = [
             prepare_layer(interleaved, workload.activations, machines.config(place), outputs=False) for place in first
         ]
@@ -183,7 +189,7 @@ class _Group:
         of: Any = Metrics  # Of arrays, where it is declared for numbers.
         layer = self.layer.layer
         made: Metrics = of(
-            self.inputs, found["cycles"] + waiting, found["scan_last"], Counters(**counters), layer.rows * layer.cols,
+            self.inputs, found["cycles"] + waiting, found["scan_last"], Counters(**counters), layer.dense_weights,
             keys, self.memory["memory_loaded_bytes"],
         )  # fmt: skip
         return made

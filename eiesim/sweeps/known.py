@@ -55,15 +55,28 @@ class Known:
     def find(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         """Each row's place, -1 where it is not known."""
         places = np.full(len(hashes), -1, np.int64)
+        with self._lock:
+            at = self._at(hashes)
+            there = at >= 0
+            places[there] = np.ascontiguousarray(_bytes(self._rows[at[there]])[:, KEY_BYTES:]).view(">i8")[:, 0]
+        return places
+
+    def move(self, hashes: Hashes, places: npt.NDArray[np.int64]) -> None:
+        """Known rows' new places."""
+        moved = _rows(hashes, places)
+        with self._lock:
+            self._rows[self._at(hashes)] = moved
+
+    def _at(self, hashes: Hashes) -> npt.NDArray[np.intp]:
+        """Where each row stands in the array, -1 where it is not known."""
+        at = np.full(len(hashes), -1, np.intp)
         first = _rows(hashes, np.zeros(len(hashes), np.int64))
         keys = _bytes(first)[:, :KEY_BYTES]
-        with self._lock:
-            for start, end in zip(self._starts, [*self._starts, self._size][1:], strict=True):
-                run = self._rows[start:end]
-                found = _bytes(run[np.minimum(np.searchsorted(run, first), len(run) - 1)])
-                there = (found[:, :KEY_BYTES] == keys).all(axis=1)
-                places[there] = np.ascontiguousarray(found[there, KEY_BYTES:]).view(">i8")[:, 0]
-        return places
+        for start, end in zip(self._starts, [*self._starts, self._size][1:], strict=True):
+            nearest = start + np.minimum(np.searchsorted(self._rows[start:end], first), end - start - 1)
+            there = (_bytes(self._rows[nearest])[:, :KEY_BYTES] == keys).all(axis=1)
+            at[there] = nearest[there]
+        return at
 
 
 def _rows(hashes: Hashes, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bytes_]:

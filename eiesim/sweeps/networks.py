@@ -47,7 +47,7 @@ class Total:
     variation: Annotated[float | None, "as in the rows"]
     machine: Annotated[Mapping[str, Any], "engine and configuration, a column each"]
     cycles: Annotated[float, "cycles of all layers, each times its vectors"]
-    time_us: Annotated[float, "cycles / clock, simulated"]
+    time_us: Annotated[float, "cycles / clock in microseconds, simulated"]
     load_balance: Annotated[float, "share of all PE-cycles that walk an entry"]
     energy_total_uj: Annotated[float | None, "estimated energy of all layers, in microjoules"]
     area_mm2: Annotated[float | None, "estimated area of the machine, SRAM arrays from CACTI, in square millimetres"]

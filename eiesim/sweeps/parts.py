@@ -34,11 +34,11 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PART_ROWS = 2**13
+PART_ROWS = 2**12
 PART_S = 5.0
 """A part is written when so many rows wait, or when the oldest has waited so many seconds."""
 
-GROUP_ROWS = 2**13
+GROUP_ROWS = 2**12
 """Rows of a row group of the finished file."""
 
 _PART = re.compile(r"part-(\d+)\.parquet")
@@ -173,6 +173,7 @@ class Parts:
     def _piece(self, place: int) -> Table:
         if self._latest is None or self._latest[0] != place:
             path, group = self._pieces[place]
+            self._latest = None
             with _lean(), _reading(path) as file:
                 read = _named(path, lambda: file.read_row_group(group, use_threads=False))
                 self._latest = place, _table(read)
@@ -180,16 +181,16 @@ class Parts:
 
     def finish(self, chunks: Iterable[Table], fractions: bool) -> None:
         """Write the file, and remove the parts. chunks, fractions: see `write`."""
-        known, firsts = Known(), [0]
+        firsts = [0]
 
         def told() -> Iterator[Table]:
-            for chunk in chunks:
-                known.add(chunk.hashes, firsts[-1] + np.arange(len(chunk)))
+            for chunk in chunks:  # Each row is in one of them, so where it was is not asked for again.
+                self._known.move(chunk.hashes, firsts[-1] + np.arange(len(chunk)))
                 firsts.append(firsts[-1] + len(chunk))
                 yield chunk
 
         write(self.path, told(), fractions)
-        self._known, self._latest, self._size = known, None, firsts.pop()
+        self._latest, self._size = None, firsts.pop()
         self._firsts, self._pieces = firsts, [(self.path, k) for k in range(len(firsts))]
         for part in list(self.folder.iterdir()):
             if _PART.fullmatch(part.name):

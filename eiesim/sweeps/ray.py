@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -20,7 +20,7 @@ TASKS_A_WORKER = 4
 
 
 @contextmanager
-def ray(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[Any]], Iterator[Any]], Any]]:
+def ray(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[Any]], Generator[Any]], Any]]:
     """What runs tasks on a cluster (`backends.RunTasks`), and what puts a workload into its object store, once.
 
     scheduler: the address of its head; None starts a cluster of `jobs` workers on this machine, which ends with the
@@ -56,7 +56,7 @@ def ray(jobs: int, scheduler: str | None) -> Iterator[tuple[Callable[[Iterator[A
         ray.shutdown()
 
 
-def _run(tasks: Iterator[Any], where: str) -> Iterator[Any]:
+def _run(tasks: Iterator[Any], where: str) -> Generator[Any]:
     """Results as they come; tasks are taken as workers are free."""
     import ray
 

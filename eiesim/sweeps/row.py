@@ -27,7 +27,7 @@ from eiesim.paper.source import COMPONENTS
 if TYPE_CHECKING:
     import pandas as pd
 
-LATER_KEYS = ("multipliers", "mapping", "rounding", "rounding_seed", "activation_threshold")
+LATER_KEYS = ("operation", "multipliers", "mapping", "rounding", "rounding_seed", "activation_threshold")
 """Configuration keys of docs/variants.md."""
 
 LONGEST_NAME = 1000
@@ -58,6 +58,7 @@ class Row:
     index_bits: Annotated[int, _key("index_bits")]
     weight_bits: Annotated[int, _key("weight_bits")]
     arithmetic: Annotated[str, _key("arithmetic")]
+    operation: Annotated[str, _key("operation")]
     clock_mhz: Annotated[float, _key("clock_mhz")]
     multipliers: Annotated[int, _key("multipliers")]
     mapping: Annotated[str, _key("mapping")]

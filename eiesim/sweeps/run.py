@@ -8,7 +8,7 @@ Rows go to a store (`writer`) as they finish and are forgotten; what is asked fo
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -372,7 +372,7 @@ def collect_rows(
         writer = stack.enter_context(Writer(store, observe))
         run, ship = stack.enter_context(workers(backend, jobs, scheduler))
         parts: list[_Part] = []
-        for finished in run(_tasks(planned, store, ship, observe, parts)):
+        for finished in stack.enter_context(closing(run(_tasks(planned, store, ship, observe, parts)))):
             writer.put(finished)
         writer.close()
         found = Collected(tuple(parts), in_order(planned.configs), store)
@@ -387,8 +387,6 @@ def _tasks(
     planned: Plan, store: Store, ship: Callable[[Workload], Any], observe: Observer, parts: list[_Part]
 ) -> Iterator[Any]:
     """What is missing, group by group. parts: what the plan comes to is added, each once."""
-    from joblib import delayed
-
     # On a large grid small tasks first, so that the first rows are soon there.
     largest = 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
     for workload in _ahead(planned.workloads):
@@ -409,7 +407,7 @@ def _tasks(
                     observe(0, len(hashes) - len(missing))
                     if len(missing):
                         machines, hashes = machines.take(missing), hashes[missing]
-                        yield delayed(_run)(shipped, engine, machines, hashes, store.made, __version__)
+                        yield _run, (shipped, engine, machines, hashes, store.made, __version__), {}
 
 
 def _one_at_a_time(observe: Observer) -> Observer:

@@ -16,8 +16,8 @@ from eiesim.sweeps.table import Table, joined
 Observer = Callable[[int, int], object]
 """Called with (rows newly written, rows that were there already or would repeat another) since the last call."""
 
-WAITING = 8
-"""Finished tasks that wait to be written, at most: then tasks wait."""
+WAITING = 2**11
+"""Where so many finished rows wait to be written, tasks wait."""
 
 
 class Store(Protocol):
@@ -86,6 +86,30 @@ def gathered(places: npt.NDArray[np.int64], firsts: Sequence[int], piece: Callab
     return whole if np.array_equal(back, np.arange(len(back))) else whole.take(back)
 
 
+class _Rows(Queue[Any]):
+    """Rows in the order they came, as a store has made them; full by their number, not by that of the tasks."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._held = 0
+
+    def _qsize(self) -> int:
+        return self._held
+
+    def _put(self, item: Any) -> None:
+        super()._put(item)
+        self._held += _size(item)
+
+    def _get(self) -> Any:
+        item = super()._get()
+        self._held -= _size(item)
+        return item
+
+
+def _size(item: Any) -> int:
+    return 1 if item is None else max(1, len(item.hashes))
+
+
 class Writer:
     """Hands rows to a store as they come, in a thread of its own, and reports them once they are safe.
 
@@ -96,7 +120,7 @@ class Writer:
 
     def __init__(self, store: Store, observe: Observer) -> None:
         self._store, self._observe = store, observe
-        self._coming: Queue[Any] = Queue(WAITING)
+        self._coming = _Rows(WAITING)
         self._failure: BaseException | None = None
         self._thread = Thread(target=self._work, name="writer")
         self._thread.start()

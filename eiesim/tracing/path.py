@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from eiesim._jit import jit
 from eiesim._shown import Brief, Plotted, counted, html_table
+from eiesim._version import __version__
 from eiesim.inputs import Opening, Source
 from eiesim.job import Job
 from eiesim.machine.latency import QUEUE, WRITTEN
@@ -175,6 +176,7 @@ class CriticalPath(Plotted, Brief):
         split = (dict(zip(WALKED, walked, strict=True)) for walked in self.walked.tolist())
         return {
             "format": FORMAT,
+            "eiesim": __version__,
             "cycles": self.cycles,
             "by_kind": self.by_kind,
             "by_walk": self.by_walk,

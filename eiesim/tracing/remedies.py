@@ -129,7 +129,7 @@ def _simulated(
 ) -> Change:
     """cycles, scan_last: of a machine that no configuration makes, whose events are this one's."""
     config, layer = one.config, one.plain
-    metrics = Runs.of([recurrence.run(one.job, one.activation_rows[0])]).metrics(layer.rows * layer.cols, config)
+    metrics = Runs.of([recurrence.run(one.job, one.activation_rows[0])]).metrics(layer.dense_weights, config)
     if cycles is not None:
         metrics = replace(metrics, cycles=cycles, scan_last=metrics.scan_last if scan_last is None else scan_last)
     try:

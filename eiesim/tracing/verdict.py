@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._shown import Brief, counted
+from eiesim.reach import reach
 from eiesim.tracing.remedies import BUBBLES, COLUMNS, ENDS, ONE_PE, PADDING, QUEUES, WORK, Change, changes
 from eiesim.tracing.subject import Subject
 from eiesim.tracing.timeline import timeline
@@ -89,7 +90,15 @@ class Verdict(Brief):
     def sentence(self) -> str:
         """What bounds the layer, where the path goes, and what helps most."""
         path = self.path
-        return f"{path.subject.name}: {path.cycles:,} cycles, {self._reason()}; {self._split()}; {self._remedies()}."
+        reason = f"{self._depthwise()}{self._reason()}"
+        return f"{path.subject.name}: {path.cycles:,} cycles, {reason}; {self._split()}; {self._remedies()}."
+
+    def _depthwise(self) -> str:
+        """What a depthwise convolution suffers from, whatever bounds it; empty for any other layer."""
+        subject = self.path.subject
+        if not subject.layer.layer.depthwise:
+            return ""
+        return f"depthwise ({reach(subject.layer, subject.activation_rows.reshape(-1) != 0).words}), "
 
     def _reason(self) -> str:
         path, of = self.path, self.path.by_walk

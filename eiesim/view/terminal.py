@@ -11,6 +11,7 @@ from rich.text import Text
 from eiesim._shown import counted
 from eiesim._shown import number as number
 from eiesim.energy.record import Energy
+from eiesim.layer import CompressedLayer
 from eiesim.layer_result import LayerResult
 from eiesim.result import Result
 from eiesim.view.fitting import pieces as pieces
@@ -42,7 +43,7 @@ def result_table(result: Result) -> Table:
         cells = [cell(layer) for layer in layers] + ([total] if in_all else [])
         table.add_row(label, *cells, end_section=last)
 
-    line("rows x cols", lambda layer: f"{layer.rows:,} x {layer.cols:,}")
+    line("rows x cols", _shape)
     line("inputs", _fed)
     if any(layer.vectors != 1 for layer in layers):
         line("of these in one of the network", lambda layer: number(layer.vectors))
@@ -99,6 +100,10 @@ def _title(result: Result) -> str:
     return f"{title}; simulated ({result.engine}){model}{means}"
 
 
+def _shape(layer: LayerResult | CompressedLayer) -> str:
+    return f"{layer.rows:,} x {layer.cols:,}{', depthwise' if layer.depthwise else ''}"
+
+
 def _fed(layer: LayerResult) -> str:
     """What a layer was fed, and how many inputs."""
     return f"{layer.fed}, {len(layer.runs):,}"
@@ -117,7 +122,7 @@ def _many_layers_table(result: Result) -> Table:
         table.add_column(heading, justify="right", no_wrap=heading not in ("load balance", "in one of the network"))
     for layer in layers:
         table.add_row(
-            layer.name, f"{layer.rows:,} x {layer.cols:,}", _fed(layer),
+            layer.name, _shape(layer), _fed(layer),
             *([number(layer.vectors)] if repeated else []),
             number(layer.cycles), f"{layer.time_us:,.2f}", *([_waiting(layer)] if streamed else []),
             f"{layer.metrics.load_balance:.1%}",
@@ -186,6 +191,9 @@ def layer_table(inspection: "Inspection") -> list[Table]:
     facts.add_row("rows (outputs) x cols (inputs)", f"{of.rows:,} x {of.cols:,}")
     facts.add_row("kept weights", f"{of.nnz:,}")
     facts.add_row("density", f"{of.density:.2%}")
+    if of.groups > 1:
+        facts.add_row("convolution", of.in_groups)
+        facts.add_row("kept of its weights", f"{of.nnz / of.dense_weights:.2%} of {of.dense_weights:,}")
     facts.add_row("codebook entries", f"{len(of.codebook)}")
     facts.add_row(
         "bias", "no" if of.bias_codes is None else f"yes, {int((of.bias_codes != 0).sum()):,} of {of.rows:,} kept"
@@ -220,7 +228,7 @@ def read_table(found: Sequence["Inspection"]) -> Table:
             continue
         of, energy = one.layer.layer, one.whole.energy
         table.add_row(
-            of.name, f"{of.rows:,} x {of.cols:,}", f"{of.density:.2%}", f"{one.read.distinct:,}", one.read.shared,
+            of.name, _shape(of), f"{of.density:.2%}", f"{one.read.distinct:,}", one.read.shared,
             "-" if one.read.sharing_error is None else f"{one.read.sharing_error:.1%}",
             "yes" if one.streamed["fits"] else "no",
             number(one.whole.cycles), f"{one.whole.time_us:,.2f}", "-" if energy is None else f"{energy.total_uj:,.3f}",

@@ -36,6 +36,7 @@ COLUMNS: Mapping[str, Words] = {
     "mapping": Words("mapping of rows"),
     "clock_mhz": Words("clock", "MHz"),
     "arithmetic": Words("arithmetic"),
+    "operation": Words("operation of a PE"),
     "activation_frac": Words("fraction bits of activations"),
     "weight_frac": Words("fraction bits of the codebook"),
     "output_frac": Words("fraction bits of accumulators"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from eiesim.cli import main
+from tests.documents import meets
 from tests.training.clouds import clouds
 
 EXAMPLES = clouds(0, 120)
@@ -55,6 +56,7 @@ def test_trains_then_runs_and_compares(call, tmp_path):
     assert report["recipe"]["method"] == "snip"
     assert report["format"] == "eiesim-train/1"
     assert report == json.loads((tmp_path / "net" / "report.json").read_text())
+    meets(report)
     assert report["teacher"]["unlabelled"] == 0
     np.save("more.npy", clouds(1, 50).inputs)
     taught = [*arguments, "--method", "snip", "--teacher", "teacher", "--unlabelled", "more.npy"]
@@ -63,6 +65,7 @@ def test_trains_then_runs_and_compares(call, tmp_path):
     assert "also on 50 unlabelled examples, debiased" in " ".join(out.split())
     status, out, err = call(*taught, "--mixup", "0.5", "--force", "--json", "-")
     assert (status, json.loads(out)["recipe"]["distillation"]["mixup"]) == (0, 0.5)
+    meets(json.loads(out))
     for more, message in (
         (["--mixup", "0"], "mixup = 0.0: must be above 0"),
         (["--mixup", "1", "--debias"], "choose one"),

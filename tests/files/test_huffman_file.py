@@ -74,7 +74,7 @@ HEAD_KEYS = (
     "index_bits",
     "flags",
     "name_bytes",
-    "zero",
+    "more_groups",
 )
 
 
@@ -82,7 +82,7 @@ HEAD_KEYS = (
     ("key", "value"),
     [
         ("rows", 0), ("rows", 1), ("cols", 2**32 - 1), ("entries", 2**63), ("entries", 3), ("codes", 0), ("codes", 15),
-        ("index_bits", 9), ("index_bits", 3), ("flags", 4), ("zero", 1), ("name_bytes", 3), ("code_bytes", 0),
+        ("index_bits", 9), ("index_bits", 3), ("flags", 4), ("more_groups", 1), ("name_bytes", 3), ("code_bytes", 0),
     ],
 )  # fmt: skip
 def test_a_lying_head_is_refused(path, key, value):

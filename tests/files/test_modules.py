@@ -159,13 +159,17 @@ def test_convolutions_are_matrices_of_channels(kind):
     assert np.array_equal(one.to_dense() != 0, model.layers[0].weights != 0)
 
 
-def test_depthwise_and_larger_kernels_are_left_out_by_name():
-    net = nn.Sequential(nn.Conv2d(4, 4, 1, groups=4), nn.Conv2d(4, 8, 3), nn.Conv2d(8, 2, 1))
+def test_depthwise_is_read_and_larger_kernels_are_left_out_by_name():
+    net = nn.Sequential(
+        nn.Conv2d(4, 8, 1, groups=4), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 3), nn.Conv2d(8, 2, 1)
+    )
     model = read(net)
-    assert [layer.name for layer in model.layers] == ["2"]
+    assert [(layer.name, layer.groups, layer.depthwise) for layer in model.layers] == [("0", 4, True), ("3", 1, False)]
     reasons = {part.name: part.reason for part in model.left_out}
-    assert "depthwise" in reasons["0.weight"]
-    assert "3x3" in reasons["1.weight"]
+    assert "a 3x3 depthwise convolution" in reasons["1.weight"]
+    assert "a 3x3 convolution" in reasons["2.weight"]
+    one = eiesim.CompressedLayer.from_torch(net[0], bits=8)
+    assert (one.groups, one.depthwise, one.dense_weights) == (4, True, 8)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (12, 8), (4, 8)])

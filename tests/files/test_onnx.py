@@ -139,8 +139,6 @@ def single(node, tensors, outputs=(), inputs=("N", 4)):
         (single(helper.make_node("Gemm", ["x", "w", "c"], ["y"], "n"),
                 [random_tensor("w", 4, 5), random_tensor("c", 3, 5)]), "one number a row"),
         (single(helper.make_node("MatMul", ["x", "x"], ["y"], "n"), []), "constant matrix"),
-        (single(helper.make_node("Conv", ["x", "k"], ["y"], "n", group=4), [random_tensor("k", 8, 1, 3, 3)],
-                [value("y", "N", 8, 4, 4)], ("N", 4, 6, 6)), "depthwise"),
         (single(helper.make_node("ConvTranspose", ["x", "k"], ["y"], "n"), [random_tensor("k", 4, 5, 2, 2)],
                 [value("y", "N", 5, 7, 7)], ("N", 4, 6, 6)), "ConvTranspose"),
         (single(helper.make_node("Gather", ["table", "x"], ["y"], "n"),

@@ -67,7 +67,7 @@ def test_every_unit_has_both_phases():
 
 
 def test_every_part_of_the_machine_is_watched():
-    assert {*LATCHED, *DRIVEN, *FIXED, "rounding", "draw"} == set(clock.MachineState._fields)
+    assert {*LATCHED, *DRIVEN, *FIXED, "rounding", "draw", "bias", "along"} == set(clock.MachineState._fields)
 
 
 @pytest.mark.parametrize("name", CASES)

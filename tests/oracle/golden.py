@@ -1,6 +1,6 @@
 """The golden product, as docs/formats.md says under "Arithmetic": plain integers and numpy's float32 scalars.
 
-Rounding and the threshold of activations are those of docs/variants.md.
+Rounding and the threshold of activations are those of docs/variants.md, adder units those of docs/adder.md.
 """
 
 from math import floor, ldexp
@@ -120,3 +120,96 @@ def drawn(i, j, seed, shift):
     h = h * 0x846CA68B % 2**32
     h ^= h >> 16
     return h >> (32 - shift) if shift <= 32 else h << (shift - 32)
+
+
+def term(weight, activation):
+    """An adder unit's: 2 min(|a|, |w|) where the signs agree, else 0."""
+    if (weight > 0 and activation > 0) or (weight < 0 and activation < 0):
+        return 2 * min(abs(weight), abs(activation))
+    return 0 * weight
+
+
+def adder_float32_sums(codes, bias_codes, codebook, inputs):
+    """One input's sums of adder units as float32[rows]: (acc + r) + A, each added up in column order."""
+    zero = np.float32(0)
+    acc, r, total = [zero] * len(codes), [zero] * len(codes), zero
+    codebook = [np.float32(value) for value in codebook]
+    inputs = [np.float32(value) for value in inputs]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for activation in inputs:
+            total = total - abs(activation)
+        for i, j, weight, activation in products(codes, bias_codes, codebook, inputs, np.float32(1)):
+            if j == len(inputs):
+                acc[i] = acc[i] + weight
+            else:
+                acc[i] = acc[i] + term(weight, activation)
+                r[i] = r[i] - abs(weight)
+        return np.array([(acc[i] + r[i]) + total for i in range(len(codes))], np.float32)
+
+
+def adder_fraction_bits(codes, bias_codes, codebook, batch, bits, chosen):
+    """The fraction bits of adder units: one number for activation and weight, and the output's."""
+    given = [chosen[name] for name in ("activation", "weight") if chosen[name] != "auto"]
+    if given:
+        shared = given[0]
+    else:
+        activations = [value for inputs in batch for value in inputs] + ([1.0] if bias_codes is not None else [])
+        shared = min(auto_fraction(activations, bits), auto_fraction(codebook, bits))
+    output = chosen["output"]
+    if output == "auto":
+        rests = []
+        for inputs in batch:
+            total = 0.0
+            for value in inputs:
+                total -= abs(float(value))
+            r = [0.0] * len(codes)
+            for i, _, weight, _ in products(codes, None, [float(value) for value in codebook], inputs, None):
+                r[i] -= abs(weight)
+            rests += [value + total for value in r]
+        output = auto_fraction(rests, bits)
+    if all(value == "auto" for value in chosen.values()):
+        allowed = [near for near in range(-1200, 1200) if -16 <= shared - near <= 62]
+        output = min(allowed, key=lambda near: abs(near - output))
+    return {"activation": shared, "weight": shared, "output": output}
+
+
+def adder_fixed_sums(codes, bias_codes, codebook, inputs, bits, used, rounding="nearest", seed=0):
+    """One input's sums of adder units as integers: terms added up and saturated, at the end the rest."""
+    shift = used["activation"] - used["output"]
+    if not -16 <= shift <= 62:
+        raise ShiftError(shift)
+    weights = [quantise(value, used["weight"], bits) for value in codebook]
+    activations = [quantise(value, used["activation"], bits) for value in inputs]
+    cols = len(inputs)
+    sums, rest = [0] * len(codes), [-sum(abs(value) for value in activations)] * len(codes)
+
+    def add(i, value, j):
+        scaled = shifted(value, shift, rounding, lambda s: drawn(i, j, seed, s))
+        sums[i] = saturate(sums[i] + scaled, bits)
+
+    for i, j, weight, activation in products(codes, None, weights, activations, None):
+        add(i, term(weight, activation), j)
+        rest[i] -= abs(weight)
+    sent = quantise(1.0, used["activation"], bits) != 0
+    for i, code in enumerate(bias_codes or []):
+        if code != 0 and sent:
+            add(i, weights[code], cols)
+    for i in range(len(codes)):
+        add(i, rest[i], cols + 1)
+    return sums
+
+
+def literal_adder_sums(codes, bias_codes, codebook, inputs):
+    """What AdderNet's layer is, before any of this: -sum |a - w| over all columns, zeros too, and the bias.
+
+    codebook, inputs: numbers of any kind, which are added up as they are.
+    """
+    sums = []
+    for i, row in enumerate(codes):
+        total = 0
+        for code, activation in zip(row, inputs, strict=True):
+            total -= abs(activation - (codebook[code] if code else 0))
+        if bias_codes is not None and bias_codes[i]:
+            total += codebook[bias_codes[i]]
+        sums.append(total)
+    return sums

@@ -26,3 +26,7 @@ def test_it_finds_what_a_dict_finds_and_grows_where_it_stands():
     assert known._rows.nbytes <= ROW_BYTES * 15_000 * 5 / 4
     lengths = np.diff([*known._starts, len(known)])
     assert (lengths[:-1] >= 2 * lengths[1:]).all()
+    moved = rng.permutation(15_000)[:6_000]
+    known.move(hashes[moved], places[moved] + 1)
+    told |= {texts[k]: int(places[k]) + 1 for k in moved}
+    assert known.find(hashes).tolist() == [told.get(text, -1) for text in texts]

@@ -17,6 +17,7 @@ from eiesim.training.examples import Examples, Parts
 from eiesim.training.masks import layer_densities
 from eiesim.training.recipe import NAMES, Recipe
 from tests.cases import cli
+from tests.documents import meets
 
 SMALL = Architecture((2, 9, 7), (Stage("a", 4, 2, 2), Stage("b", 5, 2, 1), Stage("c", 12), Stage("d", 3)))
 """Of two channels and images that are not square: 4 maps of 8 x 6, pooled by 2, then 5 of 3 x 2."""
@@ -272,6 +273,7 @@ def test_the_folder_is_the_network_and_so_are_its_graphs(trained, name, tmp_path
     teacher = load_teacher(folder)
     np.testing.assert_allclose(forward(teacher, inputs), forward(found.expanded, inputs), rtol=1e-6)
     report = json.loads((folder / "report.json").read_text())
+    meets(report)
     assert report["layers"][0]["image"] == [9, 7]
 
 

@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from eiesim.errors import EieError, with_extra
 from eiesim.files.containers.operators import (
+    DEPTHWISE,
     EXPONENTIAL,
+    FROM_ONNX,
     MAY_MULTIPLY,
     MOVES,
     NO_MATRIX,
@@ -181,10 +183,12 @@ class _Reader:
             return "its inputs are transposed, or its matrix has more than two axes"
         if kind == "conv":
             size = tuple(weight.shape[2:])
+            if set(size) != {1} and weight.shape[1] == 1 < own["groups"].val:
+                return DEPTHWISE
             if set(size) != {1}:
                 return f"a {'x'.join(map(str, size))} convolution; EIE runs matrices, of convolutions only 1x1"
             if own["groups"].val != 1:
-                return "a convolution in groups"
+                return DEPTHWISE if weight.shape[1] == 1 else f"a convolution in groups; {FROM_ONNX}"
         if bias is not None and not _is_constant(bias):
             return "its bias is an activation"
         values = _dense(weight)

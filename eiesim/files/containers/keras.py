@@ -19,7 +19,9 @@ from eiesim.files.containers.hdf5 import open_hdf5, text
 from eiesim.files.containers.keras_arrays import load_arrays
 from eiesim.files.containers.keras_variables import Branch, Variables, dequantised
 from eiesim.files.containers.operators import (
+    DEPTHWISE,
     EXPONENTIAL,
+    FROM_ONNX,
     MAY_MULTIPLY,
     MOVES,
     NO_MATRIX,
@@ -355,6 +357,12 @@ def _what(kind: str, own: Mapping[str, Any]) -> tuple[str, str, int | None]:
         return "", EMBEDDING, 0
     if kind in ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "RNN"):
         return "", RECURRENT, None
+    if kind.startswith("Depthwise"):
+        return "", DEPTHWISE, None
+    if kind.startswith("Separable"):
+        return "", f"a depthwise convolution and a 1x1 one; {FROM_ONNX}", None
+    if "Conv" in kind and own.get("groups", 1) != 1:
+        return "", f"a convolution in groups; {FROM_ONNX}", None
     if "Conv" in kind:
         return "", "a convolution; EIE runs matrices, of convolutions only 1x1", None
     return "", MAY_MULTIPLY, None

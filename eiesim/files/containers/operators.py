@@ -29,6 +29,8 @@ MAY_MULTIPLY = "what it computes is not known here"
 EXPONENTIAL = "EIE has no exponential; the largest output stays the largest without it"
 POOLS = "pools values over positions; no matrix"
 MOVES = "moves or chooses values; nothing is multiplied"
+FROM_ONNX = "of convolutions only 1x1 are read from this file, and all of them from ONNX"
+DEPTHWISE = f"a depthwise convolution; {FROM_ONNX}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,9 @@ from typing import Any
 from eiesim._io.reading import read_bytes
 from eiesim.errors import EieError, with_extra
 from eiesim.files.containers.operators import (
+    DEPTHWISE,
     EXPONENTIAL,
+    FROM_ONNX,
     MAY_MULTIPLY,
     MOVES,
     NO_MATRIX,
@@ -153,7 +155,9 @@ class _Reader:
             reason = next((text for group, text in groups if kind in group), reason)
             if kind == "BATCH_MATMUL":
                 reason = "products of activations; no constant matrix" if len(live) > 1 else reason
-            elif kind in ("CONV_3D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
+            elif kind == "DEPTHWISE_CONV_2D":
+                reason = DEPTHWISE
+            elif kind in ("CONV_3D", "TRANSPOSE_CONV"):
                 reason = "a convolution; EIE runs matrices, of convolutions only 1x1"
         self._of_others(takes, f"of {name}, which is {'left out' if not does else 'no layer'}", does)
         return [Step(name, kind, tuple(map(str, live)), tuple(map(str, gives)), does, reason, macs)]
@@ -199,7 +203,7 @@ class _Reader:
             if shape[1:3] != (1, 1):
                 reason = f"a {shape[1]}x{shape[2]} convolution; EIE runs matrices, of convolutions only 1x1"
             elif tensors.shape(x)[-1] != shape[3]:
-                reason = "a convolution in groups"
+                reason = f"a convolution in groups; {FROM_ONNX}"
         if bias >= 0 and self._stored(bias) < 0:
             reason = "its bias is an activation"
         weights = offsets = None

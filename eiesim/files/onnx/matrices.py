@@ -24,7 +24,7 @@ class Matrix:
 
     activations, held: the values that are its inputs and its weights. behind: how many axes follow that of the
     outputs: none of a Gemm's, the positions of a convolution's, one where the matrix stands on the left.
-    constants: the values that weights and bias are made of, each with its role.
+    constants: the values that weights and bias are made of, each with its role. groups, depthwise: of a convolution.
     """
 
     weights: npt.NDArray[Any]
@@ -35,6 +35,8 @@ class Matrix:
     parameters: int
     behind: int = 0
     constants: tuple[tuple[str, str], ...] = ()
+    groups: int = 1
+    depthwise: bool = False
 
 
 def gemm(node: Any, constant: Known) -> Matrix | str:
@@ -100,10 +102,9 @@ def conv(node: Any, constant: Known) -> Matrix | str:
     if weights is None:
         return f"its weights are {constant[node.input[1]].dtype}; {WANTED} of floating point"
     kernel, groups = weights.shape[2:], own.get("group", 1)
-    if groups > 1 and weights.shape[1] == 1:
-        return "depthwise: each channel has its own input and no column is shared, which is what EIE broadcasts"
+    depthwise = groups > 1 and weights.shape[1] == 1
     if groups > 1 and weights.size * groups > LARGEST:
-        return f"{groups} groups, too large as one matrix"
+        return f"{_called(groups, depthwise)}, too large as one matrix"
     axes = len(kernel)
     pads, auto = own.get("pads", [0] * 2 * axes), own.get("auto_pad", b"NOTSET").decode()
     windows = Windows(
@@ -116,7 +117,8 @@ def conv(node: Any, constant: Known) -> Matrix | str:
     bias = floats(constant[node.input[2]]) if len(node.input) > 2 and node.input[2] else None
     # A function, not a method of a new object, so that layers with the same vectors are seen to follow one another.
     vectors = pixels if windows.is_pointwise and not windows.auto else windows.vectors
-    return _of_images(node, _spread(weights, groups), bias, vectors, weights.size, axes)
+    made = _of_images(node, _spread(weights, groups), bias, vectors, weights.size, axes)
+    return replace(made, groups=groups, depthwise=depthwise)
 
 
 def conv_transpose(node: Any, constant: Known) -> Matrix | str:
@@ -125,15 +127,24 @@ def conv_transpose(node: Any, constant: Known) -> Matrix | str:
     if any(value not in constant for value in node.input[1:] if value):
         return "its weights are not constant"
     weights = floats(constant[node.input[1]])
+    groups = own.get("group", 1)
     moves = any(one != 1 for one in own.get("strides", ())) or any(own.get("pads", ())) or "output_shape" in own
     if weights is None or any(size != 1 for size in weights.shape[2:]) or moves or any(own.get("output_padding", ())):
-        return "every input reaches several output positions; EIE has no such accumulation"
+        of_groups = "depthwise: " if 1 < groups == len(weights if weights is not None else ()) else ""
+        return f"{of_groups}every input reaches several output positions; EIE has no such accumulation"
     bias = floats(constant[node.input[2]]) if len(node.input) > 2 and node.input[2] else None
-    groups = own.get("group", 1)
+    depthwise = 1 < groups == len(weights)
+    if groups > 1 and weights.size * groups > LARGEST:
+        return f"{_called(groups, depthwise)}, too large as one matrix"
     # [inputs, outputs of a group, 1, ...]: by group the other way round, then as a convolution's.
     by_group = weights.reshape(groups, weights.shape[0] // groups, weights.shape[1]).swapaxes(1, 2)
     matrix = _spread(np.ascontiguousarray(by_group).reshape(-1, weights.shape[0] // groups), groups)
-    return _of_images(node, matrix, bias, pixels, weights.size, weights.ndim - 2)
+    made = _of_images(node, matrix, bias, pixels, weights.size, weights.ndim - 2)
+    return replace(made, groups=groups, depthwise=depthwise)
+
+
+def _called(groups: int, depthwise: bool) -> str:
+    return f"depthwise, {groups} channels" if depthwise else f"{groups} groups"
 
 
 def _of_images(node: Any, weights: Any, bias: Any, vectors: Vectors, parameters: int, axes: int) -> Matrix:

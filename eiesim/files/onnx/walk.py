@@ -255,7 +255,10 @@ def _add_layer(reader: _Reader, scope: Scope, node: Any, name: str, matrix: Matr
     one = grown(matrix, node.output[0], scope, reader.shapes)
     matrix = one.matrix
     scope.done.update(one.nodes[1:])
-    layer = DenseLayer(reader.name(name), matrix.weights, matrix.bias, one.activation)
+    layer = DenseLayer(
+        reader.name(name), matrix.weights, matrix.bias, one.activation,
+        groups=matrix.groups, depthwise=matrix.depthwise,
+    )  # fmt: skip
     reader.accounts.take(scope.constants, dict(reversed(matrix.constants)), layer.name)
     reader.rounded |= bool(one.quantisers)
     rank = 0 if matrix.vectors in (last_axis, columns) else matrix.behind + 2

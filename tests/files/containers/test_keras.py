@@ -9,6 +9,7 @@ import pytest
 import eiesim
 from eiesim.compression.pipeline import load_model, read_model
 from eiesim.errors import EieError
+from eiesim.files.containers.keras import _what
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed (extra formats)")
 
@@ -229,3 +230,19 @@ def test_damaged(written, damage, tmp_path, name):
     said = damage(path, (folder / name).read_bytes(), 90)
     assert len(said) > 10
     assert all("bad" in one and "\n" not in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("DepthwiseConv2D", "a depthwise convolution; of convolutions only 1x1 are read"),
+        ("DepthwiseConv1D", "a depthwise convolution; of"),
+        ("SeparableConv2D", "a depthwise convolution and a 1x1 one; of"),
+        ("Conv2D", "a convolution in groups; of"),
+        ("Conv2DTranspose", "a convolution; EIE runs matrices"),
+    ],
+)
+def test_convolutions_that_are_not_read_are_called_what_they_are(kind, reason):
+    does, why, macs = _what(kind, {"kernel_size": [3, 3], "groups": 4 if kind == "Conv2D" else 1})
+    assert (does, macs) == ("", None)
+    assert why.startswith(reason)

@@ -73,6 +73,9 @@ def test_convolutions(written):
     assert [(part.kind, part.macs) for part in model.left_out if part.kind != "RESHAPE"] == [
         ("CONV_2D", 2 * 2 * 4 * 3 * 3 * 3), ("DEPTHWISE_CONV_2D", 5 * 2 * 2)
     ]  # fmt: skip
+    reasons = {part.kind: part.reason for part in model.left_out}
+    assert reasons["DEPTHWISE_CONV_2D"].endswith("a depthwise convolution; of convolutions only 1x1 are read from this "
+                                                 "file, and all of them from ONNX")  # fmt: skip
     assert not model.chain
 
 

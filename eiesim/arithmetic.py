@@ -226,8 +226,8 @@ def check_groups(name: str, groups: int, config: MachineConfig) -> None:
     """Raise EieError where adder units would take the inputs of other groups for this one's."""
     if groups > 1 and config.operation == "adder":
         raise EieError(
-            f"layer '{name}': operation = 'adder' adds every input to every output, and in a convolution of "
-            f"{groups} groups an output has only its own group's inputs; run it with operation = 'multiply'"
+            f"layer '{name}': is a convolution in {groups} groups; adder units would add the distance of every input "
+            "to each row's weights, also of other groups' inputs; give it as one layer a group, or multiply"
         )
 
 

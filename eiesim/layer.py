@@ -59,6 +59,9 @@ class CompressedLayer(Plotted, Tabled):
         weights there are places for; outputs, cycles and counters are the same without it.
     depthwise : bool, default False
         Whether each group is a single input channel, as in a depthwise convolution. Changes no result.
+    activation_said : bool, default True
+        False where no one has said what follows the layer, so that `activation` is the default. Adder units then
+        apply none (docs/variants.md).
 
     Raises
     ------
@@ -76,6 +79,7 @@ class CompressedLayer(Plotted, Tabled):
     name: str = field(default="layer", compare=False)
     groups: int = 1
     depthwise: bool = field(default=False, compare=False)
+    activation_said: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _whole_shape(self.shape))
@@ -292,7 +296,7 @@ class CompressedLayer(Plotted, Tabled):
         bits: int = 4,
         *,
         bias: Any = None,
-        activation: str = "relu",
+        activation: str | None = None,
         name: str = "layer",
     ) -> "CompressedLayer":
         """Compress a matrix: zeros are pruned, the rest share `2**bits - 1` values.
@@ -311,8 +315,8 @@ class CompressedLayer(Plotted, Tabled):
             Of a code, 1 to 8.
         bias : float[rows] or None, default None
             Shares the codebook; None is a layer without a bias.
-        activation : str, default "relu"
-            What follows the layer: "relu" or "none".
+        activation : str or None, default None
+            What follows the layer: "relu" or "none". None is "relu", and none where adder units compute it.
         name : str, default "layer"
             The layer's name.
 
@@ -373,8 +377,9 @@ class CompressedLayer(Plotted, Tabled):
             codes=codes,
             codebook=shared,
             bias_codes=bias_codes,
-            activation=activation,
+            activation="relu" if activation is None else activation,
             name=name,
+            activation_said=activation is not None,
         )
 
     @classmethod
@@ -384,7 +389,7 @@ class CompressedLayer(Plotted, Tabled):
         bits: int = 4,
         *,
         codebook: npt.ArrayLike | None = None,
-        activation: str = "relu",
+        activation: str | None = None,
         name: str | None = None,
     ) -> "CompressedLayer":
         """Compress a `torch.nn.Linear`, pruned or not: its zeros are pruned, its weights and bias share `bits` bits.
@@ -401,8 +406,9 @@ class CompressedLayer(Plotted, Tabled):
             Of a code, 1 to 8.
         codebook : float[up to 2**bits] or None, default None
             See `from_dense`.
-        activation : str, default "relu"
-            What follows the module, "relu" or "none"; the module does not say.
+        activation : str or None, default None
+            What follows the module, "relu" or "none"; the module does not say. None is "relu", and none where adder
+            units compute it.
         name : str or None, default None
             The layer's name; None is the module's class.
 

@@ -54,6 +54,12 @@ class Prepared(Brief):
         """The layer as it is stored."""
         return self.layer.layer
 
+    @property
+    def relu(self) -> bool:
+        """Whether ReLU follows. Where no one has said so, it follows multipliers, and not adder units."""
+        said = self.plain.activation_said or self.config.operation != "adder"
+        return said and self.plain.activation == "relu"
+
     @cached_property
     def job(self) -> Job:
         """What an engine is given."""
@@ -76,7 +82,7 @@ class Prepared(Brief):
         float32, or float64 under fixed32.
         """
         values = self.operands.to_real(sums)
-        return np.maximum(values, 0) if self.plain.activation == "relu" else values
+        return np.maximum(values, 0) if self.relu else values
 
     def room_for_outputs(self) -> npt.NDArray[Any] | None:
         """An array for what `real` gives of all inputs, [batch, rows]; None where no outputs are wanted."""
@@ -228,8 +234,9 @@ def check_fed(workload: Workload, config: MachineConfig) -> None:
     """Raise EieError where adder units would be fed what multipliers gave: the outputs of the layer before."""
     if config.operation == "adder" and workload.fed == CHAINED:
         raise EieError(
-            f"layer '{plain(workload.layer).name}': is fed what multipliers make of the layer before, and operation = "
-            "'adder' has none; give recorded inputs (--recorded), single layers, or simulate the whole network (run)"
+            f"layer '{plain(workload.layer).name}': in a row of layers each is fed what multipliers make of the one "
+            "before, and operation = 'adder' has none; give recorded inputs (--recorded) or single layers, or simulate "
+            "the whole network (run)"
         )
 
 

@@ -117,6 +117,7 @@ def workload(
         codes=value_rng.integers(1, 16, len(indices), dtype=np.uint8),
         codebook=np.concatenate([np.zeros(1, np.float32), levels]),
         name=name,
+        activation_said=False,
     )
     active = chosen.activation_density if activation_density is None else activation_density
     active = number("activation density", active, 0, 1)

@@ -23,6 +23,7 @@ def advise(
     spmat_width: Annotated[
         str | None, Option("Bits of a sparse-matrix SRAM row to try. (default: 32:256:x2)", metavar="VALUES")
     ] = None,
+    operation: Annotated[str | None, Option("multiply, adder. (default: multiply)", metavar="VALUES")] = (None),
     axes: Annotated[list[str] | None, Option(AXES_HELP, "--sweep", metavar="KEY=VALUES")] = None,
     aim: Annotated[str, Option("What shall be least: energy-delay, time or energy.", "--best")] = "energy-delay",
     area: Annotated[float | None, Option("Most area of the machine, in mm².", metavar="MM2")] = None,
@@ -47,7 +48,7 @@ def advise(
     from eiesim.advice.terminal import advice_table
     from eiesim.outputs import Outputs
 
-    named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width}
+    named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "operation": operation}
     tried = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
     screen, configured = shown.screen(), base.chosen()
     with screen.progress() as progress:

@@ -79,6 +79,7 @@ class Machine(Base):
     pes: Annotated[int | None, Option("Processing elements, 1 to 4096. (default: 64)")] = None
     queue_depth: Annotated[int | None, Option("Places of an activation queue. (default: 8)")] = None
     spmat_width: Annotated[int | None, Option("Bits of a sparse-matrix SRAM row. (default: 64)")] = None
+    operation: Annotated[str | None, Option("What a PE does: multiply, or adder. (default: multiply)")] = None
 
 
 class OfLayers:

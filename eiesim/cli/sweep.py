@@ -42,6 +42,7 @@ def sweep(
     queue_depth: Annotated[str | None, Option("Places of an activation queue.", metavar="VALUES")] = None,
     spmat_width: Annotated[str | None, Option("Bits of a sparse-matrix SRAM row.", metavar="VALUES")] = None,
     arithmetic: Annotated[str | None, Option("float32, fixed32, fixed16, fixed8.", metavar="VALUES")] = None,
+    operation: Annotated[str | None, Option("multiply, adder.", metavar="VALUES")] = None,
     axes: Annotated[list[str] | None, Option(AXES_HELP, "--sweep", metavar="KEY=VALUES")] = None,
     seeds: Annotated[str, Option("Seeds of table3: layers, and of inputs drawn for matrices.", metavar="VALUES")] = "0",
     variation: Annotated[
@@ -91,7 +92,13 @@ def sweep(
     from eiesim.sweeps.terminal import MOST_ROWS, sweep_tables
 
     keep_heaps_small()
-    named = {"pes": pes, "queue_depth": queue_depth, "spmat_width": spmat_width, "arithmetic": arithmetic}
+    named = {
+        "pes": pes,
+        "queue_depth": queue_depth,
+        "spmat_width": spmat_width,
+        "arithmetic": arithmetic,
+        "operation": operation,
+    }
     swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
     accuracies = _accuracies(accuracy or [])
     if plot is not None:

@@ -33,12 +33,17 @@ def published_area(pes: int) -> Area:
     return Area("published", pes, source.module_area_um2(), _lnzd_um2(pes))
 
 
+SYNTHESISED_UM2 = {"multiply": 13_712.0, "adder": 8_730.0}
+"""The ArithmeticUnit of fixed16 by what a PE does: the RTL, synthesised as in docs/rtl.md, "Area and longest path"."""
+
+
 def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE) -> Area:
     """SRAM arrays from CACTI, logic from Table II.
 
     Registers, combinational logic and clock network of Table II are spread over the register bits of the published PE,
     so their sum on the published machine is that of the chip. Another machine has them in proportion to its register
-    bits. Filler keeps its share. Raises EieError where an array is outside the CACTI table.
+    bits, and an ArithmeticUnit that adds the share of a multiplying one that the RTL has by synthesis. Filler keeps its
+    share. Raises EieError where an array is outside the CACTI table.
     """
     parts = source.component_area_um2()
     published_bits = sum(register_bits(MachineConfig()).values())
@@ -50,6 +55,9 @@ def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE)
     }
     bits = register_bits(config)
     modules = {name: arrays.get(name, 0.0) + bits[name] * bit_um2 for name in MODULES}
+    if config.operation == "adder":
+        multiplies = register_bits(config.replace(operation="multiply"))["arithm_unit"] * bit_um2
+        modules["arithm_unit"] = multiplies * SYNTHESISED_UM2["adder"] / SYNTHESISED_UM2["multiply"]
     filled = source.pe_area_um2() - parts["filler"]
     modules["filler"] = sum(modules.values()) * parts["filler"] / filled
     return Area("modelled", config.pes, modules, _lnzd_um2(config.pes))

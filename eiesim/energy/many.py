@@ -23,7 +23,7 @@ from eiesim.errors import EieError
 PRICED = ("arithmetic", "operation", "pes", "spmat_bytes", "spmat_width", "pointer_bytes", "activation_bytes")
 """Keys that set what an event costs."""
 
-CLOCKED = ("arithmetic", "queue_depth", "spmat_width", "index_bits", "weight_bits", "multipliers")
+CLOCKED = ("arithmetic", "operation", "queue_depth", "spmat_width", "index_bits", "weight_bits", "multipliers")
 """Keys that set how many register bits an event clocks."""
 
 _CLOCK = "clock_network"

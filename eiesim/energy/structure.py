@@ -78,6 +78,8 @@ def registers(config: MachineConfig) -> tuple[Registers, ...]:
     value, depth, words = OPERAND_BITS[config.arithmetic], config.queue_depth, REGISTER_FILE_ACTIVATIONS
     head, count = max(1, (depth - 1).bit_length()), depth.bit_length()
     place = (config.entries_per_row - 1).bit_length()
+    # A product has double width; an adder's term is twice a magnitude, with a sign for the bias.
+    product = value + 2 if config.operation == "adder" else 2 * value
     row, scan = (words - 1).bit_length(), (words + 3).bit_length()
 
     def group(module: str, bits: int, *events: str, clocked: int | None = None) -> Registers:
@@ -100,7 +102,7 @@ def registers(config: MachineConfig) -> tuple[Registers, ...]:
         group("spmat_read", 2, CYCLE),  # Valid, first.
         lanes("arithm_unit", config.entry_bits + value + row, "entries"),  # Stage 1, with the row reached.
         lanes("arithm_unit", row + 2 * value, "macs"),  # 2: row, weight, activation
-        lanes("arithm_unit", row + 3 * value, "macs"),  # 3: row, product of double width, accumulator
+        lanes("arithm_unit", row + product + value, "macs"),  # 3: row, product, accumulator
         lanes("arithm_unit", 5, CYCLE),  # Valid, by stage.
         lanes("arithm_unit", 2**config.weight_bits * value, NEVER),  # The codebook.
         group("act_rw", REGISTER_FILES * words * (value + 1), "accumulator_writes", clocked=value + 1),

@@ -93,6 +93,7 @@ def of_arrays(path: Path, arrays: npt.NDArray[Any] | Mapping[str, npt.NDArray[An
             bias_codes=arrays.get("bias_codes"),
             activation=_text(arrays, "activation") if "activation" in arrays else "relu",
             name=_text(arrays, "name") if "name" in arrays else printable(path.stem),
+            activation_said="activation" in arrays,
             groups=_number(arrays, "groups") if "groups" in arrays else 1,
             depthwise=bool(_number(arrays, "depthwise")) if "depthwise" in arrays else False,
         )
@@ -129,8 +130,9 @@ def save_to(file: IO[bytes], layer: CompressedLayer) -> None:
         "indices": layer.indices,
         "codes": layer.codes,
         "codebook": layer.codebook,
-        "activation": layer.activation,
     }
+    if layer.activation_said:
+        arrays["activation"] = layer.activation
     if layer.bias_codes is not None:
         arrays["bias_codes"] = layer.bias_codes
     if layer.groups > 1:

@@ -53,7 +53,7 @@ class RtlRun:
 def of_prepared(prepared: Prepared) -> RtlRun:
     """A run of one layer and its batch on the hardware of its machine. Raises EieError for what the RTL lacks."""
     hardware = Hardware.of(prepared.config, [prepared.layer])
-    stage = Stage(prepared.job, int(prepared.operands.one), prepared.plain.activation == "relu")
+    stage = Stage(prepared.job, int(prepared.operands.one), prepared.relu)
     return RtlRun(prepared.plain.name, hardware, (stage,), prepared.operands.activations)
 
 

@@ -12,7 +12,7 @@ from tests.cases import cli
 
 COMMANDS = dict(walk.commands())
 
-OF_ITS_OWN = {"sweep": {"pes", "queue_depth", "spmat_width"}}
+OF_ITS_OWN = {"sweep": {"pes", "queue_depth", "spmat_width", "operation"}}
 """Commands that take an option of the machine in their own way: as several values."""
 
 
@@ -22,7 +22,7 @@ def named(command):
 
 def test_machine_options_are_keys_of_the_configuration():
     keys = set(inspect.signature(Machine).parameters) - set(inspect.signature(Base).parameters)
-    assert keys == {"pes", "queue_depth", "spmat_width"}
+    assert keys == {"pes", "queue_depth", "spmat_width", "operation"}
     assert keys <= set(eiesim.MachineConfig.model_fields)
 
 

@@ -65,7 +65,8 @@ from eiesim import arithmetic
 from eiesim.engines import recurrence
 layer, activations = eiesim.load_dump(sys.argv[1], rows=int(sys.argv[2]))
 eiesim.simulate(layer, activations)
-kernels = [recurrence.add_up, recurrence.read_rows, recurrence.walk, recurrence._note_waiting, arithmetic._accumulate]
+kernels = [recurrence.add_up, recurrence.read_few_rows, recurrence.walk, recurrence._note_waiting]
+kernels.append(arithmetic._accumulate)
 print(json.dumps({one.py_func.__name__: "".join(one.inspect_asm().values()) for one in kernels}))
 """
 

@@ -213,7 +213,7 @@ def prepare_layer(
         raise EieError(
             f"activations: {values.shape[1]} an input, but layer '{held.name}' has {counted(held.cols, 'column')}"
         )
-    lowest, highest = float(values.min()), float(values.max())
+    lowest, highest = float(np.minimum.reduce(values, axis=None)), float(np.maximum.reduce(values, axis=None))
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise EieError(f"activations: NaN or infinity among the inputs of layer '{held.name}'")
     check_codebook(held, config.weight_bits)

@@ -116,7 +116,7 @@ def test_a_fault_is_named(icarus, tmp_path, name):
     assert caught(mutation, "icarus", tmp_path) is not None
 
 
-@pytest.mark.parametrize("name", ["the bias compared", "A without its carry"])
+@pytest.mark.parametrize("name", ["the bias compared", "A of the layer before"])
 def test_a_fault_of_an_adder_unit_is_named(icarus, tmp_path, name):
     (mutation,) = (one for one in OF_AN_ADDER if one.name == name)
     assert caught(mutation, "icarus", tmp_path, ADDER) is not None

@@ -26,6 +26,9 @@ from benchmarks import cases, measure
 from eiesim.files.dump import save_dump
 
 ROUNDS = 3
+Ratios = dict[str, dict[str, float]]
+"""By checkout and work."""
+
 FIRST = "eiesim run, the dump, first run ever"
 
 IN_PRODUCTS = """
@@ -62,7 +65,8 @@ from eiesim import arithmetic
 from eiesim.engines import recurrence
 layer, activations = eiesim.load_dump(sys.argv[1], rows=int(sys.argv[2]))
 eiesim.simulate(layer, activations)
-kernels = [recurrence.add_up, recurrence.read_rows, recurrence.walk, recurrence._note_waiting, arithmetic._accumulate]
+kernels = [recurrence.add_up, recurrence.read_few_rows, recurrence.walk, recurrence._note_waiting]
+kernels.append(arithmetic._accumulate)
 print(json.dumps({one.py_func.__name__: "".join(one.inspect_asm().values()) for one in kernels}))
 """
 
@@ -78,16 +82,31 @@ def main() -> None:
     console = Console(width=120)
     console.print(measure.machine(), highlight=False)
     layer, activations = cases.alexnet_fc8()
+    if asked.assembly:
+        with tempfile.TemporaryDirectory() as temporary:
+            save_dump(layer, activations, f"{temporary}/dump")
+            _assembly(console, here, [f"{temporary}/dump", str(layer.rows)])
+        return
+    products, starts = ratios(trees)
+    _show(console, f"{layer.name}, 64 PEs, layers dealt already; in SciPy CSR products (float32, int32)", products)
+    _show(console, "Whole processes, CPU time; in imports of numba", starts)
+
+
+def ratios(
+    trees: dict[str, str], rounds: int = ROUNDS
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Of each checkout, the best of what each work takes in SciPy products, and each command in imports of numba.
+
+    trees: folders of checkouts by name; they take turns.
+    """
+    layer, activations = cases.alexnet_fc8()
+    products: Ratios = {name: {} for name in trees}
+    starts: Ratios = {name: {} for name in trees}
     with tempfile.TemporaryDirectory() as temporary:
         dump = str(Path(temporary) / "dump")
         save_dump(layer, activations, dump)
         given = [dump, str(layer.rows)]
-        if asked.assembly:
-            _assembly(console, here, given)
-            return
         caches = {name: str(Path(temporary) / name) for name in trees}
-        products: dict[str, dict[str, float]] = {name: {} for name in trees}
-        starts: dict[str, dict[str, float]] = {name: {} for name in trees}
         for _ in range(ROUNDS):
             for name, tree in trees.items():
                 found = json.loads(_run(tree, caches[name], ["-c", IN_PRODUCTS, *given])[0])
@@ -105,8 +124,7 @@ def main() -> None:
                     with tempfile.TemporaryDirectory() as empty:
                         taken[FIRST] = _run(tree, empty, commands["eiesim run, the dump"])[1]
                 _best(starts[name], {what: s / unit for what, s in taken.items()})
-    _show(console, f"{layer.name}, 64 PEs, layers dealt already; in SciPy CSR products (float32, int32)", products)
-    _show(console, "Whole processes, CPU time; in imports of numba", starts)
+    return products, starts
 
 
 def _run(tree: str, cache: str, command: list[str]) -> tuple[str, float]:

@@ -4,6 +4,7 @@
 fraction bits for activations, codebook and accumulators (the published EIE is fixed16, Sec. VI).
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -226,8 +227,8 @@ def check_groups(name: str, groups: int, config: MachineConfig) -> None:
     """Raise EieError where adder units would take the inputs of other groups for this one's."""
     if groups > 1 and config.operation == "adder":
         raise EieError(
-            f"layer '{name}': operation = 'adder' adds every input to every output, and in a convolution of "
-            f"{groups} groups an output has only its own group's inputs; run it with operation = 'multiply'"
+            f"layer '{name}': is a convolution in {groups} groups; adder units would add the distance of every input "
+            "to each row's weights, also of other groups' inputs; give it as one layer a group, or multiply"
         )
 
 
@@ -244,9 +245,9 @@ def _fixed(
     return Operands(
         config.arithmetic,
         activations,
-        quantise(layer.codebook, used["weight"], bits),
+        quantised_codebook(layer.codebook.tobytes(), used["weight"], bits),
         fixed_rounding(shift, bits, config.rounding),
-        np.int64(min(np.floor(2.0 ** used["activation"] + 0.5), 2 ** (bits - 1) - 1)),
+        np.int64(min(math.floor(2.0 ** used["activation"] + 0.5), 2 ** (bits - 1) - 1)),
         used,
         config.rounding_seed if config.rounding == "stochastic" else None,
         config.activation_threshold,
@@ -396,6 +397,14 @@ def quantise(values: npt.NDArray[Any], fraction_bits: int, bits: int) -> npt.NDA
     np.maximum(scaled, -(2.0 ** (bits - 1)), out=scaled)
     np.minimum(scaled, 2.0 ** (bits - 1) - 1, out=scaled)
     return scaled.astype(np.int64)
+
+
+@lru_cache(maxsize=64)
+def quantised_codebook(codebook: bytes, fraction_bits: int, bits: int) -> npt.NDArray[np.int64]:
+    """A codebook quantised, read-only. codebook: its float32 values, as bytes."""
+    quantised = quantise(np.frombuffer(codebook, np.float32), fraction_bits, bits)
+    quantised.flags.writeable = False
+    return quantised
 
 
 @lru_cache(maxsize=1024)

@@ -96,7 +96,8 @@ def weights_fit(layer: InterleavedLayer, config: MachineConfig) -> bool:
 
 def all_fit(asked: tuple[Need, ...]) -> bool:
     """The same of what `needs` gave."""
-    return all(need.fits for need in asked if need.name in OF_WEIGHTS)
+    spmat_sram, pointer_sram, pointer_range, *_ = asked
+    return spmat_sram.fits and pointer_sram.fits and pointer_range.fits
 
 
 def exceeded(layer: InterleavedLayer, config: MachineConfig, asked: tuple[Need, ...] | None = None) -> tuple[str, ...]:

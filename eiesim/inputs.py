@@ -95,6 +95,8 @@ def open_model(source: Any, rows: int | None = None, synthesis: Synthesis = Synt
     Raises EieError for anything unknown or malformed, for rows without a dump, and where layers follow neither one
     another nor have inputs of their own.
     """
+    if isinstance(source, CompressedLayer | InterleavedLayer) and rows is None:
+        return Model.of(source)
     items = _items(source, rows)
     opened = [_open(one, rows, synthesis) if isinstance(one, str) else one for one in items]
     if len(opened) == 1:

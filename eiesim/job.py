@@ -53,11 +53,13 @@ class Job(Brief):
         """
         whole = numbers is None
         bias = layer.columns - 1 if with_bias or layer.layer.bias_codes is not None else -1
-        if numbers is None:
-            # Nothing but stochastic rounding looks at them.
-            numbers = np.arange(layer.columns if operands.seed is not None else 0)
-            if len(numbers) and layer.layer.bias_codes is not None:
-                numbers[-1] = layer.layer.cols
+        draw = None
+        if operands.seed is not None:
+            if numbers is None:
+                numbers = np.arange(layer.columns)
+                if layer.layer.bias_codes is not None:
+                    numbers[-1] = layer.layer.cols
+            draw = operands.draw(numbers)
         return cls(
             layer,
             operands.codebook,
@@ -66,7 +68,7 @@ class Job(Brief):
             config.entries_per_row,
             outputs,
             multipliers=config.multipliers,
-            draw=operands.draw(numbers),
+            draw=draw,
             adder=operands.adder(bias, whole, layer.layer.cols),
         )
 
@@ -90,6 +92,8 @@ class Job(Brief):
         """
         layer = self.layer
         batch, cols = activations.shape
+        if cols == layer.activation_rows * layer.pes and activations.flags.c_contiguous and activations.flags.writeable:
+            return activations.reshape(batch, layer.activation_rows, layer.pes)
         rows = np.zeros((batch, layer.activation_rows * layer.pes), activations.dtype)
         rows[:, :cols] = activations
         if layer.layer.bias_codes is not None:

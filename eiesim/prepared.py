@@ -213,15 +213,10 @@ def prepare_layer(
         raise EieError(
             f"activations: {values.shape[1]} an input, but layer '{held.name}' has {counted(held.cols, 'column')}"
         )
-    lowest, highest = float(values.min()), float(values.max())
+    lowest, highest = float(np.minimum.reduce(values, axis=None)), float(np.maximum.reduce(values, axis=None))
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise EieError(f"activations: NaN or infinity among the inputs of layer '{held.name}'")
     check_codebook(held, config.weight_bits)
-    if config.operation == "adder" and held.groups > 1:
-        raise EieError(
-            f"layer '{held.name}': is a convolution in {held.groups} groups; adder units would add the distance of "
-            "every input to each row's weights, also of other groups' inputs; give it as one layer a group, or multiply"
-        )
     interleaved = interleaved_for(layer, config)
     operands = operands_of(held, values, config, outputs, each, max(highest, -lowest))
     batched = np.ndim(activations) == 2

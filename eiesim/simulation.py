@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Unpack
@@ -222,6 +222,7 @@ def _labels_for(labels: Any, model: Model, fed: Sequence[Feed]) -> npt.NDArray[n
     return classes
 
 
+@cache
 def _engine(name: str) -> batch.Engine:
     if name not in ENGINES:
         raise unknown("no engine", name, ENGINES)

@@ -246,7 +246,8 @@ def _convolution(module: Any, weights: npt.NDArray[Any], transposed: bool) -> np
     size = "x".join(map(str, kernel))
     if any(one != 1 for one in kernel):
         called = "transposed " * transposed + "depthwise " * (1 < groups == int(module.in_channels))
-        return f"a {size} {called}convolution; EIE runs matrices, of convolutions only 1x1"
+        read = "" if transposed else "; exported to ONNX it is read, whatever its kernel"
+        return f"a {size} {called}convolution; EIE runs matrices, of convolutions only 1x1{read}"
     flat: npt.NDArray[Any] = weights.reshape(weights.shape[:2])
     if groups == 1:
         return flat.T if transposed else flat

@@ -53,7 +53,7 @@ def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw, job.adder)
         if job.adder is not None and job.adder.rest is not None:
             finish(sums, job.adder, -magnitudes(inputs[None])[0], job.rounding, job.draw)
-    return Ran(layer.of_all_pes(counted), len(columns), int(gaps.sum()), int(cycles), int(scan_last), sums)
+    return Ran(layer.of_all_pes(counted), len(columns), int(np.add.reduce(gaps)), int(cycles), int(scan_last), sums)
 
 
 COUNTED = (
@@ -72,12 +72,9 @@ def _time_by_parts(
     """As `time`, kernel by kernel: compiled into one they take twice as long to compile. counted: all 0."""
     add_up(columns, tables.counts, MANY, counted[ENTRIES])
     add_up(columns, tables.walks, ONE, counted[EMPTY])
-    counted[EMPTY] = len(columns) - counted[EMPTY]
     if tables.has_padding:
         add_up(columns, tables.padding, MANY, counted[PADDING])
-    if lanes is None:
-        counted[GROUPS], counted[BUSY_PADDING] = counted[ENTRIES], counted[PADDING]
-    else:
+    if lanes is not None:
         add_up(columns, tables.walks, MANY, counted[GROUPS])
         if tables.has_padding:
             add_up(columns, lanes.padding, MANY, counted[BUSY_PADDING])
@@ -85,9 +82,7 @@ def _time_by_parts(
         read_few_rows(columns, tables.pointers, tables.counts, tables.per_row, work.held, counted[ROW_READS])
     else:
         read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
-    cycles, scan_last = walk(
-        tables, lanes, columns, gaps, work, counted[EMPTY], counted[BUSY_EMPTY], counted[BYPASSES], counted[OCCUPANCY]
-    )
+    cycles, scan_last = walk(tables, lanes, columns, gaps, work, counted)
     return cycles, scan_last
 
 
@@ -204,8 +199,8 @@ def work_space(job: Job) -> Work:
     pes = job.layer.kept.pes
     ring_rows = 1 << (min(job.queue_depth, job.layer.columns) + 2 * STEP - 1).bit_length()
     ring = np.empty((ring_rows, pes), np.int32)
-    latest, sent = np.empty((2, ring_rows), np.int32)
-    free, held = np.empty((2, pes), np.int32)
+    latest, sent = np.empty(ring_rows, np.int32), np.empty(ring_rows, np.int32)
+    free, held = np.empty(pes, np.int32), np.empty(pes, np.int32)
     return Work(ring, latest, sent, free, held)
 
 
@@ -216,7 +211,8 @@ def scan(activation_rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.
     before each broadcast, and in gaps[-1] those after the last.
     """
     columns, gaps = np.empty(activation_rows.size, np.int64), np.empty(activation_rows.size + 1, np.int32)
-    broadcasts = _scan(activation_rows != 0, columns, gaps)
+    sent = activation_rows if activation_rows.dtype == np.bool_ else activation_rows != 0
+    broadcasts = _scan(sent, columns, gaps)
     return columns[:broadcasts], gaps[: broadcasts + 1]
 
 
@@ -273,17 +269,8 @@ def time(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
         add_up(columns, tables.walks, MANY, counted[GROUPS])
         if tables.has_padding:
             add_up(columns, lanes.padding, MANY, counted[BUSY_PADDING])
-    else:
-        for p in range(counted.shape[1]):
-            counted[GROUPS, p] = counted[ENTRIES, p]
-        for p in range(counted.shape[1]):
-            counted[BUSY_PADDING, p] = counted[PADDING, p]
-    for p in range(counted.shape[1]):
-        counted[EMPTY, p] = np.int32(len(columns) - counted[EMPTY, p])
     read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
-    return walk(
-        tables, lanes, columns, gaps, work, counted[EMPTY], counted[BUSY_EMPTY], counted[BYPASSES], counted[OCCUPANCY]
-    )  # fmt: skip
+    return walk(tables, lanes, columns, gaps, work, counted)
 
 
 MANY, ONE = np.int32(2**31 - 1), np.int32(1)
@@ -348,8 +335,7 @@ def read_few_rows(columns: Any, pointers: Any, counts: Any, per_row: float, held
     counts: [columns, pes], entries of each column, which take less memory to read than a second row of pointers.
     """
     pes = len(held)
-    per, half = np.float32(per_row), np.float32(0.5)
-    none, one = np.int32(0), np.int32(1)
+    per = np.float32(per_row)
     for p in range(pes):
         held[p] = -1
     for k in range(0, len(columns), 4):
@@ -359,43 +345,45 @@ def read_few_rows(columns: Any, pointers: Any, counts: Any, per_row: float, held
         more = (np.int32(k + 1 <= last), np.int32(k + 2 <= last), np.int32(k + 3 <= last))
         for p in range(pes):
             row, read = held[p], row_reads[p]
-            n, x = np.int32(counts[a, p]), np.float32(pointers[a, p])
-            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
-            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
-            row = end if n > none else row
-            n, x = np.int32(counts[b, p] * more[0]), np.float32(pointers[b, p])
-            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
-            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
-            row = end if n > none else row
-            n, x = np.int32(counts[c, p] * more[1]), np.float32(pointers[c, p])
-            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
-            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
-            row = end if n > none else row
-            n, x = np.int32(counts[d, p] * more[2]), np.float32(pointers[d, p])
-            start, end = np.int32((x + half) * per), np.int32((x + np.float32(n) - half) * per)
-            read = np.int32(read + (np.int32(end - start + (one if start != row else none)) if n > none else none))
-            row = end if n > none else row
+            row, read = _read_column(pointers[a, p], np.int32(counts[a, p]), per, row, read)
+            row, read = _read_column(pointers[b, p], np.int32(counts[b, p] * more[0]), per, row, read)
+            row, read = _read_column(pointers[c, p], np.int32(counts[c, p] * more[1]), per, row, read)
+            row, read = _read_column(pointers[d, p], np.int32(counts[d, p] * more[2]), per, row, read)
             held[p], row_reads[p] = row, read
 
 
 @uncounted
-def walk(
-    tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any,
-    empty: Any, busy_empty: Any, bypasses: Any, occupancy: Any,
-) -> Any:  # fmt: skip
+def _read_column(pointer: int, entries: int, per: float, row: int, read: int) -> tuple[Any, Any]:
+    """The row that a PE holds after one more column, and the rows that it has read by then.
+
+    pointer: its first entry. entries: how many it has. per: 1 / entries in an SRAM row, float32.
+    row, read: the same before it.
+    """
+    half = np.float32(0.5)
+    x = np.float32(pointer)
+    start, end = np.int32((x + half) * per), np.int32((x + np.float32(entries) - half) * per)
+    rows = np.int32(end - start + (np.int32(1) if start != row else np.int32(0)))
+    return (end, np.int32(read + rows)) if entries > 0 else (row, read)
+
+
+@uncounted
+def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: Any) -> Any:
     """Time the broadcasts in order: the part of `time` that depends on the queues' depth.
 
-    empty: int32[pes], as counted. busy_empty, bypasses, occupancy: int32[pes], written; see `COUNTED`.
-    Others, and what is returned: see `time`.
+    counted: int32[len(COUNTED), pes], where EMPTY comes as the columns that are not empty, and GROUPS and BUSY_PADDING
+    as 0 with one multiplier; what is not yet counted is written. Others, and what is returned: see `time`.
     """
     depth, walks, first_row, last_row = tables.depth, tables.walks, tables.first_row, tables.last_row
     ring, latest, sent, free = work.ring, work.latest, work.sent, work.free
     broadcasts, pes = len(columns), len(free)
     wrap = len(ring) - 1
+    bypasses, occupancy, busy_empty = counted[BYPASSES], counted[OCCUPANCY], counted[BUSY_EMPTY]
     for p in range(pes):
         free[p] = 1
-        bypasses[p] = 0
-        occupancy[p] = 0
+        counted[EMPTY, p] = np.int32(broadcasts - counted[EMPTY, p])
+        if lanes is None:
+            counted[GROUPS, p] = counted[ENTRIES, p]
+            counted[BUSY_PADDING, p] = counted[PADDING, p]
     fullest = np.int64(0)
     b = np.int32(0)
     for k in range(broadcasts):
@@ -437,7 +425,7 @@ def walk(
     counts_last = broadcasts > 0 and b < cycles
     _note_waiting(noted, broadcasts if counts_last else broadcasts - 1, fullest, ring, latest, sent, occupancy)
     for p in range(pes):
-        busy_empty[p] = empty[p]
+        busy_empty[p] = counted[EMPTY, p]
     for late in range(max(broadcasts - depth, 0), broadcasts):
         for p in range(pes):
             busy_empty[p] -= (walks[columns[late], p] == 0) & (ring[late & wrap, p] > cycles)

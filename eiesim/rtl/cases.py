@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.arithmetic import fixed_rounding
+from eiesim.arithmetic import Adder, fixed_rounding, rest_of
 from eiesim.config import MachineConfig
 from eiesim.encoding import interleave
 from eiesim.job import Job
 from eiesim.layer import CompressedLayer
-from eiesim.rtl.hardware import Hardware
+from eiesim.rtl.hardware import ADDER, MULTIPLY, Hardware
 from eiesim.rtl.runs import SHIFTS, RtlRun, Stage
 
 SHAPES = (
@@ -31,11 +31,10 @@ SHAPES = (
 """PEs 1 to 16, four to the power of something and not; queues 1 to 16; index and weight bits 2 to 8."""
 
 
-def shapes() -> tuple[Hardware, ...]:
+def shapes(operation: int = MULTIPLY) -> tuple[Hardware, ...]:
     """The pieces of hardware, with memories that are small enough to be loaded at once."""
-    return tuple(
-        Hardware(*shape, spmat_rows=4096, pointer_words=1024, pointer_bits=14, column_bits=11) for shape in SHAPES
-    )
+    sizes = {"spmat_rows": 4096, "pointer_words": 1024, "pointer_bits": 14, "column_bits": 11}
+    return tuple(Hardware(*shape, **sizes, operation=operation) for shape in SHAPES)
 
 
 def shape_of(config: MachineConfig) -> Hardware:
@@ -48,7 +47,7 @@ def shape_of(config: MachineConfig) -> Hardware:
     )
 
 
-def random_run(seed: int, number: int, hardware: Hardware | None = None) -> RtlRun:
+def random_run(seed: int, number: int, hardware: Hardware | None = None, operation: int = MULTIPLY) -> RtlRun:
     """Case `number` of a seed; each can be made without those before it. hardware: None is one of `shapes`, in turn.
 
     One to three layers in a row, one or two inputs; empty and full columns and rows; biases; every shift; codebooks and
@@ -56,7 +55,7 @@ def random_run(seed: int, number: int, hardware: Hardware | None = None) -> RtlR
     """
     rng = np.random.default_rng([seed, number])
     if hardware is None:
-        every = shapes()
+        every = shapes(operation)
         hardware = every[number % len(every)]
     widths = [_width(rng, hardware)]
     stages = []
@@ -100,11 +99,16 @@ def _stage(rng: np.random.Generator, hardware: Hardware, rows: int, cols: int, n
     # Shifts near the product's middle, where sums neither vanish nor all saturate, and each one in turn.
     near = int(rng.integers(0, 2 * hardware.value_bits))
     every = SHIFTS[0] + number % (SHIFTS[1] - SHIFTS[0] + 1)
+    if hardware.operation == ADDER:
+        near //= 2  # A term has half a product's bits.
     shift = near if rng.random() < 0.6 else every
     one = int(_values(rng, hardware.value_bits, 1)[0])
     interleaved = interleave(layer, hardware.pes, hardware.index_bits)
     rounding = fixed_rounding(shift, hardware.value_bits)
     job = Job(interleaved, codebook, rounding, hardware.queue_depth, hardware.row_entries, True)
+    if hardware.operation == ADDER:
+        bias_column = -1 if bias is None else interleaved.columns - 1
+        job = replace(job, adder=Adder(bias_column, rest_of(layer, codebook), cols + 1))
     return Stage(job, one, bool(rng.integers(2)))
 
 

@@ -43,7 +43,7 @@ def makefile(run: RtlRun) -> str:
         "NAME": run.name,
         "PES": run.hardware.pes,
         "QUEUE_DEPTH": run.hardware.queue_depth,
-        "PARAMETERS": _assigned(run.hardware.parameters()),
+        "PARAMETERS": _assigned(run.hardware.parameters() | {"OPERATION": run.hardware.operation}),
         "KNOWN": "|".join(run.hardware.parameters()),
         "LEAST": _assigned({name.upper(): value for name, value in least.items()}),
         "CYCLES": cycles,

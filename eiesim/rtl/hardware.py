@@ -11,17 +11,13 @@ from eiesim.errors import EieError
 
 ARITHMETICS = ("fixed16", "fixed8")
 
-ONLY = {
-    "operation": "multiply",
-    "multipliers": 1,
-    "mapping": "interleaved",
-    "rounding": "nearest",
-    "activation_threshold": 0.0,
-}
+ONLY = {"multipliers": 1, "mapping": "interleaved", "rounding": "nearest", "activation_threshold": 0.0}
 """Of these keys (docs/variants.md) the RTL has one value."""
 
+MULTIPLY, ADDER = 0, 1
+"""OPERATION, by the key `operation`."""
 
-LAYOUT = ("pes", "index_bits", "weight_bits", "row_entries", "value_bits")
+LAYOUT = ("pes", "index_bits", "weight_bits", "row_entries", "value_bits", "operation")
 """What memory images are laid out for. Images of other values are other images."""
 
 SIZES = ("activations", "spmat_rows", "pointer_words", "pointer_bits", "column_bits")
@@ -51,6 +47,8 @@ class Hardware:
 
     row_entries: entries in an SRAM row, a power of two. value_bits: of an activation, a codebook value, an accumulator.
     activations: words in each of a PE's two banks. pointer_words: in each of the two pointer banks.
+    operation: what a PE does with a weight and an activation, MULTIPLY or ADDER. It is chosen as the sources are read,
+    so that yosys reads of a multiplier's what it would read if there were no other.
     """
 
     pes: int = 4
@@ -64,15 +62,31 @@ class Hardware:
     pointer_words: int = 8192
     pointer_bits: int = POINTER_BITS
     column_bits: int = POINTER_BITS
+    operation: int = MULTIPLY
 
     @property
     def row_bits(self) -> int:
         """Bits of a word's address in a bank of activations."""
         return max(1, (self.activations - 1).bit_length())
 
+    @property
+    def rest_bits(self) -> int:
+        """Bits of what an adder unit adds to a sum for its row: some before the point, `rest_fraction_bits` behind."""
+        return self.value_bits + 1 + self.rest_fraction_bits
+
+    @property
+    def rest_fraction_bits(self) -> int:
+        """Bits of the sum of all magnitudes of weights and inputs of a row: behind more, a rest rounds to 0."""
+        return self.column_bits + self.value_bits
+
     def parameters(self) -> dict[str, int]:
         """By the names in the RTL."""
-        return {name.upper(): value for name, value in asdict(self).items()}
+        return {name.upper(): value for name, value in asdict(self).items() if name != "operation"}
+
+    @property
+    def defines(self) -> list[str]:
+        """Options of every tool that reads the sources."""
+        return ["-DADDER"] if self.operation == ADDER else []
 
     @classmethod
     def of(cls, config: MachineConfig, layers: Sequence[InterleavedLayer] = ()) -> "Hardware":
@@ -111,6 +125,7 @@ class Hardware:
             pointer_words=max(2, pointer_words),
             pointer_bits=max(POINTER_BITS, least["pointer_bits"]),
             column_bits=max(POINTER_BITS, pointer_words.bit_length() + 1),
+            operation=ADDER if config.operation == "adder" else MULTIPLY,
         )
 
     def grown(self, config: MachineConfig) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 session.txt is a row of numbers: what the hardware must be, `LAYOUT`, and what it must have at least, `SIZES`; inputs,
 layers; for each input its activation rows, one hexadecimal number each with PE 0 lowest; then for each layer the
 activation rows in all, whether it has a bias, the bias's activation, the shift, whether it has ReLU, and its codebook;
-then the output rows. layerL_peP_spmat.hex, _even.hex and _odd.hex hold a PE's SRAMs, one word a line, in Verilog's own
-format ($readmemh).
+then the output rows. layerL_peP_spmat.hex, _even.hex, _odd.hex and, of adder units, _rest.hex hold a PE's SRAMs, one
+word a line, in Verilog's own format ($readmemh).
 """
 
 from pathlib import Path
@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eiesim.encoding import InterleavedLayer
-from eiesim.rtl.hardware import LAYOUT, SIZES, Hardware, needed
+from eiesim.errors import EieError
+from eiesim.job import Job
+from eiesim.rtl.hardware import ADDER, LAYOUT, Hardware, needed
 from eiesim.rtl.runs import RtlRun, outputs_in_rows
 
 
@@ -22,7 +23,7 @@ def write(run: RtlRun, folder: Path) -> None:
     hardware = run.hardware
     for k, stage in enumerate(run.stages):
         for p in range(hardware.pes):
-            for name, words in memories(stage.job.layer, p, hardware).items():
+            for name, words in memories(stage.job, p, hardware).items():
                 (folder / f"layer{k}_pe{p}_{name}.hex").write_text(_words(words, f"{name} of PE {p}, layer {k}"))
     (folder / "session.txt").write_text(session(run))
 
@@ -31,9 +32,11 @@ def session(run: RtlRun) -> str:
     """session.txt."""
     hardware = run.hardware
     least = needed([stage.job.layer for stage in run.stages], hardware.row_entries)
+    if hardware.operation == ADDER:
+        least["column_bits"] = hardware.column_bits  # What `rests` are laid out for.
     lines = [
         " ".join(str(getattr(hardware, name)) for name in LAYOUT),
-        " ".join(str(least[name]) for name in SIZES),
+        " ".join(map(str, least.values())),
         f"{len(run.inputs)} {len(run.stages)}",
     ]
     for values in run.inputs:
@@ -51,8 +54,9 @@ def session(run: RtlRun) -> str:
     return "\n".join(lines) + "\n"
 
 
-def memories(layer: InterleavedLayer, p: int, hardware: Hardware) -> dict[str, list[str]]:
+def memories(job: Job, p: int, hardware: Hardware) -> dict[str, list[str]]:
     """A PE's SRAMs by name: words in hexadecimal. An entry is {z, code}; the first of an SRAM row lies lowest."""
+    layer = job.layer
     begin, end = int(layer.base[p]), int(layer.base[p] + layer.entries_per_pe[p])
     entry_bits = hardware.index_bits + hardware.weight_bits
     entries = layer.z[begin:end].astype(np.int64) << hardware.weight_bits | layer.code[begin:end]
@@ -61,11 +65,29 @@ def memories(layer: InterleavedLayer, p: int, hardware: Hardware) -> dict[str, l
     rows = [_joined(row.tolist(), entry_bits) for row in padded.reshape(-1, hardware.row_entries)]
     pointers = layer.pointers[:, p]
     digits = -(-hardware.pointer_bits // 4)
-    return {
+    made = {
         "spmat": rows,
         "even": [f"{pointer:0{digits}x}" for pointer in pointers[0::2].tolist()],
         "odd": [f"{pointer:0{digits}x}" for pointer in pointers[1::2].tolist()],
     }
+    if hardware.operation == ADDER:
+        digits = -(-(hardware.rest_bits + 1) // 4)
+        made["rest"] = [f"{word:0{digits}x}" for word in rests(job, p, hardware)]
+    return made
+
+
+def rests(job: Job, p: int, hardware: Hardware) -> list[int]:
+    """What a PE takes off its sums, as rest.sv has it: a word a row, {-R_i scaled, 1}; 0 for a row that is not there.
+
+    Half of an accumulator's unit, less the last bit, is in it: so -(R_i + A) is rounded, and R_i + A as `scale` rounds.
+    """
+    if job.adder is None or job.adder.rest is None or job.rounding is None:
+        raise EieError("adder units are given nothing to add to a sum as it is written")
+    point, most = hardware.rest_fraction_bits, 1 << hardware.value_bits + hardware.rest_fraction_bits
+    half, left = (1 << (point - 1)) - 1, point - job.rounding[0]
+    own = [-int(job.adder.rest[i]) for i in job.layer.rows_of_pe[p]]
+    words = [min(one << left if left >= 0 else one >> -left, most) + half for one in own]
+    return [word << 1 | 1 for word in words] + [0] * (hardware.activations - len(words))
 
 
 def _words(words: list[str], title: str) -> str:

@@ -10,14 +10,14 @@ SpmatRead's `held` is the wire `row`, for the SRAM's own output holds the row.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eiesim.machine import clock
-from eiesim.rtl.hardware import Hardware
+from eiesim.rtl.hardware import ADDER, Hardware
 
 Bits = Callable[[Hardware], int]
 
@@ -35,7 +35,7 @@ def _value(hardware: Hardware) -> int:
 
 
 def _product(hardware: Hardware) -> int:
-    return 2 * hardware.value_bits
+    return hardware.value_bits + 2 if hardware.operation == ADDER else 2 * hardware.value_bits
 
 
 def _row(hardware: Hardware) -> int:
@@ -178,6 +178,19 @@ PE_PROBES = (
 HELD = Probe("lnzd", "registers", "held", "dut.lnzd.held[{p}*VALUE_BITS +: VALUE_BITS]", _value)
 """The LNZD's activation row, a PE's share of it."""
 
+TOTAL = Probe("lnzd", "registers", "total", "(dut.of_layer.sum)")
+"""What has been sent of |a_j|, which only adder units have."""
+
+COLUMNS = {
+    f"{unit}.{part}.activation{stage}": f"{unit}.{part}.column{stage}"
+    for unit, part, stage in (
+        ("activation_queue", "wires", ""), ("pointer_read", "registers", ""), ("pointer_read", "wires", ""),
+        ("spmat_read", "registers", ""), ("spmat_read", "wires", ""),
+        ("arithmetic_unit", "registers", "1"), ("arithmetic_unit", "registers", "2"),
+    )
+}  # fmt: skip
+"""An activation on its way, and where the machine of adder units has its column: the bias's is sent as 0 (sent.sv)."""
+
 LNZD_PROBES = tuple(
     Probe(probe.unit, probe.part, probe.field, probe.signal.replace("{pe}", "dut."), probe.bits, probe.when)
     for probe in (
@@ -223,8 +236,10 @@ class Difference:
 def verilog() -> str:
     """`probes.svh`: the probes as vectors, the first one highest, and a task that prints them."""
     text = ["// Made by eiesim/rtl/probes.py: every register and wire that is compared."]
-    pe_probes = (*PE_PROBES, HELD)
-    text += [f"logic [{_width(LNZD_PROBES) - 1}:0] lnzd_probe;", *_assigns("lnzd_probe", LNZD_PROBES, "")]
+    lnzd_probes, pe_probes = (*LNZD_PROBES, TOTAL), (*PE_PROBES, HELD)
+    *plain, total = _assigns("lnzd_probe", lnzd_probes, "")
+    text += [f"logic [{_width(lnzd_probes) - 1}:0] lnzd_probe;", *plain]
+    text += ["`ifdef ADDER", total, "`else", "assign lnzd_probe[0 +: 32] = 0;", "`endif"]
     text += [f"logic [{_width(pe_probes) - 1}:0] pe_probe [0:PES-1];"]
     text += ["generate", "for (p = 0; p < PES; p = p + 1) begin : probes"]
     text += _assigns("pe_probe[p]", pe_probes, "dut.pes[p].pe.")
@@ -253,7 +268,7 @@ def _dtype(probes: tuple[Probe, ...]) -> np.dtype[Any]:
     return np.dtype([(probe.key, "u1" if probe.is_flag else ">u4") for probe in probes])
 
 
-LNZD_DTYPE, PE_DTYPE = _dtype(LNZD_PROBES), _dtype((*PE_PROBES, HELD))
+LNZD_DTYPE, PE_DTYPE = _dtype((*LNZD_PROBES, TOTAL)), _dtype((*PE_PROBES, HELD))
 
 
 @dataclass(frozen=True)
@@ -271,6 +286,25 @@ class Snapshot:
         return cls(np.frombuffer(data[:size], LNZD_DTYPE), np.frombuffer(data[size:], PE_DTYPE))
 
 
+View = Callable[[], npt.NDArray[Any]]
+"""What gives a field in every cycle."""
+
+
+def view_of(machine: clock.MachineState, key: str, pes: slice = slice(None)) -> View:
+    """A PE's field, as the RTL has it: of one multiplier lane 0's, and the bias's activation as 0 (`COLUMNS`)."""
+
+    def field(key: str) -> npt.NDArray[Any]:
+        unit, part, name = key.split(".")
+        held = np.asarray(getattr(machine, part)[unit][name])
+        return (held if held.ndim == 1 else held[:, 0])[pes]
+
+    view = field(key)
+    if machine.bias is None or key not in COLUMNS:
+        return lambda: view
+    columns = field(COLUMNS[key])
+    return lambda: np.where(columns == machine.bias, 0, view)
+
+
 class Comparison:
     """A machine's own fields, found once, to be compared in every cycle."""
 
@@ -280,20 +314,18 @@ class Comparison:
     @cached_property
     def _lnzd(self) -> list[tuple[Any, ...]]:
         parts = {"registers": self._machine.scanner, "wires": self._machine.candidate}
-        views = {probe.key: np.asarray(parts[probe.part][probe.field]) for probe in LNZD_PROBES}
-        return self._plan(LNZD_PROBES, views)
+        probes = LNZD_PROBES if self._machine.bias is None else (*LNZD_PROBES, TOTAL)
+        fields = {probe.key: np.asarray(parts[probe.part][probe.field]) for probe in probes}
+        return self._plan(probes, {key: partial(np.asarray, field) for key, field in fields.items()})
 
     @cached_property
     def _pes(self) -> list[tuple[Any, ...]]:
-        parts = {"registers": self._machine.registers, "wires": self._machine.wires}
-        views = {probe.key: np.asarray(parts[probe.part][probe.unit][probe.field]) for probe in PE_PROBES}
-        # The RTL has one multiplier: of a field with a value a lane, lane 0's.
-        views = {key: view if view.ndim == 1 else view[:, 0] for key, view in views.items()}
-        views[HELD.key] = self._machine.held
+        views = {probe.key: view_of(self._machine, probe.key) for probe in PE_PROBES}
+        views[HELD.key] = lambda: self._machine.held
         return self._plan((*PE_PROBES, HELD), views)
 
-    def _plan(self, probes: tuple[Probe, ...], views: dict[str, Any]) -> list[tuple[Any, ...]]:
-        # A view of each field, with its mask and its conditions: (view, whether it must be on).
+    def _plan(self, probes: tuple[Probe, ...], views: dict[str, View]) -> list[tuple[Any, ...]]:
+        # What gives each field, with its mask and its conditions: (view, whether it must be on).
         return [
             (
                 probe,
@@ -308,9 +340,9 @@ class Comparison:
         """The first probe that differs, the LNZD's first, then the units in a column's order."""
         for plan, seen in ((self._lnzd, snapshot.lnzd), (self._pes, snapshot.pes)):
             for probe, view, mask, conditions in plan:
-                model = view.astype(np.int64) & mask
+                model = view().astype(np.int64) & mask
                 for flag, wanted in conditions:
-                    model = np.where((flag != 0) == wanted, model, 0)
+                    model = np.where((flag() != 0) == wanted, model, 0)
                 rtl = seen[probe.key]
                 wrong = rtl != model
                 if wrong.any():

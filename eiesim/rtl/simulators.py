@@ -107,7 +107,7 @@ def cache_folder() -> Path:
 
 
 def _content_hash(hardware: Hardware, paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256(json.dumps(hardware.parameters()).encode() + probes.verilog().encode())
+    digest = hashlib.sha256(json.dumps([hardware.parameters(), hardware.defines]).encode() + probes.verilog().encode())
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
@@ -138,6 +138,7 @@ def _run(
 def _build_verilator(hardware: Hardware, paths: Sequence[str], folder: Path) -> Path:
     # Without optimisation it builds several times as fast, and the comparison takes most of a run's time anyway.
     options = ["--binary", "--timing", "--assert", "--top-module", "testbench", "-DTRACE", "-I.", "-o", "program"]
+    options += hardware.defines
     options += [f"-G{name}={value}" for name, value in hardware.parameters().items()]
     options += ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "-CFLAGS", "-std=gnu++20 -fcoroutines -O0"]
     options += ["-Wno-fatal", "-j", "1", "--Mdir", "built"]
@@ -146,7 +147,7 @@ def _build_verilator(hardware: Hardware, paths: Sequence[str], folder: Path) -> 
 
 
 def _build_icarus(hardware: Hardware, paths: Sequence[str], folder: Path) -> Path:
-    options = ["-g2012", "-DTRACE", "-I.", "-s", "testbench", "-o", "program"]
+    options = ["-g2012", "-DTRACE", *hardware.defines, "-I.", "-s", "testbench", "-o", "program"]
     options += [f"-Ptestbench.{name}={value}" for name, value in hardware.parameters().items()]
     ended = _run(["iverilog", *options, *paths], folder)
     return _built(ended, folder / "program")

@@ -16,7 +16,7 @@ from pathlib import Path
 from eiesim._io.reading import check_regular
 from eiesim.errors import EieError, with_extra
 from eiesim.rtl import simulators
-from eiesim.rtl.hardware import Hardware
+from eiesim.rtl.hardware import ADDER, Hardware
 
 MODULES = {
     "activation_queue": "act_queue",
@@ -27,6 +27,15 @@ MODULES = {
     "lnzd": "lnzd",
 }
 """Modules of the RTL, and their names in EIE Table II."""
+
+OF_AN_ADDER = "sent"
+"""The module that only an array of adder units has, once, beside the LNZD."""
+
+
+def modules(hardware: Hardware) -> tuple[str, ...]:
+    """The modules that a piece of hardware has."""
+    return (*MODULES, *([OF_AN_ADDER] if hardware.operation == ADDER else []))
+
 
 FOR_SPEED = (
     "strash;&get,-n;&st;&if,-g,-K,6;&if,-g,-K,6;&dch,-f;&nf;&put;buffer,-N,6;topo;upsize;dnsize;upsize;dnsize;stime,-d"
@@ -65,8 +74,8 @@ def synthesise(module: str, hardware: Hardware, liberty: Path | None = None) -> 
     Raises EieError where yosys is missing, fails, or finds a problem in the module, and for a library, by its name,
     that yosys cannot use.
     """
-    if module not in MODULES:
-        raise EieError(f"no module is called '{module}'; there are: {', '.join(MODULES)}")
+    if module not in modules(hardware):
+        raise EieError(f"no module is called '{module}'; there are: {', '.join(modules(hardware))}")
     if liberty is not None:
         check_regular(liberty, "no such cell library")
     with tempfile.TemporaryDirectory() as scratch:
@@ -90,7 +99,7 @@ def script(module: str, hardware: Hardware, mapped: bool) -> str:
     """What yosys is told."""
     parameters = " ".join(f"-set {name} {value}" for name, value in _parameters(module, hardware).items())
     lines = [
-        "read_verilog -sv -DSYNTHESIS *.sv",
+        " ".join(["read_verilog -sv -DSYNTHESIS", *hardware.defines, "*.sv"]),
         f"chparam {parameters} {module}",
         # Booth multiplication and Kogge-Stone adders: the shortest paths that yosys has.
         f"synth -top {module} -flatten -booth -run begin:fine",
@@ -120,6 +129,7 @@ def _parameters(module: str, hardware: Hardware) -> dict[str, int]:
         "SCAN_BITS": (hardware.activations + 3).bit_length(),
         "BANK_BITS": max(1, (hardware.pointer_words - 1).bit_length()),
         "SPMAT_BITS": max(1, (hardware.spmat_rows - 1).bit_length()),
+        "REST_BITS": hardware.rest_bits,
     }
     names = {
         "activation_queue": ("QUEUE_DEPTH", "COLUMN_BITS", "VALUE_BITS"),
@@ -129,7 +139,9 @@ def _parameters(module: str, hardware: Hardware) -> dict[str, int]:
         "activation_rw": ("ACTIVATIONS", "ROW_BITS", "SCAN_BITS", "VALUE_BITS"),
         "lnzd": ("PES", "SCAN_BITS", "COLUMN_BITS", "VALUE_BITS"),
     }
-    return {name: every[name] for name in names[module]}
+    adders = {"activation_rw": ("REST_BITS",), "sent": ("SCAN_BITS", "VALUE_BITS", "REST_BITS")}
+    own = names.get(module, ()) + (adders.get(module, ()) if hardware.operation == ADDER else ())
+    return {name: every[name] for name in own}
 
 
 def _yosys(folder: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import POINTER_BANKS, lnzd_nodes, memory
 from eiesim.errors import EieError
 from eiesim.paper import source
-from eiesim.rtl.synthesis import MODULES, Module
+from eiesim.rtl.synthesis import MODULES, OF_AN_ADDER, Module
 from eiesim.rtl.twin import Checked, Synthesised
 
 PAPER_PATH_NS = 1.15
@@ -34,10 +34,11 @@ def checked_lines(checked: Checked) -> Iterator[str]:
 def synthesis_table(made: Synthesised) -> Table:
     """A line a module, one for all of a PE: cells, register bits, logic, memory, Table II's area, longest path."""
     modules, config, liberty = made.modules, made.config, made.liberty
+    adder = ", adder units" if config.operation == "adder" else ""
     cells = "yosys' generic cells" if liberty is None else liberty.name
     table = Table(
-        title=f"A PE of {config.pes}, {config.arithmetic}: logic by yosys in {cells} (paths by abc, without registers' "
-        f"own delay and wires), memory by CACTI ({DEFAULT_DEVICE_TYPE}), published: EIE Table II",
+        title=f"A PE of {config.pes}, {config.arithmetic}{adder}: logic by yosys in {cells} (paths by abc, without "
+        f"registers' own delay and wires), memory by CACTI ({DEFAULT_DEVICE_TYPE}), published: EIE Table II",
         title_justify="left",
         title_style="",
     )
@@ -46,23 +47,24 @@ def synthesis_table(made: Synthesised) -> Table:
         table.add_column(name, justify="right")
     published, arrays = source.module_area_um2(), memory_um2(config)
     published[source.LNZD] = source.constant("lnzd_node_area_um2") * lnzd_nodes(config.pes)
-    of_a_pe = [module for module in modules if MODULES[module.name] != source.LNZD]
-    names = [MODULES[module.name] for module in of_a_pe]
-    for module, name in zip(of_a_pe, names, strict=True):
-        _add(table, module, arrays.get(name), published[name])
+    names = {module.name: MODULES.get(module.name, "") for module in modules}
+    of_a_pe = [module for module in modules if names[module.name] not in (source.LNZD, "")]
+    for module in of_a_pe:
+        _add(table, module, arrays.get(names[module.name]), published[names[module.name]])
     whole = _all(of_a_pe)
-    _add(table, whole, sum(arrays.values()) if arrays else None, sum(published[name] for name in names))
+    _add(table, whole, sum(arrays.values()) if arrays else None, sum(published[names[one.name]] for one in of_a_pe))
     for module in modules:
         if module not in of_a_pe:
-            _add(table, module, None, published[MODULES[module.name]])
+            _add(table, module, None, published.get(names[module.name]))
     longest = "-" if whole.path_ns is None else f"{max(module.path_ns or 0.0 for module in modules):.2f}"
     table.caption = (
         f"longest path {longest} ns, the published chip's {PAPER_PATH_NS} ns; all: of a PE; lnzd: all nodes and the CCU"
+        + ("; sent: of the array, too" if any(module.name == OF_AN_ADDER for module in modules) else "")
     )
     return table
 
 
-def _add(table: Table, module: Module, memory: float | None, published: float) -> None:
+def _add(table: Table, module: Module, memory: float | None, published: float | None) -> None:
     table.add_row(
         module.name,
         f"{module.cells:,}",

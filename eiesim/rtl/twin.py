@@ -16,7 +16,7 @@ from eiesim.rtl.cases import random_run, shape_of
 from eiesim.rtl.hardware import Hardware
 from eiesim.rtl.lockstep import Agreement
 from eiesim.rtl.runs import RtlRun, of_prepared
-from eiesim.rtl.synthesis import MODULES, Module, synthesise
+from eiesim.rtl.synthesis import Module, modules, synthesise
 
 
 @dataclass(frozen=True)
@@ -210,8 +210,9 @@ def synthesise_rtl(config: Config = None, liberty: str | Path | None = None, *, 
     """
     machine = as_config(config)
     hardware, cells = Hardware.of(machine), None if liberty is None else Path(liberty)
-    steps, made = Steps(progress, len(MODULES), "modules synthesised"), []
-    for module in MODULES:
+    wanted = modules(hardware)
+    steps, made = Steps(progress, len(wanted), "modules synthesised"), []
+    for module in wanted:
         made.append(synthesise(module, hardware, cells))
         steps()
     return Synthesised(tuple(made), machine, cells)

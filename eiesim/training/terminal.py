@@ -6,8 +6,8 @@ from rich.table import Table
 from eiesim.training.trained import Trained
 
 
-def trained_tables(trained: Trained) -> list[Table]:
-    """What each stage recognises, and what each layer takes."""
+def trained_tables(trained: Trained) -> list[Table | str]:
+    """What each stage recognises, how a teacher taught it, and what each layer takes."""
     held_out = len(trained.parts.held_out.labels)
     stages = _table(f"Accuracy on {held_out:,} held-out examples, float32", "network", "accuracy", "kept", "bytes")
     kept = f"{trained.density:.2%}"
@@ -18,15 +18,14 @@ def trained_tables(trained: Trained) -> list[Table]:
     }
     for stage, share in trained.accuracy.items():
         stages.add_row(stage, f"{share:.1%}", *sizes[stage])
-    if trained.taught:
-        stages.caption, stages.caption_justify = trained.taught, "left"
     layers = _table("Layers; sizes after Huffman coding", "layer", "rows x cols", "kept", "density", "bytes")
     for layer, part in zip(trained.shared, trained.statistics, strict=True):
         size = f"{part.huffman_bits / 8:,.0f}"
         layers.add_row(layer.name, f"{layer.rows} x {layer.cols}", f"{layer.nnz:,}", f"{layer.density:.2%}", size)
     if trained.outcome.blocks:
         layers.caption = f"MESA's own coding of the blocks takes {trained.coded_bytes:,.0f} bytes in all"
-    return [stages, layers]
+    taught = [f"{trained.taught}\n"] if trained.taught else []
+    return [stages, *taught, layers]
 
 
 def _table(title: str, first: str, *others: str) -> Table:

@@ -405,5 +405,5 @@ pruned* takes rank 60 and prunes the factors to the density. Each method's promi
 {rows}
 | `N:M` | {N_OF_M.does} | {N_OF_M.source} |
 
-Knowledge distillation: Hinton, Vinyals and Dean, 2015. Penalties: Han et al., NIPS 2015. Made with {versions()}.
+Knowledge distillation: Hinton, Vinyals and Dean, 2015; without labels and on mixed inputs: [distillation.md](distillation.md). Penalties: Han et al., NIPS 2015. Made with {versions()}.
 """

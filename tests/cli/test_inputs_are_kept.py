@@ -313,8 +313,8 @@ def named(value: Any, world: Path) -> Any:
     [
         (function, target, read)
         for function, call in WRITERS.items()
-        for target in TARGETS & set(call)
-        for read in set(call) - TARGETS - {"item"}
+        for target in sorted(TARGETS & set(call))
+        for read in sorted(set(call) - TARGETS - {"item"})
     ],
 )
 def test_no_function_writes_over_what_it_is_given(world, function, target, read):

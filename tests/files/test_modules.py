@@ -167,6 +167,7 @@ def test_depthwise_is_read_and_larger_kernels_are_left_out_by_name():
     assert [(layer.name, layer.groups, layer.depthwise) for layer in model.layers] == [("0", 4, True), ("3", 1, False)]
     reasons = {part.name: part.reason for part in model.left_out}
     assert "a 3x3 depthwise convolution" in reasons["1.weight"]
+    assert "exported to ONNX it is read" in reasons["1.weight"]
     assert "a 3x3 convolution" in reasons["2.weight"]
     one = eiesim.CompressedLayer.from_torch(net[0], bits=8)
     assert (one.groups, one.depthwise, one.dense_weights) == (4, True, 8)

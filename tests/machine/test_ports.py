@@ -16,7 +16,9 @@ SOURCES = {name: (files("eiesim.rtl") / "sv" / f"{name}.sv").read_text() for nam
 
 
 def code_of(name):
-    return re.sub(r"//.*", "", SOURCES[name])
+    """Without comments, and without what only adder units have."""
+    code = re.sub(r"`ifdef ADDER\n.*?(?:`else\n(.*?))?`endif\n", r"\1", SOURCES[name], flags=re.DOTALL)
+    return re.sub(r"//.*", "", code)
 
 
 def body_of(name):

@@ -44,7 +44,7 @@ def counts(folder, library, verilog, recorded, run, pe, first):
     """Rises and falls by net, in cycles `first` to the last of those recorded, which are numbered from 0."""
     cells(library, folder)
     (folder / "netlist.v").write_text(verilog)
-    for name, words in images.memories(run.stages[0].job.layer, pe, run.hardware).items():
+    for name, words in images.memories(run.stages[0].job, pe, run.hardware).items():
         (folder / f"{name}.hex").write_text("\n".join(words) + "\n")
     (folder / "vectors.txt").write_text(
         "\n".join("".join(map(str, vector[::-1])) for vector in recorded.vectors) + "\n"

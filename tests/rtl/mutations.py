@@ -1,9 +1,10 @@
 """Faults put into the RTL one by one; the lock-step check must name each.
 
-    python -m tests.rtl.mutations [--simulator icarus] [--only NAME] [--drawn 200 [--seed 0]]
+    python -m tests.rtl.mutations [--adder] [--simulator icarus] [--only NAME] [--drawn 200 [--seed 0]]
 
 Prints, for each, the first difference found and in which random case; ends with status 1 if one is not caught. With
---drawn they are operators swapped at random, outside assertions; those of `SAME` make no difference, and say why.
+--drawn they are operators swapped at random, outside assertions; those of `SAME` make no difference, and say why. With
+--adder they are faults in what only the adder unit has.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import numpy as np
 from eiesim import EieError
 from eiesim.rtl import lockstep, simulators
 from eiesim.rtl.cases import random_run
+from eiesim.rtl.hardware import ADDER, MULTIPLY
 from eiesim.rtl.runs import RtlRun
 from tests.mutating import Mutation, tried
 
@@ -74,6 +76,30 @@ MUTATIONS = (
     Mutation("old sums stay in the bank", "activation_rw", "reset || (swap && !source)", "reset"),
     Mutation("bias in every PE", "eie", ".HOLDS_BIAS(p == 0)", ".HOLDS_BIAS(1)"),
     Mutation("a start does not reset the counters", "arithmetic_unit", "            macs <= 0;\n", ""),
+)  # fmt: skip
+
+OF_AN_ADDER = (
+    Mutation("signs not looked at", "arithmetic_unit", "negative2 ^ activation2[VALUE_BITS-1] ?", "1'b0 ?"),
+    Mutation("the larger one taken", "arithmetic_unit", "? weight2 : activation2;", "? activation2 : weight2;"),
+    Mutation("once, not twice", "arithmetic_unit", "{smaller, 1'b0}", "{1'b0, smaller}"),
+    Mutation("magnitude of a negative number", "arithmetic_unit", "negative2 ? -nearer : nearer", "nearer"),
+    Mutation("the bias compared", "arithmetic_unit", "activation2 == 0 ?", "1'b0 ?"),
+    Mutation("the bias in A", "sent", "fires && !of_bias", "fires"),
+    Mutation("A without its carry", "sent", "+ SUM_BITS'(negative)", ""),
+    Mutation("A goes on over a start", "sent", "sum <= start ? '0 :", "sum <="),
+    Mutation("A of the layer before", "sent", "sent = swap ? scaled : scaled_held", "sent = scaled_held"),
+    Mutation("A of the layer that runs", "sent", "sent = swap ? scaled : scaled_held", "sent = scaled"),
+    Mutation("A scaled before its last number", "sent", "if (changed) scaled", "if (start || fires) scaled"),
+    Mutation("A scaled wraps", "sent", "|shifted[SHIFTED_BITS-1:REST_BITS-1] ?", "1'b0 ?"),
+    Mutation("the bias sent as 1", "sent", "of_bias ? '0 : found", "found"),
+    Mutation("rest of rows that are not there", "rest", "&& word[0]", ""),
+    Mutation("rest added to inputs", "rest", "adds = !reset && (swap || summed)", "adds = !reset"),
+    Mutation("rest by a bit's fraction wrong", "rest", "+ {1'b0, sent}", "+ {1'b0, sent} + 1'b1"),
+    Mutation("too large a rest wraps", "rest", "too_large = |total[REST_BITS:REST_BITS-1]", "too_large = 1'b0"),
+    Mutation("rest of the row before", "rest", "swap ? ROW_BITS'(2)", "swap ? ROW_BITS'(1)"),
+    Mutation("banks of rests exchanged", "rest", "word = swap ^ source ?", "word = !(swap ^ source) ?"),
+    Mutation("A not taken", "rest", "+ {1'b0, sent}", ""),
+    Mutation("finished sum wraps", "activation_rw", "word = finished[VALUE_BITS+1] &&", "word = 1'b0 &&"),
 )  # fmt: skip
 
 
@@ -133,15 +159,18 @@ SAME = {
 `tests/rtl/test_same.py` proves each: with the assumption, outputs and next states are equal in every state."""
 
 
-def swaps() -> Iterator[Mutation]:
-    """Every operator of the RTL outside assertions, with each that may stand in its place."""
+def swaps(operation: int = MULTIPLY) -> Iterator[Mutation]:
+    """Every operator of the RTL outside assertions, with each that may stand in its place. operation: of ADDER those that
+    only it has.
+    """
     with simulators.sources() as paths:
         texts = {path.stem: path.read_text() for path in paths if path.stem != "testbench"}
     for file, text in texts.items():
-        begin = 0
+        begin, of_an_adder = 0, False
         for line in text.splitlines(keepends=True):
             code = line.split("//")[0]
-            if not NO_CIRCUIT.search(line):
+            of_an_adder = line.startswith("`ifdef ADDER") or (of_an_adder and not line.startswith(("`else", "`endif")))
+            if not NO_CIRCUIT.search(line) and of_an_adder == (operation == ADDER):
                 for found in OPERATOR.finditer(code):
                     right = _unique(text, begin, begin + len(line))
                     at = right.rindex(line) + found.start()
@@ -159,7 +188,7 @@ def _unique(text: str, begin: int, end: int) -> str:
     return text[begin:end]
 
 
-def caught(mutation: Mutation, simulator: str, folder: Path) -> str | None:
+def caught(mutation: Mutation, simulator: str, folder: Path, operation: int = MULTIPLY) -> str | None:
     """The first case that a mutation differs in, and what is named; None if none does."""
     with simulators.sources() as paths:
         for path in paths:
@@ -168,7 +197,8 @@ def caught(mutation: Mutation, simulator: str, folder: Path) -> str | None:
                 text = mutation.of(text)
             (folder / path.name).write_text(text)
     mutated = sorted(folder.glob("*.sv"))
-    for run in (two_last_columns(), *(random_run(0, number) for number in range(CASES))):
+    first = [two_last_columns()] if operation == MULTIPLY else []
+    for run in (*first, *(random_run(0, number, operation=operation) for number in range(CASES))):
         try:
             program = simulators.build(run.hardware, simulator, mutated, folder / "built")
             lockstep.check(run, program)
@@ -184,15 +214,18 @@ def main() -> int:
     options.add_argument("--only", help="one mutation, by name")
     options.add_argument("--drawn", type=int, help="so many operators swapped at random instead")
     options.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    options.add_argument("--adder", action="store_true", help="faults in what only the adder unit has")
     chosen = options.parse_args()
+    operation = ADDER if chosen.adder else MULTIPLY
 
     def found(mutation: Mutation) -> str | None:
         with tempfile.TemporaryDirectory() as folder:
-            return caught(mutation, chosen.simulator, Path(folder)) or SAME.get(mutation.name, (None,))[0]
+            return caught(mutation, chosen.simulator, Path(folder), operation) or SAME.get(mutation.name, (None,))[0]
 
     if chosen.drawn is None:
-        return tried(MUTATIONS, found, chosen.only)
-    return tried(random.Random(chosen.seed).sample([*swaps()], chosen.drawn), found, chosen.only)
+        return tried(OF_AN_ADDER if chosen.adder else MUTATIONS, found, chosen.only)
+    every = [*swaps(operation)]
+    return tried(random.Random(chosen.seed).sample(every, min(chosen.drawn, len(every))), found, chosen.only)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,17 @@ def test_cocotb_finds_the_cycles_and_outputs_that_eiesim_says(twin, here):
     assert f"cycles={result.layers[0].cycles} " in said
 
 
+def test_cocotb_finds_those_of_adder_units(here, tmp_path):
+    rng = np.random.default_rng(4)
+    layer, activations = given()
+    layer = eiesim.CompressedLayer.from_dense(layer.to_dense(), name="layer", bias=rng.normal(size=24))
+    config = {**CONFIG, "arithmetic": "fixed16", "operation": "adder"}
+    eiesim.export_rtl(layer, tmp_path / "adder", activations, config)
+    passed, said = make(tmp_path / "adder", here)
+    assert passed, said
+    assert f"cycles={eiesim.simulate(layer, activations, config).layers[0].cycles} " in said
+
+
 def test_cocotb_fails_where_a_word_of_the_images_is_another(twin, here):
     image = twin / "images" / "layer0_pe1_spmat.hex"
     image.write_text(re.sub(r"(?m)^@0 .", lambda found: "@0 f" if found[0][-1] != "f" else "@0 0", image.read_text()))

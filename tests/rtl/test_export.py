@@ -23,10 +23,10 @@ NEEDED = ["sh", "make", "cat", "cksum", "cmp", "mv", "rm", "mkdir", "mktemp", "p
 """Programs that the Makefile calls, without a simulator."""
 
 
-def given():
+def given(bias=None):
     rng = np.random.default_rng(4)
     weights = rng.normal(size=(24, 32)) * (rng.random((24, 32)) < 0.3)
-    return eiesim.CompressedLayer.from_dense(weights, name="layer"), rng.random(32)
+    return eiesim.CompressedLayer.from_dense(weights, name="layer", bias=bias), rng.random(32)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +102,25 @@ def test_a_depth_with_the_same_cycles_passes_and_says_of_which_they_are(icarus, 
     assert "PASS\nThe cycles expected are of QUEUE_DEPTH=8, the machine's of QUEUE_DEPTH=1000." in said
 
 
+def test_adder_units_pass_and_need_images_of_their_own(icarus, tmp_path, twin):
+    layer, inputs = given(bias=np.linspace(-1, 1, 24))
+    config = {**CONFIG, "operation": "adder"}
+    eiesim.export_rtl(layer, tmp_path / "adder", inputs, config)
+    status, said = make(tmp_path / "adder", "SIMULATOR=icarus")
+    assert (status, "\nPASS\n" in said) == (0, True), said
+    assert f"cycles={eiesim.simulate(layer, inputs, config).cycles} " in said
+    for folder, here in ((tmp_path / "adder", 0), (twin, 1)):
+        parameter(folder, "OPERATION", here)
+        status, said = make(folder, "SIMULATOR=icarus")
+        assert status != 0
+        assert f"FAIL: the images are laid out for OPERATION={1 - here}, this hardware has {here}" in said
+    parameter(twin, "OPERATION", 2)
+    status, said = make(twin, "SIMULATOR=icarus")
+    assert (status != 0, "PARAMETERS: OPERATION=2: is no parameter" in said) == (True, True), said
+
+
 @pytest.mark.parametrize("change", [-1, 1])
-@pytest.mark.parametrize("name", LAYOUT)
+@pytest.mark.parametrize("name", [name for name in LAYOUT if name != "operation"])
 def test_another_layout_than_that_of_the_images_fails(icarus, twin, name, change):
     value = held(twin)[name]
     parameter(twin, name.upper(), value + change)

@@ -1,10 +1,12 @@
 """What hardware a configuration makes, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from eiesim import EieError, MachineConfig
 from eiesim.encoding import interleave
-from eiesim.rtl.hardware import Hardware
+from eiesim.rtl.hardware import ADDER, MULTIPLY, Hardware
 from eiesim.workloads import workload
 
 
@@ -28,6 +30,14 @@ def test_the_published_machine():
 def test_what_the_rtl_does_not_cover_is_refused_by_name(change, names):
     with pytest.raises(EieError, match=names):
         Hardware.of(MachineConfig(**change))
+
+
+def test_an_adder_unit_is_the_same_hardware_with_another_operation():
+    hardware = Hardware.of(MachineConfig(operation="adder"))
+    assert replace(hardware, operation=MULTIPLY) == Hardware.of(MachineConfig())
+    assert hardware.operation == ADDER
+    # 2**16 inputs and as many weights of a magnitude up to 2**15 have a sum of 32 bits; an accumulator has 16.
+    assert (hardware.rest_fraction_bits, hardware.rest_bits) == (32, 49)
 
 
 def test_memories_grow_with_a_layer_and_it_is_said():

@@ -1,5 +1,6 @@
 """RTL against the clocked machine, in every cycle."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 
 import eiesim
 from eiesim import MachineConfig
+from eiesim.engines import clocked
 from eiesim.machine import clock, lnzd
 from eiesim.prepared import prepare_layer
 from eiesim.rtl import lockstep, runs, simulators
 from eiesim.rtl.cases import SHAPES, random_run
-from eiesim.rtl.probes import HELD, LNZD_PROBES, PE_PROBES
+from eiesim.rtl.hardware import ADDER, MULTIPLY
+from eiesim.rtl.probes import COLUMNS, HELD, LNZD_PROBES, PE_PROBES, TOTAL
 
-from .mutations import MUTATIONS, caught, swaps, two_last_columns
+from .mutations import MUTATIONS, OF_AN_ADDER, caught, swaps, two_last_columns
 
 
 @pytest.mark.parametrize("shape", [0, 2, 4])
@@ -30,11 +33,37 @@ def test_two_columns_at_the_very_end_agree(icarus):
     assert lockstep.check(run, simulators.build(run.hardware, "icarus")).compared > 50
 
 
+@pytest.mark.parametrize("shape", [2, 6])
+def test_adder_units_agree_in_every_cycle(icarus, shape):
+    """In few cases: a bias, several layers, sums between 0 and where they saturate, and above 0."""
+    compared = 0
+    for number in range(shape, shape + 3 * len(SHAPES), len(SHAPES)):
+        run = random_run(7, number, operation=ADDER)
+        compared += lockstep.check(run, simulators.build(run.hardware, "icarus")).compared
+    assert compared > 100
+
+
 @pytest.mark.slow
-def test_500_random_runs_agree(simulator):
-    for number in range(500):
-        run = random_run(0, number)
+@pytest.mark.parametrize(("operation", "cases"), [(MULTIPLY, 500), (ADDER, 200)], ids=["multiply", "adder"])
+def test_many_random_runs_agree(simulator, operation, cases):
+    for number in range(cases):
+        run = random_run(0, number, operation=operation)
         lockstep.check(run, simulators.build(run.hardware, simulator))
+
+
+def test_random_runs_of_adder_units_saturate_and_do_not_and_have_a_bias():
+    every = [random_run(0, number, operation=ADDER) for number in range(60)]
+    stages = [(run, stage) for run in every for stage in run.stages]
+    assert {True, False} == {stage.job.adder.bias == -1 for _, stage in stages}
+    assert {run.hardware.operation for run in every} == {ADDER}
+    low = between = above = 0
+    for run, stage in ((run, run.stages[0]) for run in every):
+        sums = clocked.run(stage.job, stage.rows(run.inputs[0])).sums
+        least = -(2 ** (run.hardware.value_bits - 1))
+        low += int((sums == least).any())
+        between += int(((sums > least) & (sums < 0)).any())
+        above += int((sums > 0).any())
+    assert min(low, between, above) > 1
 
 
 def test_random_runs_cover_what_the_specification_lists():
@@ -57,18 +86,40 @@ def test_random_runs_cover_what_the_specification_lists():
 def test_every_register_and_wire_of_the_machine_is_probed():
     """But three registers whose RTL has another shape; the probes' module says which. One multiplier has no groups."""
     probed = {probe.key for probe in (*PE_PROBES, HELD, *LNZD_PROBES)}
-    fields = set()
+    fields, of_an_adder = set(), set()
     for name, unit in {**clock.UNITS_OF_A_PE, "lnzd": lnzd}.items():
         fields |= {f"{name}.registers.{field}" for field, *_ in unit.registers("i8")}
         fields |= {f"{name}.wires.{field}" for field, *_ in unit.wires("i8")}
+        arguments = ("i8", True) if name == "lnzd" else ("i8", 1, True)
+        of_an_adder |= {f"{name}.registers.{field}" for field, *_ in unit.registers(*arguments)}
+        of_an_adder |= {
+            f"{name}.wires.{field}" for field, *_ in unit.wires(*(("i8",) if name == "lnzd" else arguments))
+        }
     assert fields - probed == {"spmat_read.registers.held", "spmat_read.registers.padding_groups"}
     assert probed - fields == {HELD.key}
+    # Columns' numbers do not go along in the RTL; they say in which activation the bias is known by a 0.
+    numbers = {key for key in of_an_adder - fields if key.rpartition(".")[2].startswith("column")}
+    assert of_an_adder - fields - numbers == {TOTAL.key}
+    assert set(COLUMNS.values()) <= numbers | fields
+    assert set(COLUMNS) == {
+        key
+        for key in fields
+        if re.search(r"\.activation[12]?$", key)
+        and key.split(".")[0] != "activation_rw"
+        and key != "lnzd.wires.activation"
+    }
 
 
 @pytest.mark.parametrize("name", ["bypass off", "row hold ignored", "ReLU off", "padding written"])
 def test_a_fault_is_named(icarus, tmp_path, name):
     (mutation,) = (one for one in MUTATIONS if one.name == name)
     assert caught(mutation, "icarus", tmp_path) is not None
+
+
+@pytest.mark.parametrize("name", ["the bias compared", "A of the layer before"])
+def test_a_fault_of_an_adder_unit_is_named(icarus, tmp_path, name):
+    (mutation,) = (one for one in OF_AN_ADDER if one.name == name)
+    assert caught(mutation, "icarus", tmp_path, ADDER) is not None
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ def test_the_fast_simulator_changes_what_a_slow_one_does(made, monkeypatch):
     pe, cycles = 2, 30
     recorded = Recorded(monkeypatch, made.circuit)
     activity = bench.run(made.circuit, made.run, 0, (1, cycles + 1), last=made.window[1], only=pe)
-    words = images.memories(made.run.stages[0].job.layer, pe, made.run.hardware)
+    words = images.memories(made.run.stages[0].job, pe, made.run.hardware)
     memories = {"even_bank": words["even"], "odd_bank": words["odd"], "spmat_sram": words["spmat"]}
     slow = Netlist(made.mapped.module, made.library, {n: [int(w, 16) for w in held] for n, held in memories.items()})
     ports = [bit for port in recorded.ports for bit in made.mapped.module["ports"][port]["bits"]]

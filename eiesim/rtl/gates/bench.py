@@ -16,11 +16,12 @@ import numpy.typing as npt
 from eiesim.engines import clocked
 from eiesim.errors import EieError
 from eiesim.machine import clock
+from eiesim.rtl import images
 from eiesim.rtl.gates import simulate, timed
 from eiesim.rtl.gates.circuit import Circuit, Sram
 from eiesim.rtl.gates.simulate import ALL, LANES, Words
 from eiesim.rtl.hardware import Hardware
-from eiesim.rtl.probes import PE_PROBES, Probe
+from eiesim.rtl.probes import PE_PROBES, Probe, View, view_of
 from eiesim.rtl.runs import RtlRun, outputs_in_rows
 
 
@@ -53,6 +54,7 @@ class Compared:
     def __init__(self, circuit: Circuit, hardware: Hardware, first: int, lanes: int) -> None:
         self.nets, self.which, self._widths = list[int](), list[int](), list[int]()
         self.probes: list[Probe] = []
+        self._driven = list[int]()
         for probe in PE_PROBES:
             nets = circuit.signals.get(probe.signal.replace("{pe}", ""))
             if nets is None:
@@ -62,6 +64,8 @@ class Compared:
             self.nets += nets[:width]
             self._widths.append(width)
             self.probes.append(probe)
+            # What nothing drives, and is 0, yosys has made otherwise, such as by a flip-flop's own clear.
+            self._driven.append(sum(circuit.is_driven(net) << k for k, net in enumerate(nets[:width])))
         self._slice = slice(first, first + lanes)
         self._conditions = sorted({c.lstrip("!") for probe in self.probes for c in probe.when})
         self._numbers = np.zeros((len(self.probes), lanes), np.int64)
@@ -74,23 +78,18 @@ class Compared:
         self._plan = [
             [(self._conditions.index(c.lstrip("!")), c[0] != "!") for c in probe.when] for probe in self.probes
         ]
-        self._views: list[Any] | None = None
-        self._flag_views: list[Any] = []
-
-    def _view(self, machine: clock.MachineState, key: str) -> Any:
-        unit, part, field = key.split(".")
-        view = np.asarray(getattr(machine, part)[unit][field])
-        return (view if view.ndim == 1 else view[:, 0])[self._slice]  # The RTL has one multiplier.
+        self._views: list[View] | None = None
+        self._flag_views: list[View] = []
 
     def first(self, held: Words, machine: clock.MachineState) -> int:
         """Which of `nets` first differs; -1 if none does."""
         if self._views is None:
-            self._views = [self._view(machine, probe.key) for probe in self.probes]
-            self._flag_views = [self._view(machine, key) for key in self._conditions]
+            self._views = [view_of(machine, probe.key, self._slice) for probe in self.probes]
+            self._flag_views = [view_of(machine, key, self._slice) for key in self._conditions]
         for k, view in enumerate(self._views):
-            self._numbers[k] = view
+            self._numbers[k] = view() & self._driven[k]
         for k, view in enumerate(self._flag_views):
-            self._flags[k] = view != 0
+            self._flags[k] = view() != 0
         nets, which, widths = self._arrays
         simulate.planes(self._numbers, widths, self.wanted)
         simulate.planes(self._flags, np.ones(len(self._conditions), np.int32), self._flag_planes)
@@ -137,6 +136,15 @@ class Array:
         simulate.planes(values[None, self.first : self.first + self.lanes], np.array([len(nets)], np.int32), planes)
         self.held[nets] = planes
 
+    def signal(self, port: str) -> npt.NDArray[np.int64]:
+        """What each PE shows at an output port, as a number with a sign."""
+        nets = self.circuit.signals[port]
+        lanes = np.arange(self.lanes, dtype=np.uint64)
+        bits = (self.held[np.array(nets)][:, None] >> lanes & np.uint64(1)).astype(np.int64)
+        weights = 1 << np.arange(len(nets), dtype=np.int64)
+        weights[-1] = -weights[-1]
+        return np.asarray(weights @ bits)
+
     def edge(self, counting: bool) -> None:
         """The clock's rising edge: flip-flops and SRAMs show something new."""
         clocked = self.counts.clocked if counting else np.zeros_like(self.counts.clocked)
@@ -180,6 +188,12 @@ def _sram(sram: Sram, run: RtlRun, first: int, lanes: int) -> tuple[Any, ...]:
         entries = [slice(int(layer.base[p]), int(layer.base[p] + layer.entries_per_pe[p])) for p in pes]
         parts = [layer.z[e].astype(np.int64) << hardware.weight_bits | layer.code[e] for e in entries]
         bits, per_word = hardware.index_bits + hardware.weight_bits, hardware.row_entries
+    elif sram.name in ("rest_bank0", "rest_bank1"):
+        # The layer's are beside bank 1, which it writes.
+        job = run.stages[0].job
+        none = [0] * hardware.activations
+        parts = [np.array(images.rests(job, p, hardware) if sram.name == "rest_bank1" else none, np.int64) for p in pes]
+        bits, per_word = hardware.rest_bits + 1, 1
     else:
         parts = [layer.pointers[sram.name == "odd_bank" :: 2, p].astype(np.int64) for p in pes]
         bits, per_word = hardware.pointer_bits, 1
@@ -223,7 +237,8 @@ def run(
         column = int(found.column) if found.found else int(scanner.row) * pes
         given = {
             "candidate_column": column,
-            "candidate_activation": int(found.activation) if found.found else 0,
+            # A bias's activation is sent to adder units as 0.
+            "candidate_activation": int(found.activation) if found.found and column != machine.bias else 0,
             "fires": int(fires),
             "row_taken": int(row_taken),
             "start": 0,
@@ -247,12 +262,40 @@ def run(
             raise _EnoughError
 
     with suppress(_EnoughError):
-        clocked.run(stage.job, stage.rows(run.inputs[item]), cycle)
+        ran = clocked.run(stage.job, stage.rows(run.inputs[item]), cycle)
+        for group in groups:
+            _read(group, run, item, stage.outputs(ran.sums))  # type: ignore[arg-type]
     counts = [group.counts for group in groups]
     rises, falls, ones, flops = (sum(getattr(one, name) for one in counts) for name in counts[0]._fields)
     reads = {sram.name: sum(int(group.reads[sram.name].sum()) for group in groups) for sram in circuit.srams}
     counted = sum(group.lanes for group in groups)
     return Activity(window[1] - window[0], compared, counted, rises, falls, ones, flops, reads, events)
+
+
+def _read(group: Array, run: RtlRun, item: int, outputs: npt.NDArray[np.int64]) -> None:
+    """What comes after the last cycle: the banks swap, and the outputs are read, a row of activations a cycle."""
+    stage, hardware, pes = run.stages[0], run.hardware, run.hardware.pes
+    group.give("row_taken", 0)
+    group.give("fires", 0)
+    group.give("swap", 1)
+    if stage.job.adder is not None:
+        point, most = hardware.rest_fraction_bits, 1 << hardware.value_bits + hardware.rest_fraction_bits
+        total, left = int(np.abs(run.inputs[item]).sum()), point - stage.shift
+        group.give("sent", min(total << left if left >= 0 else total >> -left, most))
+    for r, row in enumerate(outputs_in_rows(outputs, pes)):
+        group.settle(False)
+        group.edge(False)
+        group.give("swap", 0)
+        group.give("row_taken", 1)
+        group.give("has_bias", 0)
+        group.settle(False)
+        seen = group.signal("presented")
+        if (wrong := seen != row[group.first : group.first + group.lanes]).any():
+            p = group.first + int(np.argmax(wrong))
+            raise NetlistError(
+                f"the netlist differs from the clocked machine in output {r * pes + p}, PE {p}: "
+                f"{seen[p - group.first]}, the machine says {row[p]}"
+            )
 
 
 class _EnoughError(Exception):

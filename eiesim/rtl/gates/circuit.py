@@ -23,7 +23,13 @@ OF_A_PE = tuple(name for name in MODULES.values() if name != "lnzd")
 
 COMBINATIONAL, REGISTER, CLOCK, MEMORY = "combinational", "register", "clock", "memory"
 
-SRAM_MODULES = {"even_bank": "ptr_read", "odd_bank": "ptr_read", "spmat_sram": "spmat_read"}
+SRAM_MODULES = {
+    "even_bank": "ptr_read",
+    "odd_bank": "ptr_read",
+    "spmat_sram": "spmat_read",
+    "rest_bank0": "act_rw",
+    "rest_bank1": "act_rw",
+}
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,11 @@ class Circuit:
     signals: dict[str, tuple[int, ...]]
     driver: dict[int, tuple[Instance, str]]
     sinks: list[list[tuple[Instance, str]]]
+
+    def is_driven(self, net: int) -> bool:
+        """Whether anything drives a net."""
+        known = net in (ZERO, ONE) or net in self.driver or any(net in sram.word for sram in self.srams)
+        return known or any(net in nets for nets in self.inputs.values())
 
     def driven_by(self, net: int) -> str:
         """What drives a net, in words."""

@@ -131,7 +131,8 @@ def spent(
             ledger.add(leaks, OUTSIDE, OUTSIDE, branch.module, CLOCK, LEAKAGE)
     if ACCESS in parts:
         for name, reads in activity.reads.items():
-            array = "spmat" if name == "spmat_sram" else "pointer"
+            # What adder units add to a sum is a word of the activation SRAM, a row.
+            array = {"spmat_read": "spmat", "ptr_read": "pointer", "act_rw": "activation"}[SRAM_MODULES[name]]
             read_pj, _, _ = array_energies(array, config, default_table())
             ledger.add(reads * read_pj * 1e3, OUTSIDE, OUTSIDE, SRAM_MODULES[name], MEMORY, ACCESS)
     return ledger

@@ -179,7 +179,7 @@ def _script(hardware: Hardware, bias: bool, gates: Gating) -> str:
     parameters |= {"ROW_BITS": hardware.row_bits, "SCAN_BITS": (hardware.activations + 3).bit_length()}
     parameters["HOLDS_BIAS"] = int(bias)
     lines = [
-        "read_verilog -sv -DSYNTHESIS *.sv",
+        " ".join(["read_verilog -sv -DSYNTHESIS", *hardware.defines, "*.sv"]),
         f"chparam {' '.join(f'-set {name} {value}' for name, value in parameters.items())} pe",
         # As `synthesis.script` does, but with the modules apart.
         "synth -top pe -booth -run begin:fine",

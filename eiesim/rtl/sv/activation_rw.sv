@@ -1,11 +1,15 @@
 // ActivationRW: holds a PE's activations, source and destination, and reads and writes accumulators (EIE Sec. IV).
 // Beside eiesim/machine/activation_rw.py. The two banks swap after a layer; ReLU is applied as a bank is read as source,
-// so it costs no cycle. A register's clear is part of its enable, here and elsewhere, so that a clock gate can hold it.
+// so it costs no cycle, and so is an adder unit's rest. A register's clear is part of its enable, here and elsewhere, so
+// that a clock gate can hold it.
 module activation_rw #(
     parameter int ACTIVATIONS = 64,
     parameter int ROW_BITS = 6,
     parameter int SCAN_BITS = 7,
     parameter int VALUE_BITS = 16,
+`ifdef ADDER
+    parameter int REST_BITS = 49,
+`endif
     parameter bit HOLDS_BIAS = 0
 ) (
     input  logic                         clock,
@@ -30,6 +34,16 @@ module activation_rw #(
     input  logic                         arithmetic_write,
     input  logic [ROW_BITS-1:0]          arithmetic_write_row,
     input  logic signed [VALUE_BITS-1:0] arithmetic_sum3,
+`ifdef ADDER
+    // What is taken off the sums as they are read as source; see rest.sv.
+    input  logic [REST_BITS-1:0]         sent,
+    output logic                         rest_read0,
+    output logic                         rest_read1,
+    output logic [ROW_BITS-1:0]          rest_address0,
+    output logic [ROW_BITS-1:0]          rest_address1,
+    input  logic [REST_BITS:0]           rest_word0,
+    input  logic [REST_BITS:0]           rest_word1,
+`endif
     output logic signed [VALUE_BITS-1:0] activation,
     output logic signed [VALUE_BITS-1:0] accumulator
 );
@@ -44,7 +58,23 @@ module activation_rw #(
 
     // propagate. Of a bank one word is read: the row presented if it is the source, else an accumulator.
     assign source_row = row[ROW_BITS-1:0];
+`ifdef ADDER
+    logic signed [VALUE_BITS-1:0] sum;
+    logic [VALUE_BITS:0] rest;
+    logic signed [VALUE_BITS+1:0] finished;
+    rest #(.ROW_BITS(ROW_BITS), .VALUE_BITS(VALUE_BITS), .REST_BITS(REST_BITS)) of_row (
+        .clock, .reset, .start, .swap, .row_taken, .source, .sent,
+        .read0(rest_read0), .read1(rest_read1), .address0(rest_address0), .address1(rest_address1),
+        .word0(rest_word0), .word1(rest_word1), .rest
+    );
+    assign sum = source ? word1 : word0;
+    assign finished = (VALUE_BITS+2)'(sum) - $signed({1'b0, rest});
+    // It saturates at one end.
+    assign word = finished[VALUE_BITS+1] && !(&finished[VALUE_BITS:VALUE_BITS-1]) ? {1'b1, {(VALUE_BITS-1){1'b0}}}
+                : finished[VALUE_BITS-1:0];
+`else
     assign word = source ? word1 : word0;
+`endif
     assign shown = row < SCAN_BITS'(ACTIVATIONS) && !(source_relu && word[VALUE_BITS-1]);
     assign activation = has_bias && row == bias_row ? (HOLDS_BIAS ? one : '0) : shown ? word : '0;
     assign accumulator = source ? word0 : word1;

@@ -1,6 +1,7 @@
 // ArithmeticUnit: multiplies and adds in four pipeline stages with a bypass (EIE Sec. IV, "Arithmetic Unit").
 // Beside eiesim/machine/arithmetic_unit.py: 1 codebook lookup and row accumulate, 2 read b and multiply, 3 shift and
-// add, driving the write, 4 the write. A stage's data registers take a value only with an entry.
+// add, driving the write, 4 the write. A stage's data registers take a value only with an entry. An adder unit compares and
+// selects in stage 2 in place of multiplying (docs/rtl.md, "The adder unit").
 module arithmetic_unit #(
     parameter int INDEX_BITS = 4,
     parameter int WEIGHT_BITS = 4,
@@ -31,7 +32,11 @@ module arithmetic_unit #(
     output logic                         busy,
     output logic                         done
 );
+`ifdef ADDER
+    localparam int PRODUCT_BITS = VALUE_BITS + 2;
+`else
     localparam int PRODUCT_BITS = 2 * VALUE_BITS;
+`endif
     localparam int SHIFTED_BITS = PRODUCT_BITS + 17;
 
     logic signed [VALUE_BITS-1:0] codebook [0:2**WEIGHT_BITS-1];
@@ -49,7 +54,21 @@ module arithmetic_unit #(
     assign real1 = valid1 && code1 != 0;
     // stage 2
     assign reads = real2;
+`ifdef ADDER
+    // Twice the smaller magnitude where the signs agree, else 0. What is sent is not 0: by a 0 the bias is known, whose
+    // term is the weight itself.
+    logic negative2, less;
+    logic signed [VALUE_BITS-1:0] nearer;  // To 0, of two numbers of one sign.
+    logic [VALUE_BITS-1:0] smaller;
+    assign negative2 = weight2[VALUE_BITS-1];
+    assign less = weight2 < activation2;
+    assign nearer = less ^ negative2 ? weight2 : activation2;
+    assign smaller = negative2 ? -nearer : nearer;
+    assign product = activation2 == 0 ? PRODUCT_BITS'(weight2)
+                   : negative2 ^ activation2[VALUE_BITS-1] ? '0 : PRODUCT_BITS'({smaller, 1'b0});
+`else
     assign product = weight2 * activation2;
+`endif
     // stage 3: the sum rounded by the bit below the last one kept, which goes in as the adder's carry.
     logic signed [SHIFTED_BITS-1:0] shifted;
     logic signed [VALUE_BITS+1:0] sum;

@@ -4,6 +4,7 @@
 // `start` for one cycle, whose next cycle is cycle 1; wait for `drained`. Then `swap` makes the results the next layer's
 // input, or, with `step`, they are read from `presented`, an activation row (one value a PE, after ReLU) a cycle.
 // rows, has_bias, bias_row, one, shift_plus_16 and relu are constant during a layer and its `swap`.
+// With ADDER defined, every source is read so, the PEs are adder units (OPERATION=1): the same run, and R_i with the SRAMs.
 module eie #(
     parameter int PES = 4,
     parameter int QUEUE_DEPTH = 8,
@@ -16,8 +17,12 @@ module eie #(
     parameter int POINTER_WORDS = 8192, // In each of the two pointer banks.
     parameter int POINTER_BITS = 16,
     parameter int COLUMN_BITS = 14,
-    // Not to be set from outside: the bits of a word's address in a bank, and of an activation row's number.
+    // Not to be set from outside: the bits of a word's address in a bank, and of an activation row's number, and
+    // of R_i scaled: VALUE_BITS + 1 before its point, and a fraction in which nothing is lost that could matter.
     parameter int ROW_BITS = ACTIVATIONS > 1 ? $clog2(ACTIVATIONS) : 1,
+`ifdef ADDER
+    parameter int REST_BITS = COLUMN_BITS + 2 * VALUE_BITS + 1,
+`endif
     parameter int SCAN_BITS = $clog2(ACTIVATIONS + 4)
 ) (
     input  logic                         clock,
@@ -46,13 +51,27 @@ module eie #(
     logic [PES-1:0] full, busy;
     logic [COLUMN_BITS-1:0] candidate_column;
     logic signed [VALUE_BITS-1:0] candidate_activation;
+`ifdef ADDER
+    logic signed [VALUE_BITS-1:0] found;
+    logic [REST_BITS-1:0] sent;
+`endif
 
     assign drained = scan_done && busy == 0;
 
     lnzd #(.PES(PES), .SCAN_BITS(SCAN_BITS), .COLUMN_BITS(COLUMN_BITS), .VALUE_BITS(VALUE_BITS)) lnzd (
         .clock, .reset, .start, .rows, .presented, .full, .fires, .row_taken, .done(scan_done),
+`ifdef ADDER
+        .column(candidate_column), .activation(found)
+    );
+
+    sent #(.SCAN_BITS(SCAN_BITS), .VALUE_BITS(VALUE_BITS), .REST_BITS(REST_BITS)) of_layer (
+        .clock, .start(reset || start), .swap, .has_bias, .bias_row, .shift_plus_16, .fires, .row_taken, .found,
+        .activation(candidate_activation), .sent
+    );
+`else
         .column(candidate_column), .activation(candidate_activation)
     );
+`endif
 
     genvar p;
     generate
@@ -63,6 +82,9 @@ module eie #(
                 .POINTER_WORDS(POINTER_WORDS), .POINTER_BITS(POINTER_BITS), .COLUMN_BITS(COLUMN_BITS),
                 .ROW_BITS(ROW_BITS), .SCAN_BITS(SCAN_BITS), .HOLDS_BIAS(p == 0)
             ) pe (
+`ifdef ADDER
+                .sent,
+`endif
                 .clock, .reset, .start(reset || start), .swap, .relu, .shift_plus_16, .has_bias, .bias_row, .one,
                 .load, .load_row, .load_activation(load_activations[p*VALUE_BITS +: VALUE_BITS]),
                 .codebook_write, .codebook_code, .codebook_value, .candidate_column, .candidate_activation, .fires,

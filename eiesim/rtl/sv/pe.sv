@@ -12,6 +12,9 @@ module pe #(
     parameter int COLUMN_BITS = 14,
     parameter int ROW_BITS = 6,
     parameter int SCAN_BITS = 7,
+`ifdef ADDER
+    parameter int REST_BITS = COLUMN_BITS + 2 * VALUE_BITS + 1,  // Not to be set from outside.
+`endif
     parameter bit HOLDS_BIAS = 0
 ) (
     input  logic                         clock,
@@ -33,6 +36,9 @@ module pe #(
     input  logic signed [VALUE_BITS-1:0] candidate_activation,
     input  logic                         fires,
     input  logic                         row_taken,
+`ifdef ADDER
+    input  logic [REST_BITS-1:0]         sent,
+`endif
     output logic                         full,
     output logic signed [VALUE_BITS-1:0] presented,
     output logic                         done,
@@ -53,6 +59,11 @@ module pe #(
     logic [WEIGHT_BITS-1:0] entry_code;
     logic [INDEX_BITS-1:0] entry_z;
     logic [ROW_BITS-1:0] row, write_row;
+`ifdef ADDER
+    logic rest_read0, rest_read1;
+    logic [ROW_BITS-1:0] rest_address0, rest_address1;
+    logic [REST_BITS:0] rest_word0, rest_word1;
+`endif
 
     assign busy = head_valid || pointer_busy || entry_valid || arithmetic_busy;
 
@@ -100,10 +111,26 @@ module pe #(
 
     activation_rw #(
         .ACTIVATIONS(ACTIVATIONS), .ROW_BITS(ROW_BITS), .SCAN_BITS(SCAN_BITS), .VALUE_BITS(VALUE_BITS),
+`ifdef ADDER
+        .REST_BITS(REST_BITS),
+`endif
         .HOLDS_BIAS(HOLDS_BIAS)
     ) activation_rw (
+`ifdef ADDER
+        .sent, .rest_read0, .rest_read1, .rest_address0, .rest_address1, .rest_word0, .rest_word1,
+`endif
         .clock, .reset, .start, .swap, .relu, .load, .load_row, .load_activation, .has_bias, .bias_row, .one, .row_taken,
         .arithmetic_row(row), .arithmetic_real(real1), .arithmetic_reads(reads), .arithmetic_write(write),
         .arithmetic_write_row(write_row), .arithmetic_sum3(sum3), .activation(presented), .accumulator
     );
+`ifdef ADDER
+
+    sram #(.WORDS(ACTIVATIONS), .BITS(REST_BITS + 1), .ADDRESS_BITS(ROW_BITS)) rest_bank0 (
+        .clock, .read(rest_read0), .address(rest_address0), .word(rest_word0)
+    );
+
+    sram #(.WORDS(ACTIVATIONS), .BITS(REST_BITS + 1), .ADDRESS_BITS(ROW_BITS)) rest_bank1 (
+        .clock, .read(rest_read1), .address(rest_address1), .word(rest_word1)
+    );
+`endif
 endmodule

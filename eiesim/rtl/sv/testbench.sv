@@ -24,6 +24,11 @@ module testbench #(
 );
     localparam int ROW_BITS = ACTIVATIONS > 1 ? $clog2(ACTIVATIONS) : 1;
     localparam int SCAN_BITS = $clog2(ACTIVATIONS + 4);
+`ifdef ADDER
+    localparam int OPERATION = 1;
+`else
+    localparam int OPERATION = 0;
+`endif
 
     logic clock, reset = 1, start = 0, swap = 0, step = 0, has_bias = 0, relu = 0, load = 0, codebook_write = 0;
     logic [SCAN_BITS-1:0] rows = 0, bias_row = 0;
@@ -66,6 +71,12 @@ module testbench #(
                 $readmemh(path, dut.pes[p].pe.even_bank.memory);
                 $sformat(path, "%0s/layer%0d_pe%0d_odd.hex", folder, layer, p);
                 $readmemh(path, dut.pes[p].pe.odd_bank.memory);
+`ifdef ADDER
+                // A layer writes bank 1, the next one bank 0, and so on.
+                $sformat(path, "%0s/layer%0d_pe%0d_rest.hex", folder, layer, p);
+                if (layer % 2 == 0) $readmemh(path, dut.pes[p].pe.rest_bank1.memory);
+                else $readmemh(path, dut.pes[p].pe.rest_bank0.memory);
+`endif
             end
         end
     endgenerate
@@ -103,11 +114,12 @@ module testbench #(
         needs("WEIGHT_BITS", WEIGHT_BITS, 0);
         needs("ROW_ENTRIES", ROW_ENTRIES, 0);
         needs("VALUE_BITS", VALUE_BITS, 0);
+        needs("OPERATION", OPERATION, 0);
         needs("ACTIVATIONS", ACTIVATIONS, 1);
         needs("SPMAT_ROWS", SPMAT_ROWS, 1);
         needs("POINTER_WORDS", POINTER_WORDS, 1);
         needs("POINTER_BITS", POINTER_BITS, 1);
-        needs("COLUMN_BITS", COLUMN_BITS, 1);
+        needs("COLUMN_BITS", COLUMN_BITS, OPERATION == 0);  // An adder unit's words are laid out for it.
         if (QUEUE_DEPTH < 1) $display("FAIL: QUEUE_DEPTH=%0d: a queue has at least one place", QUEUE_DEPTH);
         if (!fits || QUEUE_DEPTH < 1) $finish;
         total = 0;

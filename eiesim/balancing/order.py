@@ -72,6 +72,7 @@ def permute_rows(layer: CompressedLayer, order: Sequence[int] | npt.NDArray[np.i
         bias_codes=None if layer.bias_codes is None else layer.bias_codes[order],
         activation=layer.activation,
         name=layer.name,
+        activation_said=layer.activation_said,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._shown import Brief, Plotted, counted, html_table
+from eiesim.arithmetic import rest_of
 from eiesim.balancing.causes import Losses, attribute
 from eiesim.balancing.order import balanced_order, permute_rows, unpermute
 from eiesim.config import MachineConfig
@@ -192,10 +193,11 @@ def balance(prepared: Prepared, engine: str = DEFAULT_ENGINE) -> Balance:
 
 def _try(name: str, prepared: Prepared, order: npt.NDArray[np.int64] | None, engine: str) -> Assignment:
     if order is not None:
-        # A row's place changes no operand: codebook, activations and formats are the whole layer's. Sums would have
-        # to change places too; they are added up anew.
-        placed = interleaved_for(permute_rows(prepared.plain, order), prepared.config)
-        prepared = replace(prepared, layer=placed, operands=replace(prepared.operands, sums=None))
+        # A row's place changes no operand: codebook, activations and formats are the whole layer's. What adder units
+        # hold by row, and sums, change places too; both are added up anew.
+        placed, operands = interleaved_for(permute_rows(prepared.plain, order), prepared.config), prepared.operands
+        rest = None if operands.rest is None else rest_of(placed.layer, operands.codebook)
+        prepared = replace(prepared, layer=placed, operands=replace(operands, sums=None, rest=rest))
     result = simulate_prepared(prepared, engine)
     losses, busiest = attribute(prepared, result.runs)
     return Assignment(name, prepared.plain, order, result, busiest, losses)

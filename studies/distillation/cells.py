@@ -30,7 +30,7 @@ TEST, LABELLED, VALIDATION = 1500, 400, 200
 """Of the 5,000 digits; the others are unlabelled."""
 PIXEL_SCALE = 256
 BATCH = 128
-ROUNDS, EPOCHS = 3, {"dense": 16, "retraining": 6, "shared": 3}
+ROUNDS, EPOCHS = 3, {"dense": 12, "retraining": 14, "shared": 3}
 """Epochs over labelled and unlabelled digits together; over the labelled alone there are more, to as many steps."""
 TEACHER_EPOCHS = 12
 

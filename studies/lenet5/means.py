@@ -21,7 +21,7 @@ class Numbers:
             digits[column] *= digits["vectors"]
         self._layers = rows.groupby(["label", "layer"]).mean(numeric_only=True)
         self._digits = digits.groupby(["label", "seed"])[
-            ["kept", "dense_bytes", "huffman_bytes", "coded_bytes", "bytes_published_bits", *PER_VECTOR, "seconds"]
+            ["kept", "dense_bytes", "huffman_bytes", "coded_bytes", "bytes_published_bits", *PER_VECTOR]
         ].sum()
 
     @classmethod
@@ -33,6 +33,11 @@ class Numbers:
     def seeds(self) -> int:
         """How many there are."""
         return int(self.rows["seed"].nunique())
+
+    @property
+    def minutes(self) -> float:
+        """Of processor time, all runs together; a run's rows each have its seconds."""
+        return float(self.rows[self.rows["layer"] == LAYERS[0]]["seconds"].sum()) / 60
 
     def has(self, *labels: str) -> bool:
         """Whether every one of the ways was run."""

@@ -38,10 +38,10 @@ def _head(n: Numbers) -> str:
 `eiesim train --network lenet-5` trains the network of Deep Compression's Table 3: 20 maps of 5 x 5 places, pooled, 50 maps of
 5 x 5, pooled, 500 units, 10 classes; 430,500 weights. A convolution is one matrix that meets the window of every position
 (im2col): {published().weights["conv1"]:,.0f} weights and 576 input vectors a digit in the first, {published().weights["conv2"]:,.0f} and 64 in the second. So
-[every method](methods.md) works on it as on any matrix, and [the folder](formats.md#trained-network-folder-eiesim-train-o-dir)
+[every method](methods.md) works on it as on any matrix, and [the folder](formats.md#trained-network-folder-eiesim-train--o-dir)
 runs as any network's whose layers do not follow one another.
 
-`python -m studies.lenet5` makes this page: {n.seeds} seeds, {len(RECIPES)} ways to prune, some {n.total(AS_PUBLISHED, "seconds") * n.seeds / 60:.0f} minutes of one idle core; started again
+`python -m studies.lenet5` makes this page: {n.seeds} seeds, {len(RECIPES)} ways to prune, some {n.minutes:.0f} minutes of one core; started again
 after an interruption, it goes on where it was. Every run is in [lenet-5/results.csv](lenet-5/results.csv).
 
 Accuracies are **measured** on 500 digits held out, in float32 unless said otherwise; means over the seeds, ± their standard

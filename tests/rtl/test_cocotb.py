@@ -61,6 +61,7 @@ def test_cocotb_finds_the_cycles_and_outputs_that_eiesim_says(twin, here):
     assert f"cycles={result.layers[0].cycles} " in said
 
 
+@pytest.mark.slow
 def test_cocotb_finds_those_of_adder_units(here, tmp_path):
     rng = np.random.default_rng(4)
     layer, activations = given()

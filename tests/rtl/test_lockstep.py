@@ -33,7 +33,7 @@ def test_two_columns_at_the_very_end_agree(icarus):
     assert lockstep.check(run, simulators.build(run.hardware, "icarus")).compared > 50
 
 
-@pytest.mark.parametrize("shape", [2, 6])
+@pytest.mark.parametrize("shape", [6])
 def test_adder_units_agree_in_every_cycle(icarus, shape):
     """In few cases: a bias, several layers, sums between 0 and where they saturate, and above 0."""
     compared = 0

@@ -112,7 +112,7 @@ def test_machines_that_do_not_hold_a_layer_are_not_advised():
     [
         ({"aim": "speed"}, "no aim is called 'speed'; there are: energy-delay, time, energy"),
         ({"area_mm2": 0.1}, "area 0.1 mm²: none of 2 machines has so little; the least is 2.598"),
-        ({"area_mm2": -1}, "area -1: needs a number above 0"),
+        ({"area_mm2": -1}, "area -1: needs a finite number above 0"),
         ({"time_us": 2.5, "energy_uj": 0.09}, "none of 2 machines"),
         ({"config": {"spmat_bytes": 2**30}}, "no figures for the energy"),
         ({"axes": {"pes": [4, 0]}}, "pes = 0"),

@@ -186,6 +186,10 @@ class CompressedLayer(Plotted, Tabled):
         """Weights that there are places for: rows x cols, of a convolution in groups those of its blocks."""
         return self.rows * self.cols // self.groups
 
+    def relu_on(self, operation: str) -> bool:
+        """Whether ReLU follows. Where no one has said so, it follows multipliers, and not adder units."""
+        return self.activation == "relu" and (self.activation_said or operation != "adder")
+
     @property
     def bias(self) -> npt.NDArray[np.float32] | None:
         """The bias as float32[rows], or None."""
@@ -198,7 +202,7 @@ class CompressedLayer(Plotted, Tabled):
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 (hex) of everything that changes a result; the name does not."""
+        """SHA-256 (hex) of everything that changes a result; the name does not. `activation_said` is left out."""
         in_groups = (self.groups,) if self.groups > 1 else ()
         digest = hashlib.sha256(repr((self.shape, self.activation, *in_groups)).encode())
         for array in (self.indptr, self.indices, self.codes, self.codebook, self.bias_codes):

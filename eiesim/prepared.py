@@ -56,9 +56,8 @@ class Prepared(Brief):
 
     @property
     def relu(self) -> bool:
-        """Whether ReLU follows. Where no one has said so, it follows multipliers, and not adder units."""
-        said = self.plain.activation_said or self.config.operation != "adder"
-        return said and self.plain.activation == "relu"
+        """Whether ReLU follows."""
+        return self.plain.relu_on(self.config.operation)
 
     @cached_property
     def job(self) -> Job:

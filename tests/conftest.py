@@ -13,6 +13,10 @@ __all__ = ["browser", "opened_page", "pytest_sessionstart"]  # fixtures and hook
 
 numba_cache.use()
 
+# How wide the terminal of whoever runs the tests is does not matter; a test that needs a width says it.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 # Whether a command compiles first depends on what ran before: commands called in this process do not say so.
 logging.getLogger("eiesim.kernels").addFilter(lambda record: False)
 

@@ -31,7 +31,11 @@ module rest #(
 
     logic summed;  // The source holds sums, and no inputs.
     logic [ROW_BITS-1:0] next_row;
-    logic [REST_BITS:0] word, total;
+    logic [REST_BITS:0] word;
+    // Of its fraction the carry alone is used.
+    // verilator lint_off UNUSEDSIGNAL
+    logic [REST_BITS:0] total;
+    // verilator lint_on UNUSEDSIGNAL
     logic steps, adds, too_large;
 
     // propagate

@@ -17,7 +17,7 @@ from eiesim.files.matrices import Matrix, is_archive, matrix_of
 from eiesim.inputs import Opening, Source, is_model
 from eiesim.layer_result import LayerResult
 from eiesim.model import Layer
-from eiesim.prepared import Config, interleaved_for, opened
+from eiesim.prepared import Config, interleaved_for, opened, relu_follows
 from eiesim.simulation import simulate
 
 if TYPE_CHECKING:
@@ -246,5 +246,5 @@ def _inspected(layer: Layer, config: MachineConfig, read: Read | None = None) ->
         ones = np.ones(interleaved.layer.cols, np.float32)
         whole = simulate(interleaved, ones, config, outputs=False).layers[0]
     needs, streamed = capacity.needs(interleaved, config), streaming.estimate(interleaved, config)
-    activation = "relu" if interleaved.layer.relu_on(config.operation) else "none"
+    activation = "relu" if relu_follows(interleaved.layer, config) else "none"
     return Inspection(interleaved, needs, streamed, read, whole, activation)

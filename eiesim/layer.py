@@ -186,10 +186,6 @@ class CompressedLayer(Plotted, Tabled):
         """Weights that there are places for: rows x cols, of a convolution in groups those of its blocks."""
         return self.rows * self.cols // self.groups
 
-    def relu_on(self, operation: str) -> bool:
-        """Whether ReLU follows. Where no one has said so, it follows multipliers, and not adder units."""
-        return self.activation == "relu" and (self.activation_said or operation != "adder")
-
     @property
     def bias(self) -> npt.NDArray[np.float32] | None:
         """The bias as float32[rows], or None."""

@@ -12,6 +12,18 @@ from eiesim.errors import EieError, shown
 LARGEST_SEED = 2**63 - 1
 
 
+def real(name: str, value: Any) -> None:
+    """Raise EieError, naming it, where a value is no number; NaN and infinity are some."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise EieError(f"{name} = {shown(value)}: must be a number")
+
+
+def flag(name: str, value: Any) -> None:
+    """Raise EieError, naming it, where a value is neither true nor false."""
+    if not isinstance(value, bool | np.bool_):
+        raise EieError(f"{name} = {shown(value)}: must be True or False")
+
+
 def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     """A whole number within bounds. Raises EieError, naming it, for anything else."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
@@ -21,7 +33,8 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
 
 def number(name: str, value: Any, least: float, most: float | None = None) -> float:
     """A finite number within bounds. Raises EieError, naming it, for anything else."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
+    real(name, value)
+    if not math.isfinite(value):
         raise EieError(f"{name} = {shown(value)}: must be a number")
     return _within(name, float(value), least, most)
 

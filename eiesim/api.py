@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from eiesim._checks import several
+from eiesim._checks import several, whole
 from eiesim._io.atomic import Outputs
 from eiesim._io.modules import is_module
 from eiesim._io.named import naming
@@ -253,6 +253,8 @@ def compress(
     path = Path(model) if isinstance(model, str | Path) else None
     if output is not None:
         network.check_network_folder(output, force, path)
+    if positions is not None:
+        whole("positions", positions, 1)
     options = pipeline.Options(everywhere, by_layer, global_density, threshold, bits, initialisation, seed)
     choice = _choice(take, leave)
     values = None if calibration is None else _calibration_inputs(calibration, is_module(model))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import flag, whole
 from eiesim._io import modules
 from eiesim._io.tensors import as_scipy, is_sparse, on_the_host
 from eiesim._shown import Plotted, Tabled, counted
@@ -143,14 +144,15 @@ class CompressedLayer(Plotted, Tabled):
                 raise EieError(f"bias_codes: must be 0 to {highest}, the codebook's entries")
 
     def _check_groups(self) -> None:
-        if self.groups == 1 and not self.depthwise:
+        object.__setattr__(self, "groups", whole("groups", self.groups, 1))
+        flag("depthwise", self.depthwise)
+        object.__setattr__(self, "depthwise", bool(self.depthwise))
+        if self.groups == 1:
+            if self.depthwise:
+                raise EieError("depthwise: needs groups, one a channel")
             return
-        if self.groups < 2 or self.rows % self.groups or self.cols % self.groups:
-            raise EieError(
-                f"groups: {self.groups} do not share {self.rows} rows and {self.cols} columns evenly"
-                if self.groups != 1
-                else "depthwise: needs groups, one a channel"
-            )
+        if self.rows % self.groups or self.cols % self.groups:
+            raise EieError(f"groups: {self.groups} do not share {self.rows} rows and {self.cols} columns evenly")
         rows, cols = self.rows // self.groups, self.cols // self.groups
         for here, columns in self.stretches():
             outside = self.indices[here] // rows != columns // cols

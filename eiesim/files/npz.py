@@ -95,7 +95,7 @@ def of_arrays(path: Path, arrays: npt.NDArray[Any] | Mapping[str, npt.NDArray[An
             name=_text(arrays, "name") if "name" in arrays else printable(path.stem),
             activation_said="activation" in arrays,
             groups=_number(arrays, "groups") if "groups" in arrays else 1,
-            depthwise=bool(_number(arrays, "depthwise")) if "depthwise" in arrays else False,
+            depthwise=_is_depthwise(arrays),
         )
     except EieError as error:
         raise EieError(f"{path}: {error}") from None
@@ -224,6 +224,13 @@ def _number(arrays: Mapping[str, npt.NDArray[Any]], key: str) -> int:
     if value.dtype != np.int64 or value.shape != ():
         raise EieError(f"{key}: is {value.dtype}{list(value.shape)}, needs one int64")
     return int(value)
+
+
+def _is_depthwise(arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
+    value = _number(arrays, "depthwise") if "depthwise" in arrays else 0
+    if value not in (0, 1):
+        raise EieError(f"depthwise: is {value}, needs 0 or 1")
+    return bool(value)
 
 
 def _text(arrays: Mapping[str, npt.NDArray[Any]], key: str) -> str:

@@ -4,6 +4,7 @@ Layers go in and come out as numpy arrays; PyTorch is only in between. Everythin
 `Settings.seed`, so the same call gives the same layers on the same machine.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim.dense import DenseLayer, Mask, from_codes, to_codes
+from eiesim.errors import EieError
 from eiesim.layer import CompressedLayer
 from eiesim.training.convolution import step
 from eiesim.training.examples import Examples
@@ -223,8 +225,13 @@ def _fit(
         waited += 1
         if current < lowest:
             lowest, best, waited = current, [p.detach().clone() for p in parameters], 0
-        if waited >= settings.patience:
+        if waited >= settings.patience or math.isnan(current):
             break
+    if not math.isfinite(lowest) or math.isnan(current):
+        or_else = "" if taught is None else ", or give another temperature, such as 4"
+        raise EieError(
+            f"training went astray: the loss is no longer a number; scale the inputs to about 0 to 1{or_else}"
+        )
     with torch.no_grad():
         for parameter, value in zip(parameters, best, strict=True):
             parameter.copy_(value)

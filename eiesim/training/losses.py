@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eiesim._checks import flag, real
 from eiesim.errors import EieError, with_extra
 
 PENALTIES = {"l1": 1e-4, "l2": 1e-3}
 """Penalties on the weights, and how strong each is unless told."""
 
+MOST_TEMPERATURE = 1e6
+"""Its square is in the loss; with far less than this all softened scores are alike."""
 MOST_MIXUP = 1000
 """Of mixup's alpha: with more, every mixture is half of each."""
 
@@ -75,12 +78,16 @@ class Distillation:
     mixup: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.temperature < float("inf"):
-            raise EieError(f"temperature {self.temperature}: must be above 0")
+        real("temperature", self.temperature)
+        real("teacher_share", self.share)
+        flag("debias", self.debias)
+        if not 0 < self.temperature <= MOST_TEMPERATURE:
+            raise EieError(f"temperature {self.temperature}: must be above 0 and at most {MOST_TEMPERATURE:,.0f}")
         if not 0 <= self.share <= 1:
             raise EieError(f"share {self.share} of the teacher: must be 0 to 1")
         if self.mixup is None:
             return
+        real("mixup", self.mixup)
         if not 0 < self.mixup <= MOST_MIXUP:
             raise EieError(f"mixup = {self.mixup}: must be above 0 and at most {MOST_MIXUP:g}; 1 mixes evenly")
         if self.share != 1:

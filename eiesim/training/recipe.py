@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import flag, real
 from eiesim._shown import Brief
 from eiesim.dense import DenseLayer, Mask
 from eiesim.errors import EieError, shown, unknown
@@ -105,7 +106,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if (self.method is None) == (self.masks is None):
             raise EieError("give either a method or masks of your own")
-        if self.method is not None and self.method not in NAMES and self.n_of_m is None:
+        if self.method is not None and (
+            not isinstance(self.method, str) or (self.method not in NAMES and self.n_of_m is None)
+        ):
             raise unknown("no method", self.method, (*NAMES, "N:M"))
         if self.n_of_m is not None:
             check_n_of_m(*self.n_of_m)
@@ -116,11 +119,19 @@ class Recipe:
                 raise EieError("masks are a density by themselves; give no other")
         elif self.density is None:
             raise EieError(f"method {self.method} needs a density, the share of weights to keep, such as 0.1")
-        elif not 0 < self.density <= 1:
-            raise EieError(f"density = {self.density}: must be above 0 and at most 1, the share of weights to keep")
+        else:
+            real("density", self.density)
+            if not 0 < self.density <= 1:
+                raise EieError(f"density = {self.density}: must be above 0 and at most 1, the share of weights to keep")
         self._check_options()
 
     def _check_options(self) -> None:
+        flag("together", self.together)
+        flag("reinitialise", self.reinitialise)
+        if self.penalty is not None and not isinstance(self.penalty, Penalty):
+            raise EieError(f"penalty = {shown(self.penalty)}: must be a Penalty, or a text such as l1=1e-4")
+        if not isinstance(self.distillation, Distillation):
+            raise EieError(f"distillation = {shown(self.distillation)}: must be a Distillation")
         if self.together and self.method not in RANKED_TOGETHER:
             raise EieError(f"only {', '.join(RANKED_TOGETHER)} can rank all layers together, not {self._what}")
         if self.reinitialise and self.method != "lottery":

@@ -1,18 +1,21 @@
 """eiesim.train: from examples to a pruned, shared network, by any of the methods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import several
 from eiesim._io.memory import check_memory
 from eiesim._io.named import naming
+from eiesim._io.tensors import on_the_host
 from eiesim._progress import Steps, Told, telling
 from eiesim.dense import DenseLayer, expand, forward
-from eiesim.errors import EieError, unknown
+from eiesim.errors import EieError, shown, unknown
 from eiesim.files import npz
 from eiesim.files.guarding import guarded
 from eiesim.files.network import check_network_folder
@@ -20,12 +23,12 @@ from eiesim.layer import CompressedLayer
 from eiesim.training import folder, graph
 from eiesim.training.architecture import NETWORKS, Architecture, perceptron
 from eiesim.training.binary import two_values
-from eiesim.training.convolution import features_of
+from eiesim.training.convolution import features_of, given_by
 from eiesim.training.examples import Examples, Parts, split, without_labels
 from eiesim.training.loop import Epoch, Lesson, Settings, fine_tune_centroids, one_thread, train_layers
 from eiesim.training.losses import Distillation, Penalty
 from eiesim.training.methods import method_of
-from eiesim.training.recipe import Networks, Outcome, Recipe, check_whole
+from eiesim.training.recipe import MOST_EPOCHS, Networks, Outcome, Recipe, check_whole
 from eiesim.training.teaching import Teaching
 from eiesim.training.trained import Trained
 
@@ -121,6 +124,8 @@ def train(
     --------
     save_trained : Write what `train` gives as a network folder.
     """
+    if recipe is not None and not isinstance(recipe, Recipe):
+        raise EieError(f"recipe = {shown(recipe)}: must be a Recipe")
     if teacher is None:
         _check_untaught(unlabelled, recipe, options)
     if recipe is None:
@@ -171,6 +176,7 @@ def _recipe(
     **options: Any,
 ) -> Recipe:
     """A recipe from what `train` takes. epochs: of training; a round of retraining has two fifths."""
+    check_whole("epochs", epochs, 1, MOST_EPOCHS)
     if teacher_share is None:
         teacher_share = TEACHER_SHARE if mixup is None else 1.0
     given = {
@@ -190,7 +196,8 @@ def _checked_widths(given: Sequence[int] | str, network: str | None) -> tuple[in
             given = tuple(int(width) for width in given.split(",")) if given else ()
         except ValueError:
             raise EieError(f"hidden {given}: needs whole numbers with commas between, such as 300,100") from None
-    if network is not None and network not in NETWORKS:
+    given = several("hidden", given)
+    if network is not None and (not isinstance(network, str) or network not in NETWORKS):
         raise unknown("no network", network, NETWORKS)
     if network is not None and tuple(given) != HIDDEN:
         raise EieError(f"network {network} has hidden layers of its own; give a network or hidden, not both")
@@ -262,7 +269,7 @@ def lesson_for(
     """
     if teacher is None:
         return Lesson(parts.training, parts.validation, recipe.penalty, None, progress)
-    layers = [layer if isinstance(layer, DenseLayer) else expand(layer) for layer in teacher]
+    layers = _teachers(teacher)
     classes = int(max(part.labels.max() for part in (parts.training, parts.validation))) + 1
     features = parts.training.inputs.shape[1]
     if not layers or (features_of(layers[0]), layers[-1].rows) != (features, classes):
@@ -272,6 +279,22 @@ def lesson_for(
     chosen = None if unlabelled is None else without_labels(unlabelled, parts)
     teaching = Teaching(recipe.distillation, partial(_ask, layers), chosen)
     return Lesson(parts.training, parts.validation, recipe.penalty, teaching, progress)
+
+
+def _teachers(given: object) -> list[DenseLayer]:
+    """A teacher's layers, written out. Raises EieError for anything else, and where they do not follow one another."""
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | str | bytes):
+        raise EieError(f"teacher: {shown(given)}: needs layers in a row, a network folder or a model file")
+    layers = []
+    for layer in given:
+        if not isinstance(layer, DenseLayer | CompressedLayer):
+            raise EieError(f"teacher: {shown(layer)} is no layer; needs those in a row, a folder or a model file")
+        layers.append(layer if isinstance(layer, DenseLayer) else expand(layer))
+    for before, after in pairwise(layers):
+        if given_by(before) != features_of(after):
+            gives, takes = f"'{before.name}' gives {given_by(before)}", f"'{after.name}' takes {features_of(after)}"
+            raise EieError(f"teacher: {gives} numbers, {takes}")
+    return layers
 
 
 def _ask(layers: Sequence[DenseLayer], inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -293,24 +316,33 @@ def _check_untaught(unlabelled: object, recipe: Recipe | None, options: Mapping[
 
 
 def _examples(inputs: npt.ArrayLike, labels: npt.ArrayLike) -> Examples:
-    flat, classes = _flat(np.asarray(inputs), "inputs"), np.asarray(labels)
+    flat, classes = _flat(inputs, "inputs"), _array(labels, "labels")
     if classes.dtype.kind not in "iu" or classes.ndim != 1:
         raise EieError(f"labels: {classes.dtype} of shape {classes.shape}; need whole numbers, (examples,)")
     if len(flat) != len(classes):
         raise EieError(f"labels: {len(classes)} for {len(flat)} inputs, needs one each")
-    if int(classes.min()) < 0:
-        raise EieError(f"labels: hold {classes.min()}, need class numbers from 0")
+    for end in (int(classes.min()), int(classes.max())):
+        if not 0 <= end < 2**53:
+            raise EieError(f"labels: hold {end}, need class numbers from 0")
     return Examples(flat, classes.astype(np.int64))
 
 
 def _unlabelled(inputs: npt.ArrayLike, features: int) -> npt.NDArray[np.float32]:
-    flat = _flat(np.asarray(inputs), "unlabelled")
+    flat = _flat(inputs, "unlabelled")
     if flat.shape[1] != features:
         raise EieError(f"unlabelled: has {flat.shape[1]:,} features an example; the labelled ones have {features:,}")
     return flat
 
 
-def _flat(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+def _array(given: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(on_the_host(given))
+    except (TypeError, ValueError, RuntimeError):
+        raise EieError(f"{name}: is not an array of numbers") from None
+
+
+def _flat(given: npt.ArrayLike, name: str) -> npt.NDArray[np.float32]:
+    values = _array(given, name)
     if values.dtype.kind not in "fiu" or values.ndim < 2 or 0 in values.shape:
         raise EieError(f"{name}: {values.dtype} of shape {values.shape}; need numbers, (examples, features)")
     with np.errstate(over="ignore"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -68,6 +69,7 @@ class Cell:
     seed: int
 
 
+@cache
 def published() -> pd.DataFrame:
     """Deep Compression's Table 3, by layer."""
     return pd.read_csv(PUBLISHED).set_index("layer")

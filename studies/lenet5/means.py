@@ -19,10 +19,11 @@ class Numbers:
         digits = rows.copy()
         for column in PER_VECTOR:
             digits[column] *= digits["vectors"]
-        self._layers = rows.groupby(["label", "layer"]).mean(numeric_only=True)
-        self._digits = digits.groupby(["label", "seed"])[
+        self._layers = rows.groupby(["label", "layer"]).mean(numeric_only=True).to_dict("index")
+        by_seed = digits.groupby(["label", "seed"])[
             ["kept", "dense_bytes", "huffman_bytes", "coded_bytes", "bytes_published_bits", *PER_VECTOR]
         ].sum()
+        self._digits = by_seed.groupby("label").mean().to_dict("index")
 
     @classmethod
     def read(cls, path: Path) -> "Numbers":
@@ -45,11 +46,11 @@ class Numbers:
 
     def layer(self, label: str, layer: str, column: str) -> float:
         """Of one layer, a mean over the seeds."""
-        return float(self._layers.loc[(label, layer), column])
+        return float(self._layers[label, layer][column])
 
     def total(self, label: str, column: str) -> float:
         """Of all layers together, a digit's worth."""
-        return float(self._digits.loc[label][column].mean())
+        return float(self._digits[label][column])
 
     def share(self, label: str, stage: str) -> float:
         """What is recognised."""

@@ -127,8 +127,9 @@ def test_files_keep_it(tmp_path):
     ("changes", "reason"),
     [
         ({"groups": 5}, "groups: 5 do not share 24 rows and 216 columns evenly"),
-        ({"groups": -24}, "groups: -24 do not share"),
-        ({"groups": 0}, "groups: 0 do not share"),
+        ({"groups": -24}, "groups = -24: must be 1 or more"),
+        ({"groups": "24"}, "groups = '24': must be a whole number"),
+        ({"depthwise": "no"}, "depthwise = 'no': must be True or False"),
         ({"groups": 1, "depthwise": True}, "depthwise: needs groups"),
         ({"codebook": np.array([0, 1], np.float32)}, "codes: must be"),
     ],
@@ -136,6 +137,11 @@ def test_files_keep_it(tmp_path):
 def test_groups_that_do_not_fit_are_refused(changes, reason):
     with pytest.raises(EieError, match=reason):
         replace(depthwise(), **changes)
+
+
+def test_groups_of_numpy_are_the_same():
+    layer = depthwise()
+    assert replace(layer, groups=np.int64(24), depthwise=np.True_).content_hash == layer.content_hash
 
 
 def test_a_weight_outside_its_group_is_refused(tmp_path):
@@ -148,6 +154,9 @@ def test_a_weight_outside_its_group_is_refused(tmp_path):
     np.savez(tmp_path / "bad.npz", **{**arrays, "groups": np.int64(4)})
     with pytest.raises(EieError, match=r"bad\.npz: groups: the weight in row 1"):
         eiesim.load(tmp_path / "bad.npz")
+    np.savez(tmp_path / "odd.npz", **{**arrays, "depthwise": np.int64(2)})
+    with pytest.raises(EieError, match=r"odd\.npz: depthwise: is 2, needs 0 or 1"):
+        eiesim.load(tmp_path / "odd.npz")
     np.savez(tmp_path / "worse.npz", **{**arrays, "groups": np.array([4])})
     with pytest.raises(EieError, match=r"worse\.npz: groups: is int64\[1\], needs one int64"):
         eiesim.load(tmp_path / "worse.npz")

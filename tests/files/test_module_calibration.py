@@ -128,6 +128,8 @@ def test_positions_keep_so_many_of_each_image():
     for k, own in enumerate(found.inputs[0].reshape(4, 10, 3)):
         pixels = {tuple(pixel) for pixel in images[k].reshape(3, -1).T}
         assert len({tuple(one) for one in own} & pixels) == 10
+    with pytest.raises(EieError, match="positions = 0: must be 1 or more"):
+        eiesim.compress(module, calibration=images, positions=0)
 
 
 @pytest.mark.parametrize(

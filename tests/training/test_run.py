@@ -28,6 +28,7 @@ QUICK = {
     "rounds": 2,
 }
 X, Y = clouds(0, 200).inputs, clouds(0, 200).labels
+TEACHER = [DenseLayer("t", np.ones((3, 16), np.float32))]
 
 
 @pytest.fixture(scope="module")
@@ -208,11 +209,50 @@ def test_losses_that_make_no_sense():
         (X, Y * 3, "class 1 has 0 examples, too few .*; classes count from 0, without a gap"),
         (X, Y + 1, "class 0 has 0 examples, too few .*; classes count from 0"),
         (X[:6], Y[:6], "too few to train on"),
+        ([[1, 2], [3]], Y, "inputs: is not an array of numbers"),
+        (X, np.where(np.arange(len(Y)) == 3, 2**63 + 5, Y.astype(np.uint64)), "labels: hold 9223372036854775813, need"),
+        (
+            X / np.abs(X).max() * np.float32(3e38),
+            Y,
+            "training went astray: the loss is no longer a number; scale the inputs",
+        ),
     ],
 )
 def test_examples_that_make_no_sense(x, y, message):
     with pytest.raises(EieError, match=message):
         eiesim.train(x, y, "random", 0.5, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": 3}, "no method is 3"),
+        ({"density": "0.1"}, "density = '0.1': must be a number"),
+        ({"network": ["lenet-5"]}, r"no network is \['lenet-5'\]"),
+        ({"hidden": None}, "hidden = None: must be"),
+        ({"epochs": "3"}, "epochs = '3': must be a whole number"),
+        ({"penalty": 5}, "penalty = 5: must be a Penalty"),
+        ({"together": "no"}, "together = 'no': must be True or False"),
+        ({"teacher": TEACHER[0]}, "teacher: .* needs layers in a row"),
+        ({"teacher": [X]}, "teacher: .* is no layer"),
+        ({"teacher": [TEACHER[0], TEACHER[0]]}, "teacher: 't' gives 3 numbers, 't' takes 16"),
+        ({"teacher": TEACHER, "temperature": "4"}, "temperature = '4': must be a number"),
+        ({"teacher": TEACHER, "temperature": 1e308}, "temperature 1e.308: must be above 0 and at most 1,000,000"),
+        ({"teacher": TEACHER, "temperature": 1e-200}, "training went astray: .* or give another temperature"),
+        ({"teacher": TEACHER, "teacher_share": None, "mixup": "1"}, "mixup = '1': must be a number"),
+        ({"teacher": TEACHER, "unlabelled": X, "debias": "no"}, "debias = 'no': must be True or False"),
+    ],
+)
+def test_options_of_other_kinds_are_refused(options, message):
+    with pytest.raises(EieError, match=message):
+        eiesim.train(
+            X, Y, **{"method": "magnitude", "density": 0.5, "hidden": (4,), "epochs": 1, "rounds": 1, **options}
+        )
+
+
+def test_a_recipe_is_one():
+    with pytest.raises(EieError, match="recipe = 5: must be a Recipe"):
+        eiesim.train(X, Y, recipe=5)
 
 
 def test_refuses_what_does_not_fit():

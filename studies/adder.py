@@ -165,8 +165,8 @@ def findings(found):
         ),
         paragraph(
             of_terms < 0.1,
-            """An adder network's saving is large where an operation is all that is paid for: by the figures of Table I,
-            an accelerator that fetches nothing. EIE has paid for the weight before it multiplies.""",
+            """An adder network's saving is large where an operation is all that is paid for: by the figures of
+            EIE's Table I, an accelerator that fetches nothing. EIE has paid for the weight before it multiplies.""",
         ),
     )  # fmt: skip
 

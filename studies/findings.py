@@ -43,8 +43,8 @@ def paragraph(holds: object, *sentences: str) -> str:
     if not where(holds, sentences[0]):
         return ""
     said = " ".join(sentence for sentence in sentences if where(True, sentence))
-    # A line must not begin as an item of a list does.
-    joined = re.sub(r" (?=\d+[.)](?: |$)|[-+*] )", "\0", " ".join(said.split()))
+    # A line must not begin as an item of a list does, nor as a comment (%).
+    joined = re.sub(r" (?=\d+[.)](?: |$)|[-+*] |%)", "\0", " ".join(said.split()))
     lines = textwrap.wrap(joined, WIDTH, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines).replace("\0", " ")
 

@@ -112,7 +112,8 @@ def test_machines_that_do_not_hold_a_layer_are_not_advised():
     [
         ({"aim": "speed"}, "no aim is called 'speed'; there are: energy-delay, time, energy"),
         ({"area_mm2": 0.1}, "area 0.1 mm²: none of 2 machines has so little; the least is 2.598"),
-        ({"area_mm2": -1}, "area -1: needs a number above 0"),
+        ({"area_mm2": -1}, "area -1: needs a finite number above 0"),
+        ({"time_us": float("inf")}, "inf: needs a finite number above 0"),
         ({"time_us": 2.5, "energy_uj": 0.09}, "none of 2 machines"),
         ({"config": {"spmat_bytes": 2**30}}, "no figures for the energy"),
         ({"axes": {"pes": [4, 0]}}, "pes = 0"),
@@ -125,6 +126,12 @@ def test_what_cannot_be_advised_is_one_line(more, words):
         eiesim.advise(LENET, **given)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_an_endless_bandwidth_that_is_varied_is_text_in_json():
+    axes = {"pes": [4], "queue_depth": [8], "spmat_width": [64], "dram_gbytes_per_s": [1.0, float("inf")]}
+    advice = eiesim.advise("table3:NT-We", axes, config={"weights": "streamed"})
+    assert json.loads(advice.to_json())["machine"]["dram_gbytes_per_s"] == "inf"
 
 
 def test_no_machine_holds_the_layer():

@@ -153,7 +153,7 @@ class Advice:
             "layers": self.layers,
             "aim": self.aim,
             "bounds": dict(self.bounds),
-            "machine": {key: self.best.machine[key] for key in self.axes},
+            "machine": _plain({key: self.best.machine[key] for key in self.axes}),
             "heading": self.heading,
             "lines": list(self.lines),
             "config": self.config.to_dict(),
@@ -346,8 +346,8 @@ def advise(
 def _bounds(given: Mapping[str, float | None]) -> dict[str, float]:
     bounds = {name: most for name, most in given.items() if most is not None}
     for name, most in bounds.items():
-        if isinstance(most, bool) or not isinstance(most, int | float) or not most > 0:
-            raise EieError(f"{words(name).name} {shown_value(most)}: needs a number above 0, in {BOUNDS[name]}")
+        if isinstance(most, bool) or not isinstance(most, int | float) or not 0 < most < math.inf:
+            raise EieError(f"{words(name).name} {shown_value(most)}: needs a finite number above 0, in {BOUNDS[name]}")
     return bounds
 
 

@@ -52,6 +52,8 @@ def compress(
 
     screen = shown.screen()
     if explain:
+        if shown.json is not None:
+            raise EieError("--json: --explain writes no JSON; eiesim inspect MODEL --json says how each tensor is read")
         screen.show(ledger_table(eiesim.read_model(model, take=take or (), leave=leave or ())))
         return
     if output is None:

@@ -19,7 +19,7 @@ from eiesim.schemas.records import (
     extended,
     record,
 )
-from eiesim.schemas.shapes import Limits, keys
+from eiesim.schemas.shapes import Limits, is_a_number, keys, noted
 from eiesim.sweeps.networks import Total
 from eiesim.workloads import Benchmark
 
@@ -36,6 +36,7 @@ def _cells() -> dict[str, object]:
     """The columns of a machine's total, `machine` spread into its own."""
     cells: dict[str, object] = {}
     for key, held, _ in keys(Total):
+        held = noted(held, [Limits(0, 1 if key == "load_balance" else None)] if is_a_number(held) else [])
         cells |= {"engine": Annotated[Engine, "the engine"], **CONFIGURATION} if key == "machine" else {key: held}
     return cells
 

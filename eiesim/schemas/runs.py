@@ -52,8 +52,8 @@ class Layer(Metrics):
     fraction_bits: Annotated[FractionBits, "fraction bits that fixed point used"]
     version: Version
     content_hash: Annotated[Sha256 | None, "SHA-256 of what changes the layer's results"]
-    seed: Annotated[int | None, "seed of a synthetic layer, or of what was drawn"]
-    variation: Annotated[float | None, "coefficient of variation of a synthetic layer's densities"]
+    seed: Annotated[Count | None, "seed of a synthetic layer, or of what was drawn"]
+    variation: Annotated[Amount | None, "coefficient of variation of a synthetic layer's densities"]
     batch: NotRequired[Annotated[MetricsEach, "of a batch: each input's own"]]
     per_pe: NotRequired[Annotated[PerPe, "with --per-pe: the counters of every PE"]]
 
@@ -83,8 +83,8 @@ class Provenance(TypedDict):
     input_sha256: Annotated[
         Sha256 | dict[str, Sha256] | None, "SHA-256 of the input's float32 values; by layer if several"
     ]
-    seed: Annotated[int | dict[str, int] | None, "seed of synthetic layers; by layer where they differ"]
-    variation: Annotated[float | dict[str, float] | None, "variation of synthetic layers; by layer where they differ"]
+    seed: Annotated[Count | dict[str, Count] | None, "seed of synthetic layers; by layer where they differ"]
+    variation: Annotated[Amount | dict[str, Amount] | None, "variation of synthetic layers; by layer where they differ"]
     command: Annotated[list[str] | None, "the words of the command line; null for a call from Python"]
 
 

@@ -2,7 +2,8 @@
 
 A class is an object: a TypedDict, a dataclass, a named tuple or a model of pydantic's. Each of its fields is a key with
 a type and a meaning, and there is no other key. A meaning is the text in `Annotated[type, "text"]`, the description of
-a model's field, or, for classes that have neither, what `MEANINGS` says of them.
+a model's field, or, for classes that have neither, what `MEANINGS` says of them; those classes' numbers are counts
+and amounts, none of them negative.
 """
 
 import types
@@ -86,7 +87,14 @@ def keys(kind: type) -> Iterator[tuple[str, Any, bool]]:
         held = hints[name]
         optional = is_typeddict(kind) and (get_origin(held) is NotRequired or name in kind.__optional_keys__)  # type: ignore[attr-defined]
         held = get_args(held)[0] if get_origin(held) is NotRequired else held
-        yield name, noted(held, _said(said, name)), not optional
+        limits = [Limits(0)] if said and is_a_number(held) else []
+        yield name, noted(held, [*limits, *_said(said, name)]), not optional
+
+
+def is_a_number(kind: Any) -> bool:
+    """Whether a type is of numbers, null among them or not."""
+    plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return any(one in (int, float) for one in (plain, *get_args(plain)))
 
 
 def noted(kind: Any, notes: Sequence[Any]) -> Any:

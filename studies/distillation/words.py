@@ -63,8 +63,9 @@ table of all runs ([distillation/results.csv](distillation/results.csv)), the pi
 from, {VALIDATION} have labels that choose the best epoch and, with `--debias`, tell how often the teacher is wrong; the remaining {UNLABELLED:,} are
 unlabelled. Each seed draws anew which digits have labels, and trains its own teacher; the test digits stay the same.
 
-Accuracies are **simulated**: the machine's answers to the test digits (fixed16). Cycles are **simulated**, energy is
-**estimated** ([energy.md](energy.md)), both means over the test digits. What stands behind ± is the standard deviation over {seeds} seeds
+Accuracies are **simulated**: the machine's answers to the test digits (fixed16); those of the teachers, and before weights are
+shared (*pruned*), are **measured**, in float32. Cycles are **simulated**, energy is **estimated** ([energy.md](energy.md)), both
+means over the test digits. What stands behind ± is the standard deviation over {seeds} seeds
 (of a sample). A difference is called one only where it has the same sign in every seed and its mean exceeds both spreads together.
 
 A first run with shorter retraining came before this one (37 epochs in all, dense to shared, where this one has {sum(EPOCHS.values()) + (ROUNDS - 1) * EPOCHS["retraining"]}); at 2 % it looked

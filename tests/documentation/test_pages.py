@@ -88,11 +88,12 @@ def test_links_between_files_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_text_is_a_row_of_the_table_before_it(page):
-    """A line without an empty one before it goes on with a table."""
+def test_no_text_is_a_row_of_the_table_before_it_or_a_comment(page):
+    """A line without an empty one before it goes on with a table; one that begins with % is left out."""
     lines = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     swallowed = re.findall(r"^\|.*\|\n(?![|#>\-*<`])(\S.*)$", lines, re.MULTILINE)
     assert not swallowed
+    assert not re.findall(r"^\s*%.*$", lines, re.MULTILINE), "the site takes such a line for a comment and drops it"
 
 
 def test_every_extra_that_the_pages_name_exists():

@@ -41,8 +41,13 @@ def test_its_head_is_that_of_the_citation():
     assert f"date: {int(day)} {calendar.month_name[int(month)]} {year}\n" in head
 
 
-def test_it_is_as_short_as_the_journal_asks():
-    assert len(text("paper/paper.md").split("---\n", 2)[2].split()) <= 1200
+def test_it_is_as_short_as_the_journal_asks_and_has_its_sections():
+    body = text("paper/paper.md").split("---\n", 2)[2]
+    assert 750 <= len(body.split()) <= 1200
+    assert re.findall("^# (.*)$", body, re.M) == [
+        "Summary", "Statement of need", "State of the field", "Software design", "Research impact statement",
+        "Acknowledgements", "References",
+    ]  # fmt: skip
 
 
 def test_every_reference_is_there_and_is_used():

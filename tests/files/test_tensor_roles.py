@@ -343,6 +343,9 @@ def test_the_commands_say_what_each_tensor_is(tmp_path):
         assert name in answer.out
     assert answer.out.count("mask") == 4
     assert sorted(tmp_path.iterdir()) == before
+    answer = cli("compress", str(tmp_path / "m.safetensors"), "--explain", "--json", "-")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith("eiesim: --json: --explain writes no JSON; eiesim inspect MODEL --json")
     answer = cli("compress", str(tmp_path / "m.safetensors"), "-o", str(tmp_path / "net"), "--leave", "2")
     assert answer.status == 0
     assert "held against nothing" in answer.out

@@ -359,9 +359,10 @@ def decode(interleaved: InterleavedLayer) -> CompressedLayer:
         mine = slice(interleaved.base[p], interleaved.base[p + 1])
         memories.append((interleaved.code[mine], interleaved.z[mine], interleaved.pointers[:, p]))
     columns, rows, codes = decode_memories(memories, interleaved.rows_of_pe)
-    return layer_from_triplets(
+    decoded = layer_from_triplets(
         columns, rows, codes, layer.shape, layer.codebook, layer.bias_codes is not None, layer.activation, layer.name
     )
+    return replace(decoded, groups=layer.groups, depthwise=layer.depthwise, activation_said=layer.activation_said)
 
 
 PeMemory = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]

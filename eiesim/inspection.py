@@ -17,7 +17,7 @@ from eiesim.files.matrices import Matrix, is_archive, matrix_of
 from eiesim.inputs import Opening, Source, is_model
 from eiesim.layer_result import LayerResult
 from eiesim.model import Layer
-from eiesim.prepared import Config, interleaved_for, opened
+from eiesim.prepared import Config, interleaved_for, opened, relu_follows
 from eiesim.simulation import simulate
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Inspection(Plotted, Tabled, Brief):
         How it was read, where the source is a matrix or a trained network.
     whole : LayerResult or None, default None
         Of the same, what one input costs of which no value is zero, simulated: the most that any can.
+    activation : str, default "relu"
+        What follows the layer on the machine, "relu" or "none".
     """
 
     layer: InterleavedLayer
@@ -64,6 +66,7 @@ class Inspection(Plotted, Tabled, Brief):
     streamed: Mapping[str, Any]
     read: Read | None = None
     whole: LayerResult | None = None
+    activation: str = "relu"
 
     @property
     def _caption(self) -> str:
@@ -104,7 +107,7 @@ class Inspection(Plotted, Tabled, Brief):
             "codebook_entries": len(of.codebook),
             "bias": of.bias_codes is not None,
             **({"groups": of.groups, "depthwise": of.depthwise} if of.groups > 1 else {}),
-            "activation": of.activation,
+            "activation": self.activation,
             "pes": layer.pes,
             **spread,
             "memory": [{**asdict(need), "fits": need.fits} for need in self.needs],
@@ -243,4 +246,5 @@ def _inspected(layer: Layer, config: MachineConfig, read: Read | None = None) ->
         ones = np.ones(interleaved.layer.cols, np.float32)
         whole = simulate(interleaved, ones, config, outputs=False).layers[0]
     needs, streamed = capacity.needs(interleaved, config), streaming.estimate(interleaved, config)
-    return Inspection(interleaved, needs, streamed, read, whole)
+    activation = "relu" if relu_follows(interleaved.layer, config) else "none"
+    return Inspection(interleaved, needs, streamed, read, whole, activation)

@@ -200,7 +200,7 @@ class CompressedLayer(Plotted, Tabled):
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 (hex) of everything that changes a result; the name does not."""
+        """SHA-256 (hex) of everything that changes a result; the name does not. `activation_said` is left out."""
         in_groups = (self.groups,) if self.groups > 1 else ()
         digest = hashlib.sha256(repr((self.shape, self.activation, *in_groups)).encode())
         for array in (self.indptr, self.indices, self.codes, self.codebook, self.bias_codes):

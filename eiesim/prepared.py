@@ -56,9 +56,8 @@ class Prepared(Brief):
 
     @property
     def relu(self) -> bool:
-        """Whether ReLU follows. Where no one has said so, it follows multipliers, and not adder units."""
-        said = self.plain.activation_said or self.config.operation != "adder"
-        return said and self.plain.activation == "relu"
+        """Whether ReLU follows."""
+        return relu_follows(self.plain, self.config)
 
     @cached_property
     def job(self) -> Job:
@@ -221,6 +220,11 @@ def prepare_layer(
     operands = operands_of(held, values, config, outputs, each, max(highest, -lowest))
     batched = np.ndim(activations) == 2
     return Prepared(config, interleaved, values, batched, operands, outputs, fed, vectors)
+
+
+def relu_follows(layer: CompressedLayer, config: MachineConfig) -> bool:
+    """Whether ReLU follows. Where no one has said so, it follows multipliers, and not adder units."""
+    return layer.activation == "relu" and (layer.activation_said or config.operation != "adder")
 
 
 def prepare_workload(workload: Workload, config: MachineConfig, outputs: bool = True) -> Prepared:

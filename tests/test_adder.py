@@ -12,6 +12,7 @@ from eiesim.arithmetic import golden_product, overlap, prepare
 from eiesim.dense import expand
 from eiesim.energy.area import modelled_area
 from eiesim.evaluation import dense_outputs
+from eiesim.files.huffman import save_huffman
 from tests.agree import random_case
 from tests.compare import ENGINES, dense_codes, differences, layer_of, runs
 from tests.layers import random_layer
@@ -277,3 +278,17 @@ def test_rows_put_elsewhere_give_the_same_outputs():
     for arithmetic in ("fixed16", "float32"):
         eiesim.balance((layer, inputs), config={**ADDER, "arithmetic": arithmetic, "pes": 4})
     eiesim.balance((dataclasses.replace(layer, activation="relu", activation_said=False), inputs), config=ADDER)
+
+
+@pytest.mark.parametrize("said", ["relu", "none", None])
+def test_what_follows_a_layer_outlives_every_way_to_keep_it(said, tmp_path):
+    made = CompressedLayer.from_dense([[2.0, 1.0, 5.0, 0.0]], activation=said)
+    eiesim.save(made, tmp_path / "layer.npz")
+    save_huffman(made, tmp_path / "layer.huff")
+    decoded = eiesim.decode(eiesim.interleave(made, 2))
+    for kept in (made, tmp_path / "layer.npz", tmp_path / "layer.huff", decoded):
+        [out] = simulate(kept, [1, -2, 0, 3], {**ADDER, "pes": 2}).outputs
+        assert out == (0 if said == "relu" else -12)
+    for operation in ("multiply", "adder"):
+        [seen] = eiesim.inspect(tmp_path / "layer.npz", {"operation": operation, "pes": 2})
+        assert seen.to_dict()["activation"] == (said or {"multiply": "relu", "adder": "none"}[operation])

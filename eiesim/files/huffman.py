@@ -6,7 +6,7 @@ All little-endian, nothing pickled:
 | --- | --- |
 | 8 | `EIEHUFF1` |
 | 4 | CRC-32 of everything after it |
-| 32 | head: rows, cols uint32; entries uint64; bytes of the coded weights, of the coded indices uint32 (2**32 - 1 at most); codebook's entries uint16; index bits, flags (1: ReLU follows, 2: has a bias, 4: depthwise) uint8; bytes of the name uint16; groups less one uint16 |
+| 32 | head: rows, cols uint32; entries uint64; bytes of the coded weights, of the coded indices uint32 (2**32 - 1 at most); codebook's entries uint16; index bits, flags (1: ReLU follows, 2: has a bias, 4: depthwise, 8: no one has said what follows) uint8; bytes of the name uint16; groups less one uint16 |
 | name | UTF-8 |
 | 4 each | codebook float32, entry 0 (0.0) left out |
 | 1 each | codeword lengths of the weight codes, then of the 2**index_bits relative indices |
@@ -30,7 +30,7 @@ SUFFIX = ".huff"
 MAGIC = b"EIEHUFF1"
 CRC = struct.Struct("<I")
 HEAD = struct.Struct("<IIQIIHBBHH")
-RELU, BIAS, DEPTHWISE = 1, 2, 4
+RELU, BIAS, DEPTHWISE, UNSAID = 1, 2, 4, 8
 ALWAYS_READ_BYTES, MAX_EXPANSION = 2**28, 200
 """A file that unpacks to more than 256 MiB and more than 200 times its own size is a decompression bomb."""
 
@@ -45,6 +45,7 @@ def save_huffman(layer: CompressedLayer, path: str | Path, index_bits: int = 4) 
     if max(len(codes), len(indices)) >= 2**32 or len(name) >= 2**16 or layer.groups > 2**16:
         raise EieError(f"{path}: layer '{layer.name}' is too large for a Huffman-coded file")
     flags = RELU * (layer.activation == "relu") + BIAS * (layer.bias_codes is not None) + DEPTHWISE * layer.depthwise
+    flags += UNSAID * (not layer.activation_said)
     head = HEAD.pack(
         layer.rows, layer.cols, len(stream.codes), len(codes), len(indices),
         len(layer.codebook), index_bits, flags, len(name), layer.groups - 1,
@@ -76,8 +77,8 @@ def _parse(data: bytes) -> CompressedLayer:
     if zlib.crc32(body) != CRC.unpack_from(data, len(MAGIC))[0]:
         raise EieError("is damaged or truncated: its checksum does not match")
     rows, cols, entries, code_bytes, index_bytes, codes, index_bits, flags, name_bytes, more = HEAD.unpack_from(body)
-    if not 1 <= codes <= 256 or not 1 <= index_bits <= 8 or flags > RELU + BIAS + DEPTHWISE:
-        raise EieError("head: codebook entries must be 1 to 256, index bits 1 to 8, flags 0 to 7")
+    if not 1 <= codes <= 256 or not 1 <= index_bits <= 8 or flags > RELU + BIAS + DEPTHWISE + UNSAID:
+        raise EieError("head: codebook entries must be 1 to 256, index bits 1 to 8, flags 0 to 15")
     sizes = (name_bytes, 4 * (codes - 1), codes, 2**index_bits, code_bytes, index_bytes)
     if HEAD.size + sum(sizes) != len(body):
         raise EieError(f"has {len(body)} bytes after its checksum, its head says {HEAD.size + sum(sizes)}")
@@ -110,5 +111,6 @@ def _parse(data: bytes) -> CompressedLayer:
         name=name,
         groups=more + 1,
         depthwise=bool(flags & DEPTHWISE),
+        activation_said=not flags & UNSAID,
     )
     return from_stream(stream, empty)

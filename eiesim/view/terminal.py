@@ -198,7 +198,7 @@ def layer_table(inspection: "Inspection") -> list[Table]:
     facts.add_row(
         "bias", "no" if of.bias_codes is None else f"yes, {int((of.bias_codes != 0).sum()):,} of {of.rows:,} kept"
     )
-    facts.add_row("activation", of.activation)
+    facts.add_row("activation", inspection.activation)
     facts.add_row("entries a PE: least, mean, most", f"{entries.min():,}, {entries.mean():,.1f}, {entries.max():,}")
     facts.add_row("padding a PE: least, mean, most", f"{padding.min():,}, {padding.mean():,.1f}, {padding.max():,}")
     share = padding.sum() / entries.sum() if entries.sum() else 0.0

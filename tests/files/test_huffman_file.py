@@ -28,6 +28,7 @@ def test_identical(layer, tmp_path, index_bits):
     save_huffman(layer, tmp_path / "layer.huff", index_bits)
     back = load_huffman(tmp_path / "layer.huff")
     assert (back.content_hash, back.name, back.activation) == (layer.content_hash, layer.name, layer.activation)
+    assert back.activation_said == layer.activation_said
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def images(seed, count):
     return Examples(values.reshape(count, -1).astype(np.float32), labels)
 
 
-PARTS = Parts(training=images(0, 150), validation=images(1, 60), held_out=images(2, 60))
+PARTS = Parts(training=images(0, 150), validation=images(1, 60), held_out=images(2, 30))
 
 
 def literally(layers, flat):
@@ -251,7 +251,7 @@ def test_the_folder_is_the_network_and_so_are_its_graphs(trained, name, tmp_path
     found, folder = trained[name], tmp_path / "net"
     eiesim.save_trained(found, folder)
     inputs, labels = np.load(folder / "inputs.npy"), np.load(folder / "labels.npy")
-    assert inputs.shape == (60, 2, 9, 7)
+    assert inputs.shape == (30, 2, 9, 7)
     shares = eiesim.accuracy(folder)
     for stage, graph, layers in (
         ("shared", "model", found.expanded),
@@ -286,7 +286,7 @@ def test_what_is_recorded_is_what_the_layer_is_given(trained):
         values = layer.outputs(values)
         if k >= 2:
             np.testing.assert_allclose(outputs, values, rtol=1e-5)
-    assert [len(own) for own in found.recorded] == [60 * 16, 60 * 6, 60, 60]
+    assert [len(own) for own in found.recorded] == [30 * 16, 30 * 6, 30, 30]
 
 
 def test_a_graph_that_was_changed_is_not_taken(trained, tmp_path):

@@ -33,7 +33,9 @@ SHAPES = (
 
 def shapes(operation: int = MULTIPLY) -> tuple[Hardware, ...]:
     """The pieces of hardware, with memories that are small enough to be loaded at once."""
-    sizes = {"spmat_rows": 4096, "pointer_words": 1024, "pointer_bits": 14, "column_bits": 11}
+    # An adder unit's words have an odd number of bits then, as in the published machine.
+    columns = 12 if operation == ADDER else 11
+    sizes = {"spmat_rows": 4096, "pointer_words": 1024, "pointer_bits": 14, "column_bits": columns}
     return tuple(Hardware(*shape, **sizes, operation=operation) for shape in SHAPES)
 
 

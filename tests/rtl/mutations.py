@@ -153,6 +153,21 @@ SAME = {
     "activation_bank: if (clear || (writes [& -> |] ~written) != 0) written <= clear ? '0 : written | writes;": ("bits that do not change are clocked too: power, not function", ""),
     "activation_bank: assign values[w*VALUE_BITS +: VALUE_BITS] = value & {VALUE_BITS{write && int'(write_row) / GROUP [== -> >=] w}};": ("more groups see the value and none of their words takes it: power, not function", ""),
     "activation_bank: assign values[w*VALUE_BITS +: VALUE_BITS] = value & {VALUE_BITS{write && int'(write_row) / GROUP [== -> <=] w}};": ("the same", ""),
+    "arithmetic_unit: assign less = weight2 [< -> <=] activation2;": ("of two equal numbers either is taken", ""),
+    "eie: .clock, .start(reset [|| -> !==] start), .swap, .has_bias, .bias_row, .shift_plus_16, .fires, .row_taken, .found,": ("reset and start are never on together (eie.sv's order of a run)", "!(reset && start)"),
+    "rest: assign steps = swap [|| -> !==] start || row_taken;": ("swap and start are never on together", "!(swap && start)"),
+    "rest: assign steps = swap || start [|| -> !==] row_taken;": ("a layer starts when the scan of the one before is done", "!(start && row_taken)"),
+    "rest: assign read0 = source ? start [|| -> !==] swap : summed && (start || row_taken);": ("swap and start are never on together", "!(swap && start)"),
+    "rest: assign read0 = source ? start || swap : summed && (start [|| -> !==] row_taken);": ("a layer starts when the scan of the one before is done", "!(start && row_taken)"),
+    "rest: assign read1 = source ? summed && (start || row_taken) : start [|| -> !==] swap;": ("swap and start are never on together", "!(swap && start)"),
+    "rest: assign read1 = source ? summed && (start [|| -> !==] row_taken) : start || swap;": ("a layer starts when the scan of the one before is done", "!(start && row_taken)"),
+    "rest: if (reset [|| -> !==] swap) summed <= !reset;": ("reset and swap are never on together", "!(reset && swap)"),
+    "rest: if (swap [|| -> !==] (summed && (start || row_taken))) next_row <= swap ? ROW_BITS'(2) : next_row + 1'b1;": ("swap is never on with start or a row taken", "!(swap && (start || row_taken))"),
+    "rest: if (swap || (summed && (start [|| -> !==] row_taken))) next_row <= swap ? ROW_BITS'(2) : next_row + 1'b1;": ("a layer starts when the scan of the one before is done", "!(start && row_taken)"),
+    "sent: if (start [|| -> !==] row_taken) row <= start ? '0 : row + 1'b1;": ("the same", "!(start && row_taken)"),
+    "sent: if (start [|| -> !==] (fires && !of_bias)) sum <= start ? '0 : sum + SUM_BITS'(turned) + SUM_BITS'(negative);": ("the same: nothing is sent then", "!(start && fires)"),
+    "sent: changed <= start [|| -> !==] fires;": ("the same", "!(start && fires)"),
+    "sent: assign of_bias = has_bias && row [== -> >=] bias_row;": ("the bias's row is the last; behind it nothing is sent", "row <= bias_row"),
 }  # fmt: skip
 """Swaps that make no difference, by name: why, and what is assumed of a run where it is not so in every state.
 

@@ -7,8 +7,11 @@ import sys
 import pytest
 
 from eiesim.rtl import simulators
+from eiesim.rtl.hardware import ADDER, MULTIPLY
 
 from .mutations import SAME, swaps
+
+OPERATIONS = ((MULTIPLY, ""), (ADDER, "-DADDER"))
 
 SMALLER = {
     "activation_queue": "-set QUEUE_DEPTH 5",
@@ -37,7 +40,7 @@ TOLD_APART = (
 """Swaps that do make a difference, one a module: the proof must fail."""
 
 
-def proves(mutation, assumption, folder):
+def proves(mutation, assumption, folder, define=""):
     """Whether outputs and next states are equal whatever the inputs and the state, where the assumption holds.
 
     Registers become inputs, and their next values outputs (of the counters, padding); the two circuits are compared in one cycle.
@@ -54,7 +57,7 @@ def proves(mutation, assumption, folder):
         for other in others:
             (folder / f"{other}.sv").write_text(texts[other])
         files = " ".join(f"{other}.sv" for other in (name, *others))
-        steps += [f"read_verilog -sv -formal {files}"]
+        steps += [f"read_verilog -sv -formal {define} {files}"]
         if mutation.file in SMALLER:
             steps += [f"chparam {SMALLER[mutation.file]} {mutation.file}"]
         steps += [
@@ -79,23 +82,26 @@ def proves(mutation, assumption, folder):
 
 @pytest.fixture(scope="module")
 def named():
-    return {mutation.name: mutation for mutation in swaps()}
+    return {mutation.name: (mutation, define) for op, define in OPERATIONS for mutation in swaps(op)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAME)
 def test_a_swap_makes_no_difference(yosys, named, name, tmp_path):
-    assert proves(named[name], SAME[name][1], tmp_path)
+    mutation, define = named[name]
+    assert proves(mutation, SAME[name][1], tmp_path, define)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SAME if SAME[name][1]])
 def test_the_assumption_is_needed(yosys, named, name, tmp_path):
-    assert not proves(named[name], "", tmp_path)
+    mutation, define = named[name]
+    assert not proves(mutation, "", tmp_path, define)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TOLD_APART)
 def test_a_difference_is_found(yosys, named, name, tmp_path):
     assumptions = {assumption for other, (_, assumption) in SAME.items() if other.startswith(name.split(":")[0] + ":")}
-    assert not any(proves(named[name], assumption, tmp_path) for assumption in assumptions)
+    mutation, define = named[name]
+    assert not any(proves(mutation, assumption, tmp_path, define) for assumption in assumptions)

@@ -49,6 +49,7 @@ def main() -> None:
 def _command() -> None:
     load(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
+        os.getcwd()  # Where that is gone, some libraries cannot be imported any more, each in its own words.
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
             status = app(standalone_mode=False)

@@ -60,7 +60,7 @@ def test_totals_and_json():
     path = eiesim.critical_path(one.layer, one.batch[0], one.config)
     found = json.loads(path.to_json())
     assert set(found) == {
-        "format", "cycles", "by_kind", "by_walk", "by_pe", "bound", "broadcasts", "changes", "segments",
+        "format", "cycles", "eiesim", "by_kind", "by_walk", "by_pe", "bound", "broadcasts", "changes", "segments",
     }  # fmt: skip
     assert found["format"] == "eiesim-critical-path/1"
     assert sum(found["by_kind"].values()) == sum(path.by_column.values()) == found["cycles"]

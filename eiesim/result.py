@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from eiesim._io.json_pieces import pieces, plain
 from eiesim._shown import ByContent, Plotted, listed
+from eiesim._sums import added
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, PerPe
@@ -92,7 +93,7 @@ class Result(Plotted, ByContent):
         return any(layer in (one.name, one) for one in self.layers)
 
     def _total(self, of: Callable[[LayerResult], float]) -> float:
-        return sum(of(layer) * layer.vectors for layer in self.layers)
+        return added(of(layer) * layer.vectors for layer in self.layers)
 
     @property
     def in_a_row(self) -> bool:
@@ -122,16 +123,16 @@ class Result(Plotted, ByContent):
         runs = every[0].runs if len({one.runs for one in every}) == 1 else 1
         weights = [one.vectors if runs == len(one.runs) else one.vectors / len(one.runs) for one in self.layers]
         parts = list(zip(every, weights, strict=True))
-        counters = {name: sum(getattr(one.counters, name) * weight for one, weight in parts) for name in COUNTERS}
+        counters = {name: added(getattr(one.counters, name) * weight for one, weight in parts) for name in COUNTERS}
         counters["max_occupancy"] = max(one.counters.max_occupancy for one in every)
         return Metrics(
             runs=runs,
-            cycles=sum(one.cycles * weight for one, weight in parts),
-            scan_last=sum(one.scan_last * weight for one, weight in parts),
+            cycles=added(one.cycles * weight for one, weight in parts),
+            scan_last=added(one.scan_last * weight for one, weight in parts),
             counters=Counters(**counters),
-            dense_macs=sum(layer.metrics.dense_macs * layer.vectors for layer in self.layers),
+            dense_macs=added(layer.metrics.dense_macs * layer.vectors for layer in self.layers),
             config=self.config,
-            loaded_bytes=sum(one.loaded_bytes * weight for one, weight in parts),
+            loaded_bytes=added(one.loaded_bytes * weight for one, weight in parts),
         )
 
     @property
@@ -342,5 +343,5 @@ def _batch_totals(layers: Sequence[LayerResult], with_energy: bool) -> dict[str,
 def _over_layers(name: str, parts: Sequence[Any], layers: Sequence[LayerResult]) -> Any:
     values = [getattr(part, name) for part in parts]
     if name != "max_occupancy":
-        return sum(value * layer.vectors for value, layer in zip(values, layers, strict=True))
+        return added(value * layer.vectors for value, layer in zip(values, layers, strict=True))
     return np.maximum.reduce(values) if isinstance(values[0], np.ndarray) else max(values)

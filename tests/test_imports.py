@@ -10,7 +10,7 @@ import eiesim
 ROOT = Path(eiesim.__file__).parent
 
 LEVELS = (
-    ("errors", "_version", "_cache", "_bar"),
+    ("errors", "_version", "_cache", "_bar", "_sums"),
     ("_shown",),
     ("_progress",),
     ("_checks",),

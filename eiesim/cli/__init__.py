@@ -49,6 +49,7 @@ def main() -> None:
 def _command() -> None:
     load(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
+        _check_working_directory()
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
             status = app(standalone_mode=False)
@@ -75,6 +76,14 @@ def _command() -> None:
     if status == INTERRUPTED:
         _interrupted("nothing was written")
     raise SystemExit(status)
+
+
+def _check_working_directory() -> None:
+    """Raise EieError where it is gone: some libraries cannot be imported there, and each ends in its own words."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise EieError("the working directory is gone") from None
 
 
 @contextmanager
@@ -128,8 +137,6 @@ def _place_of(error: OSError) -> str:
     if names or error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO):
         _silence(sys.stdout, 1)
         return f"{STANDARD_OUTPUT}: cannot be written: {what}"
-    if error.errno == errno.ENOENT:
-        return "the working directory is gone"
     return what
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from eiesim._sums import added
 from eiesim.baselines.measurements import Measured, Measurement
 from eiesim.comparison.records import Ratio
 from eiesim.energy.record import Energy
@@ -66,7 +67,7 @@ class Simulated:
 
 def mean(values: Sequence[float]) -> float:
     """The mean; a single value as it is."""
-    return values[0] if len(values) == 1 else sum(values) / len(values)
+    return values[0] if len(values) == 1 else added(values) / len(values)
 
 
 def spread(values: Sequence[float]) -> tuple[float | None, float | None]:
@@ -199,14 +200,14 @@ def _add_total(
 ) -> None:
     """A bar of all layers together, each as often as it has frames in one input, to every series that has them all."""
     ours = {"time_us": [one.time_us for one in runs], "energy_uj": [mean(one.energies_uj) for one in runs]}[figure]
-    base = sum(getattr(_of(run, measured)[1], figure) * run.vectors for run in runs)
+    base = added(getattr(_of(run, measured)[1], figure) * run.vectors for run in runs)
     for series, ratios in by_series.items():
         if len(ratios) != len(runs):
             continue
         if ratios[0].is_eie:
-            own = sum(value * run.vectors for value, run in zip(ours, runs, strict=True))
+            own = added(value * run.vectors for value, run in zip(ours, runs, strict=True))
         else:
-            own = sum(
+            own = added(
                 getattr(one, figure) * run.vectors
                 for run in runs
                 for one in measured.of(run.name)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import exp, log
 from typing import TYPE_CHECKING
 
+from eiesim._sums import added
 from eiesim.comparison.bars import TOTAL
 from eiesim.comparison.records import ModuleRow, Ratio, WaterfallRow
 from eiesim.paper.speedups import GEOMEAN
@@ -53,7 +54,7 @@ def _ratios(rows: Sequence[Ratio], others: dict[str, float]) -> tuple[Ratio, ...
         ends = [row for row in own if row.layer in (TOTAL, GEOMEAN)]
         made += [row for row in own if row not in rest and row not in ends]
         if rest:
-            mean = exp(sum(log(row.value) for row in rest) / len(rest))
+            mean = exp(added(log(row.value) for row in rest) / len(rest))
             made.append(replace(rest[0], layer=together(others), value=mean, note="", low=None, high=None))
         made += ends
     return tuple(made)
@@ -66,8 +67,8 @@ def _modules(rows: Sequence[ModuleRow], others: dict[str, float]) -> tuple[Modul
             rest.setdefault(row.module, []).append(row)
     means = []
     for own in rest.values():
-        time_us = sum(others[row.of] for row in own)
-        power_mw = sum(row.power_mw * others[row.of] for row in own) / time_us
+        time_us = added(others[row.of] for row in own)
+        power_mw = added(row.power_mw * others[row.of] for row in own) / time_us
         means.append(replace(own[0], of=together(others), power_mw=power_mw, energy_uj=None, leakage_uj=None))
     return (*(row for row in rows if row.of not in others), *means)
 

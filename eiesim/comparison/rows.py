@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from eiesim._shown import Brief, Plotted, counted, html_table, listed
+from eiesim._sums import added
 from eiesim.baselines.measurements import Measured
 from eiesim.comparison.bars import (
     TOTAL,
@@ -299,7 +300,7 @@ def _total_row(runs: Sequence[Simulated]) -> EieRow:
     """All layers of one's own network, each as often as it has frames in one of its inputs."""
 
     def total(of: Callable[[Simulated], float]) -> float:
-        return sum(of(run) * run.vectors for run in runs)
+        return added(of(run) * run.vectors for run in runs)
 
     time_us, energy_uj = total(lambda run: run.time_us), total(lambda run: mean(run.energies_uj))
     macs = total(lambda run: run.layer.counters.macs)

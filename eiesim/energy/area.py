@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from eiesim._sums import added
 from eiesim.config import MachineConfig
 from eiesim.energy.sram import DEFAULT_DEVICE_TYPE
 from eiesim.energy.structure import POINTER_BANKS, lnzd_nodes, memory, register_bits
@@ -25,7 +26,7 @@ class Area:
     @property
     def total_mm2(self) -> float:
         """PEs and LNZD nodes."""
-        return (self.pes * sum(self.pe_um2.values()) + self.lnzd_um2) * 1e-6
+        return (self.pes * added(self.pe_um2.values()) + self.lnzd_um2) * 1e-6
 
 
 def published_area(pes: int) -> Area:
@@ -46,8 +47,8 @@ def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE)
     share. Raises EieError where an array is outside the CACTI table.
     """
     parts = source.component_area_um2()
-    published_bits = sum(register_bits(MachineConfig()).values())
-    bit_um2 = sum(parts[name] for name in ("register", "combinational", "clock_network")) / published_bits
+    published_bits = added(register_bits(MachineConfig()).values())
+    bit_um2 = added(parts[name] for name in ("register", "combinational", "clock_network")) / published_bits
     arrays = {
         "spmat_read": memory("spmat", config, device_type).area_um2,
         "ptr_read": POINTER_BANKS * memory("pointer", config, device_type).area_um2,
@@ -59,7 +60,7 @@ def modelled_area(config: MachineConfig, device_type: str = DEFAULT_DEVICE_TYPE)
         multiplies = register_bits(config.replace(operation="multiply"))["arithm_unit"] * bit_um2
         modules["arithm_unit"] = multiplies * SYNTHESISED_UM2["adder"] / SYNTHESISED_UM2["multiply"]
     filled = source.pe_area_um2() - parts["filler"]
-    modules["filler"] = sum(modules.values()) * parts["filler"] / filled
+    modules["filler"] = added(modules.values()) * parts["filler"] / filled
     return Area("modelled", config.pes, modules, _lnzd_um2(config.pes))
 
 

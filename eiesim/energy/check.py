@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eiesim._sums import added
 from eiesim.energy.events import default_table
 from eiesim.energy.model import reference_clocked_bits, reference_energy, reference_run
 from eiesim.energy.structure import STEADY_CYCLES, queue_word_bits, register_bits
@@ -68,7 +69,7 @@ def _causes() -> dict[str, str]:
     clock_mw = {name: bits * pj.clock_bit * mhz * 1e-3 for name, bits in clocked.items()}
     reads_mw = pointer_mw - pointer_leak_mw - clock_mw["ptr_read"]
     steady_mw = pointer_mw - reads_mw + reads_mw * cycles_a_read / STEADY_CYCLES
-    rest = sum(source.module_power_mw()[name] for name in ("ptr_read", "spmat_read"))
+    rest = added(source.module_power_mw()[name] for name in ("ptr_read", "spmat_read"))
     logic = rest - source.component_power_mw()["memory"]
     return {
         "act_queue": (
@@ -87,7 +88,7 @@ def _causes() -> dict[str, str]:
         ),
         "arithm_unit": (
             f"Table II's whole clock network is charged to the register bits that are clocked, and "
-            f"{clocked['arithm_unit']:.0f} of {sum(clocked.values()):.0f} in a cycle are this module's: "
+            f"{clocked['arithm_unit']:.0f} of {added(clocked.values()):.0f} in a cycle are this module's: "
             f"{clock_mw['arithm_unit']:.2f} mW. A chip's clock tree also has wires and buffers that no gate stops, and "
             "drives the SRAMs; no source says how much."
         ),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from eiesim._io.data import read_rows
+from eiesim._sums import added
 from eiesim.config import MachineConfig
 from eiesim.counters import COUNTERS, Counters, Metrics, Value
 from eiesim.energy.costs import counts, dynamic_costs, leakage_mw
@@ -73,7 +74,7 @@ class Published:
         pes_mw_us = self.config.pes * us * 1e-3
         lnzd = lnzd_nodes(self.config.pes) * source.constant("lnzd_node_power_mw") * us * 1e-3
         printed, parts = source.module_power_mw(), source.component_power_mw()
-        scale = source.pe_power_mw() / sum(printed.values())
+        scale = source.pe_power_mw() / added(printed.values())
         return Energy(
             model=self.name,
             time_us=time_us,
@@ -144,7 +145,7 @@ def spent_by(
         leakage[module] = milliwatts * metrics.config.pes * metrics.time_us * 1e-3 * factors[module]
     modules = dict(leakage)
     components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
-    components["memory"] = sum(leakage.values())
+    components["memory"] = added(leakage.values())
     for (module, component), picojoules in dynamic_pj.items():
         microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
         modules[module] = modules[module] + microjoules

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from eiesim._sums import added
 from eiesim.counters import Metrics, Value, ratio
 from eiesim.paper.source import COMPONENTS, MODULES
 
@@ -37,7 +38,7 @@ class Energy:
     @property
     def total_uj(self) -> Value:
         """The sum over modules."""
-        return sum(self.by_module_uj.values())
+        return added(self.by_module_uj.values())
 
     @property
     def power_w(self) -> Value:
@@ -47,7 +48,7 @@ class Energy:
     @property
     def leakage_uj(self) -> Value | None:
         """Leakage of all modules, None where the source does not say."""
-        return None if self.leakage_by_module_uj is None else sum(self.leakage_by_module_uj.values())
+        return None if self.leakage_by_module_uj is None else added(self.leakage_by_module_uj.values())
 
     @property
     def dynamic_uj(self) -> Value | None:
@@ -131,7 +132,7 @@ def add_up(energies: Sequence[Energy]) -> Energy:
     leakages = [one.leakage_by_module_uj for one in energies]
     return Energy(
         model=first.model,
-        time_us=sum(one.time_us for one in energies),
+        time_us=added(one.time_us for one in energies),
         by_module_uj=_sum([one.by_module_uj for one in energies]),
         by_component_uj=_sum([one.by_component_uj for one in energies]),
         leakage_by_module_uj=_sum([part for part in leakages if part is not None]) if None not in leakages else None,
@@ -139,7 +140,7 @@ def add_up(energies: Sequence[Energy]) -> Energy:
 
 
 def _sum(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {key: sum(part[key] for part in parts) for key in parts[0]}
+    return {key: added(part[key] for part in parts) for key in parts[0]}
 
 
 def energy_cells(energy: Energy | None) -> dict[str, Any]:

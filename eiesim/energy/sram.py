@@ -6,6 +6,7 @@ from functools import cache
 from math import exp, log, log2
 
 from eiesim._io.data import read_rows
+from eiesim._sums import added
 from eiesim.errors import EieError, unknown
 
 DEVICE_TYPES = ("itrs-lop", "itrs-hp", "itrs-lstp")
@@ -69,7 +70,7 @@ def sram(capacity_bytes: int, width_bits: int, device_type: str = DEFAULT_DEVICE
     across, along = _share(capacity_bytes, low_c, high_c), _share(width_bits, low_w, high_w)
     weights = ((1 - across) * (1 - along), (1 - across) * along, across * (1 - along), across * along)
     values = [
-        exp(sum(weight * points[corner][k] for weight, corner in zip(weights, corners) if weight))
+        exp(added(weight * points[corner][k] for weight, corner in zip(weights, corners) if weight))
         for k in range(len(_FIGURES))
     ]
     return Sram(device_type, capacity_bytes, width_bits, *values)

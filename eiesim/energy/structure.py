@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from eiesim._sums import added
 from eiesim.arithmetic import FIXED_BITS
 from eiesim.capacity import POINTER_BITS, REGISTER_FILE_ACTIVATIONS
 from eiesim.config import MachineConfig
@@ -124,7 +125,7 @@ def clocked_bits(config: MachineConfig, events: Mapping[str, float]) -> dict[str
     """Register bits times the cycles in which they are clocked, by module. events: how often each happened."""
     bits: dict[str, float] = {}
     for group in registers(config):
-        times = sum(events[event] for event in group.events if event != NEVER)
+        times = added(events[event] for event in group.events if event != NEVER)
         bits[group.module] = bits.get(group.module, 0.0) + group.clocked * times
     return bits
 
@@ -134,7 +135,7 @@ def steady_clocked_bits(config: MachineConfig) -> float:
     often = ("entries", "entry_groups", "macs", "accumulator_writes")
     seldom = ("queue_pushes", "queue_pops", "pointer_reads", "spmat_row_reads")
     events = {**dict.fromkeys(often, 1.0), **dict.fromkeys(seldom, 1 / STEADY_CYCLES), CYCLE: 1.0, ROW: 0.0}
-    return sum(clocked_bits(config, events).values())
+    return added(clocked_bits(config, events).values())
 
 
 def lnzd_nodes(pes: int) -> int:

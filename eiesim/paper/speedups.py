@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import exp, log
 
+from eiesim._sums import added
 from eiesim.paper.source import LAYERS, TABLE_V_EIE, constant, pe_power_mw, platforms, read
 
 PLATFORMS = {"CPU": "i7", "GPU": "Titan X", "mGPU": "TK1"}
@@ -235,7 +236,7 @@ def _recomputed_or_printed(series: str) -> list[float]:
 
 def geomean(values: Sequence[float]) -> float:
     """Geometric mean of positive values."""
-    return exp(sum(log(value) for value in values) / len(values))
+    return exp(added(log(value) for value in values) / len(values))
 
 
 def inconsistencies() -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from eiesim._sums import added
 from eiesim.config import MachineConfig
 from eiesim.energy.model import reference_run
 from eiesim.paper import source
@@ -117,7 +118,7 @@ def _load_imbalance(runs: Simulations, items: Sequence[PaperItem]) -> Claim:
 
 def _idle(runs: Simulations, depth: int) -> list[float]:
     every = [_means(runs, "load_balance", name, queue_depth=depth).values() for name in BOTH]
-    return [1 - sum(one) / len(one) for one in every]
+    return [1 - added(one) / len(one) for one in every]
 
 
 def _shallow_queue(runs: Simulations) -> Claim:
@@ -170,7 +171,7 @@ def _power(runs: Simulations) -> Claim:
     ours = []
     for name in BOTH:
         watts = _means(runs, "energy_power_w", name).values()
-        ours.append(sum(watts) / len(watts))
+        ours.append(added(watts) / len(watts))
     printed = source.platforms()[TABLE_V_EIE]["W"]
     holds = _within(ours, float(printed))
     text = f"{MachineConfig().pes} PEs draw {printed} W; here the activity model, mean over layers (estimated)"
@@ -181,7 +182,7 @@ def _best_width(runs: Simulations) -> Claim:
     best = []
     for name in BOTH:
         energies_uj = {
-            width: sum(_means(runs, "energy_spmat_read_uj", name, spmat_width=width).values())
+            width: added(_means(runs, "energy_spmat_read_uj", name, spmat_width=width).values())
             for width in runs.extent.widths
         }
         best.append(min(energies_uj, key=lambda width: energies_uj[width]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from eiesim._sums import added
 from eiesim.energy.costs import EnergyCosts
 from eiesim.evaluation import Accuracies
 from eiesim.layer_result import LayerResult
@@ -64,7 +65,7 @@ def energies(layers: Sequence[LayerResult]) -> Picture | None:
     if len(known) > MOST_LAYERS:
         order = sorted(range(len(of)), key=lambda k: -sum(of[k].values()))
         most, others = sorted(order[: MOST_LAYERS - 1]), order[MOST_LAYERS - 1 :]
-        mean = {name: sum(of[k].get(name, 0.0) for k in others) / len(others) for one in of for name in one}
+        mean = {name: added(of[k].get(name, 0.0) for k in others) / len(others) for one in of for name in one}
         of = [*(of[k] for k in most), mean]
         bars = [*(bars[k] for k in most), f"mean of {len(others)} others"]
     modules = list(dict.fromkeys(name for one in of for name in one))

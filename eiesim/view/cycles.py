@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from eiesim._shown import counted
+from eiesim._sums import added
 from eiesim.layer_result import LayerResult
 from eiesim.view import palette, style
 from eiesim.view.panels import Note, Panel, Picture, Rule, Scale, Series, floats, names
@@ -82,7 +83,7 @@ def _counted(bar: Sequence[LayerResult], counter: str) -> float:
     """A layer's counter over all inputs; of several layers that of one input of the network."""
     if len(bar) == 1:
         return float(getattr(bar[0].metrics.counters, counter))
-    return float(sum(getattr(layer.counters, counter) * layer.vectors for layer in bar))
+    return float(added(getattr(layer.counters, counter) * layer.vectors for layer in bar))
 
 
 def loads(layers: Sequence[LayerResult]) -> Picture:

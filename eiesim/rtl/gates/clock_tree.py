@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from eiesim._sums import added
 from eiesim.errors import EieError
 from eiesim.rtl.gates.circuit import OTHER, Circuit
 from eiesim.rtl.gates.library import Cell, Library, Pin
@@ -82,7 +83,7 @@ def grown(circuit: Circuit, wires: Wires) -> ClockTree:
 
 
 def _load(pins: Sequence[float], wires: Wires) -> float:
-    return sum(pins) + wires.ff(len(pins))
+    return added(pins) + wires.ff(len(pins))
 
 
 def _levels(
@@ -93,7 +94,7 @@ def _levels(
         load = _load(pins, wires)
         number = max(1, ceil(load / most))
         sinks = len(pins) / number
-        into.append(Branch(net, module, number, (sum(pins) + number * wires.ff(ceil(sinks))) / number))
+        into.append(Branch(net, module, number, (added(pins) + number * wires.ff(ceil(sinks))) / number))
         pins = [buffer.inputs[0].capacitance_ff] * number
         always = False
         if number == 1:

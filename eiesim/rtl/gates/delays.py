@@ -11,6 +11,7 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._sums import added
 from eiesim.rtl.gates.circuit import CLOCK, REGISTER, Circuit, Instance
 from eiesim.rtl.gates.clock_tree import ClockTree
 from eiesim.rtl.gates.library import Arc, Pin, Table
@@ -56,7 +57,7 @@ def loads(circuit: Circuit, wires: Wires, tree: ClockTree) -> npt.NDArray[np.flo
     """fF on each net: its pins and its wire; on a clock's net, what its tree leaves to its driver."""
     held = np.zeros(len(circuit.nets))
     for net, sinks in enumerate(circuit.sinks):
-        pins = sum(instance.cell.pins[name].capacitance_ff for instance, name in sinks)
+        pins = added(instance.cell.pins[name].capacitance_ff for instance, name in sinks)
         held[net] = pins + wires.ff(len(sinks))
     for net, load in tree.load_ff.items():
         held[net] = load

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._sums import added
 from eiesim.config import MachineConfig
 from eiesim.energy.costs import leakage_mw
 from eiesim.energy.events import array_energies, default_table
@@ -214,7 +215,7 @@ def _mean(every: Sequence[Spent], edge: int, slew: float, load: float) -> float:
     for one in every:
         if (table := one.energy_fj[edge]) is not None:
             supplies.setdefault(one.supply, []).append(table.at(slew=slew, load=load))
-    return sum(sum(found) / len(found) for found in supplies.values())
+    return added(added(found) / len(found) for found in supplies.values())
 
 
 def _tree(ledger: Ledger, circuit: Circuit, changed: Toggles, tree: ClockTree, parts: Sequence[str]) -> None:
@@ -229,4 +230,4 @@ def _tree(ledger: Ledger, circuit: Circuit, changed: Toggles, tree: ClockTree, p
             own = [_mean(pin.spent, edge, tree.slew_ns[edge], branch.load_ff) for edge in (0, 1)]
             inputs = tree.buffer.inputs[0].spent
             own += [_mean(inputs, edge, tree.slew_ns[edge], 0.0) for edge in (0, 1)]
-            ledger.add(pulses * sum(own), branch.net, OUTSIDE, branch.module, CLOCK, INTERNAL)
+            ledger.add(pulses * added(own), branch.net, OUTSIDE, branch.module, CLOCK, INTERNAL)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eiesim._io.reading import sha256_of
+from eiesim._sums import added
 from eiesim.errors import EieError, plain
 from eiesim.rtl.gates import functions, liberty
 from eiesim.rtl.gates.functions import Expression
@@ -259,9 +260,9 @@ class _Reader:
             leaks = _number(one.get("value", "0"), "leakage_power")
             supplies.setdefault(one.get("related_pg_pin"), []).append(leaks)
         # Over conditions (`when`) the mean, over supplies the sum.
-        parts = [sum(every) / len(every) for every in supplies.values()]
+        parts = [added(every) / len(every) for every in supplies.values()]
         default = _number(self._top.get("default_cell_leakage_power", "0"), "default_cell_leakage_power")
-        return (sum(parts) if parts else default) * self._leakage_mw
+        return (added(parts) if parts else default) * self._leakage_mw
 
     @staticmethod
     def _storage(group: Group) -> Storage | None:
@@ -292,7 +293,7 @@ class _Reader:
         default = self._top.get(f"default_{'output' if is_output else 'input'}_pin_cap", "0")
         both = [group.get(f"{edge}_capacitance") for edge in ("rise", "fall")]
         given = both if all(both) else [group.get("capacitance", default)]
-        capacitance = sum(_number(one, "capacitance") for one in given) / len(given) * self._ff
+        capacitance = added(_number(one, "capacitance") for one in given) / len(given) * self._ff
         function = group.get("function")
         arcs = list(self._arcs(group))
         return Pin(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from eiesim._sums import added
 from eiesim._version import __version__
 from eiesim.config import MachineConfig
 from eiesim.rtl.gates.bench import Activity
@@ -132,17 +133,17 @@ class GatePower:
     @property
     def total_mw(self) -> float:
         """Power of a PE, leakage included, mW."""
-        return sum(self.by_component.values())
+        return added(self.by_component.values())
 
     @property
     def by_component(self) -> dict[str, float]:
         """mW a PE by component, and leakage."""
-        return {one: sum(parts[one] for parts in self.modules.values()) for one in (*COMPONENTS, LEAKAGE)}
+        return {one: added(parts[one] for parts in self.modules.values()) for one in (*COMPONENTS, LEAKAGE)}
 
     @property
     def by_module(self) -> dict[str, float]:
         """mW a PE by module, leakage included."""
-        return {module: sum(parts.values()) for module, parts in self.modules.items()}
+        return {module: added(parts.values()) for module, parts in self.modules.items()}
 
     @property
     def named(self) -> str:
@@ -246,9 +247,9 @@ class Priced:
             "accumulator": happened["reads"] + happened["writes"],
         }
         by_instance = self._by_instance_without_leakage()
-        spent = {name: float(sum(by_instance[k] for k in self._cone(*cone))) for name, cone in CONES.items()}
+        spent = {name: float(added(by_instance[k] for k in self._cone(*cone))) for name, cone in CONES.items()}
         for name, module in WHOLE.items():
-            spent[name] = self._ledger.total(module=module) - sum(
+            spent[name] = self._ledger.total(module=module) - added(
                 one for one, m, kind in zip(self._ledger.energy_fj, self._ledger.module, self._ledger.kind, strict=True)
                 if MODULES[m] == module and KINDS[kind] == LEAKAGE
             )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from eiesim._checks import whole
 from eiesim._io.atomic import Outputs
 from eiesim._progress import Steps, Told, telling
+from eiesim._sums import added
 from eiesim.config import MachineConfig, as_config
 from eiesim.energy.events import array_energies, default_table
 from eiesim.energy.structure import ARRAYS
@@ -191,7 +192,7 @@ def measured(
         idle_clock_mw=energy.idle_clock_fj(made, activity, timing, tree, config) * priced.mw_of_fj,
         kinds=priced.kinds(),
         cells=len(made.instances),
-        area_um2=sum(instance.cell.area_um2 for instance in made.instances),
+        area_um2=added(instance.cell.area_um2 for instance in made.instances),
         clocked_bits_per_cycle=float(activity.clocked.sum()) / (activity.cycles * activity.pes),
         register_bits=len(made.flops),
         longest_path_ns=timing.longest_ns,

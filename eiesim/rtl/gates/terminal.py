@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
+from eiesim._sums import added
 from eiesim.paper import source
 from eiesim.rtl.gates.energy import COMPONENTS, LEAKAGE
 from eiesim.rtl.gates.report import GatePower
@@ -54,7 +55,7 @@ def modules_table(power: GatePower) -> Table:
     for module, parts in power.modules.items():
         cells = [f"{parts[name]:.3f}" for name in (*COMPONENTS, LEAKAGE)]
         theirs = f"{published[module]:.3f}" if module in published else "-"
-        table.add_row(module, *cells, f"{sum(parts.values()):.3f}", theirs)
+        table.add_row(module, *cells, f"{added(parts.values()):.3f}", theirs)
     whole = power.by_component
     cells = [f"{whole[name]:.3f}" for name in (*COMPONENTS, LEAKAGE)]
     table.add_row("all", *cells, f"{power.total_mw:.3f}", f"{source.pe_power_mw():.3f}")

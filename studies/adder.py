@@ -4,15 +4,10 @@ python -m studies.adder                writes the table and the page (a minute)
 python -m studies.adder --page-only    the page of the rows that are there
 """
 
-import argparse
-import os
-from pathlib import Path
-
 from eiesim._io.csv_file import write_csv
 from studies import resumable
 from studies.findings import falls, page, paragraph, where
 
-DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = ("multiply", "adder")
 MODULES = {
     "act_queue": "activation queue", "ptr_read": "pointer read", "spmat_read": "sparse-matrix read",
@@ -252,10 +247,7 @@ def page_of(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m studies.adder", description=__doc__)
-    parser.add_argument("--docs", type=Path, default=DOCS, help="where adder.md and the folder adder go")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--page-only", action="store_true", help="write the page of the rows that are there")
+    parser = resumable.parser("adder", __doc__, "adder")
     arguments = parser.parse_args()
     folder = arguments.docs / "adder"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,8 @@
 """Tables of studies that take minutes: on the disk after every cell, so that an interrupted study goes on."""
 
+import argparse
 import csv
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +15,20 @@ from eiesim._io.csv_file import write_csv
 
 Cell = TypeVar("Cell")
 Row = dict[str, Any]
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def parser(study: str, description: str | None, page: str) -> argparse.ArgumentParser:
+    """What every such study is asked: where its page and folder go, how many cells at a time, and the page alone.
+
+    page: its name, without the ending, and the folder's.
+    """
+    made = argparse.ArgumentParser(prog=f"python -m studies.{study}", description=description)
+    made.add_argument("--docs", type=Path, default=DOCS, help=f"where {page}.md and the folder {page} go")
+    made.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    made.add_argument("--page-only", action="store_true", help="write the page of the rows that are there")
+    return made
 
 
 def read(path: Path, columns: Sequence[str]) -> list[Row]:

@@ -1,13 +1,9 @@
 """python -m studies.distillation: run the study, or what is left of it, then write its table, picture and page."""
 
-import argparse
-import os
 from pathlib import Path
 
 from studies import resumable
 from studies.distillation.cells import COLUMNS, SEEDS, cells, run_cell
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def named(found: list[resumable.Row]) -> str:
@@ -24,11 +20,8 @@ def go_on(path: Path, seeds: tuple[int, ...], jobs: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m studies.distillation", description=__doc__)
-    parser.add_argument("--docs", type=Path, default=DOCS, help="where distillation.md and the folder distillation go")
+    parser = resumable.parser("distillation", __doc__, "distillation")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--page-only", action="store_true", help="write the page of the rows that are there")
     arguments = parser.parse_args()
     folder = arguments.docs / "distillation"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,5 @@
 """python -m studies.what_ifs: run the study, or what is left of it, then write its tables, pictures and page."""
 
-import argparse
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +7,6 @@ from typing import Any
 
 from studies import resumable
 from studies.what_ifs import digits, machines
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 @dataclass(frozen=True)
@@ -41,10 +37,7 @@ PARTS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m studies.what_ifs", description=__doc__)
-    parser.add_argument("--docs", type=Path, default=DOCS, help="where what-ifs.md and the folder what-ifs go")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--page-only", action="store_true", help="write the page of the rows that are there")
+    parser = resumable.parser("what_ifs", __doc__, "what-ifs")
     arguments = parser.parse_args()
     folder = arguments.docs / "what-ifs"
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import eiesim
 from studies import adder, resumable
 
-ROWS = resumable.read(adder.DOCS / "adder" / "energy.csv", adder.COLUMNS)
+ROWS = resumable.read(resumable.DOCS / "adder" / "energy.csv", adder.COLUMNS)
 
 
 def words(rows):
@@ -21,7 +21,7 @@ def changed(column, operation, factor, only=None):
 
 
 def test_the_page_is_its_rows():
-    assert (adder.DOCS / "adder.md").read_text(encoding="utf-8") == adder.page_of(ROWS)
+    assert (resumable.DOCS / "adder.md").read_text(encoding="utf-8") == adder.page_of(ROWS)
 
 
 def test_the_rows_are_all_there_in_order_and_are_what_a_run_gives():

@@ -97,9 +97,8 @@ class Journal:
         try:
             recover(Path(os.path.realpath(self.path)).parent)
             self._open()
-            if self._recover(repair):
-                self._open()  # the repaired file is another one
-                self._recover(False)
+            while self._recover(repair):
+                self._open()  # the repaired file is another one: before its lock is held, another sweep may be at it
             if new:
                 sync_folder(self.path.parent)
         except OSError as error:
@@ -136,6 +135,7 @@ class Journal:
     def _recover(self, repair: bool) -> bool:
         """Find the rows, and cut off a line without its end. True where damaged lines were dropped from the file."""
         size = os.fstat(self._file).st_size
+        repaired_before = self.repaired
         with open(self._file, "rb", closefd=False) as file:
             file.seek(0)
             start = file.read(max(map(len, HEADERS)))
@@ -145,7 +145,7 @@ class Journal:
                 file.seek(0)
                 self._refuse_columns(file.read(LONGEST_HEADER))
             good, whole = self._read(file, len(header), repair) if len(start) >= len(header) else (_NONE, 0)
-            if repair and self.repaired:
+            if self.repaired > repaired_before:
                 with writing(self.path) as repaired:
                     repaired.write(header)
                     for start_of, end in zip(good.starts.tolist(), good.ends.tolist(), strict=True):

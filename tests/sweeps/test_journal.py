@@ -255,6 +255,28 @@ def test_the_file_that_is_locked_is_the_one_at_the_path(tmp_path, monkeypatch, g
     assert path.read_text() == HEADER + "".join(map(line, [*before, 5]))
 
 
+def test_what_another_sweep_damages_between_repair_and_lock_is_repaired_too(tmp_path, monkeypatch):
+    """It was refused as damaged, though `repair` was asked for."""
+    path = tmp_path / "t.csv"
+    write(path)
+    path.write_text(HEADER + line(0) + "damaged\n" + line(2))
+    import fcntl
+
+    real, calls = fcntl.flock, []
+
+    def other_sweep_first(handle, how):
+        calls.append(handle)
+        if len(calls) == 2:
+            path.write_text(path.read_text() + line(7) + "damaged again\n")
+        return real(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", other_sweep_first)
+    with Journal(path, repair=True) as journal:
+        assert set(held(journal)) == {"h0", "h2", "h7"}
+        assert journal.repaired == 2
+    assert path.read_text() == HEADER + "".join(map(line, [0, 2, 7]))
+
+
 def test_no_row_is_lost_where_sweeps_and_repairs_take_turns(tmp_path):
     """Four processes append a row, damage a line of nobody's and repair, as often as the lock lets them."""
     path = tmp_path / "t.csv"

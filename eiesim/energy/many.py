@@ -5,7 +5,7 @@ every combination of these; counts and sums are arrays, a value a machine, in th
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,11 +74,12 @@ def clocked(*keys: Any) -> tuple[int, ...]:
     return tuple(group.clocked for group in registers(config) for event in group.events if event != NEVER)
 
 
+@cache
 def _usual() -> tuple[MachineConfig, Any]:
     return MachineConfig(), default_table()
 
 
-@lru_cache(1)
+@cache
 def _lines() -> tuple[_Line, ...]:
     """The costs that every machine has, in order."""
     found: dict[tuple[Any, ...], int] = {}
@@ -104,24 +105,27 @@ class Costs:
     ) -> None:
         """priced, clocks: different values of `PRICED` and `CLOCKED`; which_...: which of these each machine has."""
         found = [prices(*keys) for keys in priced]
+        self.refused = np.array([bool(one.why) for one in found])[which_priced]
+        good = next((one for one in found if not one.why), found[0])
+        found = [good if one.why else one for one in found]  # Any figures will do: more that are the same.
         units, unit_pj, leaks = (
             _of_each([getattr(one, name) for one in found], which_priced) for name in ("units", "unit_pj", "leakage_mw")
         )
         bits = _of_each([clocked(*keys) for keys in clocks], which_clocked)
-        self.refused = np.array([bool(one.why) for one in found])[which_priced]
         self.leakage_mw = dict(zip(leakage_mw(*_usual()), leaks, strict=True))
         clock_pj = default_table().pj.clock_bit
-        each = [(next(bits), clock_pj) if line.component == _CLOCK else (next(units), next(unit_pj)) for line in _lines()]
         self._events: dict[int, list[tuple[str, Any]]] = {}
         self._sums: dict[int, tuple[tuple[str, str], Any]] = {}
-        for line, (many, pj) in zip(_lines(), each, strict=True):
+        for line in _lines():
+            many, pj = (next(bits), clock_pj) if line.component == _CLOCK else (next(units), next(unit_pj))
             self._events.setdefault(line.together, []).append((line.event, many))
             self._sums.setdefault(line.together, ((line.module, line.component), pj))
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
         """The energy of a layer of rows x cols on each: as `Activity.estimate` of each, but of arrays.
 
-        metrics: of arrays, a value a machine; so are the keys of its configuration.
+        metrics: of arrays, a value a machine, or one number where all have the same; so are the keys of its
+        configuration.
         """
         happened = counts(metrics, rows, cols)
         spent: dict[tuple[str, str], Any] = {}

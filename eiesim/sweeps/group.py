@@ -18,6 +18,7 @@ from eiesim.config import MachineConfig
 from eiesim.counters import Counters, Metrics
 from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.energy import many
+from eiesim.energy.model import DEFAULT_MODEL
 from eiesim.energy.record import energy_cells
 from eiesim.engines import shared
 from eiesim.errors import EieError
@@ -138,7 +139,7 @@ class _OfMachines:
 
 
 class _Group:
-    """What is found of a group, a value a machine."""
+    """What is found of a group, a value a machine; a single one where all have the same."""
 
     def __init__(self, workload: Workload, interleaved: InterleavedLayer, machines: Machines) -> None:
         self.workload, self.layer, self.machines = workload, interleaved, machines
@@ -150,7 +151,7 @@ class _Group:
         ]
         self.inputs = len(self.ready[0].activations)
         counted = np.zeros((len(COUNTED), len(machines)), np.int64)
-        self.found = dict(zip(COUNTED, counted, strict=True))
+        self.found: dict[str, Any] = dict(zip(COUNTED, counted, strict=True))
         self.memory = {f"memory_{one.name}": np.zeros(len(machines), np.int64)
                        for one in fields(streaming.WeightTraffic)}  # fmt: skip
         self._fit()
@@ -170,13 +171,16 @@ class _Group:
         sent = [one.job.in_rows(one.operands.sent, one.operands.one != 0) for one in self.ready]
         patterns: dict[bytes, int] = {}
         which = (patterns.setdefault(np.packbits(one).tobytes(), len(patterns)) for one in sent)
-        for together in self.of.runs(tuple(which) if len(sent) > 1 else (0,)):
+        runs = self.of.runs(tuple(which) if len(sent) > 1 else (0,))
+        for together in runs:
             if together.streamed is None:
                 together.add(counted, self.layer, sent[together.operands])
                 for name in ("memory_compute_cycles", "memory_cycles"):
                     self.memory[name][together.here] = self.found["cycles"][together.here]
             else:
                 self._stream(counted, together, self.ready[together.operands], together.streamed)
+        if len(runs) == 1:  # Numbers in place of arrays, where all are the same.
+            self.found |= zip(shared.ALWAYS, counted[: len(shared.ALWAYS), 0].tolist(), strict=True)
 
     def _stream(self, counted: Ints, of: "_Runs", ready: Prepared, config: MachineConfig) -> None:
         """Tile by tile, as `streaming.run_tiles` does."""
@@ -202,12 +206,12 @@ class _Group:
 
     def _metrics(self) -> Metrics:
         found, pes = self.found, self.layer.pes
-        dropped = np.array([sum(one.operands.dropped) for one in self.ready], np.int64)[self.of.operands]
+        dropped = [sum(one.operands.dropped) for one in self.ready]
         pushes, macs = found["broadcasts"] * pes, found["entries"] - found["padding_entries"]
         counters: dict[str, Any] = {
             **{one.name: found[one.name] for one in fields(Counters) if one.name in found},
             "broadcast_stalls": found["scan_last"] - found["broadcasts"] - found["scan_bubbles"],
-            "dropped_activations": dropped,
+            "dropped_activations": np.array(dropped)[self.of.operands] if len(dropped) > 1 else dropped[0],
             **dict.fromkeys(("queue_pushes", "queue_pops", "pointer_reads"), pushes),
             **dict.fromkeys(("macs", "accumulator_reads", "accumulator_writes"), macs),
             "busy_real": found["entry_groups"] - found["busy_padding"],
@@ -229,7 +233,9 @@ class _Group:
         slots = self.metrics.cycles * float(self.layer.pes) * self.of.multipliers
         layer = self.layer.layer
         largest = (slots, counters.queue_pushes, counters.entries, self.memory["memory_loaded_bytes"])
-        return all(values.max() < EXACT for values in largest) and self.inputs * layer.rows * float(layer.cols) < EXACT
+        return (
+            all(np.max(values) < EXACT for values in largest) and self.inputs * layer.rows * float(layer.cols) < EXACT
+        )
 
     def columns(self, engine: str, hashes: Hashes) -> dict[str, Column]:
         """The columns of the sweep's table."""
@@ -257,17 +263,19 @@ class _Group:
         made |= {f"fraction_bits_{tensor}": (values, self.of.operands) for tensor, values in bits.items()}
         warnings = ["; ".join([*self.exceeded[capacities], *(["no energy"] if refused else [])])
                     for capacities, refused in self.of.by_told]  # fmt: skip
-        made |= {**derived, **counters, **self.memory, **self._energies(), "warnings": (warnings, self.of.told)}
+        found = {**derived, **counters, **self.memory, **self._energies()}
+        made |= {name: held if isinstance(held, np.ndarray) else ([held], None) for name, held in found.items()}
+        made["warnings"] = warnings, self.of.told
+        made["energy_model"] = [DEFAULT_MODEL, ""], self.of.costs.refused.astype(np.intp)
         made["hash"] = [key.decode() for key in hashes.tolist()], np.arange(len(hashes))
         return {name: made[name] for name in columns()}
 
-    def _energies(self) -> dict[str, Column]:
-        """Columns of energy, empty for machines that no model covers."""
+    def _energies(self) -> dict[str, Any]:
+        """Cells of energy, NaN for machines that no model covers."""
         layer, refused = self.layer.layer, self.of.costs.refused
         cells = energy_cells(self.of.costs.estimate(self.metrics, layer.rows, layer.cols))
-        model = cells.pop("energy_model")
-        made: dict[str, Column] = {name: np.where(refused, np.nan, values) for name, values in cells.items()}
-        return {**made, "energy_model": ([model, ""], refused.astype(np.intp))}
+        del cells["energy_model"]
+        return {name: np.where(refused, np.nan, held) for name, held in cells.items()} if refused.any() else cells
 
 
 class _Runs:

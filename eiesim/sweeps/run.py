@@ -411,7 +411,7 @@ def _tasks(
 
 
 def _cut(configs: Sequence[MachineConfig], most: int, first: int | None = None) -> Iterator[Machines]:
-    """The machines of each task: at most so many that share an interleaving. first: of the first, then more and more."""
+    """The machines of each task: at most so many that share an interleaving. first: of the first task."""
     size = first or most
     for group in by_sharing(configs):
         start = 0

@@ -93,6 +93,11 @@ COUNTED = (*shared.ALWAYS, *shared.BY_DEPTH, "spmat_row_reads")
 MOST = COUNTED.index("max_occupancy")
 
 
+def _capacity(config: MachineConfig) -> Any:
+    """What sets which of a layer's needs are not met, and told."""
+    return config.weights == "resident", tuple(capacity.held(config).items())
+
+
 class _OfMachines:
     """What is found of machines whatever the layer."""
 
@@ -104,8 +109,12 @@ class _OfMachines:
         self._entries_per_row = column("spmat_width") // (column("index_bits") + column("weight_bits"))
         first, self.operands = machines.combinations(OPERANDS)
         self.by_operands = [machines.config(place) for place in first]
-        first, self.capacities = machines.combinations(CAPACITIES)
-        self.by_capacities = [machines.config(place) for place in first]
+        first, which = machines.combinations(CAPACITIES)
+        capacities: dict[Any, int] = {}
+        configs = [machines.config(place) for place in first]
+        of_each = [capacities.setdefault(_capacity(config), len(capacities)) for config in configs]
+        self.capacities = np.array(of_each)[which]
+        self.by_capacities = [configs[of_each.index(k)] for k in range(len(capacities))]
         self.costs = many.Costs(*machines.chosen(many.PRICED), *machines.chosen(many.CLOCKED))
         refused = self.costs.refused.astype(np.intp)
         first, self.told = combined([self.capacities, refused], len(machines))

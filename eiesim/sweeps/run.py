@@ -450,5 +450,10 @@ def _run(
     """A task: its rows, as a store takes them. Runs in a worker, maybe on another machine."""
     if version != __version__:
         raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
-    interleaved = interleaved_for(workload.interleaved or workload.layer, machines.config(0))
+    interleaved = interleaved_for(workload.interleaved or workload.layer, machines.once(_one))
     return made(rows_of(workload, interleaved, engine, machines, hashes))
+
+
+def _one(machines: Machines) -> MachineConfig:
+    """One of the machines: all of them share an interleaving."""
+    return machines.config(0)

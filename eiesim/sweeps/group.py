@@ -55,7 +55,7 @@ def rows_of(
             raise EieError(_too_long(interleaved.layer.name))
         group = _Group(workload, interleaved, machines)
         if group.is_exact():
-            return Table(len(machines), group.columns(engine, hashes), hashes)
+            return Table(len(machines), group.columns(engine, hashes))
     return one_by_one(workload, interleaved, engine, machines, hashes)
 
 
@@ -276,7 +276,7 @@ class _Group:
         made |= {name: held if isinstance(held, np.ndarray) else ([held], None) for name, held in found.items()}
         made["warnings"] = warnings, self.of.told
         made["energy_model"] = [DEFAULT_MODEL, ""], self.of.costs.refused.astype(np.intp)
-        made["hash"] = [key.decode() for key in hashes.tolist()], np.arange(len(hashes))
+        made["hash"] = hashes
         return {name: made[name] for name in columns()}
 
     def _energies(self) -> dict[str, Any]:

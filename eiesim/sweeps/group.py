@@ -53,7 +53,7 @@ def rows_of(
             raise EieError(_too_long(interleaved.layer.name))
         group = _Group(workload, interleaved, machines)
         if group.is_exact():
-            return Table(len(machines), group.columns(engine, hashes), hashes)
+            return Table(len(machines), group.columns(engine, hashes))
     return one_by_one(workload, interleaved, engine, machines, hashes)
 
 
@@ -234,7 +234,7 @@ class _Group:
         warnings = ["; ".join([*self.exceeded[self.capacities[k]], *(["no energy"] if refused[k] else [])])
                     for k in first]  # fmt: skip
         made |= {**derived, **counters, **self.memory, **energies, "warnings": (warnings, which)}
-        made["hash"] = [key.decode() for key in hashes.tolist()], np.arange(len(hashes))
+        made["hash"] = hashes
         return {name: made[name] for name in columns()}
 
     def _energies(self) -> tuple[dict[str, Column], npt.NDArray[np.bool_]]:

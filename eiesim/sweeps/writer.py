@@ -79,7 +79,9 @@ def gathered(places: npt.NDArray[np.int64], firsts: Sequence[int], piece: Callab
     parts, order = [], []
     for k in np.unique(of).tolist():
         here = np.flatnonzero(of == k)
-        parts.append(piece(k).take(places[here] - firsts[k]))
+        at = places[here] - firsts[k]
+        one_after_another = bool((np.diff(at) == 1).all())
+        parts.append(piece(k).take(slice(at[0], at[-1] + 1) if one_after_another else at))
         order.append(here)
     back = np.argsort(np.concatenate(order), kind="stable")
     whole = joined(parts)

@@ -101,6 +101,14 @@ KINDS: dict[str, Any] = {
         [node("DequantizeLinear", ["V", "s"], ["W"])], {"V": W.astype(ml_dtypes.float8_e4m3fn), "s": np.float32(0.5)},
     ),
     "float8_e5m2": ([node("Cast", ["V"], ["W"], to=TensorProto.FLOAT)], {"V": W.astype(ml_dtypes.float8_e5m2)}),
+    "Cast of fractions to int4": (
+        [node("Cast", ["V"], ["q"], to=TensorProto.INT4), node("DequantizeLinear", ["q", "s"], ["W"])],
+        {"V": np.linspace(-7, 7, 96, dtype=np.float32).reshape(12, 8), "s": np.float32(0.1)},
+    ),
+    "Cast of halves to uint4": (
+        [node("Cast", ["V"], ["q"], to=TensorProto.UINT4), node("Cast", ["q"], ["W"], to=TensorProto.FLOAT)],
+        {"V": (np.arange(96, dtype=np.float16) % 30 / 2).reshape(12, 8)},
+    ),
     "halves of a Split put together": (
         [node("Split", ["V"], ["a", "b"], axis=0, num_outputs=2), node("Concat", ["b", "a"], ["W"], axis=0)], {"V": W},
     ),

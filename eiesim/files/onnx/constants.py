@@ -1,7 +1,8 @@
 """Constants of a graph: what is stored, and whatever is computed from that alone.
 
 A node all of whose inputs are constant is evaluated by ONNX's reference evaluator, by onnxruntime where that has no
-such operator, and by package qonnx for the quantisers of QONNX and Brevitas.
+such operator, and by package qonnx for the quantisers of QONNX and Brevitas. A Cast to 4 or 2 bits rounds as it does in
+onnxruntime.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,9 @@ QONNX = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 """Domains of QONNX's quantisers, by age."""
 
 QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "FloatQuant")
+
+FEW_BITS = ("INT4", "UINT4", "INT2", "UINT2")
+"""Types that a Cast of fractions rounds to, where wider ones cut the fraction off."""
 
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 
@@ -223,9 +227,18 @@ def _graph_of(node: Any) -> Any:
     return helper.make_graph([node], "constant", entries, results)
 
 
+def _rounded(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    wide = value.astype(np.float64)
+    return np.asarray(np.trunc(wide + np.copysign(0.5, wide)))
+
+
 def _by_onnx(node: Any, given: Mapping[str, npt.NDArray[Any]], opsets: Mapping[str, int]) -> Sequence[Any]:
+    from onnx import TensorProto
     from onnx.reference import ReferenceEvaluator
 
+    if node.op_type == "Cast" and TensorProto.DataType.Name(settings(node)["to"]) in FEW_BITS:
+        # onnxruntime rounds to the nearest, half away from zero; the reference cuts the fraction off.
+        given = {name: _rounded(value) if "float" in value.dtype.name else value for name, value in given.items()}
     with np.errstate(all="ignore"):
         found: Sequence[Any] = ReferenceEvaluator(_graph_of(node), opsets=dict(opsets)).run(None, dict(given))
     return found

@@ -101,17 +101,19 @@ def test_every_counter_of_every_depth_and_width_is_the_engines():
     ready = prepare_layer(layer, activations, base, False)
     for multipliers in (1, 2):
         found = shared.run(ready.layer, ready.activation_rows != 0, multipliers, depths, entries)
+        always = dict(zip(shared.ALWAYS, found.always, strict=True))
+        by_depth = dict(zip(shared.BY_DEPTH, found.by_depth.T, strict=True))
         for d, depth in enumerate(depths.tolist()):
             for w, width in enumerate((entries * base.entry_bits).tolist()):
                 config = base.replace(queue_depth=depth, spmat_width=width, multipliers=multipliers)
                 runs = simulate(layer, activations, config, outputs=False).layers[0].runs
-                assert found.by_depth["cycles"][d] == sum(run.cycles for run in runs)
-                assert found.by_depth["max_occupancy"][d] == max(run.per_pe.max_occupancy.max() for run in runs)
+                assert by_depth["cycles"][d] == sum(run.cycles for run in runs)
+                assert by_depth["max_occupancy"][d] == max(run.per_pe.max_occupancy.max() for run in runs)
                 for name in ("bypasses", "busy_empty"):
-                    assert found.by_depth[name][d] == sum(getattr(run.per_pe, name).sum() for run in runs), name
+                    assert by_depth[name][d] == sum(getattr(run.per_pe, name).sum() for run in runs), name
                 assert found.row_reads[w] == sum(run.per_pe.spmat_row_reads.sum() for run in runs)
                 for name in ("entries", "entry_groups", "empty_columns", "padding_entries", "busy_padding"):
-                    assert found.always[name] == sum(getattr(run.per_pe, name).sum() for run in runs), name
+                    assert always[name] == sum(getattr(run.per_pe, name).sum() for run in runs), name
 
 
 def test_hashes_are_those_of_single_rows():

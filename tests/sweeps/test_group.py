@@ -119,6 +119,21 @@ def test_every_counter_of_every_depth_and_width_is_the_engines():
                     assert always[name] == sum(getattr(run.per_pe, name).sum() for run in runs), name
 
 
+@pytest.mark.parametrize("pes", [2, 50])
+def test_empty_columns_that_wait_when_the_last_sum_is_written_are_not_counted_as_walked(pes):
+    """One long column, then nine empty ones, each a cycle: they begin up to nine cycles after it, results take six."""
+    dense = np.zeros((40, 10), np.float32)
+    dense[:, 0] = 1
+    layer = eiesim.CompressedLayer.from_dense(dense)
+    activations, config = np.ones(10, np.float32), MachineConfig(pes=pes, queue_depth=16)
+    ready = prepare_layer(layer, activations, config, False)
+    found = shared.run(ready.layer, ready.activation_rows != 0, 1, np.array([16]), np.array([8]))
+    counted = simulate(layer, activations, config, "clocked", outputs=False).layers[0].runs[0].per_pe
+    walked = int(counted.busy_empty.sum())
+    assert walked < counted.empty_columns.sum()
+    assert found.by_depth["busy_empty"].tolist() == [walked]
+
+
 def test_hashes_are_those_of_single_rows():
     for seed in range(10):
         workload, machines = random_group(seed)

@@ -40,10 +40,12 @@ def test_sweep(command, tmp_path):
     "arguments",
     [
         ("sweep", "table3:NT-We", "--sweep", "pes=0", "--plot"),
-        ("balance", "table3:NT-We", "--set", "mapping=blocked", "--save"),
+        ("balance", "example:lenet-300-100", "-i", "short.npy", "--save"),
     ],
 )
-def test_what_is_refused_leaves_no_folder(command, tmp_path, arguments):
+def test_what_is_refused_leaves_no_folder(command, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    np.save("short.npy", np.ones(3, np.float32))
     status, out, err = command(*arguments, tmp_path / "new" / "folder")
     assert (status, out) == (2, "")
     assert err.count("\n") == 1

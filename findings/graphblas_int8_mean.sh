@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# python-graphblas 2025.2.0: the mean of a row of int8 weights comes as FP64, of a sum that wrapped in 8 bits.
+# python-graphblas 2025.2.0: the mean of a row of int8 weights is FP64, of a sum that wrapped in 8 bits.
 #
 # Guess: sum stays in the matrix's type, as GraphBLAS says of its monoids; mean, variance and standard deviation, which
 # answer in FP64, are computed in it, as numpy computes them.
-# What happens: their sum is still the one in 8 bits. The mean of 1000 weights of 100 is 4.0, their variance -416683 and the
-# standard deviation NaN. Of weights drawn at random the mean is off by 2 to 4 and the variance negative, too. The same
-# matrix as FP64 gives what is right. (sum_of_squares answers in INT64 and is right.)
-# Why it matters: the two figures that quantised weights are described and corrected with, from a sparse matrix that keeps
-# them in int8, and a type that looks wide enough. Widen first: matrix.dup("FP64").
+# What happens: their sum is still the one in 8 bits. The mean of 1000 weights of 100 is 4.0, their variance -416683
+# and the standard deviation NaN. Of weights drawn at random the mean is off by 2 to 4 and the variance negative, too.
+# Of the same matrix as FP64 all are right, and sum_of_squares, which answers in INT64, is right of both.
+# Why it matters: these are the figures that quantised weights are described and corrected with, and the type looks wide
+# enough. Widen first: matrix.dup("FP64").
 set -euo pipefail
 unset PYTHONPATH VIRTUAL_ENV
 work=$(mktemp -d)

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # ml_dtypes 0.6.0: the scale of a block of zeros is NaN as float8_e8m0fnu, and the block NaN with it.
 #
-# Guess: E8M0, the scale of the MX formats, has no zero, so 0 becomes the smallest power of two that it has, 2**-127, as
-# every other small number does.
+# Guess: E8M0, the scale of the MX formats, has no zero, so 0 becomes the smallest power of two that it has, 2**-127,
+# as every other small number does.
 # What happens: 1e-45 becomes 2**-127, but 0 becomes NaN, without a warning. The obvious scale of a block (its largest
-# weight over the largest element, 6) is 0 where all of its weights are pruned: the elements become 0 and the block comes
-# back as 0 times NaN. Of a matrix with a tenth of its weights left, 3.5 % of the blocks of 32 and 68 % of the outputs
-# are NaN.
-# Why it matters: nothing happens to dense weights, and of a pruned network the outputs are lost. Take the maximum of the
-# scale and 2**-127 before the cast.
+# weight over the largest element, 6) is 0 where all of its weights are pruned, and the block comes back as NaN. Of a
+# matrix with a tenth of its weights left these are 3.5 % of the blocks of 32 and 68 % of the outputs.
+# Why it matters: nothing happens to dense weights, and of a pruned network the outputs are lost. Take the maximum of
+# the scale and 2**-127 before the cast.
 set -euo pipefail
 unset PYTHONPATH VIRTUAL_ENV
 work=$(mktemp -d)

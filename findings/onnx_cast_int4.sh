@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# onnx 1.23.2, onnxruntime 1.32.0: a Cast of 1.7 to INT4 is 1 in the one and 2 in the other; to INT8 it is 1 in both.
+# onnx 1.23.2, onnxruntime 1.32.0: Cast to INT4 cuts off in the one and rounds in the other; to INT8 both cut off.
 #
-# Guess: Cast cuts the fraction off, whatever the integer; both do for INT8. Or, if 4 bits round, as ONNX's page of these
-# types says (to the nearest, halves to even), both round so.
-# What happens: for INT4, UINT4, INT2 and UINT2, onnxruntime rounds to the nearest and halves away from zero, 2.5 to 3;
-# onnx's reference evaluator cuts off, 2.5 to 2 and 1.7 to 1. Neither does what the page says.
-# (QuantizeLinear, which rounds halves to even, is the same in both.)
+# Guess: Cast cuts the fraction off, whatever the integer. Or, if 4 bits round, as ONNX's page of these types says (to
+# the nearest, halves to even), both round so.
+# What happens: for INT4, UINT4, INT2 and UINT2, onnxruntime rounds to the nearest and halves away from zero, 1.7 to 2
+# and 2.5 to 3; onnx's reference evaluator cuts off, to 1 and 2. Neither does what the page says.
 # Why it matters: a graph that scales its weights, clips and casts them holds other codes by the one than by the other:
 # half of them, a step apart. Constants folded by the reference are not those that run. Round before Cast.
 set -euo pipefail

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# scalesim 3.0.0 (SCALE-Sim v3): a layer's sparsity is dropped where the line of the table does not end with a comma.
+# scalesim 3.0.0 (SCALE-Sim v3): a layer's sparsity is dropped if its line of the table does not end with a comma.
 #
-# Guess: layers are a CSV table, so the last field of a line counts with or without a comma after it, as in
-# what a spreadsheet or pandas writes; or a line of the wrong length is refused.
-# What happens: what stands after a line's last comma is cut off. In a table of GEMMs that is the column Sparsity: the layer
-# 1:4 takes 151 cycles with the comma and 607 without it, as many as the dense layer, and the report on sparsity
-# says that all of its filter is stored. No word of it. (A table without that column is refused where the comma is missing.)
+# Guess: layers are a CSV table, so the last field of a line counts with or without a comma after it, as in what a
+# spreadsheet or pandas writes; or a line of the wrong length is refused.
+# What happens: what stands after a line's last comma is cut off. In a table of GEMMs that is the column Sparsity: the
+# layer 1:4 takes 151 cycles with the comma and 607 without it, as if it were dense, and the report on sparsity says
+# that all of its filter is stored. There is no word of it.
 # Why it matters: a study of sparsities whose tables pandas wrote has the dense layer in every row.
 set -euo pipefail
 unset PYTHONPATH VIRTUAL_ENV
@@ -54,14 +54,14 @@ UseRamulatorTrace = False
 ARRAY
 venv/bin/pip install --quiet scalesim==3.0.0 numpy==2.2.6
 declare -A seen
-for end in , ""; do
+for end in "," ""; do
     name=${end:+comma}
     printf 'Layer,M,N,K,Sparsity%s\nsmall,16,16,64,1:4%s\n' "$end" "$end" >layer.csv
     venv/bin/python -m scalesim.scale -t layer.csv -l layout.csv -c array.cfg -p "out$name" -i gemm -s N >log 2>&1 ||
         { tail -5 log; exit 1; }
-    # Of the first the cycles without prefetch, of the second the filter's words before and after compression.
-    seen[${name:-none}]=$(awk -F', *' 'FNR == 2 { printf "%s", FILENAME ~ /COMPUTE/ ? $3 " cycles" : ", " $3 " to " $4 " words" }' \
-        "out$name/small/COMPUTE_REPORT.csv" "out$name/small/SPARSE_REPORT.csv")
+    cycles=$(awk -F', *' 'NR == 2 { print $3 }' "out$name/small/COMPUTE_REPORT.csv")
+    words=$(awk -F', *' 'NR == 2 { print $3 " to " $4 }' "out$name/small/SPARSE_REPORT.csv")
+    seen[${name:-none}]="$cycles cycles, $words words"
     echo "$(tail -1 layer.csv) -> ${seen[${name:-none}]}"
 done
 [[ ${seen[comma]} == "151 cycles, 1024 to 272.0 words" && ${seen[none]} == "607 cycles, 1024 to 1024.0 words" ]] ||

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # scalesim 3.0.0 (SCALE-Sim v3): the utilization of a layer whose weights are 1:4 sparse is reported as 170 %.
 #
-# Guess: a utilization is the multipliers' work over what they could do in those cycles: at most 100 %, and of a sparse
-# layer the work is the kept weights' or, as some count, that of the cycles in which a multiplier is assigned.
-# What happens: the work is the dense layer's, zeros included, the cycles are the sparse layer's. An array of 8 x 8 and a
-# layer of 16 x 64 x 16: dense 42 % in 607 cycles, 2:4 84 % in 303, 1:4 169.54 % in 151 (and 215 % output-stationary). Of
-# the work that is done, 4,096 products, 151 cycles of 64 multipliers are 42 %, as in the dense layer.
-# Why it matters: a table of utilizations says that sparsity fills the array, when it is as empty as before. Multiply by
-# N / M. The column Compute Util % does not change.
+# Guess: the overall utilization is the multipliers' work over what they could do in those cycles, at most 100 %, and
+# the work of a sparse layer is that of the weights it keeps.
+# What happens: the work is the dense layer's, zeros included, and the cycles are the sparse layer's. On an array of
+# 8 x 8 a layer of 16 x 64 x 16 has 42 % in 607 cycles, as 2:4 84 % in 303, as 1:4 169.54 % in 151. By the products
+# that are left, 4,096 of them in 151 cycles of 64 multipliers, it is 42 % all along.
+# Why it matters: a table of utilizations says that sparsity fills the array, which is as empty as before. Multiply
+# by N / M.
 set -euo pipefail
 unset PYTHONPATH VIRTUAL_ENV
 work=$(mktemp -d)
@@ -64,5 +64,6 @@ for ratio in 4:4 2:4 1:4; do
     work=$((16 * 16 * 64 * ${ratio%:*} / 4)) cycles=${seen[$ratio]%% *}
     echo "$ratio: ${seen[$ratio]}; $work products in so many cycles of 64: $((100 * work / (64 * cycles))) %"
 done
-[[ ${seen[4:4]} == "607 cycles, 42.17 %" && ${seen[2:4]} == "303 cycles, 84.49 %" && ${seen[1:4]} == "151 cycles, 169.54 %" ]] ||
+[[ ${seen[4:4]} == "607 cycles, 42.17 %" && ${seen[2:4]} == "303 cycles, 84.49 %" &&
+    ${seen[1:4]} == "151 cycles, 169.54 %" ]] ||
     { echo "the behaviour has changed"; exit 1; }

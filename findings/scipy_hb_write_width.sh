@@ -3,12 +3,12 @@
 #
 # Guess: what hb_write wrote hb_read reads, and so does any reader that takes the fields by the format in the header.
 # What happens: each number is written one character narrower than that format, 24 for an E25.16 and 14 for an E15.7.
-# hb_read does not look at widths, it splits the text at spaces. Of float64 a space is left and all comes back; of float32
-# a minus sign takes the last one, the numbers run together, and hb_read raises ValueError. fortranformat, which reads
-# by the header's own format, refuses all but the float64 matrix without negative numbers. (float32 without a minus comes
-# back with one value in ten changed: it is written with eight digits, and takes nine.)
+# hb_read looks at no widths, it splits the text at spaces. Of float64 a space is left, and all comes back; of float32
+# a minus sign takes it, the numbers run together, and hb_read raises ValueError. fortranformat, which reads by the
+# header's own format, refuses all but the float64 matrix without negative numbers. (float32 without a minus comes back
+# with one value in ten changed: it is written with eight digits and takes nine.)
 # Why it matters: the weights of a network are float32 of both signs, so none of its layers comes back; as float64 they
-# do, and a Fortran program given the same file fails. Write Matrix Market instead.
+# do, and what reads the same file by its format fails. Write Matrix Market instead.
 set -euo pipefail
 unset PYTHONPATH VIRTUAL_ENV
 work=$(mktemp -d)

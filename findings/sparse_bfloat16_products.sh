@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# torch 2.13.0, jax 0.10.2: the product of a sparse bfloat16 matrix stops at 256; that of the same matrix, dense, does not.
+# torch 2.13.0, jax 0.10.2: the product of a sparse bfloat16 matrix stops at 256, that of the same matrix, dense, not.
 #
 # Guess: on a CPU, too, products of bfloat16 are summed in float32 and rounded once, as both libraries do for dense
 # matrices: what the matrix is stored as changes the last digit.
 # What happens: torch's COO and jax's BCOO and BCSR add into an output of the matrix's own type, one product after the
-# other, so that a row of ones adds up to 256 (to 2048 in float16), whatever its length. Of a layer with a tenth of its
-# weights left, inputs after a ReLU, the outputs are off by 1.6 % instead of 0.2 %. (torch's CSR refuses bfloat16; its
-# dense product and its sum of all values are right.)
-# Why it matters: bfloat16 is what weights come in, and a comparison of sparse with dense blames the pruning. Multiply in
-# float32 and round afterwards.
+# other, so that a row of ones adds up to 256 (to 2048 in float16), whatever its length. Of a layer with a tenth of
+# its weights left and inputs after a ReLU the outputs are off by 1.6 % instead of 0.2 %.
+# Why it matters: bfloat16 is what weights come in, and a comparison of sparse with dense blames the pruning. Multiply
+# in float32 and round afterwards.
 set -euo pipefail
 unset PYTHONPATH VIRTUAL_ENV
 work=$(mktemp -d)

@@ -46,6 +46,9 @@ works = {
     "SciPy": lambda: matrix @ activations,
     "timing run, fixed16": lambda: eiesim.simulate(dealt, activations, outputs=False),
     "timing run, float32": lambda: eiesim.simulate(dealt, activations, float32, outputs=False),
+    "timing run and every counter, fixed16": lambda: (
+        eiesim.simulate(dealt, activations, outputs=False).layers[0].runs[0]
+    ),
     "default run: fixed16, automatic bits, outputs": lambda: eiesim.simulate(dealt, activations),
     "float32 with outputs": lambda: eiesim.simulate(dealt, activations, float32),
 }

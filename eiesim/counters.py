@@ -5,6 +5,7 @@ largest.
 """
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -172,7 +173,7 @@ class Metrics:
     def _us(self, cycles: Value) -> Value:
         return cycles / self.config.clock_mhz / self.runs
 
-    @property
+    @cached_property
     def time_us(self) -> Value:
         """Mean time of a run: cycles / clock."""
         return self._us(self.cycles)

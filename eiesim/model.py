@@ -136,11 +136,10 @@ class Model(Plotted, Tabled, Brief):
     drawn: tuple[Drawn | None, ...] = ()
 
     def __post_init__(self) -> None:
+        held, count = vars(self), len(self.layers)  # where a frozen dataclass keeps its fields
         for name, default in _DEFAULTS.items():
-            if not getattr(self, name):
-                object.__setattr__(self, name, (default,) * len(self.layers))
-        if not self.origins:
-            object.__setattr__(self, "origins", tuple(map(_named, self.layers)))
+            held[name] = held[name] or (default,) * count
+        held["origins"] = self.origins or tuple(map(_named, self.layers))
 
     @classmethod
     def of(cls, layer: Layer) -> "Model":

@@ -229,5 +229,6 @@ def test_arrays_have_numbas_own_types():
 
 def test_a_run_imports_no_masked_arrays():
     run = "import sys, eiesim; eiesim.simulate('table3:NT-We', outputs=False); print('numpy.ma' in sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
+    for _ in range(2):  # the first compiles what is not compiled yet, for which numba imports more
+        ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"

@@ -1,6 +1,7 @@
 """What a timing run leaves out: it looks only at which inputs are not 0, and puts counters together when asked."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -64,3 +65,19 @@ def test_counters_that_are_put_together_later_are_the_engines():
     assert eiesim.simulate(layer, activations, outputs=False, per_pe=False).layers[0].runs.by_pe is None
     assert len(later) == 1
     assert not hasattr(later, "no_such")
+
+
+@pytest.mark.parametrize("multipliers", [1, 2])
+def test_counters_asked_for_later_are_of_the_input_as_it_was(multipliers):
+    """Also by several threads at once."""
+    layer, activations = eiesim.workload("NT-We")
+    config = eiesim.MachineConfig(pes=16, multipliers=multipliers)
+    every = eiesim.simulate(layer, activations, config, outputs=False, engine="clocked").layers[0].runs
+    input_ = activations.copy()
+    later = eiesim.simulate(layer, input_, config, outputs=False).layers[0].runs
+    input_[:] = 0
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: later.counted, range(4)))
+    assert all((one == every.counted).all() for one in found)
+    assert not hasattr(later, "_later")
+    assert later == every

@@ -61,9 +61,11 @@ def _allowed_gb() -> float:
 def keep_heaps_small() -> None:
     """Have glibc give large arrays back to the system when they are freed, and all threads share two heaps.
 
-    By itself it keeps a heap for each thread, and in each what was freed between blocks that are still held. Programs
-    call it, libraries should not: it holds for the whole process. Other C libraries are left as they are.
+    By itself it keeps a heap for each thread, and in each what was freed between blocks that are still held. Arrow is
+    to have no heap of its own beside them. Programs call it, libraries should not: it holds for the whole process.
+    Other C libraries are left as they are.
     """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Read when pyarrow is imported.
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)

@@ -4,13 +4,14 @@ Costs are those of `costs.dynamic_costs`. What they are made of depends on few k
 every combination of these; counts and sums are arrays, a value a machine, in the order in which `Activity` adds.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._sums import added
 from eiesim.config import MachineConfig
 from eiesim.counters import Metrics
 from eiesim.energy.costs import counts, dynamic_costs, leakage_mw
@@ -73,11 +74,12 @@ def clocked(*keys: Any) -> tuple[int, ...]:
     return tuple(group.clocked for group in registers(config) for event in group.events if event != NEVER)
 
 
+@cache
 def _usual() -> tuple[MachineConfig, Any]:
     return MachineConfig(), default_table()
 
 
-@lru_cache(1)
+@cache
 def _lines() -> tuple[_Line, ...]:
     """The costs that every machine has, in order."""
     found: dict[tuple[Any, ...], int] = {}
@@ -88,41 +90,52 @@ def _lines() -> tuple[_Line, ...]:
     return tuple(lines)
 
 
-def estimate(
-    metrics: Metrics,
-    rows: int,
-    cols: int,
-    priced: Sequence[Prices],
-    which_priced: npt.NDArray[np.intp],
-    bits: Sequence[tuple[int, ...]],
-    which_bits: npt.NDArray[np.intp],
-) -> Energy:
-    """The energy of a layer of rows x cols on many machines: as `Activity.estimate` of each, but of arrays.
+class Costs:
+    """What events cost on many machines, a value a machine; or one, where all have the same.
 
-    metrics: of arrays, a value a machine; so are the keys of its configuration.
-    priced, bits: what `prices` and `clocked` give of different machines. which_priced, which_bits: of each machine,
-    which of these are its own.
+    refused: why a machine has no energy, else "". leakage_mw: by module.
     """
-    happened = counts(metrics, rows, cols)
-    units = np.array([one.units for one in priced], np.int64)
-    unit_pj = np.array([one.unit_pj for one in priced])
-    of_bits = np.array(bits, np.int64)
-    clock_pj = default_table().pj.clock_bit
-    amounts: dict[int, Any] = {}
-    cost_of: dict[int, tuple[str, str, Any]] = {}
-    at, bit = 0, 0
-    for line in _lines():
-        if line.component == _CLOCK:
-            many, each = of_bits[which_bits, bit], clock_pj
-            bit += 1
-        else:
-            many, each = units[which_priced, at], unit_pj[which_priced, at]
-            at += 1
-        amounts[line.together] = amounts.get(line.together, 0) + happened[line.event] * many
-        cost_of.setdefault(line.together, (line.module, line.component, each))
-    spent: dict[tuple[str, str], Any] = {}
-    for together, (module, component, each) in cost_of.items():
-        spent[module, component] = spent.get((module, component), 0.0) + amounts[together] * each
-    leaks = np.array([one.leakage_mw for one in priced])[which_priced]
-    leaking: dict[str, Any] = {module: leaks[:, k] for k, module in enumerate(leakage_mw(*_usual()))}
-    return spent_by(DEFAULT_MODEL, metrics, leaking, spent)
+
+    def __init__(
+        self,
+        priced: Sequence[tuple[Any, ...]],
+        which_priced: npt.NDArray[np.intp],
+        clocks: Sequence[tuple[Any, ...]],
+        which_clocked: npt.NDArray[np.intp],
+    ) -> None:
+        """priced, clocks: different values of `PRICED` and `CLOCKED`; which_...: which of these each machine has."""
+        found = [prices(*keys) for keys in priced]
+        self.refused = np.array([bool(one.why) for one in found])[which_priced]
+        good = next((one for one in found if not one.why), found[0])
+        found = [good if one.why else one for one in found]  # Any figures will do: more that are the same.
+        units, unit_pj, leaks = (
+            _of_each([getattr(one, name) for one in found], which_priced) for name in ("units", "unit_pj", "leakage_mw")
+        )
+        bits = _of_each([clocked(*keys) for keys in clocks], which_clocked)
+        self.leakage_mw = dict(zip(leakage_mw(*_usual()), leaks, strict=True))
+        clock_pj = default_table().pj.clock_bit
+        self._events: dict[int, list[tuple[str, Any]]] = {}
+        self._sums: dict[int, tuple[tuple[str, str], Any]] = {}
+        for line in _lines():
+            many, pj = (next(bits), clock_pj) if line.component == _CLOCK else (next(units), next(unit_pj))
+            self._events.setdefault(line.together, []).append((line.event, many))
+            self._sums.setdefault(line.together, ((line.module, line.component), pj))
+
+    def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
+        """The energy of a layer of rows x cols on each: as `Activity.estimate` of each, but of arrays.
+
+        metrics: of arrays, a value a machine, or one number where all have the same; so are the keys of its
+        configuration.
+        """
+        happened = counts(metrics, rows, cols)
+        spent: dict[tuple[str, str], Any] = {}
+        for together, (part, pj) in self._sums.items():
+            amount = added(happened[event] * many for event, many in self._events[together])
+            spent[part] = spent.get(part, 0.0) + amount * pj
+        return spent_by(DEFAULT_MODEL, metrics, self.leakage_mw, spent)
+
+
+def _of_each(values: Sequence[tuple[Any, ...]], which: npt.NDArray[np.intp]) -> Iterator[Any]:
+    """For each place of these tuples every machine's value; one where all have the same."""
+    for column in zip(*values, strict=True):
+        yield column[0] if len(set(column)) == 1 else np.array(column)[which]

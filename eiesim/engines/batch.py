@@ -11,7 +11,7 @@ from eiesim._jit import uncounted
 from eiesim.arithmetic import FEW_INPUTS, accumulate_batch, finish, magnitudes
 from eiesim.counters import Run
 from eiesim.engines import recurrence
-from eiesim.engines.recurrence import _scan, derived, time, work_space
+from eiesim.engines.recurrence import _scan, complete, derived, time, work_space
 from eiesim.job import Job
 from eiesim.runs import COUNTED, PER_PE, Runs
 
@@ -47,7 +47,7 @@ def run(
         parts = recurrence.ran(job if starts is None else replace(job, start=starts[0]), activation_rows[0])
         if told is not None:
             told(1)
-        return Runs.of_one(parts.cycles, parts.sums, lambda: recurrence.as_run(*parts), by_pe)
+        return Runs.of_one(parts.cycles, parts.sums, parts.counted, by_pe)
     each = []
     for k, rows in enumerate(activation_rows):
         each.append(engine(job if starts is None else replace(job, start=starts[k]), rows))
@@ -62,8 +62,10 @@ def _recurrences(job: Job, activation_rows: npt.NDArray[Any], starts: npt.NDArra
     columns, gaps = np.empty(places, np.int64), np.empty(places + 1, np.int32)
     counted = np.empty((batch, len(recurrence.COUNTED), layer.kept.pes), np.int32)
     reported = np.empty((3, batch), np.int64)
-    _time_all(*recurrence.of_layer(job), activation_rows != 0, columns, gaps, work_space(job), counted, reported)
+    tables, lanes = recurrence.of_layer(job)
+    _time_all(tables, lanes, activation_rows != 0, columns, gaps, work_space(job), counted, reported)
     cycles, scan_last, broadcasts = reported
+    complete(lanes is not None, broadcasts[:, None], np.moveaxis(counted, 1, 0))
     # One an activation row whose last place holds no non-zero.
     bubbles = np.count_nonzero(activation_rows[:, :, -1] == 0, axis=1).astype(np.int64)
     own = {

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from eiesim._jit import jit, uncounted
 from eiesim.arithmetic import accumulate, finish, magnitudes
 from eiesim.counters import PerPe, Run
+from eiesim.encoding import InterleavedLayer
 from eiesim.job import Job
 from eiesim.lanes import shared_rows
 from eiesim.machine.latency import QUEUE, WRITTEN
@@ -26,26 +27,43 @@ FEW = 8
 
 def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
     """One input through one layer. activation_rows: [activation rows, pes], of the codebook's dtype."""
-    return as_run(*ran(job, activation_rows))
+    return ran(job, activation_rows).counted()
 
 
 class Ran(NamedTuple):
-    """What `as_run` makes a `Run` of. counted: int32[len(COUNTED), pes]."""
+    """One input's timing and sums; its counters are counted when they are asked for.
 
-    counted: npt.NDArray[np.int32]
-    broadcasts: int
-    bubbles: int
+    tables, lanes: see `of_layer`. columns, gaps: see `scan`. walked: int32[len(COUNTED), pes], what `walk` wrote.
+    """
+
+    layer: InterleavedLayer
+    tables: "Tables"
+    lanes: "Lanes | None"
+    columns: npt.NDArray[np.int64]
+    gaps: npt.NDArray[np.int32]
+    walked: npt.NDArray[np.int32]
     cycles: int
     scan_last: int
     sums: npt.NDArray[Any] | None
+
+    def counted(self) -> Run:
+        """The whole run."""
+        counted = self.walked.copy()  # Two threads may ask at once.
+        count(self.tables, self.lanes, self.columns, counted)
+        every = self.layer.of_all_pes(counted)
+        broadcasts, bubbles = len(self.columns), int(np.add.reduce(self.gaps))
+        per_pe = PerPe(**derived(every.astype(np.int64), np.full(every.shape[1], broadcasts), self.cycles))
+        stalls = self.scan_last - broadcasts - bubbles
+        return Run(self.cycles, self.scan_last, broadcasts, bubbles, stalls, per_pe, self.sums)
 
 
 def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
     """As `run`. For the timing alone, activation_rows may also say which are not 0, bool[activation rows, pes]."""
     layer = job.layer
     columns, gaps = scan(activation_rows)
-    counted = np.zeros((len(COUNTED), layer.kept.pes), np.int32)
-    cycles, scan_last = _time_by_parts(*of_layer(job), columns, gaps, work_space(job), counted)
+    tables, lanes = of_layer(job)
+    walked = np.zeros((len(COUNTED), layer.kept.pes), np.int32)
+    cycles, scan_last = walk(tables, lanes, columns, gaps, work_space(job), walked)
     sums = None
     if job.outputs:
         one = activation_rows.reshape(-1)[layer.columns - 1]
@@ -53,7 +71,7 @@ def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw, job.adder)
         if job.adder is not None and job.adder.rest is not None:
             finish(sums, job.adder, -magnitudes(inputs[None])[0], job.rounding, job.draw)
-    return Ran(layer.of_all_pes(counted), len(columns), int(np.add.reduce(gaps)), int(cycles), int(scan_last), sums)
+    return Ran(layer, tables, lanes, columns, gaps, walked, int(cycles), int(scan_last), sums)
 
 
 COUNTED = (
@@ -66,10 +84,11 @@ cycle. empty: until the machine is drained; busy_empty: cycles with an empty col
 ENTRIES, GROUPS, PADDING, BUSY_PADDING, EMPTY, BUSY_EMPTY, ROW_READS, BYPASSES, OCCUPANCY = range(len(COUNTED))
 
 
-def _time_by_parts(
-    tables: "Tables", lanes: "Lanes | None", columns: Any, gaps: Any, work: "Work", counted: Any
-) -> tuple[int, int]:
-    """As `time`, kernel by kernel: compiled into one they take twice as long to compile. counted: all 0."""
+def count(tables: "Tables", lanes: "Lanes | None", columns: Any, counted: Any) -> None:
+    """Count what the queues have no part in, kernel by kernel: compiled into one they take twice as long to compile.
+
+    counted: as `walk` left it; completed.
+    """
     add_up(columns, tables.counts, MANY, counted[ENTRIES])
     add_up(columns, tables.walks, ONE, counted[EMPTY])
     if tables.has_padding:
@@ -78,25 +97,23 @@ def _time_by_parts(
         add_up(columns, tables.walks, MANY, counted[GROUPS])
         if tables.has_padding:
             add_up(columns, lanes.padding, MANY, counted[BUSY_PADDING])
+    held = np.empty(counted.shape[1], np.int32)
     if tables.most_entries <= IN_FLOAT32:
-        read_few_rows(columns, tables.pointers, tables.counts, tables.per_row, work.held, counted[ROW_READS])
+        read_few_rows(columns, tables.pointers, tables.counts, tables.per_row, held, counted[ROW_READS])
     else:
-        read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
-    cycles, scan_last = walk(tables, lanes, columns, gaps, work, counted)
-    return cycles, scan_last
+        read_rows(columns, tables.pointers, tables.per_row, held, counted[ROW_READS])
+    complete(lanes is not None, len(columns), counted)
 
 
-def as_run(
-    counted: npt.NDArray[np.int32],
-    broadcasts: int,
-    bubbles: int,
-    cycles: int,
-    scan_last: int,
-    sums: npt.NDArray[Any] | None = None,
-) -> Run:
-    """What `time` counted, with the counters that follow from it. counted: int32[len(COUNTED), pes]."""
-    per_pe = PerPe(**derived(counted.astype(np.int64), np.full(counted.shape[1], broadcasts), cycles))
-    return Run(cycles, scan_last, broadcasts, bubbles, scan_last - broadcasts - bubbles, per_pe, sums)
+def complete(several: bool, broadcasts: Any, counted: npt.NDArray[np.int32]) -> None:
+    """Put the counters right that follow from others. counted: int32[len(COUNTED), ...], as `time` left it.
+
+    several: whether a PE has several multipliers; with one, groups are entries.
+    """
+    np.subtract(broadcasts, counted[EMPTY], out=counted[EMPTY], casting="unsafe")
+    counted[BUSY_EMPTY] += counted[EMPTY]
+    if not several:
+        counted[GROUPS], counted[BUSY_PADDING] = counted[ENTRIES], counted[PADDING]
 
 
 def derived(counted: Iterable[Any], pushes: Any, cycles: Any) -> dict[str, Any]:
@@ -251,7 +268,8 @@ def time(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
     work : Work
         Arrays to work in, see `work_space`.
     counted : int32[len(COUNTED), pes]
-        Written: the counters of `COUNTED`.
+        Written: the counters of `COUNTED`, up to `complete`: EMPTY is the columns that are not empty, and BUSY_EMPTY
+        by how much it is less than EMPTY, below 0; with one multiplier, GROUPS and BUSY_PADDING are 0.
 
     Returns
     -------
@@ -261,6 +279,7 @@ def time(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
     for counter in range(len(counted)):
         for p in range(counted.shape[1]):
             counted[counter, p] = 0
+    reported = walk(tables, lanes, columns, gaps, work, counted)
     add_up(columns, tables.counts, MANY, counted[ENTRIES])
     add_up(columns, tables.walks, ONE, counted[EMPTY])
     if tables.has_padding:
@@ -270,7 +289,7 @@ def time(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
         if tables.has_padding:
             add_up(columns, lanes.padding, MANY, counted[BUSY_PADDING])
     read_rows(columns, tables.pointers, tables.per_row, work.held, counted[ROW_READS])
-    return walk(tables, lanes, columns, gaps, work, counted)
+    return reported
 
 
 MANY, ONE = np.int32(2**31 - 1), np.int32(1)
@@ -370,8 +389,8 @@ def _read_column(pointer: int, entries: int, per: float, row: int, read: int) ->
 def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: Any) -> Any:
     """Time the broadcasts in order: the part of `time` that depends on the queues' depth.
 
-    counted: int32[len(COUNTED), pes], where EMPTY comes as the columns that are not empty, and GROUPS and BUSY_PADDING
-    as 0 with one multiplier; what is not yet counted is written. Others, and what is returned: see `time`.
+    counted: int32[len(COUNTED), pes], all 0: BYPASSES and OCCUPANCY are written, and into BUSY_EMPTY the empty columns
+    that are still queued or walked when the machine is drained, below 0. Others, and what is returned: see `time`.
     """
     depth, walks, first_row, last_row = tables.depth, tables.walks, tables.first_row, tables.last_row
     ring, latest, sent, free = work.ring, work.latest, work.sent, work.free
@@ -380,10 +399,6 @@ def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
     bypasses, occupancy, busy_empty = counted[BYPASSES], counted[OCCUPANCY], counted[BUSY_EMPTY]
     for p in range(pes):
         free[p] = 1
-        counted[EMPTY, p] = np.int32(broadcasts - counted[EMPTY, p])
-        if lanes is None:
-            counted[GROUPS, p] = counted[ENTRIES, p]
-            counted[BUSY_PADDING, p] = counted[PADDING, p]
     fullest = np.int64(0)
     b = np.int32(0)
     for k in range(broadcasts):
@@ -424,8 +439,6 @@ def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
     noted = (broadcasts - 1) // STEP * STEP if broadcasts > 0 else 0
     counts_last = broadcasts > 0 and b < cycles
     _note_waiting(noted, broadcasts if counts_last else broadcasts - 1, fullest, ring, latest, sent, occupancy)
-    for p in range(pes):
-        busy_empty[p] = counted[EMPTY, p]
     for late in range(max(broadcasts - depth, 0), broadcasts):
         for p in range(pes):
             busy_empty[p] -= (walks[columns[late], p] == 0) & (ring[late & wrap, p] > cycles)

@@ -27,11 +27,11 @@ BY_DEPTH = ("cycles", "scan_last", "max_occupancy", "bypasses", "busy_empty")
 class Shared(NamedTuple):
     """Sums over a batch's inputs and the PEs; `max_occupancy` is the largest.
 
-    always: by name of `ALWAYS`. by_depth: int64[depths] by name of `BY_DEPTH`. row_reads: int64[widths].
+    always: int64[ALWAYS]. by_depth: int64[depths, BY_DEPTH]. row_reads: int64[widths].
     """
 
-    always: dict[str, int]
-    by_depth: dict[str, npt.NDArray[np.int64]]
+    always: npt.NDArray[np.int64]
+    by_depth: npt.NDArray[np.int64]
     row_reads: npt.NDArray[np.int64]
 
 
@@ -63,7 +63,7 @@ def run(
         groups = layer.groups(multipliers)
         walks, padding_groups = groups.pointers, groups.padding
         lanes = _Lanes(multipliers, layer.base, layer.code, layer.z)
-    most = int(np.count_nonzero(sent, axis=(1, 2)).max(initial=0))
+    most = max(map(np.count_nonzero, sent), default=0)
     many = walks[-1].max(initial=0) > np.iinfo(np.uint16).max
     always, by_depth = np.zeros(len(ALWAYS), np.int64), np.zeros((len(depths), len(BY_DEPTH)), np.int64)
     row_reads = np.zeros(len(entries_per_row), np.int64)
@@ -74,11 +74,7 @@ def run(
         np.empty((most, pes), np.uint16), np.empty((2, most), np.int32), np.empty((6, pes), np.int32),
         always, by_depth, row_reads,
     )  # fmt: skip
-    return Shared(
-        dict(zip(ALWAYS, always.tolist(), strict=True)),
-        {name: by_depth[:, k] for k, name in enumerate(BY_DEPTH)},
-        row_reads,
-    )
+    return Shared(always, by_depth, row_reads)
 
 
 @uncounted

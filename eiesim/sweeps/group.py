@@ -5,6 +5,7 @@ With the recurrence a machine's counters are found together with those of all ot
 engines are run machine by machine, and so is what 64 bits would not hold exactly.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,13 +18,14 @@ from eiesim.config import MachineConfig
 from eiesim.counters import Counters, Metrics
 from eiesim.encoding import InterleavedLayer, interleave
 from eiesim.energy import many
+from eiesim.energy.model import DEFAULT_MODEL
 from eiesim.energy.record import energy_cells
 from eiesim.engines import shared
 from eiesim.errors import EieError
 from eiesim.model import Workload
 from eiesim.prepared import Prepared, check_fed, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE, simulate_prepared
-from eiesim.sweeps.machines import Hashes, Machines, combined
+from eiesim.sweeps.machines import Codes, Hashes, Machines, combined
 from eiesim.sweeps.row import LONGEST_NAME, Row, columns
 from eiesim.sweeps.table import Column, Table
 
@@ -53,7 +55,7 @@ def rows_of(
             raise EieError(_too_long(interleaved.layer.name))
         group = _Group(workload, interleaved, machines)
         if group.is_exact():
-            return Table(len(machines), group.columns(engine, hashes), hashes)
+            return Table(len(machines), group.columns(engine, hashes))
     return one_by_one(workload, interleaved, engine, machines, hashes)
 
 
@@ -85,78 +87,116 @@ class _Keys:
     weights: str = "as loaded_bytes says"
 
 
+COUNTED = (*shared.ALWAYS, *shared.BY_DEPTH, "spmat_row_reads")
+"""What `shared` counts: sums over the PEs and inputs, but `max_occupancy`, the largest."""
+
+MOST = COUNTED.index("max_occupancy")
+
+
+def _capacity(config: MachineConfig) -> Any:
+    """What sets which of a layer's needs are not met, and told."""
+    return config.weights == "resident", tuple(capacity.held(config).items())
+
+
+class _OfMachines:
+    """What is found of machines whatever the layer. They keep it, so it does not keep them."""
+
+    def __init__(self, machines: Machines) -> None:
+        column = machines.column
+        self._runs: dict[tuple[int, ...], tuple[_Runs, ...]] = {}
+        self._depths, self.multipliers = column("queue_depth"), column("multipliers")
+        self.clock_mhz, self.dram_pj_per_bit = column("clock_mhz"), column("dram_pj_per_bit")
+        self._entries_per_row = column("spmat_width") // (column("index_bits") + column("weight_bits"))
+        first, self.operands = machines.combinations(OPERANDS)
+        self.by_operands = [machines.config(place) for place in first]
+        first, which = machines.combinations(CAPACITIES)
+        capacities: dict[Any, int] = {}
+        configs = [machines.config(place) for place in first]
+        of_each = [capacities.setdefault(_capacity(config), len(capacities)) for config in configs]
+        self.capacities = np.array(of_each)[which]
+        self.by_capacities = [configs[of_each.index(k)] for k in range(len(capacities))]
+        self.costs = many.Costs(*machines.chosen(many.PRICED), *machines.chosen(many.CLOCKED))
+        refused = self.costs.refused.astype(np.intp)
+        first, self.told = combined([self.capacities, refused], len(machines))
+        self.by_told = [(int(self.capacities[place]), bool(refused[place])) for place in first]
+        self.cells: dict[str, Column] = {}
+        for key, values in machines.values.items():
+            shown = [str(value) for value in values] if key.endswith("_frac") else values
+            self.cells[key] = shown, machines.codes.get(key)
+
+    def runs(self, machines: Machines, patterns: tuple[int, ...]) -> tuple["_Runs", ...]:
+        """What is run at once. machines: these. patterns: which activations are sent, of each of `by_operands`."""
+        if patterns not in self._runs:
+            self._runs[patterns] = tuple(self._together(machines, np.array(patterns)[self.operands]))
+        return self._runs[patterns]
+
+    def _together(self, machines: Machines, pattern_of: Codes) -> Iterator["_Runs"]:
+        # Machines cut the weights into the same tiles, 1 and up, or hold them, 0.
+        tiles_of = machines.combinations(MEMORIES)[1] + 1
+        tiles_of[machines.column("weights") == "resident"] = 0
+        first, which = combined([pattern_of, tiles_of, self.multipliers.astype(np.intp)], len(machines))
+        for run, place in enumerate(first):
+            here = np.flatnonzero(which == run)
+            yield _Runs(
+                here, int(self.operands[place]), machines.config(place) if tiles_of[place] else None,
+                self._depths[here], self._entries_per_row[here], int(self.multipliers[place]),
+            )  # fmt: skip
+
+
 class _Group:
-    """What is found of a group, a value a machine."""
+    """What is found of a group, a value a machine; a single one where all have the same."""
 
     def __init__(self, workload: Workload, interleaved: InterleavedLayer, machines: Machines) -> None:
         self.workload, self.layer, self.machines = workload, interleaved, machines
-        first, self.operands = machines.combinations(OPERANDS)
-        for place in first:
-            check_fed(workload, machines.config(place))
+        self.of = machines.once(_OfMachines)
+        for config in self.of.by_operands:
+            check_fed(workload, config)
         self.ready = [
-            prepare_layer(interleaved, workload.activations, machines.config(place), outputs=False) for place in first
+            prepare_layer(interleaved, workload.activations, config, outputs=False) for config in self.of.by_operands
         ]
         self.inputs = len(self.ready[0].activations)
-        size = len(machines)
-        entry_bits = interleaved.index_bits + machines.column("weight_bits")
-        self.entries_per_row = machines.column("spmat_width") // entry_bits
-        self.found = {name: np.zeros(size, np.int64) for name in (*shared.ALWAYS, *shared.BY_DEPTH, "spmat_row_reads")}
-        self.memory = {f"memory_{one.name}": np.zeros(size, np.int64) for one in fields(streaming.WeightTraffic)}
+        counted = np.zeros((len(COUNTED), len(machines)), np.int64)
+        self.found: dict[str, Any] = dict(zip(COUNTED, counted, strict=True))
+        self.memory = {f"memory_{one.name}": np.zeros(len(machines), np.int64)
+                       for one in fields(streaming.WeightTraffic)}  # fmt: skip
         self._fit()
-        self._run()
+        self._run(counted)
         self.metrics = self._metrics()
 
     def _fit(self) -> None:
         """What exceeds the machines' memories."""
-        first, self.capacities = self.machines.combinations(CAPACITIES)
-        configs = [self.machines.config(place) for place in first]
-        self.exceeded = [[line.partition(":")[0] for line in capacity.exceeded(self.layer, one)] for one in configs]
-        fits = np.array([capacity.weights_fit(self.layer, one) for one in configs], np.int64)
-        self.memory["memory_fits"] = fits[self.capacities]
+        configs = self.of.by_capacities
+        asked = [capacity.needs(self.layer, config) for config in configs]
+        self.exceeded = [[line.partition(":")[0] for line in capacity.exceeded(self.layer, *of)]
+                         for of in zip(configs, asked, strict=True)]  # fmt: skip
+        self.memory["memory_fits"] = np.array(list(map(capacity.all_fit, asked)), np.int64)[self.of.capacities]
 
-    def _run(self) -> None:
+    def _run(self, counted: Ints) -> None:
         """Counters, of all inputs together; and what moving the weights costs."""
+        sent = [one.job.in_rows(one.operands.sent, one.operands.one != 0) for one in self.ready]
         patterns: dict[bytes, int] = {}
-        pattern_of = np.array([patterns.setdefault(_pattern(one), len(patterns)) for one in self.ready], np.intp)[
-            self.operands
-        ]
-        tiles_of = self._tiled()
-        multipliers = self.machines.column("multipliers")
-        together = combined([pattern_of, tiles_of, multipliers.astype(np.intp)], len(self.machines))
-        for run, place in enumerate(together[0]):
-            here = np.flatnonzero(together[1] == run)
-            ready = self.ready[self.operands[place]]
-            of = _Runs(self.machines.column("queue_depth")[here], self.entries_per_row[here], int(multipliers[place]))
-            if tiles_of[place] == 0:
-                self._add(here, of.add(self.layer, ready.activation_rows != 0))
+        which = (patterns.setdefault(np.packbits(one).tobytes(), len(patterns)) for one in sent)
+        runs = self.of.runs(self.machines, tuple(which) if len(sent) > 1 else (0,))
+        for together in runs:
+            if together.streamed is None:
+                together.add(counted, self.layer, sent[together.operands])
+                for name in ("memory_compute_cycles", "memory_cycles"):
+                    self.memory[name][together.here] = self.found["cycles"][together.here]
             else:
-                self._stream(here, of, ready, self.machines.config(place))
-        resident = tiles_of == 0
-        for name in ("memory_compute_cycles", "memory_cycles"):
-            self.memory[name][resident] = self.found["cycles"][resident]
+                self._stream(counted, together, self.ready[together.operands], together.streamed)
+        if len(runs) == 1:  # Numbers in place of arrays, where all are the same.
+            self.found |= zip(shared.ALWAYS, counted[: len(shared.ALWAYS), 0].tolist(), strict=True)
 
-    def _tiled(self) -> npt.NDArray[np.intp]:
-        """Which machines cut the weights into the same tiles; 0 for those that hold them."""
-        weights = self.machines.column("weights")
-        which = self.machines.combinations(MEMORIES)[1] + 1
-        which[weights == "resident"] = 0
-        return which
-
-    def _add(self, here: npt.NDArray[np.intp], counted: dict[str, Any]) -> None:
-        for name, values in counted.items():
-            total = self.found[name]
-            total[here] = np.maximum(total[here], values) if name == "max_occupancy" else total[here] + values
-
-    def _stream(self, here: npt.NDArray[np.intp], of: "_Runs", ready: Prepared, config: MachineConfig) -> None:
+    def _stream(self, counted: Ints, of: "_Runs", ready: Prepared, config: MachineConfig) -> None:
         """Tile by tile, as `streaming.run_tiles` does."""
-        operands, layer = ready.operands, self.layer
+        operands, layer, here = ready.operands, self.layer, of.here
         tiles = streaming.cut_for(layer, operands, config)
-        computes = []
+        computed = [self.found["cycles"][here]]
         for tile in tiles:
             held = interleave(tile.of(layer.layer), layer.pes, layer.index_bits, layer.mapping)
-            counted = of.add(held, tile.in_rows(operands, layer.pes) != 0)
-            computes.append(counted["cycles"])
-            self._add(here, counted)
+            of.add(counted, held, tile.in_rows(operands, layer.pes) != 0)
+            computed.append(self.found["cycles"][here])
+        computes = np.diff(computed, axis=0)
         loaded_bytes = [tile.loaded_bytes for tile in tiles]
         for name, value in (("tiles", len(tiles)), ("loaded_bytes", sum(loaded_bytes))):
             self.memory[f"memory_{name}"][here] = value
@@ -167,24 +207,22 @@ class _Group:
             loads = [streaming.load_cycles(bytes_, loading.config(place)) for bytes_ in loaded_bytes]
             own = here[which == k]
             self.memory["memory_load_cycles"][own] = sum(loads)
-            computing = [int(cycles[place]) for cycles in computes]
-            self.memory["memory_cycles"][own] = streaming.overlapped(loads, computing)
+            self.memory["memory_cycles"][own] = streaming.overlapped(loads, computes[:, place].tolist())
 
     def _metrics(self) -> Metrics:
         found, pes = self.found, self.layer.pes
-        dropped = np.array([sum(one.operands.dropped) for one in self.ready], np.int64)[self.operands]
+        dropped = [sum(one.operands.dropped) for one in self.ready]
         pushes, macs = found["broadcasts"] * pes, found["entries"] - found["padding_entries"]
         counters: dict[str, Any] = {
             **{one.name: found[one.name] for one in fields(Counters) if one.name in found},
             "broadcast_stalls": found["scan_last"] - found["broadcasts"] - found["scan_bubbles"],
-            "dropped_activations": dropped,
+            "dropped_activations": np.array(dropped)[self.of.operands] if len(dropped) > 1 else dropped[0],
             **dict.fromkeys(("queue_pushes", "queue_pops", "pointer_reads"), pushes),
             **dict.fromkeys(("macs", "accumulator_reads", "accumulator_writes"), macs),
             "busy_real": found["entry_groups"] - found["busy_padding"],
             "starved": found["cycles"] * pes - found["entry_groups"] - found["busy_empty"],
         }
-        column = self.machines.column
-        keys = _Keys(pes, column("multipliers"), column("clock_mhz"), column("dram_pj_per_bit"))
+        keys = _Keys(pes, self.of.multipliers, self.of.clock_mhz, self.of.dram_pj_per_bit)
         waiting = self.memory["memory_cycles"] - self.memory["memory_compute_cycles"]
         of: Any = Metrics  # Of arrays, where it is declared for numbers.
         layer = self.layer.layer
@@ -197,10 +235,12 @@ class _Group:
     def is_exact(self) -> bool:
         """Whether no number here is too large for the arrays' formulas to be exact."""
         counters = self.metrics.counters
-        slots = self.metrics.cycles * float(self.layer.pes) * self.machines.column("multipliers")
+        slots = self.metrics.cycles * float(self.layer.pes) * self.of.multipliers
         layer = self.layer.layer
-        largest = np.stack([slots, counters.queue_pushes, counters.entries, self.memory["memory_loaded_bytes"]])
-        return bool(largest.max() < EXACT) and self.inputs * layer.rows * float(layer.cols) < EXACT
+        largest = (slots, counters.queue_pushes, counters.entries, self.memory["memory_loaded_bytes"])
+        return (
+            all(np.max(values) < EXACT for values in largest) and self.inputs * layer.rows * float(layer.cols) < EXACT
+        )
 
     def columns(self, engine: str, hashes: Hashes) -> dict[str, Column]:
         """The columns of the sweep's table."""
@@ -222,58 +262,52 @@ class _Group:
             "inputs": self.inputs,
             "eiesim": __version__,
         }
-        made: dict[str, Column] = {name: ([value], None) for name, value in constant.items()}
-        for key, values in self.machines.values.items():
-            shown = [str(value) for value in values] if key.endswith("_frac") else values
-            made[key] = shown, self.machines.codes.get(key)
+        made: dict[str, Column] = {name: ([value], None) for name, value in constant.items()} | self.of.cells
         bits = {tensor: [one.operands.fraction_bits.get(tensor) for one in self.ready]
                 for tensor in ("activation", "weight", "output")}  # fmt: skip
-        made |= {f"fraction_bits_{tensor}": (values, self.operands) for tensor, values in bits.items()}
-        energies, refused = self._energies()
-        first, which = combined([self.capacities, refused.astype(np.intp)], len(self.machines))
-        warnings = ["; ".join([*self.exceeded[self.capacities[k]], *(["no energy"] if refused[k] else [])])
-                    for k in first]  # fmt: skip
-        made |= {**derived, **counters, **self.memory, **energies, "warnings": (warnings, which)}
-        made["hash"] = [key.decode() for key in hashes.tolist()], np.arange(len(hashes))
+        made |= {f"fraction_bits_{tensor}": (values, self.of.operands) for tensor, values in bits.items()}
+        warnings = ["; ".join([*self.exceeded[capacities], *(["no energy"] if refused else [])])
+                    for capacities, refused in self.of.by_told]  # fmt: skip
+        found = {**derived, **counters, **self.memory, **self._energies()}
+        made |= {name: held if isinstance(held, np.ndarray) else ([held], None) for name, held in found.items()}
+        made["warnings"] = warnings, self.of.told
+        made["energy_model"] = [DEFAULT_MODEL, ""], self.of.costs.refused.astype(np.intp)
+        made["hash"] = hashes
         return {name: made[name] for name in columns()}
 
-    def _energies(self) -> tuple[dict[str, Column], npt.NDArray[np.bool_]]:
-        """Columns of energy, and the machines that no model covers."""
-        priced, which_priced = self.machines.chosen(many.PRICED)
-        clocked, which_clocked = self.machines.chosen(many.CLOCKED)
-        prices = [many.prices(*keys) for keys in priced]
-        layer = self.layer.layer
-        energy = many.estimate(
-            self.metrics, layer.rows, layer.cols, prices, which_priced,
-            [many.clocked(*keys) for keys in clocked], which_clocked,
-        )  # fmt: skip
-        refused = np.array([bool(one.why) for one in prices])[which_priced]
-        cells = energy_cells(energy)
-        model = cells.pop("energy_model")
-        made: dict[str, Column] = {"energy_model": ([model, ""], refused.astype(np.intp))}
-        for name, values in cells.items():
-            made[name] = np.where(refused, np.nan, values)
-        return made, refused
-
-
-def _pattern(ready: Prepared) -> bytes:
-    """Which activations are sent."""
-    return np.packbits(ready.activation_rows != 0).tobytes()
+    def _energies(self) -> dict[str, Any]:
+        """Cells of energy, NaN for machines that no model covers."""
+        layer, refused = self.layer.layer, self.of.costs.refused
+        cells = energy_cells(self.of.costs.estimate(self.metrics, layer.rows, layer.cols))
+        del cells["energy_model"]
+        return {name: np.where(refused, np.nan, held) for name, held in cells.items()} if refused.any() else cells
 
 
 class _Runs:
-    """Machines of these queue depths and widths, with so many multipliers. entries_per_row: of an SRAM row."""
+    """Machines whose counters are found together: as many multipliers, the same activations sent, the same tiles.
 
-    def __init__(self, depths: npt.NDArray[Any], entries_per_row: npt.NDArray[Any], multipliers: int) -> None:
-        self.depths, self.of_depth = np.unique(depths, return_inverse=True)
-        self.rows, self.of_row = np.unique(entries_per_row, return_inverse=True)
-        self.multipliers = multipliers
+    here: their places. operands: their place in `_OfMachines.by_operands`, or that of others
+    that send the same. streamed: what their tiles are cut for, None for weights that are held.
+    """
 
-    def add(self, layer: InterleavedLayer, sent: npt.NDArray[np.bool_]) -> dict[str, Any]:
-        """Counters of a layer, or of a tile, a value a machine."""
-        found = shared.run(layer, sent, self.multipliers, self.depths, self.rows)
-        return {
-            **found.always,
-            **{name: values[self.of_depth] for name, values in found.by_depth.items()},
-            "spmat_row_reads": found.row_reads[self.of_row],
-        }
+    def __init__(
+        self, here: Codes, operands: int, streamed: MachineConfig | None, depths: Ints,
+        entries_per_row: Ints, multipliers: int,
+    ) -> None:  # fmt: skip
+        self.here, self.operands, self.streamed = here, operands, streamed
+        self._depths, self._of_depth = np.unique(depths, return_inverse=True)
+        self._rows, self._of_row = np.unique(entries_per_row, return_inverse=True)
+        self._multipliers = multipliers
+
+    def add(self, counted: Ints, layer: InterleavedLayer, sent: npt.NDArray[np.bool_]) -> None:
+        """Add the counters of a layer, or of a tile, to those of every machine, int64[COUNTED, machines]."""
+        found = shared.run(layer, sent, self._multipliers, self._depths, self._rows)
+        added = np.empty((len(COUNTED), len(self.here)), np.int64)
+        always, by_depth = len(shared.ALWAYS), len(shared.BY_DEPTH)
+        added[:always] = found.always[:, None]
+        added[always : always + by_depth] = found.by_depth.T[:, self._of_depth]
+        added[-1] = found.row_reads[self._of_row]
+        before = counted[:, self.here]
+        after = before + added
+        after[MOST] = np.maximum(before[MOST], added[MOST])
+        counted[:, self.here] = after

@@ -6,9 +6,9 @@ each is worked out once. Hashes are those of `row.row_hash`.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ Hashes = npt.NDArray[np.bytes_]
 
 KEYS = tuple(MachineConfig.model_fields)
 
+Found = TypeVar("Found")
+
 
 @dataclass(frozen=True)
 class Machines:
@@ -34,6 +36,7 @@ class Machines:
     size: int
     values: dict[str, tuple[Any, ...]]
     codes: dict[str, Codes]
+    _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, configs: Sequence[MachineConfig]) -> "Machines":
@@ -49,6 +52,16 @@ class Machines:
 
     def __len__(self) -> int:
         return self.size
+
+    def __reduce__(self) -> tuple[Any, ...]:  # What was found of them is not sent to other processes.
+        return Machines, (self.size, self.values, self.codes)
+
+    def once(self, find: Callable[["Machines"], Found]) -> Found:
+        """What a function finds of these machines, which no layer changes: found once, and not to be written to."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: Found = self._found[find]
+        return found
 
     def take(self, places: Any) -> "Machines":
         """Some of them."""
@@ -79,27 +92,32 @@ class Machines:
 
     def hashes(self, content_hash: str, engine: str) -> Hashes:
         """What `row.row_hash` gives of each."""
-        former = {name: old for old, name in FORMER_KEYS.items()}
-        named = sorted((former.get(key, key), key) for key in KEYS)
-        columns: list[Sequence[str]] = []
-        constant = f"[{json.dumps(content_hash)}, {{"
-        for name, key in named:
-            texts = [
-                ""
-                if key in LATER_KEYS and value == MachineConfig.model_fields[key].default
-                else f"{json.dumps(name)}: {json.dumps(value)}{'' if key == named[-1][1] else ', '}"
-                for value in self.values[key]
-            ]
-            if key in self.codes:
-                columns += [[constant] * self.size, [texts[code] for code in self.codes[key].tolist()]]
-                constant = ""
-            else:
-                constant += texts[0]
-        end = f"{constant}}}, {json.dumps(engine)}, {json.dumps(__version__)}]"
-        columns.append([end] * self.size)
-        sha = hashlib.sha256
-        made_of = map("".join, zip(*columns, strict=True))
-        return np.array([sha(one.encode()).hexdigest()[:32] for one in made_of], "S32")
+        sha, begin = hashlib.sha256, f"[{json.dumps(content_hash)}, {{".encode()
+        end = f"}}, {json.dumps(engine)}, {json.dumps(__version__)}]".encode()
+        digests = b"".join([sha(begin + keys + end).digest()[:16] for keys in self.once(_hashed_keys)])
+        return np.frombuffer(digests.hex().encode(), "S32")
+
+
+def _hashed_keys(machines: Machines) -> list[bytes]:
+    """Each machine's keys as `row.row_hash` writes them, without the braces around them."""
+    former = {name: old for old, name in FORMER_KEYS.items()}
+    named = sorted((former.get(key, key), key) for key in KEYS)
+    columns: list[Sequence[str]] = []
+    constant = ""
+    for name, key in named:
+        texts = [
+            ""
+            if key in LATER_KEYS and value == MachineConfig.model_fields[key].default
+            else f"{json.dumps(name)}: {json.dumps(value)}{'' if key == named[-1][1] else ', '}"
+            for value in machines.values[key]
+        ]
+        if key in machines.codes:
+            columns += [[constant] * len(machines), [texts[code] for code in machines.codes[key].tolist()]]
+            constant = ""
+        else:
+            constant += texts[0]
+    columns.append([constant] * len(machines))
+    return ["".join(texts).encode() for texts in zip(*columns, strict=True)]
 
 
 def combined(codes: Sequence[Codes], size: int) -> tuple[list[int], Codes]:
@@ -111,12 +129,3 @@ def combined(codes: Sequence[Codes], size: int) -> tuple[list[int], Codes]:
             together = np.unique(together, return_inverse=True)[1]
     _, first, which = np.unique(together, return_index=True, return_inverse=True)
     return first.tolist(), which
-
-
-def pieces(total: int, first: int, most: int) -> Iterator[tuple[int, int]]:
-    """Ranges that cover `total` places: of `first` places, then twice as many each time, up to `most`."""
-    start = 0
-    while start < total:
-        end = min(start + min(first, most), total)
-        yield start, end
-        start, first = end, first * 2

@@ -38,8 +38,10 @@ PART_ROWS = 2**12
 PART_S = 5.0
 """A part is written when so many rows wait, or when the oldest has waited so many seconds."""
 
-GROUP_ROWS = 2**12
+GROUP_ROWS = 2**13
 """Rows of a row group of the finished file."""
+
+HASH_LETTERS = 32
 
 _PART = re.compile(r"part-(\d+)\.parquet")
 _MADE = b"eiesim"
@@ -120,14 +122,14 @@ class Parts:
         """Find a file's rows."""
         with _reading(path) as file:
             metadata = file.schema_arrow.metadata or {}
-            if metadata.get(_MADE) != __version__.encode() or tuple(file.schema_arrow.names) != columns():
+            if metadata.get(_MADE) != __version__.encode() or not _is_ours(file.schema_arrow):
                 raise EieError(f"{path}: was not written by a sweep of eiesim {__version__}")
             hashes = [
                 _named(path, lambda k=k: file.read_row_group(k, ["hash"], use_threads=False))
                 for k in range(file.num_row_groups)
             ]
         for k, group in enumerate(hashes):
-            self._take(path, k, np.array(group.column(0).to_pylist(), "S32"))
+            self._take(path, k, _named(path, lambda group=group: _hashes(group)))
 
     def _take(self, path: Path, group: int, hashes: Hashes) -> None:
         places = self._size + np.arange(len(hashes))
@@ -175,8 +177,7 @@ class Parts:
             path, group = self._pieces[place]
             self._latest = None
             with _lean(), _reading(path) as file:
-                read = _named(path, lambda: file.read_row_group(group, use_threads=False))
-                self._latest = place, _table(read)
+                self._latest = place, _named(path, lambda: _table(file.read_row_group(group, use_threads=False)))
         return self._latest[1]
 
     def finish(self, chunks: Iterable[Table], fractions: bool) -> None:
@@ -188,6 +189,7 @@ class Parts:
                 self._known.move(chunk.hashes, firsts[-1] + np.arange(len(chunk)))
                 firsts.append(firsts[-1] + len(chunk))
                 yield chunk
+                del chunk  # Before the next one is made.
 
         write(self.path, told(), fractions)
         self._latest, self._size = None, firsts.pop()
@@ -226,11 +228,13 @@ def write(path: Path, chunks: Iterable[Table], fractions: bool = False) -> None:
                 arrays = {name: _arrow(chunk, name, fractions) for name in columns()}
                 if writer is None:
                     schema = pa.schema([(name, array.type) for name, array in arrays.items()])
-                    schema = schema.with_metadata(_metadata(schema))
                     writer = pa.parquet.ParquetWriter(
-                        file, schema, write_page_checksum=True, compression="zstd", compression_level=1
-                    )
+                        file, schema, write_page_checksum=True, compression="zstd", compression_level=1,
+                        use_dictionary=[name for name in columns() if name != "hash"], store_schema=False,
+                    )  # fmt: skip
+                    writer.add_key_value_metadata(_metadata(schema))
                 writer.write_table(pa.Table.from_arrays(list(arrays.values()), schema=writer.schema))
+                del chunk, arrays  # Before the next one is made.
         finally:
             if writer is not None:
                 writer.close()
@@ -240,22 +244,28 @@ def _arrow(rows: Table, name: str, fractions: bool) -> Any:
     """A column as Arrow has it; an empty cell is null. Made of buffers: pyarrow's own way imports pandas, 60 MB."""
     pa, kind = needed(), types()[name]
     column = rows.held[name]
+    if name == "hash":
+        return _texts(rows.hashes.tolist())
     if kind is str:
-        assert not isinstance(column, np.ndarray)
         texts, which = column
-        held = [str(text).encode() for text in texts]
-        ends = np.cumsum([0, *map(len, held)], dtype=np.int32)
-        known = pa.StringArray.from_buffers(len(held), pa.py_buffer(ends), pa.py_buffer(b"".join(held)))
         which = np.zeros(len(rows), np.int32) if which is None else which.astype(np.int32)
-        return pa.DictionaryArray.from_arrays(_numbers(which), known).cast(pa.string())
+        return pa.DictionaryArray.from_arrays(_numbers(which), _texts([str(text).encode() for text in texts]))
     if kind == int | None:
-        found = rows.values(name)
-        there = np.array([value is not None for value in found])
-        return _numbers(np.array([value or 0 for value in found], np.int64), there)
+        numbers, which = column
+        which = np.zeros(len(rows), np.int32) if which is None else which
+        there = np.array([number is not None for number in numbers])
+        return _numbers(np.array([number or 0 for number in numbers], np.int64)[which], there[which])
     values = rows.array(name)
     if kind == Number and fractions and name != "max_occupancy":
         values = values.astype(np.float64)
     return _numbers(values, values == values)
+
+
+def _texts(texts: Sequence[bytes]) -> Any:
+    """Texts as Arrow has them."""
+    pa = needed()
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
 
 
 def _numbers(values: npt.NDArray[Any], there: npt.NDArray[np.bool_] | None = None) -> Any:
@@ -267,39 +277,61 @@ def _numbers(values: npt.NDArray[Any], there: npt.NDArray[np.bool_] | None = Non
 
 
 def _table(read: Any) -> Table:
-    """What `_arrow` made, as it was."""
+    """What `_arrow` made, as it was. Raises ValueError for what it does not make."""
     held: dict[str, Any] = {}
     for name in columns():
-        column = read.column(name).combine_chunks()
-        if types()[name] in (str, int | None):
-            coded = column.dictionary_encode()
-            values = coded.dictionary.to_pylist()
-            held[name] = [*values, None], _array(coded.indices, np.int32, len(values))
+        if name == "hash":
+            held[name] = _hashes(read)
+            continue
+        kind, column = types()[name], read.column(name).combine_chunks()
+        if kind in (str, int) and column.null_count:
+            raise ValueError(f"{name}: a value is missing")
+        if kind is str:
+            held[name] = column.dictionary.to_pylist(), _array(column.indices, np.int32, 0)
+        elif kind == int | None:
+            numbers, which = np.unique(_array(column, np.int64, 0), return_inverse=True)
+            held[name] = [*numbers.tolist(), None], np.where(_there(column), which, len(numbers))
         elif str(column.type) == "int64":
             held[name] = _array(column, np.int64, 0)
         else:
             held[name] = _array(column, np.float64, np.nan)
-    return Table(len(read), held, np.array(held["hash"][0][:-1], "S32")[held["hash"][1]])
+    return Table(len(read), held)
+
+
+def _hashes(read: Any) -> Hashes:
+    """The rows' hashes. Raises ValueError for what is none."""
+    column = read.column("hash").combine_chunks()
+    _, ends, texts = column.buffers()
+    found = np.frombuffer(ends, np.int32, column.offset + len(column) + 1)[column.offset :]
+    if column.null_count or (np.diff(found) != HASH_LETTERS).any():
+        raise ValueError(f"hash: not {HASH_LETTERS} letters")
+    return np.frombuffer(texts, f"S{HASH_LETTERS}", len(column), int(found[0]))
 
 
 def _array(column: Any, kind: Any, missing: Any) -> npt.NDArray[Any]:
     """A column of numbers, with `missing` where it has none."""
-    valid, values = column.buffers()
     end = column.offset + len(column)
-    found = np.frombuffer(values, kind, end)[column.offset :]
+    found = np.frombuffer(column.buffers()[1], kind, end)[column.offset :]
+    return found if column.null_count == 0 else np.where(_there(column), found, missing).astype(kind)
+
+
+def _there(column: Any) -> npt.NDArray[np.bool_]:
+    """Where a column has a value."""
     if column.null_count == 0:
-        return found
-    there = np.unpackbits(np.frombuffer(valid, np.uint8), count=end, bitorder="little")[column.offset :]
-    return np.where(there, found, missing).astype(kind)
+        return np.ones(len(column), bool)
+    valid = np.frombuffer(column.buffers()[0], np.uint8)
+    bits = np.unpackbits(valid, count=column.offset + len(column), bitorder="little")
+    return bits[column.offset :].astype(bool)
 
 
 def _metadata(schema: Any) -> dict[bytes, bytes]:
     """What says who wrote the file, and what makes pandas read whole numbers that may be missing as such."""
-    kinds = {"string": ("unicode", "object"), "int64": ("int64", "int64"), "double": ("float64", "float64")}
     described = []
     for field in schema:
-        pandas_type, numpy_type = kinds[str(field.type)]
-        if types()[field.name] == int | None:
+        pandas_type, numpy_type = ("float64", "float64") if str(field.type) == "double" else ("int64", "int64")
+        if types()[field.name] is str:
+            pandas_type, numpy_type = "unicode", "object"
+        elif types()[field.name] == int | None:
             numpy_type = "Int64"
         described.append({"name": field.name, "field_name": field.name, "pandas_type": pandas_type,
                           "numpy_type": numpy_type, "metadata": None})  # fmt: skip
@@ -307,9 +339,24 @@ def _metadata(schema: Any) -> dict[bytes, bytes]:
     return {_MADE: __version__.encode(), b"pandas": json.dumps(pandas).encode()}
 
 
+def _is_ours(schema: Any) -> bool:
+    """Whether these are the columns that `_arrow` makes."""
+    if tuple(schema.names) != columns():
+        return False
+    numbers = {Number: ("int64", "double"), float: ("double",), float | None: ("double",)}
+    for field in schema:
+        kind = types()[field.name]
+        texts = ("string",) if field.name == "hash" else ("dictionary<values=string, indices=int32, ordered=0>",)
+        if str(field.type) not in (texts if kind is str else numbers.get(kind, ("int64",))):
+            return False
+    return True
+
+
 def _reading(path: Path) -> Any:
-    """A Parquet file, open. Raises EieError where it is none."""
-    return _named(path, lambda: needed().parquet.ParquetFile(path, page_checksum_verification=True))
+    """A Parquet file, open; texts as codes, but for hashes. Raises EieError where it is none."""
+    coded = [name for name, kind in types().items() if kind is str and name != "hash"]
+    read = needed().parquet.ParquetFile
+    return _named(path, lambda: read(path, read_dictionary=coded, page_checksum_verification=True, pre_buffer=False))
 
 
 def _named(path: Path, read: Any) -> Any:

@@ -387,8 +387,10 @@ def _tasks(
     planned: Plan, store: Store, ship: Callable[[Workload], Any], observe: Observer, parts: list[_Part]
 ) -> Iterator[Any]:
     """What is missing, group by group. parts: what the plan comes to is added, each once."""
-    # On a large grid small tasks first, so that the first rows are soon there.
-    largest = 1 if len(planned.configs) > LARGE_GRID else max(RUNS_A_TASK.values())
+    small = len(planned.configs) <= LARGE_GRID
+    largest = {engine: RUNS_A_TASK[engine] for engine in planned.engines}
+    # Kept for all layers, as far as memory goes: what is found of machines alone is then found once.
+    kept = {engine: tuple(_cut(planned.configs, most)) for engine, most in largest.items() if small}
     for workload in _ahead(planned.workloads):
         shipped = ship(workload)
         for engine in planned.engines:
@@ -396,18 +398,27 @@ def _tasks(
             if part in parts:
                 observe(0, len(planned.configs))
                 continue
+            first = largest[engine] if parts else 1  # So that the first rows of a large grid are soon there.
             parts.append(part)
-            for group in by_sharing(planned.configs):
-                start = 0
-                while start < len(group):
-                    end = min(start + min(largest, RUNS_A_TASK[engine]), len(group))
-                    machines, start, largest = group.machines(start, end)[1], end, largest * 2
-                    hashes = machines.hashes(workload.content_hash, engine)
-                    missing = np.flatnonzero(store.missing(hashes))
-                    observe(0, len(hashes) - len(missing))
-                    if len(missing):
-                        machines, hashes = machines.take(missing), hashes[missing]
-                        yield _run, (shipped, engine, machines, hashes, store.made, __version__), {}
+            for machines in kept[engine] if small else _cut(planned.configs, largest[engine], first):
+                hashes = machines.hashes(workload.content_hash, engine)
+                missing = np.flatnonzero(store.missing(hashes))
+                observe(0, len(hashes) - len(missing))
+                if len(missing) < len(hashes):
+                    machines, hashes = machines.take(missing), hashes[missing]
+                if len(hashes):
+                    yield _run, (shipped, engine, machines, hashes, store.made, __version__), {}
+
+
+def _cut(configs: Sequence[MachineConfig], most: int, first: int | None = None) -> Iterator[Machines]:
+    """The machines of each task: at most so many that share an interleaving. first: of the first task."""
+    size = first or most
+    for group in by_sharing(configs):
+        start = 0
+        while start < len(group):
+            end = min(start + size, len(group))
+            yield group.machines(start, end)[1]
+            start, size = end, min(size * 2, most)
 
 
 def _one_at_a_time(observe: Observer) -> Observer:
@@ -439,5 +450,10 @@ def _run(
     """A task: its rows, as a store takes them. Runs in a worker, maybe on another machine."""
     if version != __version__:
         raise EieError(f"a worker has eiesim {__version__}, the sweep {version}; install the same on both")
-    interleaved = interleaved_for(workload.interleaved or workload.layer, machines.config(0))
+    interleaved = interleaved_for(workload.interleaved or workload.layer, machines.once(_one))
     return made(rows_of(workload, interleaved, engine, machines, hashes))
+
+
+def _one(machines: Machines) -> MachineConfig:
+    """One of the machines: all of them share an interleaving."""
+    return machines.config(0)

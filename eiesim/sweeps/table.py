@@ -1,12 +1,12 @@
 """Rows as columns: what a task makes of a group of machines, as CSV lines, a frame, Parquet or `Row`s.
 
 A column is an array with a value a row, or a list of its different values with, for each row, which of them it has.
-None stands for an empty cell; in an array of floats, NaN does.
+None stands for an empty cell; in an array of floats, NaN does. The column `hash` is an array of bytes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -51,11 +51,10 @@ class Lines(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a sweep, all columns of `row.Row`. hashes: of the rows, S32."""
+    """Rows of a sweep, all columns of `row.Row`."""
 
     size: int
     held: dict[str, Column]
-    hashes: Hashes
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Table":
@@ -65,7 +64,8 @@ class Table:
             places: dict[Any, int] = {}
             which = [places.setdefault((type(v), v), len(places)) for v in (getattr(row, name) for row in rows)]
             held[name] = [value for _, value in places], np.array(which)
-        return cls(len(rows), held, np.array([row.hash for row in rows], "S"))
+        held["hash"] = np.array([row.hash for row in rows], "S")
+        return cls(len(rows), held)
 
     @classmethod
     def parse(cls, cells: Sequence[Sequence[str]]) -> "Table":
@@ -80,10 +80,16 @@ class Table:
                 Row.parse(next(line for line in cells if not _reads(read, line[columns().index(name)])))
                 raise
             held[name] = values, np.array(which)
-        return cls(len(cells), held, np.array([line[columns().index("hash")] for line in cells], "S"))
+        held["hash"] = np.array([line[columns().index("hash")] for line in cells], "S")
+        return cls(len(cells), held)
 
     def __len__(self) -> int:
         return self.size
+
+    @property
+    def hashes(self) -> Hashes:
+        """Of the rows, S32."""
+        return cast(Hashes, self.held["hash"])
 
     def take(self, places: Array | slice) -> "Table":
         """Some of the rows."""
@@ -93,14 +99,15 @@ class Table:
                 held[name] = column[places]
             else:
                 held[name] = column[0], None if column[1] is None else column[1][places]
-        hashes = self.hashes[places]
-        return Table(len(hashes), held, hashes)
+        return Table(len(self.hashes[places]), held)
 
     def values(self, name: str) -> list[Any]:
         """A column as Python's own values."""
         column = self.held[name]
         if isinstance(column, np.ndarray):
             values = column.tolist()
+            if column.dtype.kind == "S":
+                return [value.decode() for value in values]
             return [None if v != v else v for v in values] if column.dtype.kind == "f" else values
         held, which = column
         return [held[0]] * self.size if which is None else [held[k] for k in which.tolist()]
@@ -133,7 +140,7 @@ class Table:
         if isinstance(column, np.ndarray):
             if column.dtype.kind == "f":
                 return [repr(v) if v == v else "" for v in column.tolist()]
-            return list(map(str, column.tolist()))
+            return list(map(str, self.values(name)))
         held, which = column
         if which is None:
             return [_cell(held[0])] * self.size
@@ -144,7 +151,7 @@ class Table:
         """A column as float64 or int64; text, and whole numbers that may be missing, as objects."""
         column = self.held[name]
         if isinstance(column, np.ndarray):
-            return column
+            return column if column.dtype.kind != "S" else np.array(self.values(name), object)
         kind = types()[name]
         held, which = column
         if kind in (str, int | None):
@@ -199,14 +206,23 @@ def joined(tables: Sequence[Table]) -> Table:
     held: dict[str, Column] = {}
     for name in columns():
         kind = types()[name]
-        parts = [table.array(name) for table in tables]
-        if kind in (str, int | None):
-            places: dict[Any, int] = {}
-            which = [places.setdefault(value, len(places)) for part in parts for value in part.tolist()]
-            held[name] = list(places), np.array(which, np.intp)
-        elif kind == Number and len({part.dtype for part in parts}) > 1:
+        if kind in (str, int | None) and name != "hash":
+            held[name] = _coded([(table.held[name], len(table)) for table in tables])
+            continue
+        parts = [table.hashes if name == "hash" else table.array(name) for table in tables]
+        if kind == Number and len({part.dtype for part in parts}) > 1:
             values = [value for table in tables for value in table.values(name)]
             held[name] = values, np.arange(len(values))
         else:
             held[name] = np.concatenate(parts)
-    return Table(sum(map(len, tables)), held, np.concatenate([table.hashes for table in tables]))
+    return Table(sum(map(len, tables)), held)
+
+
+def _coded(parts: Sequence[tuple[Any, int]]) -> Column:
+    """Columns of different values, each with its rows, as one."""
+    places: dict[Any, int] = {}
+    which = []
+    for (held, codes), size in parts:
+        new = np.array([places.setdefault(value, len(places)) for value in held], np.int32)
+        which.append(np.broadcast_to(new[:1], size) if codes is None else new[codes])
+    return list(places), np.concatenate(which)

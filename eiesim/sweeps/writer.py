@@ -1,6 +1,7 @@
 """What takes a sweep's rows as they finish: a thread that writes, so that no task waits for a disk."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from queue import Empty, Full, Queue
 from threading import Thread
 from types import TracebackType
@@ -44,11 +45,11 @@ class Kept:
     """Rows in memory."""
 
     def __init__(self) -> None:
-        self._known, self._tables, self._firsts, self._size = Known(), list[Table](), list[int](), 0
+        self._tables = list[Table]()
 
     def missing(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
-        """Which rows it does not hold."""
-        return self._known.find(hashes) < 0
+        """All rows: it was empty when the sweep began, and no sweep asks for a row twice."""
+        return np.ones(len(hashes), np.bool_)
 
     @property
     def made(self) -> Callable[[Table], Table]:
@@ -57,20 +58,25 @@ class Kept:
 
     def add(self, made: Sequence[Table]) -> int:
         """Keep rows."""
-        for table in made:
-            self._known.add(table.hashes, self._size + np.arange(len(table)))
-            self._tables.append(table)
-            self._firsts.append(self._size)
-            self._size += len(table)
+        self._tables += made
         return sum(map(len, made))
 
     def flush(self) -> int:
         """Nothing waits."""
         return 0
 
+    @cached_property
+    def _places(self) -> tuple[Known, list[int]]:
+        """Where each row stands, and each table begins; once all are there."""
+        known, ends = Known(), np.cumsum([len(table) for table in self._tables], dtype=np.int64)
+        if len(ends):
+            known.add(np.concatenate([table.hashes for table in self._tables]), np.arange(ends[-1]))
+        return known, [0, *ends.tolist()]
+
     def table(self, hashes: Hashes) -> Table:
         """Rows, in this order."""
-        return gathered(self._known.find(hashes), self._firsts, self._tables.__getitem__)
+        known, firsts = self._places
+        return gathered(known.find(hashes), firsts, self._tables.__getitem__)
 
 
 def gathered(places: npt.NDArray[np.int64], firsts: Sequence[int], piece: Callable[[int], Table]) -> Table:
@@ -79,7 +85,9 @@ def gathered(places: npt.NDArray[np.int64], firsts: Sequence[int], piece: Callab
     parts, order = [], []
     for k in np.unique(of).tolist():
         here = np.flatnonzero(of == k)
-        parts.append(piece(k).take(places[here] - firsts[k]))
+        at = places[here] - firsts[k]
+        one_after_another = bool((np.diff(at) == 1).all())
+        parts.append(piece(k).take(slice(at[0], at[-1] + 1) if one_after_another else at))
         order.append(here)
     back = np.argsort(np.concatenate(order), kind="stable")
     whole = joined(parts)

@@ -1,6 +1,9 @@
 """Rows of machines that share an interleaving, each beside a run of its own, for random groups of every kind."""
 
+import gc
+import pickle
 import random
+import weakref
 
 import numpy as np
 import pytest
@@ -101,17 +104,34 @@ def test_every_counter_of_every_depth_and_width_is_the_engines():
     ready = prepare_layer(layer, activations, base, False)
     for multipliers in (1, 2):
         found = shared.run(ready.layer, ready.activation_rows != 0, multipliers, depths, entries)
+        always = dict(zip(shared.ALWAYS, found.always, strict=True))
+        by_depth = dict(zip(shared.BY_DEPTH, found.by_depth.T, strict=True))
         for d, depth in enumerate(depths.tolist()):
             for w, width in enumerate((entries * base.entry_bits).tolist()):
                 config = base.replace(queue_depth=depth, spmat_width=width, multipliers=multipliers)
                 runs = simulate(layer, activations, config, outputs=False).layers[0].runs
-                assert found.by_depth["cycles"][d] == sum(run.cycles for run in runs)
-                assert found.by_depth["max_occupancy"][d] == max(run.per_pe.max_occupancy.max() for run in runs)
+                assert by_depth["cycles"][d] == sum(run.cycles for run in runs)
+                assert by_depth["max_occupancy"][d] == max(run.per_pe.max_occupancy.max() for run in runs)
                 for name in ("bypasses", "busy_empty"):
-                    assert found.by_depth[name][d] == sum(getattr(run.per_pe, name).sum() for run in runs), name
+                    assert by_depth[name][d] == sum(getattr(run.per_pe, name).sum() for run in runs), name
                 assert found.row_reads[w] == sum(run.per_pe.spmat_row_reads.sum() for run in runs)
                 for name in ("entries", "entry_groups", "empty_columns", "padding_entries", "busy_padding"):
-                    assert found.always[name] == sum(getattr(run.per_pe, name).sum() for run in runs), name
+                    assert always[name] == sum(getattr(run.per_pe, name).sum() for run in runs), name
+
+
+@pytest.mark.parametrize("pes", [2, 50])
+def test_empty_columns_that_wait_when_the_last_sum_is_written_are_not_counted_as_walked(pes):
+    """One long column, then nine empty ones, each a cycle: they begin up to nine cycles after it, results take six."""
+    dense = np.zeros((40, 10), np.float32)
+    dense[:, 0] = 1
+    layer = eiesim.CompressedLayer.from_dense(dense)
+    activations, config = np.ones(10, np.float32), MachineConfig(pes=pes, queue_depth=16)
+    ready = prepare_layer(layer, activations, config, False)
+    found = shared.run(ready.layer, ready.activation_rows != 0, 1, np.array([16]), np.array([8]))
+    counted = simulate(layer, activations, config, "clocked", outputs=False).layers[0].runs[0].per_pe
+    walked = int(counted.busy_empty.sum())
+    assert walked < counted.empty_columns.sum()
+    assert found.by_depth[:, shared.BY_DEPTH.index("busy_empty")].tolist() == [walked]
 
 
 def test_hashes_are_those_of_single_rows():
@@ -121,6 +141,27 @@ def test_hashes_are_those_of_single_rows():
         assert [one.decode() for one in found.tolist()] == [
             row_hash(workload.content_hash, config, "clocked") for config in machines
         ]
+
+
+def test_what_is_found_of_machines_serves_every_layer_and_goes_with_them():
+    (one, machines), (other, _) = random_group(3), random_group(7)
+    some = Machines.of(machines)
+    for workload in (one, other, one):
+        layer = interleaved_for(workload.layer, machines[0])
+        again = Machines.of(machines)
+        hashes = some.hashes(workload.content_hash, "recurrence")
+        assert hashes.tolist() == again.hashes(workload.content_hash, "recurrence").tolist()
+        rows = group.rows_of(workload, layer, "recurrence", some, hashes).rows()
+        assert rows == group.rows_of(workload, layer, "recurrence", again, hashes).rows()
+    sent = pickle.dumps(some)
+    assert len(sent) == len(pickle.dumps(Machines.of(machines)))
+    gone = weakref.ref(some)
+    gc.disable()  # In memory for 10**6 rows, no machines may wait for it.
+    try:
+        del some
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_what_float64_would_not_hold_is_run_by_itself(monkeypatch):

@@ -265,9 +265,10 @@ def test_what_another_sweep_damages_between_repair_and_lock_is_repaired_too(tmp_
     real, calls = fcntl.flock, []
 
     def other_sweep_first(handle, how):
-        calls.append(handle)
-        if len(calls) == 2:
-            path.write_text(path.read_text() + line(7) + "damaged again\n")
+        if os.path.samestat(os.fstat(handle), path.stat()):
+            calls.append(handle)
+            if len(calls) == 2:
+                path.write_text(path.read_text() + line(7) + "damaged again\n")
         return real(handle, how)
 
     monkeypatch.setattr(fcntl, "flock", other_sweep_first)

@@ -99,11 +99,11 @@ def _capacity(config: MachineConfig) -> Any:
 
 
 class _OfMachines:
-    """What is found of machines whatever the layer."""
+    """What is found of machines whatever the layer. They keep it, so it does not keep them."""
 
     def __init__(self, machines: Machines) -> None:
         column = machines.column
-        self._machines, self._runs = machines, dict[tuple[int, ...], tuple[_Runs, ...]]()
+        self._runs: dict[tuple[int, ...], tuple[_Runs, ...]] = {}
         self._depths, self.multipliers = column("queue_depth"), column("multipliers")
         self.clock_mhz, self.dram_pj_per_bit = column("clock_mhz"), column("dram_pj_per_bit")
         self._entries_per_row = column("spmat_width") // (column("index_bits") + column("weight_bits"))
@@ -124,27 +124,23 @@ class _OfMachines:
             shown = [str(value) for value in values] if key.endswith("_frac") else values
             self.cells[key] = shown, machines.codes.get(key)
 
-    def runs(self, patterns: tuple[int, ...]) -> tuple["_Runs", ...]:
-        """What is run at once. patterns: which activations are sent, of each of `by_operands`."""
+    def runs(self, machines: Machines, patterns: tuple[int, ...]) -> tuple["_Runs", ...]:
+        """What is run at once. machines: these. patterns: which activations are sent, of each of `by_operands`."""
         if patterns not in self._runs:
-            self._runs[patterns] = tuple(self._together(np.array(patterns)[self.operands]))
+            self._runs[patterns] = tuple(self._together(machines, np.array(patterns)[self.operands]))
         return self._runs[patterns]
 
-    def _together(self, pattern_of: Codes) -> Iterator["_Runs"]:
-        tiles_of = self._tiled()
-        first, which = combined([pattern_of, tiles_of, self.multipliers.astype(np.intp)], len(self._machines))
+    def _together(self, machines: Machines, pattern_of: Codes) -> Iterator["_Runs"]:
+        # Machines cut the weights into the same tiles, 1 and up, or hold them, 0.
+        tiles_of = machines.combinations(MEMORIES)[1] + 1
+        tiles_of[machines.column("weights") == "resident"] = 0
+        first, which = combined([pattern_of, tiles_of, self.multipliers.astype(np.intp)], len(machines))
         for run, place in enumerate(first):
             here = np.flatnonzero(which == run)
             yield _Runs(
-                here, int(self.operands[place]), self._machines.config(place) if tiles_of[place] else None,
+                here, int(self.operands[place]), machines.config(place) if tiles_of[place] else None,
                 self._depths[here], self._entries_per_row[here], int(self.multipliers[place]),
             )  # fmt: skip
-
-    def _tiled(self) -> Codes:
-        """Which machines cut the weights into the same tiles; 0 for those that hold them."""
-        which = self._machines.combinations(MEMORIES)[1] + 1
-        which[self._machines.column("weights") == "resident"] = 0
-        return which
 
 
 class _Group:
@@ -180,7 +176,7 @@ class _Group:
         sent = [one.job.in_rows(one.operands.sent, one.operands.one != 0) for one in self.ready]
         patterns: dict[bytes, int] = {}
         which = (patterns.setdefault(np.packbits(one).tobytes(), len(patterns)) for one in sent)
-        runs = self.of.runs(tuple(which) if len(sent) > 1 else (0,))
+        runs = self.of.runs(self.machines, tuple(which) if len(sent) > 1 else (0,))
         for together in runs:
             if together.streamed is None:
                 together.add(counted, self.layer, sent[together.operands])

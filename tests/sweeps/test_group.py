@@ -1,6 +1,9 @@
 """Rows of machines that share an interleaving, each beside a run of its own, for random groups of every kind."""
 
+import gc
+import pickle
 import random
+import weakref
 
 import numpy as np
 import pytest
@@ -138,6 +141,27 @@ def test_hashes_are_those_of_single_rows():
         assert [one.decode() for one in found.tolist()] == [
             row_hash(workload.content_hash, config, "clocked") for config in machines
         ]
+
+
+def test_what_is_found_of_machines_serves_every_layer_and_goes_with_them():
+    (one, machines), (other, _) = random_group(3), random_group(7)
+    some = Machines.of(machines)
+    for workload in (one, other, one):
+        layer = interleaved_for(workload.layer, machines[0])
+        again = Machines.of(machines)
+        hashes = some.hashes(workload.content_hash, "recurrence")
+        assert hashes.tolist() == again.hashes(workload.content_hash, "recurrence").tolist()
+        rows = group.rows_of(workload, layer, "recurrence", some, hashes).rows()
+        assert rows == group.rows_of(workload, layer, "recurrence", again, hashes).rows()
+    sent = pickle.dumps(some)
+    assert len(sent) == len(pickle.dumps(Machines.of(machines)))
+    gone = weakref.ref(some)
+    gc.disable()  # In memory for 10**6 rows, no machines may wait for it.
+    try:
+        del some
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_what_float64_would_not_hold_is_run_by_itself(monkeypatch):

@@ -48,7 +48,7 @@ from eiesim.files.weights import DenseNetwork
 from eiesim.inputs import ALL_NINE, TABLE_III, Opening, Source, Synthesis, is_pair, open_model, open_workloads
 from eiesim.layer import CompressedLayer, as_float32
 from eiesim.model import Model, Workload, check_labels
-from eiesim.outputs import made_folder
+from eiesim.outputs import filling
 from eiesim.prepared import Config, feeds, given, inputs_given, labels_given, opened, opened_each, prepare_layer
 from eiesim.simulation import DEFAULT_ENGINE
 from eiesim.sweeps.values import parse_whole
@@ -636,13 +636,11 @@ def save_comparison(
     >>> files = eiesim.save_comparison(eiesim.compare("NT-We"), "out")  # doctest: +SKIP
     """
     wanted = formats_of(formats, style)
-    with Outputs() as files:
-        written = write_tables(found, made_folder(folder), files)
+    with filling(folder) as made, Outputs() as files:
+        written = write_tables(found, made, files)
         drawn = pictures(found) if plots else ()
         keys = comparison_grids.cited(found)
-        written += document(
-            drawn, comparison_grids.grids(found), keys, Path(folder), files, formats=wanted, style=style
-        )
+        written += document(drawn, comparison_grids.grids(found), keys, made, files, formats=wanted, style=style)
     return written
 
 

@@ -24,7 +24,7 @@ from eiesim.inspection import Inspection, Inspections
 from eiesim.layer import CompressedLayer
 from eiesim.layer_result import LayerResult
 from eiesim.model import Model, Workload
-from eiesim.outputs import made_folder
+from eiesim.outputs import filling
 from eiesim.paper.citing import ESTIMATES, MACHINE
 from eiesim.reproduction import grids as reproduction_grids
 from eiesim.reproduction.conclusion import Reproduction
@@ -141,8 +141,7 @@ def plot(
     first = next(drawn, None)
     if first is None:
         raise NothingToDrawError
-    folder = made_folder(output)
-    with Outputs() as files:
+    with filling(output) as folder, Outputs() as files:
         return write(
             chain([first], drawn), grids(what), cited(what), folder, files, formats=wanted, style=style,
         )  # fmt: skip

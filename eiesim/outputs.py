@@ -1,6 +1,7 @@
 """What commands write: texts, arrays and folders, whole or not at all, and never over what they read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,17 @@ def made_folder(folder: str | Path) -> Path:
     except OSError as error:
         raise EieError(f"{path}: cannot be made: {error.strerror}") from None
     return path
+
+
+@contextmanager
+def filling(folder: str | Path) -> Iterator[Path]:
+    """The folder, made where it is not there, and gone again where what was to fill it fails and it is empty."""
+    path = Path(folder)
+    new = [one for one in (path, *path.parents) if not one.exists()]
+    try:
+        yield made_folder(path)
+    except BaseException:
+        for one in new:
+            with suppress(OSError):
+                one.rmdir()
+        raise

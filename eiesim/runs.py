@@ -69,12 +69,16 @@ class Runs(ByContent):
     if not TYPE_CHECKING:  # fields that `of_one` left out
 
         def __getattr__(self, name: str) -> Any:
-            if name not in LATER or "_later" not in vars(self):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            run, by_pe = vars(self)["_later"]
-            made = Runs.of([run()], by_pe)
-            vars(self).update({key: getattr(made, key) for key in LATER})
-            return vars(self)[name]
+            held = vars(self)
+            later = held.get("_later")
+            if name in LATER and later is not None:
+                run, by_pe = later
+                made = Runs.of([run()], by_pe)
+                held.update({key: getattr(made, key) for key in LATER})
+                held.pop("_later", None)  # What is needed for counting is freed; another thread may have been here.
+            if name in held:
+                return held[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self)}

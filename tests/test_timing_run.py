@@ -79,4 +79,5 @@ def test_counters_asked_for_later_are_of_the_input_as_it_was(multipliers):
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: later.counted, range(4)))
     assert all((one == every.counted).all() for one in found)
+    assert not hasattr(later, "_later")
     assert later == every

@@ -1,5 +1,6 @@
 """eiesim.balance_each: every layer of a source balanced by itself, and written."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,7 +16,7 @@ from eiesim.errors import EieError
 from eiesim.files import npz
 from eiesim.files.guarding import guarded
 from eiesim.inputs import Opening, Source
-from eiesim.outputs import made_folder
+from eiesim.outputs import filling
 from eiesim.prepared import Config, opened_each, prepare_workload
 from eiesim.simulation import DEFAULT_ENGINE
 
@@ -72,18 +73,17 @@ def balance_each(
     """
     machine = as_config(config)
     makers = opened_each(source, inputs, recorded, **opening)
-    folder, stems = Path(output or ""), []
-    if output is not None:
-        stems = file_stems([make().layer.name for make in makers])
-        _check_folder(made_folder(folder), stems)
-    steps, found = Steps(progress, len(makers), "layers"), []
-    for make in makers:
-        found.append(study.balance(prepare_workload(make(), machine), engine))
-        steps()
-    with Outputs() as files:
-        for stem, one in zip(stems, found, strict=bool(stems)):
-            npz.save_to(files.open(folder / f"{stem}.npz"), one.assignments[1].layer)
-            np.save(files.open(folder / f"{stem}-order.npy"), np.asarray(one.assignments[1].order))
+    stems = [] if output is None else file_stems([make().layer.name for make in makers])
+    with nullcontext(Path()) if output is None else filling(output) as folder:
+        _check_folder(folder, stems)
+        steps, found = Steps(progress, len(makers), "layers"), []
+        for make in makers:
+            found.append(study.balance(prepare_workload(make(), machine), engine))
+            steps()
+        with Outputs() as files:
+            for stem, one in zip(stems, found, strict=bool(stems)):
+                npz.save_to(files.open(folder / f"{stem}.npz"), one.assignments[1].layer)
+                np.save(files.open(folder / f"{stem}-order.npy"), np.asarray(one.assignments[1].order))
     return found
 
 

@@ -50,7 +50,7 @@ def compare(
     eiesim compare --seeds 0:5 -o out/                            Figs. 6 and 7 with error bars
     """
     from eiesim.comparison.terminal import report
-    from eiesim.outputs import made_folder
+    from eiesim.outputs import filling
 
     output = output or out
     if output is None:
@@ -61,14 +61,15 @@ def compare(
     if other is not None:
         raise unknown("no baselines", other, BASELINES)
     configured = machine.chosen()
-    measured = measured_file or made_folder(output) / "measured.json"
-    with screen.progress() as progress:
-        found = eiesim.compare(
-            layers or ALL_NINE, configured, inputs=fed.input or (), seeds=seeds, published="published" in wanted,
-            measured=measured if "measured" in wanted else None, again=again, cpu_tdp=cpu_tdp, gpu_tdp=gpu_tdp,
-            progress=progress, **energy.chosen(), **fed.how(),
-        )  # fmt: skip
-    written = eiesim.save_comparison(found, output, plots=plots, formats=formats, style=style)
+    with filling(output) as folder:
+        measured = measured_file or folder / "measured.json"
+        with screen.progress() as progress:
+            found = eiesim.compare(
+                layers or ALL_NINE, configured, inputs=fed.input or (), seeds=seeds, published="published" in wanted,
+                measured=measured if "measured" in wanted else None, again=again, cpu_tdp=cpu_tdp, gpu_tdp=gpu_tdp,
+                progress=progress, **energy.chosen(), **fed.how(),
+            )  # fmt: skip
+        written = eiesim.save_comparison(found, output, plots=plots, formats=formats, style=style)
     screen.show(*report(found))
     if found.measured is not None and found.measured.warning:
         screen.warn(found.measured.warning)

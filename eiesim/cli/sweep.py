@@ -88,7 +88,7 @@ def sweep(
     eiesim sweep fc1.npz -i x.npy --spmat-width 32:512:x2 -o widths.csv --backend dask --scheduler tcp://HOST:8786
     """
     from eiesim._io.memory import keep_heaps_small
-    from eiesim.outputs import Outputs, made_folder, print_text
+    from eiesim.outputs import Outputs, filling, print_text
     from eiesim.sweeps.terminal import MOST_ROWS, sweep_tables
 
     keep_heaps_small()
@@ -101,13 +101,12 @@ def sweep(
     }
     swept = [*(f"{key}={text}" for key, text in named.items() if text is not None), *(axes or [])]
     accuracies = _accuracies(accuracy or [])
-    if plot is not None:
-        made_folder(plot)
     file = None if output is None or str(output) == "-" else output
     screen, configured = Screen(quiet), base.chosen()
     kept = file or (parquet and f"{parquet}.parts")
     with (
         keeping(f"rows that are done are in {kept}; the same command goes on from there") if kept else nullcontext(),
+        filling(plot) if plot is not None else nullcontext(),
         screen.progress() as progress,
     ):
         found = eiesim.sweep_rows(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from eiesim._sums import added
@@ -35,7 +36,7 @@ class Energy:
     by_component_uj: Mapping[str, Value]
     leakage_by_module_uj: Mapping[str, Value] | None
 
-    @property
+    @cached_property
     def total_uj(self) -> Value:
         """The sum over modules."""
         return added(self.by_module_uj.values())
@@ -45,7 +46,7 @@ class Energy:
         """Mean power: total / time; 0 where no time passes."""
         return ratio(self.total_uj, self.time_us)
 
-    @property
+    @cached_property
     def leakage_uj(self) -> Value | None:
         """Leakage of all modules, None where the source does not say."""
         return None if self.leakage_by_module_uj is None else added(self.leakage_by_module_uj.values())

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
+from queue import SimpleQueue
 from typing import Any
 
 from eiesim._io.parent import end_with_parent
@@ -70,26 +71,22 @@ def _in_threads(jobs: int) -> RunTasks:
     """Threads, ahead of whoever takes the results by a task: however slowly that is, few results wait."""
 
     def run(tasks: Iterator[Any]) -> Generator[Any]:
-        given: set[Future[Any]] = set()
+        done = SimpleQueue[Future[Any]]()
+        given = 0
         with ThreadPoolExecutor(jobs, "sweep") as pool:
             try:
                 for function, args, kwargs in tasks:
-                    given.add(pool.submit(function, *args, **kwargs))
-                    while len(given) > jobs:
-                        yield _taken(given)
-                while given:
-                    yield _taken(given)
+                    pool.submit(function, *args, **kwargs).add_done_callback(done.put)
+                    given += 1
+                    if given > jobs:
+                        yield done.get().result()
+                        given -= 1
+                for _ in range(given):
+                    yield done.get().result()
             finally:  # What has not begun, when an error or Ctrl-C ended the sweep, does not.
                 pool.shutdown(cancel_futures=True)
 
     return run
-
-
-def _taken(given: set[Future[Any]]) -> Any:
-    """The result of a task that is done, which is forgotten."""
-    done = next(iter(wait(given, return_when=FIRST_COMPLETED).done))
-    given.remove(done)
-    return done.result()
 
 
 def _in_batches(parallel: Any, size: int, first: Callable[[int], object] | None = None) -> RunTasks:

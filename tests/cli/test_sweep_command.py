@@ -36,6 +36,22 @@ def test_sweep(command, tmp_path):
     assert "0 new and 12 that were there" in err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sweep", "table3:NT-We", "--sweep", "pes=0", "--plot"),
+        ("balance", "example:lenet-300-100", "-i", "short.npy", "--save"),
+    ],
+)
+def test_what_is_refused_leaves_no_folder(command, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    np.save("short.npy", np.ones(3, np.float32))
+    status, out, err = command(*arguments, tmp_path / "new" / "folder")
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
 def test_without_a_file_rows_are_shown_in_short_or_as_csv(command, tmp_path):
     arguments = ["sweep", "table3:NT-We", "--pes", "16,32"]
     status, out, err = command(*arguments)

@@ -165,9 +165,10 @@ def test_measured_tables_and_plots_are_written(tmp_path, comparison):
     ],
 )
 def test_bad_requests_are_one_line(tmp_path, arguments, says):
-    answer = cli("compare", *arguments, "-o", tmp_path)
+    answer = cli("compare", *arguments, "-o", tmp_path / "new" / "out")
     printed = answer.err
     assert answer.status == 2
+    assert not (tmp_path / "new").exists()
     assert says in printed
     assert printed.count("\n") == 1
 

@@ -404,7 +404,7 @@ def _tasks(
                 hashes = machines.hashes(workload.content_hash, engine)
                 missing = np.flatnonzero(store.missing(hashes))
                 observe(0, len(hashes) - len(missing))
-                if len(missing) < len(hashes):
+                if not small or len(missing) < len(hashes):  # Without what their hashes are made of.
                     machines, hashes = machines.take(missing), hashes[missing]
                 if len(hashes):
                     yield _run, (shipped, engine, machines, hashes, store.made, __version__), {}

@@ -284,7 +284,7 @@ def _table(read: Any) -> Table:
             held[name] = _hashes(read)
             continue
         kind, column = types()[name], read.column(name).combine_chunks()
-        if kind in (str, int) and column.null_count:
+        if kind in (str, int, Number) and column.null_count:
             raise ValueError(f"{name}: a value is missing")
         if kind is str:
             held[name] = column.dictionary.to_pylist(), _array(column.indices, np.int32, 0)

@@ -199,26 +199,32 @@ def frame(tables: Iterable[Table]) -> "pd.DataFrame":
                          for name, values in made.items()}, columns=list(columns()))  # fmt: skip
 
 
-def joined(tables: Sequence[Table]) -> Table:
-    """Tables as one, in their order."""
-    if len(tables) == 1:
+def joined(tables: Sequence[Table], order: Array | None = None) -> Table:
+    """Tables as one, in their order. order: another one of all rows."""
+    if len(tables) == 1 and order is None:
         return tables[0]
     held: dict[str, Column] = {}
     for name in columns():
-        kind = types()[name]
-        if kind in (str, int | None) and name != "hash":
-            held[name] = _coded([(table.held[name], len(table)) for table in tables])
-            continue
-        parts = [table.hashes if name == "hash" else table.array(name) for table in tables]
-        if kind == Number and len({part.dtype for part in parts}) > 1:
-            values = [value for table in tables for value in table.values(name)]
-            held[name] = values, np.arange(len(values))
-        else:
-            held[name] = np.concatenate(parts)
+        column = _together(name, tables)
+        if order is not None:  # Of a column at a time, so that there are not all rows twice.
+            column = column[order] if isinstance(column, np.ndarray) else (column[0], cast(Array, column[1])[order])
+        held[name] = column
     return Table(sum(map(len, tables)), held)
 
 
-def _coded(parts: Sequence[tuple[Any, int]]) -> Column:
+def _together(name: str, tables: Sequence[Table]) -> Column:
+    """A column of tables as one."""
+    kind = types()[name]
+    if kind in (str, int | None) and name != "hash":
+        return _coded([(table.held[name], len(table)) for table in tables])
+    parts = [table.hashes if name == "hash" else table.array(name) for table in tables]
+    if kind == Number and len({part.dtype for part in parts}) > 1:
+        values = [value for table in tables for value in table.values(name)]
+        return values, np.arange(len(values))
+    return np.concatenate(parts)
+
+
+def _coded(parts: Sequence[tuple[Any, int]]) -> tuple[Sequence[Any], Array]:
     """Columns of different values, each with its rows, as one."""
     places: dict[Any, int] = {}
     which = []

@@ -90,8 +90,7 @@ def gathered(places: npt.NDArray[np.int64], firsts: Sequence[int], piece: Callab
         parts.append(piece(k).take(slice(at[0], at[-1] + 1) if one_after_another else at))
         order.append(here)
     back = np.argsort(np.concatenate(order), kind="stable")
-    whole = joined(parts)
-    return whole if np.array_equal(back, np.arange(len(back))) else whole.take(back)
+    return joined(parts, None if np.array_equal(back, np.arange(len(back))) else back)
 
 
 class _Rows(Queue[Any]):

@@ -196,6 +196,8 @@ def test_tables_join_split_and_read_back():
     rows = [row for table in tables for row in table.rows()]
     whole = joined(tables)
     assert whole.rows() == rows
+    order = np.arange(len(rows))[::-1]
+    assert joined(tables, order).rows() == rows[::-1] == joined([whole], order).rows()
     assert whole.take(np.array([5, 0, 12])).rows() == [rows[5], rows[0], rows[12]]
     assert frame(tables).equals(frame([whole]))
     assert frame(tables).equals(frame([Table.of(rows)]))

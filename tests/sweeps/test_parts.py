@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -15,6 +17,8 @@ from tests.layers import random_layer
 
 pytest.importorskip("pyarrow")
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 AXES = {"pes": [1, 2, 3], "queue_depth": [1, 2], "spmat_width": [64, 128], "arithmetic": ["float32", "fixed16"]}
 
@@ -62,6 +66,28 @@ def test_a_file_that_another_program_wrote_is_no_source_of_rows(tmp_path):
     assert eiesim.sweep_rows(small(), AXES, parquet=path).new == 48
     path.write_bytes(b"no Parquet at all")
     assert eiesim.sweep_rows(small(), AXES, parquet=path).new == 48
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("hash", "short"), ("hash", 7), ("layer", 7), ("cycles", "many"), ("cycles", None)]
+)
+def test_of_values_that_no_sweep_writes_nothing_is_taken(tmp_path, column, values):
+    path = tmp_path / "t.parquet"
+    held = pq.read_table(made(path))
+    place = held.schema.get_field_index(column)
+    kind = held.schema.field(column).type if values is None else None
+    changed = held.set_column(place, column, pa.array([values] * len(held), kind))
+    pq.write_table(changed.replace_schema_metadata(held.schema.metadata), path)
+    if values is not None:
+        assert eiesim.sweep_rows(small(), AXES, parquet=path).new == 48
+    else:  # what is not the hash is looked at when its row is needed
+        with pytest.raises(EieError, match=r"t\.parquet: is damaged: cycles"):
+            eiesim.sweep_rows(small(), AXES, parquet=path)
+
+
+def test_texts_are_read_as_texts(tmp_path):
+    kinds = {field.name: str(field.type) for field in pq.read_schema(made(tmp_path / "t.parquet"))}
+    assert {kinds[name] for name in ("layer", "arithmetic", "warnings", "hash")} == {"string"}
 
 
 def made(path):
@@ -170,3 +196,45 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(EieError, match="Parquet needs pyarrow"):
         eiesim.sweep_rows(small(), AXES, parquet=tmp_path / "t.parquet")
     assert not list(tmp_path.iterdir())
+
+
+SWEPT = """
+import sys
+from eiesim.cli import main
+sys.argv = ["eiesim", "sweep", "table3:NT-We", "--pes", "8,16", "-q", "--parquet", sys.argv[1]]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+import pyarrow
+assert pyarrow.default_memory_pool().backend_name == "system"
+assert not {"pandas", "pyarrow.compute"} & set(sys.modules)
+"""
+
+
+def test_the_command_brings_in_nothing_large(tmp_path):
+    subprocess.run([sys.executable, "-c", SWEPT, tmp_path / "t.parquet"], check=True)
+
+
+CLOCKS = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-m", "eiesim", "sweep", "table3:NT-LSTM", "--pes", "4,8,16,32,64", "--queue-depth",
+    "1:256:x2", "--spmat-width", "64:1024:x2", "--arithmetic", "fixed16,fixed8,float32,fixed32", "--sweep",
+    "multipliers=1,2,4", "--sweep", "spmat_bytes=16384,32768,65536,131072,262144", "--sweep",
+    "clock_mhz=100:" + str(100 + int(sys.argv[1])), "-j", "2", "-q", "--parquet", sys.argv[2]], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs getrusage")
+def test_a_further_row_takes_80_bytes_of_memory(tmp_path):
+    """24 of them say where it is, 12 are Parquet's list of row groups. Its values would be 736."""
+
+    def peak(clocks):
+        command = [sys.executable, "-c", CLOCKS, str(clocks), tmp_path / f"{clocks}.parquet"]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    peak(1)  # What this version has not compiled yet.
+    few, many = peak(2), peak(30)
+    assert many - few < 80 * 28 * 13500

@@ -1,7 +1,9 @@
 """Pictures and tables for a paper: widths, sizes of text, no title, what grey leaves of them, as drawn."""
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,7 +189,7 @@ def test_tables_are_latex_with_units_in_their_heads(kind, tmp_path):
     assert "chen2014dadiannao" not in bib  # Table V is not compared
 
 
-TABLED = {
+TABLED: dict[str, Callable[[], Any]] = {
     "compressedlayer": lambda: LAYERS[0],
     "interleavedlayer": lambda: eiesim.interleave(LAYERS[0], 4),
     "model": lambda: eiesim.open(LAYERS[0]),

@@ -61,7 +61,7 @@ REFUSED = {
     "twins of two": (
         lambda: eiesim.export_rtl([(LAYER, X)] * 2, "none"), "2 layers are given; a twin is of one"),
     "a twin in float32": (
-        lambda: eiesim.export_rtl((LAYER, X), "none", config={"arithmetic": "float32"}), "the RTL computes in fixed point"),
+        lambda: eiesim.export_rtl((LAYER, X), "none", config={"arithmetic": "float32"}), "fixed point"),
     "no PE to show": (lambda: shown([]), "PEs: name at least one, and none twice"),
     "a PE twice": (lambda: shown([1, 1]), "PEs: name at least one, and none twice"),
     "half a PE": (lambda: shown([1.5]), r"PEs = 1\.5: must be a whole number"),

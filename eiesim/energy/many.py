@@ -60,7 +60,7 @@ def prices(*keys: Any) -> Prices:
         energy_model(DEFAULT_MODEL, config)
     except EieError as error:
         lines = [line for line in _lines() if line.component != _CLOCK]
-        return Prices(str(error), (0,) * len(lines), (0.0,) * len(lines), (0.0,) * len(leakage_mw(*_usual())))
+        return Prices(str(error), (0,) * len(lines), (0.0,) * len(lines), (0.0,) * len(_leaking()))
     table = default_table()
     costs = [one for one in dynamic_costs(config, table) if one.component != _CLOCK]
     leaks = tuple(leakage_mw(config, table).values())
@@ -77,6 +77,12 @@ def clocked(*keys: Any) -> tuple[int, ...]:
 @cache
 def _usual() -> tuple[MachineConfig, Any]:
     return MachineConfig(), default_table()
+
+
+@cache
+def _leaking() -> tuple[str, ...]:
+    """The modules that leak."""
+    return tuple(leakage_mw(*_usual()))
 
 
 @cache
@@ -112,13 +118,14 @@ class Costs:
             _of_each([getattr(one, name) for one in found], which_priced) for name in ("units", "unit_pj", "leakage_mw")
         )
         bits = _of_each([clocked(*keys) for keys in clocks], which_clocked)
-        self.leakage_mw = dict(zip(leakage_mw(*_usual()), leaks, strict=True))
+        self.leakage_mw = dict(zip(_leaking(), leaks, strict=True))
         clock_pj = default_table().pj.clock_bit
-        self._events: dict[int, list[tuple[str, Any]]] = {}
+        self._events: dict[int, dict[str, Any]] = {}
         self._sums: dict[int, tuple[tuple[str, str], Any]] = {}
         for line in _lines():
             many, pj = (next(bits), clock_pj) if line.component == _CLOCK else (next(units), next(unit_pj))
-            self._events.setdefault(line.together, []).append((line.event, many))
+            events = self._events.setdefault(line.together, {})
+            events[line.event] = events.get(line.event, 0) + many
             self._sums.setdefault(line.together, ((line.module, line.component), pj))
 
     def estimate(self, metrics: Metrics, rows: int, cols: int) -> Energy:
@@ -130,7 +137,7 @@ class Costs:
         happened = counts(metrics, rows, cols)
         spent: dict[tuple[str, str], Any] = {}
         for together, (part, pj) in self._sums.items():
-            amount = added(happened[event] * many for event, many in self._events[together])
+            amount = added(happened[event] * many for event, many in self._events[together].items())
             spent[part] = spent.get(part, 0.0) + amount * pj
         return spent_by(DEFAULT_MODEL, metrics, self.leakage_mw, spent)
 

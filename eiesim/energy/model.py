@@ -139,15 +139,17 @@ def spent_by(
     figures may be arrays, a value a machine (`eiesim.energy.many`).
     """
     names = (*MODULES, LNZD)
-    factors = factors or dict.fromkeys(names, 1.0)
     leakage = dict.fromkeys(names, 0.0)
     for module, milliwatts in leaking_mw.items():
-        leakage[module] = milliwatts * metrics.config.pes * metrics.time_us * 1e-3 * factors[module]
+        leaked = milliwatts * metrics.config.pes * metrics.time_us * 1e-3
+        leakage[module] = leaked * factors[module] if factors else leaked
     modules = dict(leakage)
     components = dict.fromkeys((*COMPONENTS, LNZD), 0.0)
     components["memory"] = added(leakage.values())
     for (module, component), picojoules in dynamic_pj.items():
-        microjoules = picojoules / metrics.runs * 1e-6 * factors[module]
+        microjoules = picojoules / metrics.runs * 1e-6
+        if factors:
+            microjoules = microjoules * factors[module]
         modules[module] = modules[module] + microjoules
         components[component] = components[component] + microjoules
     return with_dram(Energy(name, metrics.time_us, modules, components, leakage), metrics)

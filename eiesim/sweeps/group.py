@@ -280,7 +280,13 @@ class _Group:
         layer, refused = self.layer.layer, self.of.costs.refused
         cells = energy_cells(self.of.costs.estimate(self.metrics, layer.rows, layer.cols))
         del cells["energy_model"]
-        return {name: np.where(refused, np.nan, held) for name, held in cells.items()} if refused.any() else cells
+        if refused.any():
+            for name, held in cells.items():
+                if isinstance(held, np.ndarray):
+                    held[refused] = np.nan
+                else:
+                    cells[name] = np.where(refused, np.nan, held)
+        return cells
 
 
 class _Runs:

@@ -88,14 +88,16 @@ class Machines:
     def chosen(self, keys: Sequence[str]) -> tuple[list[tuple[Any, ...]], Codes]:
         """The different combinations of some keys' values, and which one each machine has."""
         first, which = self.combinations(keys)
-        return [tuple(self._chosen(keys, place).values()) for place in first], which
+        columns = ([self.values[key][code] for code in self.codes[key][first].tolist()] if key in self.codes
+                   else self.values[key] * len(first) for key in keys)  # fmt: skip
+        return list(zip(*columns, strict=True)), which
 
     def hashes(self, content_hash: str, engine: str) -> Hashes:
         """What `row.row_hash` gives of each."""
         sha, begin = hashlib.sha256, f"[{json.dumps(content_hash)}, {{".encode()
         end = f"}}, {json.dumps(engine)}, {json.dumps(__version__)}]".encode()
-        digests = b"".join([sha(begin + keys + end).digest()[:16] for keys in self.once(_hashed_keys)])
-        return np.frombuffer(digests.hex().encode(), "S32")
+        digests = b"".join([sha(begin + keys + end).digest() for keys in self.once(_hashed_keys)])
+        return np.frombuffer(digests.hex().encode(), "S32")[::2].copy()  # The first half of each.
 
 
 def _hashed_keys(machines: Machines) -> list[bytes]:

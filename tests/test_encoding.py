@@ -169,3 +169,24 @@ def test_what_was_run_is_freed_when_it_is_let_go_of(pes):
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pes": 0}, "pes = 0: must be 1 to 4096"),
+        ({"pes": 4097}, "pes = 4097: must be 1 to 4096"),
+        ({"pes": 4.0}, r"pes = 4\.0: must be a whole number"),
+        ({"pes": "4"}, "pes = '4': must be a whole number"),
+        ({"pes": {"pes": 4}}, "pes = .*: must be a whole number"),
+        ({"pes": True}, "pes = True: must be a whole number"),
+        ({"index_bits": 9}, "index_bits = 9: must be 1 to 8"),
+        ({"index_bits": 2.5}, r"index_bits = 2\.5: must be a whole number"),
+        ({"mapping": "dealt"}, "no mapping"),
+    ],
+)
+def test_what_no_machine_has_is_refused(options, said):
+    layer = eiesim.CompressedLayer.from_dense(np.eye(3))
+    with pytest.raises(eiesim.EieError, match=f"^{said}"):
+        eiesim.interleave(layer, **options)
+    assert eiesim.interleave(layer, np.int64(2), np.int8(4)).pes == 2

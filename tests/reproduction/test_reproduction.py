@@ -291,7 +291,7 @@ def test_interrupted_run_goes_on(tmp_path):
 
 def test_command(tmp_path, monkeypatch):
     monkeypatch.setattr(simulations, "QUICK", TINY)
-    answer = cli("reproduce", "--quick", "-o", tmp_path / "out")
+    answer = cli("reproduce", "--quick", "-o", tmp_path / "out", "--formats", "png,tex")
     assert answer.status == 0
     assert "NT-We" in answer.out
     page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
@@ -302,6 +302,14 @@ def test_command(tmp_path, monkeypatch):
     assert [row["published"] for row in held[:2]] == ["5.2", "8.0"]
     assert float(held[1]["uniform_error"]) == pytest.approx(float(held[1]["uniform_mean"]) / 8.0 - 1)
     assert (tmp_path / "out" / "tables" / "table_4.md").read_text(encoding="utf-8").count("NT-We") == 1
+    for path in (tmp_path / "out" / "tables").glob("*.tex"):  # one table each, as many rows as the CSV file has
+        of_csv = path.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]
+        _, rows, _ = re.split(r"\\(?:mid|bottom)rule", path.read_text(encoding="utf-8").partition("toprule")[2])
+        if path.stem not in ("table_4", "claims"):
+            assert rows.count(r"\\") == len(of_csv), path
+    assert {"table_1.tex", "table_4.tex", "fig_13.tex", "claims.tex"} <= {
+        path.name for path in (tmp_path / "out" / "tables").iterdir()
+    }
     assert not list(tmp_path.rglob("*.part"))
 
 

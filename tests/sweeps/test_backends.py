@@ -98,7 +98,7 @@ class Cluster:
         number = args[1]
         if self._lost.get(number):
             self._lost[number] -= 1
-            raise self._error(f"task {number}", None)
+            raise self._error(f"task {number}", SimpleNamespace(address="tcp://worker"), 3)
         return function(*args)
 
 

@@ -8,7 +8,7 @@ import pytest
 import eiesim
 from eiesim.files.tensors import of_mapping, of_npz, of_safetensors, of_values
 
-W, V = np.float32([[1, 2, 3], [4, 5, 6]]), np.float32([[1, 2], [3, 4]])
+W, V = np.array([[1, 2, 3], [4, 5, 6]], np.float32), np.array([[1, 2], [3, 4]], np.float32)
 
 
 def test_tensors_are_called_by_their_path():

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import eiesim
@@ -62,6 +63,10 @@ REFUSED = {
         lambda: eiesim.export_rtl([(LAYER, X)] * 2, "none"), "2 layers are given; a twin is of one"),
     "a twin in float32": (
         lambda: eiesim.export_rtl((LAYER, X), "none", config={"arithmetic": "float32"}), "fixed point"),
+    "a table without rows": (
+        lambda: eiesim.plot(pd.DataFrame(columns=["layer", "cycles", "time_us", "eiesim"])), "has no rows to draw"),
+    "axes of no kind": (lambda: eiesim.sweep((LAYER, X), 3), "'3' is not key=values"),
+    "axes that are none": (lambda: eiesim.sweep((LAYER, X), object()), "axes = .* must be a value or several"),
     "no PE to show": (lambda: shown([]), "PEs: name at least one, and none twice"),
     "a PE twice": (lambda: shown([1, 1]), "PEs: name at least one, and none twice"),
     "half a PE": (lambda: shown([1.5]), r"PEs = 1\.5: must be a whole number"),

@@ -4,10 +4,12 @@ import errno
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 import eiesim
 from eiesim.cli import main
+from eiesim.cli.run import _mapped
 from tests.cases import cli
 
 DISK = OSError(errno.ENOSPC, "No space left on device")
@@ -76,3 +78,22 @@ def test_a_command_runs_in_any_thread():
 def test_what_an_option_lacks_is_said(arguments, said):
     answer = cli(*arguments)
     assert (answer.status, answer.out, answer.err) == (2, "", f"eiesim: {said}\n")
+
+
+def test_a_run_writes_the_dram_trace_and_knows_the_layers_to_draw(tmp_path):
+    layers = [eiesim.CompressedLayer.from_dense(np.random.default_rng(k).normal(size=(5, 5)), name=name)
+              for k, name in enumerate("abc")]  # fmt: skip
+    for layer in layers:
+        eiesim.save(layer, tmp_path / f"{layer.name}.npz")
+    np.save(tmp_path / "x.npy", np.ones(5, np.float32))
+    files = [tmp_path / f"{layer.name}.npz" for layer in layers]
+    run = ("run", *files, "-i", tmp_path / "x.npy", "--pes", "2", "-q")
+    answer = cli(*run, "--set", "weights=streamed", "--dram-trace", tmp_path / "t.txt", "--dram-base", "0x40000000")
+    assert answer.status == 0, answer.err
+    result = eiesim.simulate(layers, np.ones(5), {"pes": 2, "weights": "streamed"})
+    told = (tmp_path / "t.txt").read_text()
+    assert told.strip() == "".join(result.dram_trace(0x40000000)).strip()
+    addresses = [int(line.split()[1], 16) for line in told.splitlines()]
+    assert addresses == list(range(0x40000000, 0x40000000 + 64 * len(addresses), 64))
+    found = {given: _mapped(given, 3) for given in (None, "2", "all", "a, c")}
+    assert found == {None: None, "2": 2, "all": 3, "a, c": ["a", "c"]}

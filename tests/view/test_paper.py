@@ -153,6 +153,20 @@ def test_a_style_that_there_is_not_is_refused(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("texts", [["16,777,216 and more"], [f"{10**k:,}" for k in range(3, 12)], ["1", "2", "4"]])
+def test_numbers_at_an_axis_are_thinned_until_they_have_room(texts):
+    """One number stays, however long it is: without end it was thinned further."""
+    ticks = tuple((float(k), text) for k, text in enumerate(texts, 1))
+    line = Series("a", "line", (1.0,), (0.5,), ("#000000",))
+    one = Panel(Scale(Words("pes"), 0, 20, ticks=ticks), Scale(Words("time"), 0, 1), (line,))
+    made = in_style(Picture("t", (one,) * 4, (12.0, 3.0)), "paper")
+    kept = made.panels[0].x.ticks
+    step = next(step for step in (1, 2, 4, 8, 16) if ticks[::step] == kept)
+    room_pt = 72 * (made.widths_in[0] - 0.7)
+    assert len(kept) == 1 or sum(len(text) for _, text in kept) * 4 < room_pt
+    assert step == 1 or sum(len(text) + 1 for _, text in ticks[:: step // 2]) * 5 > room_pt  # no more than it takes
+
+
 # --- tables in LaTeX -------------------------------------------------------------------------------------------------
 
 CELL = r"(?:[^\\&%$#_{}~^]|\\[&%$#_{}]|\\text\w+\{\}|\\ldots\{\}|\$(?:\\mu|\\times|\^2|-|\\leq|\\geq|\\pm)\$|~)*"

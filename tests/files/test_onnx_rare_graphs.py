@@ -291,3 +291,50 @@ def test_states_with_the_batch_first(first):
         found = other.vectors(turned, *([turned_initial] if first == "given" else []))
         assert found[1] == right[1]
         np.testing.assert_array_equal(found[0], right[0])
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_matrix_with_axes_of_one_before_it(tmp_path, axes):
+    tensors = {"W": f(12, 5).reshape((1,) * axes + (12, 5))}
+    path = made(tmp_path, [node("MatMul", ["x", "W"], ["y"], "fc")], tensors, ("N", 3, 12)[: 1 + axes])
+    found, _ = load_onnx(path)
+    np.testing.assert_array_equal(found.layers[0].weights, tensors["W"].reshape(12, 5).T)
+    check(hold_onnx(path))
+
+
+PRODUCTS = {
+    "MatMul of two axes more": ("MatMul", (2, 3, 12), {"W": f(2, 12, 5)}, {}, "has shape [2, 12, 5]; "),
+    "MatMul of a vector": ("MatMul", ("N", 12), {"W": f(12)}, {}, "has shape [12]; "),
+    "MatMul of whole numbers": ("MatMul", ("N", 12), {"W": np.ones((12, 5), np.int32)}, {}, "its weights are int32"),
+    "Gemm of whole numbers": ("Gemm", ("N", 12), {"W": np.ones((12, 5), np.int32)}, {}, "its weights are int32"),
+    "Gemm of an own C": ("Gemm", (3, 12), {"W": f(12, 5), "c": f(3, 1)}, {}, "its C is not one number a row"),
+    "Gemm of a given C": ("Gemm", (3, 12), {"W": f(12, 5), "c": None}, {}, "its bias is not constant"),
+    "Conv of a given matrix": ("Conv", ("N", 4, 5, 5), {"W": None}, {}, "its weights are not constant"),
+    "ConvTranspose of a given matrix": ("ConvTranspose", ("N", 4, 5, 5), {"W": None}, {}, "its weights are not const"),
+    "ConvTranspose of steps": (
+        "ConvTranspose", ("N", 4, 5, 5), {"W": f(4, 3, 1, 1)}, {"strides": [2, 2]}, "every input reaches several",
+    ),
+    "ConvTranspose of a kernel, a channel each": (
+        "ConvTranspose", ("N", 4, 5, 5), {"W": f(4, 1, 2, 2)}, {"group": 4}, "depthwise: every input reaches several",
+    ),
+    "LSTM of a given matrix": ("LSTM", (3, "N", 4), {"W": None, "R": f(1, 8, 2)}, {"hidden_size": 2}, "are not c"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PRODUCTS)
+def test_products_that_are_no_layer_say_why(tmp_path, case):
+    kind, shape, tensors, own, words = PRODUCTS[case]
+    whole = any(one is not None and one.dtype == np.int32 for one in tensors.values())
+    element = TensorProto.INT32 if whole else TensorProto.FLOAT
+    shapes = {"Conv of a given matrix": (3, 4, 1, 1), "ConvTranspose of a given matrix": (4, 3, 1, 1)}
+    inputs = [helper.make_tensor_value_info("x", element, shape)]
+    for name in (name for name, one in tensors.items() if one is None):
+        given = shapes.get(case, (3, 5) if name == "c" else (1, 8, 4))
+        inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, given))
+    held = {name: one for name, one in tensors.items() if one is not None}
+    outputs = [helper.make_tensor_value_info("y", element, None)]
+    found, _ = load_onnx(
+        made(tmp_path, [node(kind, ["x", *tensors], ["y"], "one", **own)], held, inputs, outputs=outputs)
+    )
+    assert not found.layers
+    assert words in found.left_out[0].reason

@@ -301,3 +301,46 @@ def test_scales_of_convinteger(tmp_path, axes, place):
     np.testing.assert_allclose(found.layers[0].weights, exact, rtol=1e-6)
     assert [part.kind for part in found.left_out] == ([] if place == "rows" else ["Mul"])
     check(hold_onnx(path))
+
+
+def integer_nodes(**changed):
+    """QuantizeLinear, MatMulInteger, Cast, Mul, with names of inputs changed."""
+    of = {"q": "x", "s": "s", "B": "B", "z": "z", "bz": "", "by": "by"} | changed
+    return [node("QuantizeLinear", [of["q"], of["s"], of["z"]], ["q"]),
+            node("MatMulInteger", ["q", of["B"], of["z"], *([of["bz"]] if of["bz"] else [])], ["i"], "fused"),
+            node("Cast", ["i"], ["c"], to=TensorProto.FLOAT), node("Mul", ["c", of["by"]], ["h"]),
+            node("MatMul", ["h", "W"], ["y"], "out")]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["matrix", "scale", "zero point", "zero points of rows"])
+def test_matmulinteger_that_stays_is_left_out_by_name(tmp_path, what):
+    tensors = {"B": codes(np.int8, COLS, ROWS), "s": np.float32(0.25), "z": np.uint8(3), "by": np.float32(0.5),
+               "bz": np.zeros(COLS, np.int8), "W": f(ROWS, 3)}  # fmt: skip
+    given = {"matrix": ("B", TensorProto.INT8, (COLS, ROWS)), "scale": ("s", TensorProto.FLOAT, ()),
+             "zero point": ("bz", TensorProto.INT8, ())}.get(what)  # fmt: skip
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("N", COLS))]
+    if given:
+        del tensors[given[0]]
+        inputs.append(helper.make_tensor_value_info(*given))
+    nodes = integer_nodes(bz="bz" if "zero" in what else "")
+    found, _ = load_onnx(made(tmp_path, nodes, tensors, inputs))
+    assert [layer.name for layer in found.layers] == ["out"]
+    assert ("fused", "MatMulInteger") in [(part.name, part.kind) for part in found.left_out]
+
+
+@pytest.mark.parametrize("what", ["matrix", "group out of range", "negative group", "other order"])
+def test_matmulnbits_that_stays_is_left_out_by_name(tmp_path, what):
+    tensors = {"B": codes(np.uint8, ROWS, 2, 8), "s": np.abs(f(ROWS, 2)) + 0.1, "W": f(ROWS, 3)}
+    groups = np.arange(32, dtype=np.int32) // 16
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("N", 32))]
+    if what == "matrix":
+        del tensors["B"]
+        inputs.append(helper.make_tensor_value_info("B", TensorProto.UINT8, (ROWS, 2, 8)))
+    elif "group" in what:
+        groups[5] = 2 if "range" in what else -1
+    own = {"weight_prepacked": 1} if what == "other order" else {}
+    nodes = [node("MatMulNBits", ["x", "B", "s", "", "g"], ["h"], "fused", domain="com.microsoft", N=ROWS, K=32, bits=4,
+                  block_size=16, **own), node("MatMul", ["h", "W"], ["y"], "out")]  # fmt: skip
+    found, _ = load_onnx(made(tmp_path, nodes, tensors | {"g": groups}, inputs))
+    assert [layer.name for layer in found.layers] == ["out"]
+    assert [(part.name, part.kind) for part in found.left_out] == [("fused", "MatMulNBits")]

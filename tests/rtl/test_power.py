@@ -250,6 +250,10 @@ def test_what_cannot_be_run_or_priced_is_refused(tmp_path, monkeypatch):
     for wrong in ("some", -1, float("nan")):
         with pytest.raises(EieError, match="none, table, or a number"):
             eiesim.power_rtl((LAYER, X), config=SMALL, liberty=tmp_path / "cells.lib", wires=wrong)
+    with pytest.raises(EieError, match=r"2 layers are given; power is of one, and eiesim\.open_each gives them apart"):
+        eiesim.power_rtl([(LAYER, X)] * 2, config=SMALL, liberty=tmp_path / "cells.lib")
+    with pytest.raises(EieError, match="item = 1: there are 1 inputs, numbered from 0"):
+        eiesim.power_rtl((LAYER, X), config=SMALL, liberty=tmp_path / "cells.lib", item=1)
     monkeypatch.setattr(netlist, "find_spec", lambda name: None)
     with pytest.raises(EieError, match=r"yosys is not installed; .*pip install '\.\[rtl\]'"):
         eiesim.power_rtl((LAYER, X), config=SMALL, liberty=tmp_path / "cells.lib")

@@ -431,7 +431,10 @@ def _of_convolutions(trained: Trained, activations: Any, labels: Any, config: Co
         raise EieError("give both, activations and labels, or neither")
     values, classes = held_out.inputs, held_out.labels
     if activations is not None:
-        values, classes = np.asarray(_calibration_inputs(activations), np.float32), labels_given(labels)
+        given_inputs, classes = _calibration_inputs(activations), labels_given(labels)
+        if isinstance(given_inputs, Mapping):
+            raise EieError("activations: are named; this network has one input; give one array")
+        values = np.asarray(given_inputs, np.float32)
         values = values.reshape(len(np.atleast_2d(values)), -1)
     if values.shape[1] != held_out.inputs.shape[1]:
         raise EieError(f"activations: {values.shape[1]} an input, the network takes {held_out.inputs.shape[1]}")
@@ -479,10 +482,21 @@ def _calibration_inputs(values: Any, whole: bool = False) -> Any:
     if isinstance(values, str | Path):
         return pipeline.load_calibration(values)
     if isinstance(values, Mapping):
-        return {str(key): np.asarray(held) for key, held in values.items()}
-    if whole and (numbers := np.asarray(on_the_host(values))).dtype.kind in "iub":
-        return numbers
-    return as_float32("calibration", values)
+        named = {str(key): np.asarray(held) for key, held in values.items()}
+        for key, held in named.items():
+            _check_some(f"calibration: {key}", held)
+        return named
+    numbers = np.asarray(on_the_host(values)) if whole else None
+    found = as_float32("calibration", values) if numbers is None or numbers.dtype.kind not in "iub" else numbers
+    if not found.ndim:
+        raise EieError(f"calibration = {found}: needs one value an input of the model, or a batch of them")
+    _check_some("calibration", found)
+    return found
+
+
+def _check_some(where: str, values: Any) -> None:
+    if values.size == 0:
+        raise EieError(f"{where}: shape {values.shape}: is empty")
 
 
 def _dense_of(model: Any, layers: Sequence[CompressedLayer], smaller: bool = False, chain: bool = True) -> Any:

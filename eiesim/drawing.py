@@ -305,8 +305,6 @@ def grids(what: Any) -> Iterator[tuple[str, Grid]]:
     elif isinstance(what, list):
         for number, one in enumerate(what, 1):
             yield "balance" if len(what) == 1 else f"balance_{number}", grid_of(balance_table(one))
-    elif isinstance(what, LayerResult):
-        yield from grids(Result((what,), what.config, what.engine))
     elif isinstance(what, Result):
         yield "result", grid_of(result_table(what))
     elif isinstance(what, Swept):
@@ -318,7 +316,8 @@ def grids(what: Any) -> Iterator[tuple[str, Grid]]:
     elif hasattr(what, "itertuples"):
         yield "runs", grid_of(rows_table(rows_of(what)))
     else:
-        yield type(what).__name__.lower(), grid_of_frame(repr(what).strip("<>"), what.to_frame())
+        title = getattr(what, "_caption", repr(what).strip("<>"))
+        yield type(what).__name__.lower(), grid_of_frame(title, what.to_frame())
 
 
 def cited(what: Any) -> tuple[str, ...]:

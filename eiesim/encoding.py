@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import whole
 from eiesim._io.memory import check_allowed
 from eiesim._jit import uncounted
 from eiesim._shown import Plotted, Tabled, counted
@@ -275,10 +276,7 @@ def interleave(
     >>> eiesim.interleave(layer, pes=2).entries_per_pe
     array([2, 1])
     """
-    if not 1 <= pes <= 4096:
-        raise EieError(f"pes = {pes}: must be 1 to 4096")
-    if not 1 <= index_bits <= 8:
-        raise EieError(f"index_bits = {index_bits}: must be 1 to 8")
+    pes, index_bits = whole("pes", pes, 1, 4096), whole("index_bits", index_bits, 1, 8)
     if mapping not in MAPPINGS:
         raise unknown("no mapping", mapping, MAPPINGS)
     columns = layer.cols if layer.bias_codes is None else bias_column(layer.cols, pes) + 1

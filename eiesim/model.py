@@ -411,6 +411,8 @@ def check_labels(labels: npt.NDArray[np.int64], inputs: int, classes: int, origi
     where = f"{origin}: " if origin else ""
     if len(labels) != inputs:
         raise EieError(f"{where}labels: {len(labels)} for {inputs} inputs, needs one each")
+    if not inputs:
+        raise EieError(f"{where}labels: there is no input to recognise")
     if int(labels.max()) >= classes:
         reach = f"has {classes} outputs, 0 to {classes - 1}"
         raise EieError(f"{where}labels: {labels.max()} occurs, but the last layer {reach}")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy.typing as npt
 
 from eiesim._io import atomic
-from eiesim._version import __version__
 from eiesim.errors import EieError
 from eiesim.files.guarding import guarding as guarding
 
@@ -42,13 +41,6 @@ class Outputs(atomic.Outputs):
             for piece in [text] if isinstance(text, str) else text:
                 file.write(piece.encode())
             file.write(b"\n")
-
-    def json(self, report: Any, target: str | Path | None, kind: str | None = None) -> None:
-        """Write a report as JSON. kind: its format's name and version, where it does not say that itself."""
-        from json import dumps
-
-        head = {} if kind is None else {"format": kind, "eiesim": __version__}
-        self.text(dumps({**head, **report}, indent=1, allow_nan=False), target)
 
     def array(self, values: npt.NDArray[Any], target: str | Path | None) -> None:
         """Write an array as .npy, float32. Raises EieError where a value is beyond that."""

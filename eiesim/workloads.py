@@ -176,8 +176,6 @@ def _pointers(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _gamma(count: int, variation: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    if variation == 0:
-        return np.ones(count)
     return rng.gamma(variation**-2, variation**2, count)
 
 

@@ -1,6 +1,7 @@
 """What is advised is found again by brute force over the table; the table's machines are `simulate`'s."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -137,6 +138,23 @@ def test_an_endless_bandwidth_that_is_varied_is_text_in_json():
 def test_no_machine_holds_the_layer():
     with pytest.raises(EieError, match=r"none of 2 machines holds the layers \(Alex-6: spmat_sram.*weights=streamed"):
         eiesim.advise("table3:Alex-6", {"pes": [1, 2], "queue_depth": [8], "spmat_width": [64]})
+
+
+def test_bounds_that_can_be_met_one_by_one_but_not_together_are_named(rows):
+    advice = eiesim.advise(LENET, FEW)
+    times, energies = ([getattr(one, name) for one in advice.machines] for name in ("time_us", "energy_total_uj"))
+    fastest, leanest = 1.01 * min(times), 1.01 * min(energies)
+    assert not any(time <= fastest and energy <= leanest for time, energy in zip(times, energies, strict=True))
+    with pytest.raises(EieError, match="total energy, time: none of 18 machines is within all of these bounds at once"):
+        eiesim.advise(LENET, FEW, time_us=fastest, energy_uj=leanest)
+
+
+def test_advice_is_shown_in_a_line_and_a_table(rows):
+    advice = eiesim.advise(LENET, FEW)
+    assert "\n" not in repr(advice)
+    assert all(line in repr(advice) for line in advice.lines)
+    cells = re.findall("<td[^>]*>(.*?)</td>", advice._repr_html_())
+    assert cells[:3] == [f"{advice.ranked[0].machine[key]}" for key in FEW]
 
 
 def test_time_can_be_aimed_at_without_figures_of_energy():

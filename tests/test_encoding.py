@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import eiesim
 from eiesim import EieError, decode, interleave
 from eiesim._io import memory
-from eiesim.encoding import NO_FIRST_ROW, NO_LAST_ROW
+from eiesim.encoding import NO_FIRST_ROW, NO_LAST_ROW, _in_order
 
 from . import strategies
 from .compare import dense_codes, layer_of
@@ -169,3 +169,35 @@ def test_what_was_run_is_freed_when_it_is_let_go_of(pes):
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pes": 0}, "pes = 0: must be 1 to 4096"),
+        ({"pes": 4097}, "pes = 4097: must be 1 to 4096"),
+        ({"pes": 4.0}, r"pes = 4\.0: must be a whole number"),
+        ({"pes": "4"}, "pes = '4': must be a whole number"),
+        ({"pes": {"pes": 4}}, "pes = .*: must be a whole number"),
+        ({"pes": True}, "pes = True: must be a whole number"),
+        ({"index_bits": 9}, "index_bits = 9: must be 1 to 8"),
+        ({"index_bits": 2.5}, r"index_bits = 2\.5: must be a whole number"),
+        ({"mapping": "dealt"}, "no mapping"),
+    ],
+)
+def test_what_no_machine_has_is_refused(options, said):
+    layer = eiesim.CompressedLayer.from_dense(np.eye(3))
+    with pytest.raises(eiesim.EieError, match=f"^{said}"):
+        eiesim.interleave(layer, **options)
+    assert eiesim.interleave(layer, np.int64(2), np.int8(4)).pes == 2
+
+
+@pytest.mark.parametrize("largest", [1000, 2**40])
+def test_weights_come_by_column_then_row_however_large_the_numbers(largest):
+    """Rows and columns of 2**40 fit no one number of 64 bits together with a code."""
+    rng = np.random.default_rng(0)
+    columns, rows, codes = (rng.integers(0, most, 200) for most in (largest, largest, 256))
+    columns[:50] = columns[50:100]
+    found = _in_order(columns, rows, codes)
+    expected = sorted(zip(columns.tolist(), rows.tolist(), codes.tolist(), strict=True))
+    assert list(zip(*(held.tolist() for held in found), strict=True)) == expected

@@ -559,6 +559,24 @@ def test_a_cache_that_others_can_write_is_not_used(tmp_path):
     assert is_private(str(tmp_path / "shared"))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_beside_a_shared_cache_there_is_one_of_the_user_s_own(tmp_path, monkeypatch):
+    from eiesim._cache import is_private, own_folder
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = Path(own_folder(own_folder))
+    assert folder.parent == tmp_path / "cache" / "eiesim"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert is_private(str(folder))
+    assert own_folder(is_private) == str(folder)  # one for all that lie in a folder
+    folder.chmod(0o770)
+    with pytest.raises(RuntimeError, match="can be written by others"):
+        own_folder(own_folder)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Path(own_folder(own_folder)).parent == tmp_path / ".cache" / "eiesim"
+
+
 def test_nothing_that_is_not_finite_reaches_json(here):
     model, _ = pipeline.load_model("model.npz")
     made = pipeline.compress(model, pipeline.Options())

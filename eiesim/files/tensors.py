@@ -126,7 +126,7 @@ def of_values(name: str, values: Any) -> Tensor:
         array = np.asarray(on_the_host(plain))
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         return Tensor(name, dtype, shape, None, f"{type(values).__name__} is no array of numbers")
-    if array.dtype.kind == "V" and array.dtype.name.startswith(("bfloat16", "float8", "float6", "float4")):
+    if array.dtype.name.startswith(("bfloat16", "float8", "float6", "float4")):
         array = array.astype(np.float32)
     if array.dtype.kind not in "fiub":
         return Tensor(name, dtype or str(array.dtype), array.shape, None, f"{array.dtype} is no array of numbers")

@@ -28,7 +28,7 @@ def _item(item: PaperItem) -> Grid:
     heads = ["", "", "published", *(head for series in item.series for head in (series, "error"))]
     rows = []
     for row in item.rows:
-        cells = [row.item, " ".join(part for part in (row.quantity, row.at) if part), _number(row.published)]
+        cells = [row.item, ": ".join(part for part in (row.quantity, row.at) if part), _number(row.published)]
         for series in item.series:
             error = row.error(series)
             cells += [_mean(row.ours.get(series)), "" if error is None else f"{error:+.1%}"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from eiesim._checks import several
 from eiesim.errors import EieError, shown
 
 GRAMMAR = (
@@ -66,7 +67,7 @@ def parse_axis(setting: str) -> tuple[str, list[Any]]:
 def parse_axes(settings: Sequence[str]) -> dict[str, list[Any]]:
     """Several of these. Raises EieError for a key that is given twice."""
     swept: dict[str, list[Any]] = {}
-    for setting in settings:
+    for setting in several("axes", settings):
         key, values = parse_axis(str(setting))
         if key in swept:
             raise EieError(f"{key} is swept twice; give all its values at once")

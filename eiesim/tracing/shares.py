@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eiesim._checks import several, whole
 from eiesim.errors import EieError
 from eiesim.sweeps.values import parse_whole
 from eiesim.tracing.recording import STATES, Recording
@@ -36,9 +37,9 @@ def chosen(trace: Recording, pes: Sequence[int] | str | None) -> list[int]:
     """
     if pes is None:
         return list(range(trace.pes))
-    numbers = parse_whole(pes) if isinstance(pes, str) else [int(p) for p in pes]
+    numbers = parse_whole(pes) if isinstance(pes, str) else [whole("PEs", p, 0) for p in several("PEs", pes)]
     for p in numbers:
-        if not 0 <= p < trace.pes:
+        if p >= trace.pes:
             raise EieError(f"PE {p}: the machine has {trace.pes:,}, 0 to {trace.pes - 1:,}")
     if not numbers or len(set(numbers)) < len(numbers):
         raise EieError("PEs: name at least one, and none twice")

@@ -170,7 +170,7 @@ def _cut(text: str, letters: int) -> str:
 def _thinned(scale: Scale, ends: tuple[float, float], room_pt: float) -> Scale:
     """A horizontal axis with every other number, and so on, until they have room."""
     ticks = tuple(tick for tick in scale.ticks if min(ends) <= tick[0] <= max(ends))
-    while sum(len(text) + 1 for _, text in ticks) * LETTER_PT > room_pt:
+    while len(ticks) > 1 and sum(len(text) + 1 for _, text in ticks) * LETTER_PT > room_pt:
         ticks = ticks[::2]
     return replace(scale, ticks=ticks)
 

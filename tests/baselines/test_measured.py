@@ -3,6 +3,7 @@
 import json
 import os
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import pytest
 import eiesim
 from eiesim import EieError
 from eiesim.baselines import measured as baselines
+from eiesim.baselines import meters
 from eiesim.baselines.measurements import Host, LeftOut, load_measured, save_measured
-from eiesim.baselines.meters import rapl
+from eiesim.baselines.meters import nvml, rapl
 from eiesim.model import Workload
 
 MACHINE = Host(cpu="a CPU", cores=2, gpu="", system="Linux x86_64", versions={"numpy": "2"})
@@ -136,6 +138,38 @@ def test_rapl_reads_the_package_and_wraps(tmp_path):
     assert counter.since_uj(400) == 600
     assert counter.since_uj(4800) == 1200
     assert rapl(tmp_path / "none") is None
+
+
+def test_the_first_counter_that_can_be_read_is_taken(tmp_path):
+    """Only root may read most: there the folder has the package and its parts, and none says a number."""
+    for name, value in (("intel-rapl:0", "no"), ("intel-rapl:0:0", "7"), ("intel-rapl:1", "8")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "energy_uj").write_text(value)
+        (tmp_path / name / "max_energy_range_uj").write_text("5000")
+    assert rapl(tmp_path).name == "RAPL, intel-rapl:1"
+    (tmp_path / "intel-rapl:1" / "energy_uj").unlink()
+    rapl.cache_clear()
+    assert rapl(tmp_path) is None
+
+
+def test_nvml_counts_millijoules(monkeypatch):
+    class NVMLError(Exception):
+        pass
+
+    def fail(*_):
+        raise NVMLError
+
+    library = SimpleNamespace(
+        NVMLError=NVMLError, nvmlInit=lambda: None, nvmlDeviceGetHandleByIndex=lambda number: f"GPU {number}",
+        nvmlDeviceGetTotalEnergyConsumption={"GPU 0": 2000}.__getitem__,
+    )  # fmt: skip
+    monkeypatch.setattr(meters, "find_spec", lambda name: None)
+    assert nvml.__wrapped__() is None
+    monkeypatch.setattr(meters, "find_spec", lambda name: name)
+    monkeypatch.setattr(meters, "import_module", lambda name: library)
+    assert nvml.__wrapped__().since_uj(500_000) == 1_500_000  # 2 J, in microjoules
+    monkeypatch.setattr(library, "nvmlInit", fail)  # no driver
+    assert nvml.__wrapped__() is None
 
 
 def test_the_worker_measures_here(case, monkeypatch, tmp_path):

@@ -1,6 +1,8 @@
 """Pictures of many layers: the slowest by themselves, the rest together; tables keep every layer."""
 
 import warnings
+from dataclasses import replace
+from statistics import geometric_mean
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import eiesim
 from eiesim import EieError
 from eiesim.comparison.few import MOST_LAYERS, few_layers
 from eiesim.comparison.plots import pictures
+from eiesim.comparison.records import Ratio
 from eiesim.view.words import folded
 
 COUNT = 30
@@ -52,6 +55,28 @@ def test_the_slowest_layers_stay_and_the_rest_add_up(compared):
     assert few_layers(nine) is nine
     assert {row.layer for row in compared.eie} - {"total"} == set(times)
     assert len(times) == COUNT
+
+
+def test_ratios_of_the_rest_are_geometric_means(compared):
+    """Beside baselines that were measured there are bars of every layer: made up here, no two alike."""
+    times = {row.layer: row.time_us for row in compared.eie if row.layer != "total"}
+    bars = {
+        series: [
+            Ratio(name, "CPU", series, "measured", 1.0 + k * scale, low=0.5, high=99.0)
+            for k, name in enumerate([*times, "total", "geomean"])
+        ]
+        for series, scale in (("CPU comp", 0.7), ("EIE", 3.0))
+    }
+    few = few_layers(replace(compared, measured_speedup=(*bars["CPU comp"], *bars["EIE"]))).measured_speedup
+    slowest = sorted(times, key=times.__getitem__)[-(MOST_LAYERS - 1) :]
+    rest = f"other {COUNT - len(slowest)} layers"
+    order = [*(name for name in times if name in slowest), rest, "total", "geomean"]
+    assert [(row.series, row.layer) for row in few] == [(series, name) for series in bars for name in order]
+    for row in few:
+        own = {one.layer: one.value for one in bars[row.series]}
+        others = [value for name, value in own.items() if name in times and name not in slowest]
+        assert row.value == pytest.approx(own[row.layer] if row.layer in own else geometric_mean(others))
+        assert (row.low is None) == (row.layer == rest)
 
 
 def test_pictures_of_many_layers_fit_the_page(compared, tmp_path):

@@ -239,6 +239,56 @@ DAMAGED = {
         changed(NF4, weight__quant_state__bitsandbytes__nf4=lambda s: s[:9]), None, "bitsandbytes__nf4' is no JSON",
     ),
     "int8, other rows": (changed("bnb-int8", SCB=cut(3)), None, "'SCB' has 3 scales for 8 rows"),
+    "GPTQ, widths that fit two": (
+        {f"{P}.qweight": np.zeros((4, 1), np.int32), f"{P}.qzeros": np.zeros((1, 1), np.int32),
+         f"{P}.scales": np.ones((1, 1), np.float16)}, {"quant_method": "gptq"}, "may have codes of 2, 3, 4, 8 bits",
+    ),
+    "AWQ, 8 bits": (tensors_of("awq-gemm"), {"quant_method": "awq", "bits": 8}, "codes have 4 bits, and quantize"),
+    "AWQ, GEMV of small groups": (
+        tensors_of("awq-gemv"), {"quant_method": "awq", "bits": 4, "group_size": 1}, "64 inputs need 64 of 1",
+    ),
+    "packed, a scale for all": (
+        changed("ct-int4-asymmetric", weight_scale=lambda s: s[:1, 0]), None, "needs one a row",
+    ),
+    "packed, no weights": (changed("ct-int4-channel", weight_packed=cut(0, 8)), None, "'weight_packed' holds nothing"),
+    "packed, a shape of fractions": (
+        changed("ct-int4-channel", weight_shape=lambda s: s.astype(np.float32)), None, "needs whole numbers",
+    ),
+    "packed, a shape of none": (changed("ct-int4-channel", weight_shape=at(0, 0)), None, "no rows and columns"),
+    "packed, a group for each of fewer": (
+        changed("ct-old-g-idx", weight_g_idx=cut(63)), None, "'weight_g_idx' has 63 numbers for 64 inputs",
+    ),
+    "packed, scales of whole numbers": (
+        changed("ct-int4-channel", weight_scale=lambda s: s.astype(np.int32)), None, "needs floating point",
+    ),
+    "mxfp4, scales of floating point": (
+        changed("ct-mxfp4", weight_scale=lambda s: s.astype(np.float32)), None, "'weight_global_scale' is missing",
+    ),
+    "bitmask of words": (changed("ct-sparse-bitmask", bitmask=lambda m: m.view(np.int8)), None, "needs uint8"),
+    "bitmask, whole numbers without a scale": (
+        changed("ct-sparse-bitmask", compressed=lambda v: v.astype(np.int8)), None, "'weight_scale' is missing",
+    ),
+    "bitmask, NaN": (changed("ct-sparse-bitmask", compressed=at(0, np.nan)), None, "weights that are NaN or infinity"),
+    "int8, groups in order without one a row": (
+        {**tensors_of("ct-int8-tensor"), f"{P}.weight_g_idx": np.zeros(64, np.int32)}, None, "one by row and group",
+    ),
+    "int8, blocks of another size": (
+        {**changed("ct-int8"), f"{P}.weight_scale": np.ones((4, 2), np.float32)}, {"weight_block_size": [4, 32]},
+        "has shape .4, 2., blocks of 4 x 32 need .2, 2.",
+    ),
+    "int8, blocks of no known size": (
+        {f"{P}.weight": np.ones((8, 96), np.int8), f"{P}.weight_scale": np.ones((4, 2), np.float32)}, None,
+        "which says the size of a block",
+    ),
+    "int8, scales of other rows": (changed("ct-int8", weight_scale=lambda s: s[:7, 0]), None, "7 scales for 8 rows"),
+    "NF4, more nested scales": (changed(NF4, weight__nested_absmax=lambda a: np.repeat(a, 3)), None, "_absmax' has 3"),
+    "NF4, a shape of three": (
+        changed(NF4, weight__quant_state__bitsandbytes__nf4=state(shape=[8, 8, 8])), None, "no shape of two sizes",
+    ),
+    "NF4, no block size": (
+        changed(NF4, weight__quant_state__bitsandbytes__nf4=state(blocksize=True)), None, "has no blocksize",
+    ),
+    "int8, of 16 bits": (changed("bnb-int8", weight=lambda w: w.astype(np.int16)), None, "needs int8"),
     "a weight of the same name": (
         {**tensors_of("ct-int4-channel"), f"{P}.weight": np.ones((8, 64), np.float32)}, None, "is the same layer",
     ),
@@ -257,6 +307,28 @@ def test_damaged_layers_are_refused_by_name_unless_left(case, tmp_path):
     assert "\n" not in str(refusal.value)
     rest = eiesim.compress(tmp_path / "m.safetensors", leave=[entry.tensor, f"{P}.weight"][: 1 + ("same" in case)])
     assert [layer.name for layer in rest.layers] == ["fc2"]
+
+
+UNREAD = {
+    "AWQ, for GEMV of 16-bit words": (
+        {**tensors_of("gptq-v1-4"), f"{P}.scaled_zeros": np.ones((2, 4), np.int32)}, "gptq-v1-4",
+        "AWQ's layout for GEMV of 16-bit words",
+    ),
+    "GPTQ, Marlin's layout": (
+        tensors_of("gptq-v1-4"), {"quant_method": "gptq", "checkpoint_format": "marlin"}, "the layout 'marlin'",
+    ),
+    "NF4, words": (changed("bnb-nf4", weight=lambda w: w.view(np.int8)), None, "kept in I8"),
+    "int8, for one GPU": (changed("bnb-int8", weight_format=lambda w: w * 0 + 1), None, "in an order for one GPU"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_layouts_that_are_known_and_not_read_are_named(case, tmp_path):
+    tensors, like, why = UNREAD[case]
+    tensors = {"fc2.weight": np.ones((4, 3), np.float32), **tensors}
+    found = read(tensors, tmp_path, config(like) if isinstance(like, str) else like)
+    assert [layer.name for layer in found.layers] == ["fc2"]
+    assert any(why in entry.reason for entry in found.ledger)
 
 
 def test_the_command_ends_with_status_2(tmp_path):
@@ -308,3 +380,93 @@ def test_one_scale_keeps_a_layers_shared_values():
     by_row = eiesim.compress(tensors_of("ct-int4-channel"))
     assert by_row.reports[0].shared == "k-means"
     assert by_row.reports[0].sharing_error > 0
+
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("said", [True, False])
+def test_gptq_without_an_order_of_groups(bits, said, tmp_path):
+    """Inputs are in groups one after the other; a last group may have fewer where the configuration says the size."""
+    inputs, outputs, size = 96, 32, 40 if said else 48
+    groups = -(-inputs // size)
+    codes, zeros = RNG.integers(0, 1 << bits, (outputs, inputs)), RNG.integers(1, 1 << bits, (groups, outputs))
+    scales = RNG.uniform(0.5, 1, (groups, outputs)).astype(np.float32)
+    tensors = {f"{P}.qweight": by_hand(codes, bits, False).T, f"{P}.qzeros": by_hand(zeros - 1, bits, False),
+               f"{P}.scales": scales}  # fmt: skip
+    about = {
+        "quant_method": "gptq",
+        "checkpoint_format": "gptq",
+        "bits": bits,
+        **({"group_size": size} if said else {}),
+    }
+    own = np.arange(inputs) // size
+    exact = (codes - zeros.T[:, own]) * scales.T[:, own]
+    np.testing.assert_allclose(read(tensors, tmp_path, about).layers[0].weights, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("kind", ["packed", "plain"])
+def test_compressed_tensors_with_zero_points_by_group(kind, ordered, tmp_path):
+    """weight_g_idx says each input's group, of scales and zero points both; -1 says nothing."""
+    rows, inputs, groups, bits = 10, 64, 4, 4
+    codes, zeros = RNG.integers(0, 16, (rows, inputs)), RNG.integers(0, 16, (rows, groups))
+    scales = RNG.uniform(0.5, 1, (rows, groups)).astype(np.float32)
+    order = RNG.integers(0, groups, inputs) if ordered else np.full(inputs, -1)
+    own = order if ordered else np.arange(inputs) // 16
+    tensors = {f"{P}.weight_scale": scales, f"{P}.weight_g_idx": order.astype(np.int32)}
+    if kind == "packed":
+        tensors |= {f"{P}.weight_packed": by_hand(codes, bits, False), f"{P}.weight_shape": np.array([rows, inputs]),
+                    f"{P}.weight_zero_point": by_hand(zeros.T, bits, False).T}  # fmt: skip
+    else:
+        tensors |= {f"{P}.weight": (codes - 8).astype(np.int8), f"{P}.weight_zero_point": (zeros - 8).astype(np.int8)}
+    found = read(tensors, tmp_path, {"quant_method": "compressed-tensors", "num_bits": bits})
+    np.testing.assert_allclose(found.layers[0].weights, (codes - zeros[:, own]) * scales[:, own], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "block", "said"),
+    [((8, 64), (2, 32), True), ((8, 64), (3, 40), True), ((8, 64), (8, 64), True), ((8, 64), (1, 64), False),
+     ((256, 300), (128, 128), False), ((8, 64), (8, 1), False)],
+)  # fmt: skip
+def test_scales_of_blocks(shape, block, said, tmp_path):
+    """As the configuration says, the last block with what is left; without it 128 x 128, or what alone fits."""
+    codes = RNG.integers(-128, 128, shape).astype(np.int8)
+    blocks = tuple(-(-size // one) for size, one in zip(shape, block, strict=True))
+    scales = RNG.uniform(0.5, 1, blocks).astype(np.float32)
+    about = {"quant_method": "fp8", **({"weight_block_size": list(block)} if said else {})}
+    found = read({f"{P}.weight": codes, f"{P}.weight_scale": scales}, tmp_path, about)
+    wide = np.kron(scales, np.ones(block, np.float32))[: shape[0], : shape[1]]
+    np.testing.assert_allclose(found.layers[0].weights, codes * wide, rtol=1e-6)
+
+
+def test_scales_by_row_of_one_dimension(tmp_path):
+    tensors = changed("ct-int8", weight_scale=lambda scale: scale[:, 0])
+    np.testing.assert_array_equal(read(tensors, tmp_path).layers[0].weights, DENSE["ct-int8"])
+
+
+@pytest.mark.parametrize("name", ["ct-sparse-bitmask", "ct-sparse-24"])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_sparse_codes_times_a_scale(name, zeros, tmp_path):
+    """The kept ones are codes of 8 bits; a zero point would make weights of what is not kept."""
+    tensors = changed(name, compressed=lambda values: np.clip(np.rint(values * 40), -128, 127).astype(np.int8))
+    kept = np.unpackbits(tensors[f"{P}.bitmask"], axis=1, bitorder="little")[
+        :, : tensors[f"{P}.shape"].reshape(-1)[1]
+    ].astype(bool)
+    exact = np.zeros(kept.shape, np.float32)
+    exact[kept] = tensors[f"{P}.compressed"].reshape(-1)
+    scale = np.linspace(0.5, 1, 8, dtype=np.float32)[:, None]
+    tensors[f"{P}.weight_scale"] = scale
+    if zeros:
+        tensors[f"{P}.weight_zero_point"] = np.ones((8, 1), np.int8)
+        with pytest.raises(eiesim.EieError, match="bitmask with zero points"):
+            eiesim.compress(tensors)
+        return
+    np.testing.assert_allclose(read(tensors, tmp_path).layers[0].weights, exact * scale, rtol=1e-6)
+
+
+def test_a_configuration_that_is_no_json(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(eiesim.EieError, match=r"config\.json: is no JSON, and says how the checkpoint beside it"):
+        read(tensors_of("ct-int8"), tmp_path)

@@ -102,3 +102,12 @@ def test_not_there(tmp_path):
         load_huffman(tmp_path / "none.huff")
     with pytest.raises(EieError, match="is a folder"):
         load_huffman(tmp_path)
+
+
+def test_a_name_that_is_no_text_is_refused(path, layer):
+    """With a checksum that fits: whoever wrote it wrote something else."""
+    data, name = path.read_bytes(), layer.name.encode()
+    body = data[len(MAGIC) + CRC.size :].replace(name, b"\xff" * len(name), 1)
+    path.write_bytes(MAGIC + CRC.pack(zlib.crc32(body)) + body)
+    with pytest.raises(EieError, match=r"layer\.huff: name: is not UTF-8"):
+        load_huffman(path)

@@ -305,6 +305,21 @@ def test_attention_embedding_and_tied_weights():
     assert "embed" in [layer.name for layer in read(net, take=["embed.weight"]).layers]
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_attention_of_keys_and_values_of_other_sizes(bias):
+    """Three matrices of their own, each with its third of the one bias."""
+    net = nn.MultiheadAttention(8, 2, kdim=6, vdim=4, bias=bias)
+    if bias:
+        net.in_proj_bias.data.normal_()
+    layers = {layer.name.rpartition(".")[2]: layer for layer in read(net).layers}
+    for k, part in enumerate("qkv"):
+        layer = layers[f"{part}_proj"]
+        assert np.array_equal(layer.weights, getattr(net, f"{part}_proj_weight").detach().numpy())
+        assert (layer.bias is None) != bias
+        if bias:
+            assert np.array_equal(layer.bias, net.in_proj_bias.detach().numpy()[8 * k : 8 * k + 8])
+
+
 def test_a_module_that_was_never_run_is_refused():
     with pytest.raises(eiesim.EieError, match=r"^0\.weight: is not there yet; run the module once"):
         eiesim.compress(nn.Sequential(nn.LazyLinear(4), nn.ReLU()))

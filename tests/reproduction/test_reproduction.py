@@ -5,8 +5,10 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import eiesim
@@ -291,7 +293,7 @@ def test_interrupted_run_goes_on(tmp_path):
 
 def test_command(tmp_path, monkeypatch):
     monkeypatch.setattr(simulations, "QUICK", TINY)
-    answer = cli("reproduce", "--quick", "-o", tmp_path / "out")
+    answer = cli("reproduce", "--quick", "-o", tmp_path / "out", "--formats", "png,tex")
     assert answer.status == 0
     assert "NT-We" in answer.out
     page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
@@ -302,6 +304,14 @@ def test_command(tmp_path, monkeypatch):
     assert [row["published"] for row in held[:2]] == ["5.2", "8.0"]
     assert float(held[1]["uniform_error"]) == pytest.approx(float(held[1]["uniform_mean"]) / 8.0 - 1)
     assert (tmp_path / "out" / "tables" / "table_4.md").read_text(encoding="utf-8").count("NT-We") == 1
+    for path in (tmp_path / "out" / "tables").glob("*.tex"):  # one table each, as many rows as the CSV file has
+        of_csv = path.with_suffix(".csv").read_text(encoding="utf-8").splitlines()[1:]
+        _, rows, _ = re.split(r"\\(?:mid|bottom)rule", path.read_text(encoding="utf-8").partition("toprule")[2])
+        if path.stem not in ("table_4", "claims"):
+            assert rows.count(r"\\") == len(of_csv), path
+    assert {"table_1.tex", "table_4.tex", "fig_13.tex", "claims.tex"} <= {
+        path.name for path in (tmp_path / "out" / "tables").iterdir()
+    }
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -324,6 +334,59 @@ def test_the_first_paragraph_tells_of_the_layer_that_is_known(found):
     assert "1 of 2 cycle and read counts equal those of the authors' own simulator" in text
     assert "both times lie within 1.1 % of Table IV's" in text
     assert "AlexNet-FC8" not in found.text[0]
+
+
+def with_a_dump(runs):
+    """The runs, and rows as the authors' dump would have: Alex-8's, and on the simulator's machine what it printed."""
+    table = runs.table
+    like = table[(table["layer"] == "Alex-8") & (table["variation"] == 0) & (table["arithmetic"] != "float32")]
+    like = like.assign(layer=FC8, variation=np.nan)
+    base, own = runs.rows("Alex-8", 0.0)[0], {}
+    with (DATA / "alexnet_fc8_authors_simulator.csv").open(encoding="utf-8") as file:
+        printed = list(csv.DictReader(file))
+    for line in printed:
+        machine = {"queue_depth": 7, "spmat_width": 64, "arithmetic": "float32", line["key"]: int(line["key_value"])}
+        made = own.setdefault(tuple(machine.values()), {**base, **machine, "layer": FC8, "variation": np.nan})
+        made[line["quantity"]] = float(line["value"])
+    parts: list[Any] = [table, like, pd.DataFrame(list(own.values()))]
+    return replace(runs, table=pd.concat(parts, ignore_index=True)), printed
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_with_the_dump_its_counts_stand_beside_the_authors(found, wrong):
+    runs, printed = with_a_dump(found.runs)
+    at = (runs.table["layer"] == FC8) & (runs.table["queue_depth"] == 8) & (runs.table["arithmetic"] == "float32")
+    assert at.sum() == 1
+    runs.table.loc[at, "cycles"] += wrong
+    told = conclude(runs)
+    item = told.item("alexnet_fc8")
+    counts = {(row.quantity, row.at): row.published for row in item.rows}
+    theirs = {(one["quantity"], f"{one['key']} {one['key_value']}"): float(one["value"]) for one in printed}
+    assert counts.items() <= theirs.items()
+    assert {row.ours[FC8].mean - row.published for row in item.rows} == ({0.0, 1.0} if wrong else {0.0})
+    (claim,) = (one for one in told.claims if "own simulator" in one.text)
+    assert (claim.simulated, claim.verdict) == (
+        f"{len(counts) - wrong} of {len(counts)} equal", "differs" if wrong else "agrees",
+    )  # fmt: skip
+    assert claim.why == ("not equal: cycles at queue_depth 8" if wrong else "")
+    actual = runs.rows("Alex-8", 0.0)[0]["time_us"]
+    assert rows(told, "table_4", "actual time, µs")["Alex-8"].ours[FC8].mean == actual
+    text = " ".join(told.text)
+    assert f"AlexNet-FC8, takes {actual:.2f} µs (Table IV: 9.9)" in text
+    assert ("the machine's timing is reproduced where the layer is known" in text) is not wrong
+    assert "was not given" not in text
+
+
+def test_it_is_shown_in_a_line_and_as_a_table_of_claims(found):
+    agree = sum(one.verdict == "agrees" for one in found.claims)
+    assert repr(found).endswith(f": {agree} of {len(found.claims)} claims agree>")
+    cells = re.findall("<td[^>]*>(.*?)</td>", found._repr_html_())
+    assert len(cells) == 4 * len(found.claims)
+    table = found.to_frame()
+    assert len(table) == sum(len(item.rows) for item in found.items)
+    one = table[(table["of"] == "Table IV") & (table["item"] == "NT-We") & table["quantity"].str.startswith("actual t")]
+    ((published, ours, error),) = one[["published", "uniform_mean", "uniform_error"]].to_numpy().tolist()
+    assert (published, error) == (8.0, pytest.approx(ours / 8.0 - 1))
 
 
 def test_the_rank_correlation_is_scipys():

@@ -1,7 +1,8 @@
 """A cell library of our own writing for tests: a dozen cells, made-up figures that are easy to reckon with.
 
 Every input is 1 fF; every output spends 1 fJ a rise and 2 fJ a fall, and 0.01 fJ more for each fF that it drives.
-Variants say the same in other units and with another order of axes, have a clock gate, or leave something out.
+Variants say the same in other units and with another order of axes, have a clock gate or flip-flops that show the
+inverse of their state, or leave something out.
 """
 
 GATES = {
@@ -21,7 +22,16 @@ LOADS_FF, SLEWS_NS = (1.0, 10.0, 100.0), (0.01, 0.1)
 
 
 def library(
-    *, volts=1.0, picofarad=False, slew_first=False, gate=False, power=True, functions=True, flop=True, latch=True
+    *,
+    volts=1.0,
+    picofarad=False,
+    slew_first=False,
+    gate=False,
+    power=True,
+    functions=True,
+    flop=True,
+    latch=True,
+    inverted=False,
 ):
     """The text. picofarad: capacitance in pF, so energy in pJ. slew_first: tables begin with the slew."""
     scale = 1e-3 if picofarad else 1.0
@@ -43,8 +53,9 @@ def library(
     if flop:
         clock = _input("CK", scale, f"clock : true; {passive(0.5, 1.5)}")
         data = _input("D", scale, f"{passive(0.25, 0.25)} {tables.setup('CK')}")
+        output = ("QN", 'function : "IQN";') if inverted else ("Q", 'function : "IQ";')
         text.append(_cell("DFF", 5.0, 'ff (IQ, IQN) { next_state : "D"; clocked_on : "CK"; }', [
-            clock, data, _output("Q", 'function : "IQ";', scale, [tables.arc("CK", "rising_edge")]),
+            clock, data, _output(*output, scale, [tables.arc("CK", "rising_edge")]),
         ]))  # fmt: skip
     if latch:
         text.append(_cell("LATCH", 3.0, 'latch (IQ, IQN) { data_in : "D"; enable : "G"; }', [

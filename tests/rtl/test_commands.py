@@ -1,6 +1,7 @@
 """`eiesim rtl` as it is typed: the machine's options in each command, and the table of synthesis beside the page's."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from rich.console import Console
 
 import eiesim
 from eiesim import EieError, MachineConfig
-from eiesim.rtl import simulators, synthesis, terminal, twin
+from eiesim.rtl import lockstep, simulators, synthesis, terminal, twin
 from eiesim.rtl.synthesis import MODULES, Module
 from tests.cases import cli
 
@@ -96,6 +97,52 @@ def test_the_first_simulator_that_is_there_is_taken(monkeypatch):
     missing.update(simulators.SIMULATORS)
     with pytest.raises(EieError, match="verilator is not installed; or: icarus is not installed"):
         simulators.chosen(None)
+
+
+@pytest.mark.parametrize(
+    ("simulator", "there", "said"),
+    [
+        ("vcs", (), "no simulator is called 'vcs'; there are: verilator, icarus"),
+        ("icarus", (), "Icarus Verilog is not installed; on Debian: apt-get install iverilog"),
+        ("verilator", (), r"Verilator is not installed; .*\[rtl\]"),
+        ("verilator", ("verilator", "g++"), "Verilator builds with make, which is not installed; on Debian: apt-get"),
+    ],
+)
+def test_what_a_simulator_lacks_is_said_with_what_to_install(simulator, there, said, monkeypatch):
+    monkeypatch.setattr(simulators.shutil, "which", lambda name: name if name in there else None)  # type: ignore[attr-defined]
+    monkeypatch.setattr(simulators, "find_spec", lambda name: name if name in there else None)
+    with pytest.raises(EieError, match=said):
+        simulators.need(simulator)
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "said"),
+    [("", "warning\nx.sv:3: syntax error\nError 2", "x.sv:3: syntax error"), ("killed", "", "it says nothing")],
+)
+def test_an_rtl_that_does_not_build_says_why(out, err, said, tmp_path):
+    ended = subprocess.CompletedProcess([], 1, out, err)
+    with pytest.raises(EieError, match=f"^the RTL does not build: {said}$"):
+        simulators._built(ended, tmp_path / "program")
+
+
+def test_the_first_difference_ends_a_check_and_the_command(here, monkeypatch):
+    """A simulation that differs in the second of three runs: made up, so that no simulator is needed."""
+    ran = []
+
+    def check(run, program):
+        ran.append(run.name)
+        if len(ran) == 2:
+            raise lockstep.LockstepError("counter pushes, PE 1: RTL 4, model 5")
+        return lockstep.Agreement(10, 10, 3, 0xBEEF)
+
+    monkeypatch.setattr(lockstep, "check", check)
+    monkeypatch.setattr(simulators, "need", lambda name: None)
+    monkeypatch.setattr(simulators, "build", lambda *_, **__: None)
+    answer = cli("rtl", "check", "a.npz", "a.npz", "a.npz", "-i", "x.npy", "--pes", "2", "--simulator", "icarus")
+    assert answer.status == 1
+    told = answer.out.splitlines()
+    assert told == [f"{ran[0]}: 10 cycles, checksum 0000beef", f"{ran[1]}: counter pushes, PE 1: RTL 4, model 5"]
+    assert len(ran) == 2
 
 
 def test_hardware_of_random_cases_holds_them(icarus):

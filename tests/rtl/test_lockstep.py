@@ -1,7 +1,9 @@
 """RTL against the clocked machine, in every cycle."""
 
+import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,6 +134,32 @@ def test_a_fault_of_an_adder_unit_is_named(icarus, tmp_path, name):
 def test_a_swap_that_random_cases_miss_is_named(icarus, tmp_path, swapped):
     (mutation,) = (one for one in swaps() if one.name == swapped)
     assert (caught(mutation, "icarus", tmp_path) or "").startswith("two last columns, ")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "cycle 3: the RTL stops: without a word"),
+        ("- ver: note\nWARNING: x\nE12 3\n", "cycle 3: the RTL is drained, the model goes on"),
+        ("Error: assertion failed\n", "cycle 3: the RTL stops: Error: assertion failed"),
+        ("Cxz\n", "cycle 3: the RTL has a bit that is neither 0 nor 1"),
+    ],
+)
+def test_what_an_rtl_says_out_of_turn_is_told(lines, said):
+    rtl = lockstep._Pair(None, SimpleNamespace(stdout=io.StringIO(lines)))  # type: ignore[arg-type]
+    with pytest.raises(lockstep.LockstepError, match=f"^{re.escape(said)}$"):
+        rtl._snapshot("cycle 3")
+
+
+def test_totals_and_counters_that_differ_are_named():
+    rtl = lockstep._Pair(None, SimpleNamespace(stdout=io.StringIO("E12 4\n")))  # type: ignore[arg-type]
+    with pytest.raises(lockstep.LockstepError, match=r"^cycles and scan_last: RTL E12 4, model E12 3$"):
+        rtl._line_of("E12 3", "cycles and scan_last")
+    rtl._same("pushes", np.array([1, 5]), np.array([1, 5]))
+    with pytest.raises(lockstep.LockstepError, match=r"^counter pushes, PE 1: RTL 4,000, model 5$"):
+        rtl._same("pushes", np.array([1, 4000]), np.array([1, 5]))
+    with pytest.raises(lockstep.LockstepError, match=r"^counter broadcasts, PE 0: RTL 7, model 8$"):
+        rtl._same("broadcasts", 7, 8)
 
 
 def test_a_case_can_be_made_again():

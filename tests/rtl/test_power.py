@@ -1,6 +1,7 @@
 """Power at the gate: a small PE in a library of our own through all of it."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,57 @@ def test_units_and_the_order_of_axes_do_not_matter(tmp_path):
     assert one.cells["INV"].leakage_mw == pytest.approx(1e-6)
 
 
+WIRE_LOAD = """wire_load ("w") { capacitance : 0.5; slope : 4;
+  fanout_length ("1", "10"); fanout_length (3, 20, 0.1, 0.2, 7); fanout_length (10, 90); }"""
+
+
+def with_line(text):
+    return cell_library.library().replace("  nom_voltage : 1.0;", f"  nom_voltage : 1.0;\n{text}")
+
+
+def test_wires_are_as_long_as_the_library_s_wire_load_says(tmp_path):
+    path = tmp_path / "cells.lib"
+    path.write_text(with_line(WIRE_LOAD))
+    ff = {sinks: wires("table", library.read(path)).ff(sinks) for sinks in (0, 1, 2, 3, 5, 10, 12)}
+    # 0.5 fF a length; two sinks are halfway between 10 and 20, five 2/7 of the way from 20 to 90; then 4 a sink.
+    assert ff == pytest.approx({0: 0, 1: 5, 2: 7.5, 3: 10, 5: 20, 10: 45, 12: 49})
+    far = 'wire_load ("far") { capacitance : 2; fanout_length (1, 3); }'
+    path.write_text(with_line(f'default_wire_load : "far"; {WIRE_LOAD} {far}'))
+    assert wires("table", library.read(path)).ff(1) == 6
+    path.write_text(with_line("wire_load (w) { capacitance : 2; }"))  # without lengths it is none
+    assert wires("table", library.read(path)).words == "by table"
+
+
+def test_the_voltage_is_that_of_the_conditions_chosen(tmp_path):
+    path = tmp_path / "cells.lib"
+    conditions = "operating_conditions (slow) { voltage : 0.8; } operating_conditions (fast) { voltage : 1.2; }"
+    for chosen, volts in (("slow", 0.8), ("fast", 1.2), ("", 1.0)):
+        default = f"default_operating_conditions : {chosen};" if chosen else ""
+        path.write_text(with_line(f"{default} {conditions}"))
+        assert library.read(path).voltage == volts
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('values ("', 'values ("1, ', "cell INV: cell_rise: 7 values; 3 x 2 are needed"),
+        ("(energy) { values", "(nothing) { values", "cell INV: rise_power: no template is called nothing"),
+        ('index_1 ("1, 10, 100")', 'index_1 ("1, 100, 10")', "cell INV: cell_rise: index_1 does not rise"),
+        ("variable_1 : total_output_net_capacitance", "variable_1 : weather", "a table over weather is not understood"),
+        ("area : 1.0", 'area : "1 2"', "cell INV: area: one number is needed, not '1 2'"),
+        ("nom_voltage : 1.0;", "nom_voltage : 1.0; a ) b;", r"line \d+: a \) that closes nothing"),
+        ("nom_voltage : 1.0;", "nom_voltage : 1.0; wire_load (w) { fanout_length (1, -3); }", "lengths are 0 or more"),
+        ("nom_voltage : 1.0;", "nom_voltage : 1.0; wire_load (w) { fanout_length (0, 3); }", "a fanout is 1 or more"),
+    ],
+)
+def test_what_a_library_says_amiss_is_refused_by_cell(tmp_path, before, after, said):
+    text, path = cell_library.library(), tmp_path / "cells.lib"
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises(EieError, match=f"^{re.escape(str(path))}: .*{said}"):
+        library.read(path)
+
+
 def test_liberty_s_syntax():
     text = """/* { */ library ("x") { // }
       a : 1.5 ;  b (1, "2,\\
@@ -198,6 +250,10 @@ def test_what_cannot_be_run_or_priced_is_refused(tmp_path, monkeypatch):
     for wrong in ("some", -1, float("nan")):
         with pytest.raises(EieError, match="none, table, or a number"):
             eiesim.power_rtl((LAYER, X), config=SMALL, liberty=tmp_path / "cells.lib", wires=wrong)
+    with pytest.raises(EieError, match=r"2 layers are given; power is of one, and eiesim\.open_each gives them apart"):
+        eiesim.power_rtl([(LAYER, X)] * 2, config=SMALL, liberty=tmp_path / "cells.lib")
+    with pytest.raises(EieError, match="item = 1: there are 1 inputs, numbered from 0"):
+        eiesim.power_rtl((LAYER, X), config=SMALL, liberty=tmp_path / "cells.lib", item=1)
     monkeypatch.setattr(netlist, "find_spec", lambda name: None)
     with pytest.raises(EieError, match=r"yosys is not installed; .*pip install '\.\[rtl\]'"):
         eiesim.power_rtl((LAYER, X), config=SMALL, liberty=tmp_path / "cells.lib")
@@ -466,8 +522,10 @@ def test_netlists_are_kept_by_content_and_what_is_damaged_is_made_anew(made, tmp
 
 
 def test_a_library_with_a_clock_gate_of_its_own(made, tmp_path):
-    own = Made(tmp_path, gate=True)
+    """Its flip-flops show the inverse of their state alone: in every cycle the netlist is the machine all the same."""
+    own = Made(tmp_path, gate=True, inverted=True)
     assert (own.mapped.gating.words, made.mapped.gating.words) == ("GATE", "INV + LATCH + AND2")
+    assert own.activity.compared == made.activity.compared
     np.testing.assert_array_equal(np.sort(own.activity.clocked), np.sort(made.activity.clocked))
     assert sum(own.spent().energy_fj) < sum(made.spent().energy_fj)
     assert netlist.gating(read(tmp_path, latch=False)).words == ""

@@ -3,7 +3,7 @@
 import pytest
 
 from eiesim import EieError
-from eiesim.sweeps.values import parse_axis, parse_values, parse_whole
+from eiesim.sweeps.values import parse_axes, parse_axis, parse_values, parse_whole
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,12 @@ def test_seeds_are_whole_numbers():
     for text in ("1.5", "-1", "true", "x"):
         with pytest.raises(EieError):
             parse_whole(text)
+
+
+def test_one_axis_by_itself_is_one():
+    assert parse_axes("pes=4,8") == parse_axes(["pes=4,8"]) == {"pes": [4, 8]}
+    with pytest.raises(EieError, match="pes is swept twice"):
+        parse_axes(["pes=4", "pes=8"])
 
 
 def test_axis():

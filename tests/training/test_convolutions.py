@@ -264,6 +264,20 @@ def test_the_folder_is_the_network_and_so_are_its_graphs(trained, name, tmp_path
         assert shares[stage]["float32"] == pytest.approx(right)
         assert found.accuracy[stage] == pytest.approx(right)
     assert eiesim.accuracy(found) == shares
+    given = eiesim.accuracy(found, inputs[:7], labels[:7])
+    assert given["shared"]["float32"] == pytest.approx(
+        (forward(found.expanded, inputs[:7]).argmax(axis=1) == labels[:7]).mean()
+    )
+    for arguments, said in (
+        ((inputs, None), "give both, activations and labels, or neither"),
+        (({"images": inputs}, labels), "activations: are named; this network has one input"),
+        ((inputs[:0], labels[:0]), "is empty"),
+        ((inputs[:, :1], labels), "activations: 63 an input, the network takes 126"),
+    ):
+        with pytest.raises(EieError, match=said):
+            eiesim.accuracy(found, *arguments)
+    with pytest.raises(EieError, match="with convolutions brings the dense and the pruned one itself"):
+        eiesim.accuracy(found, dense=folder / "dense.onnx")
     assert (shares.computed, shares.layers) == (len(found.shared),) * 2
     network = eiesim.load_network(folder)
     assert [a.content_hash for a in network.layers] == [b.content_hash for b in found.shared]

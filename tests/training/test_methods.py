@@ -269,6 +269,8 @@ def test_binary_is_two_values(trained):
     exact = two_values(signs(layer))
     assert exact.to_dense().tolist() == signs(layer).weights.tolist()
     assert exact.bias.tolist() == [0.5, 0]
+    without = two_values(signs(DenseLayer("fc", layer.weights)))
+    assert (without.bias, without.to_dense().tolist()) == (None, signs(layer).weights.tolist())
     many = DenseLayer("fc", np.ones((40, 2), np.float32), np.linspace(-1, 1, 40).astype(np.float32))
     assert len(two_values(many, bits=3).codebook) == 8
     assert two_values(many, bits=3).bias == pytest.approx(many.bias, abs=0.25)

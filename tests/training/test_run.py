@@ -10,6 +10,7 @@ import eiesim
 from eiesim import EieError, Recipe
 from eiesim.compression.pipeline import load_model
 from eiesim.dense import DenseLayer
+from eiesim.drawing import pictures
 from eiesim.evaluation import accuracy
 from eiesim.training.losses import Distillation, Penalty
 from tests.cases import cli
@@ -299,3 +300,10 @@ def test_what_was_trained_is_shown_in_a_line_and_a_table(trained):
     table = trained._repr_html_()
     assert f'<td style="text-align: right">{classes["pruned"]:.2%}</td>' in table
     assert f"{trained.dense_bytes:,}" in table
+    frame = trained.to_frame().set_index("network")
+    assert frame["accuracy"].to_dict() == pytest.approx({**trained.accuracy, **classes})
+    assert frame["bytes"].dropna().to_dict() == {"dense": trained.dense_bytes, "shared": trained.coded_bytes}
+    ((_, picture),) = pictures(trained, {}, "")
+    (bars,) = picture.panels[0].series
+    assert bars.y == pytest.approx(frame["accuracy"].tolist())
+    assert [text for _, text in picture.panels[0].x.ticks] == list(frame.index)

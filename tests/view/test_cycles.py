@@ -8,7 +8,7 @@ import pytest
 
 from eiesim.config import MachineConfig
 from eiesim.drawing import balance_picture
-from eiesim.view.cycles import loads, shares, states
+from eiesim.view.cycles import MOST_BARS, STATES, loads, shares, states
 
 
 def result(name, cycles, entries, multipliers=1, **counters):
@@ -50,6 +50,25 @@ def test_shares_of_states_are_the_counters_over_their_sum():
     assert [(note.y, note.text) for note in panel.notes] == [(0, "50 cycles"), (1, "1,250 cycles")]
     assert picture.title == "Where the PE-cycles go: 4 PEs, queue depth 3"
     assert panel.x.label == "share of PE-cycles (simulated)"
+
+
+def test_of_many_layers_the_slowest_have_a_bar_and_the_rest_are_one():
+    """A layer takes its cycles as often as it has vectors."""
+    rng = np.random.default_rng(1)
+    made = []
+    for k in range(MOST_BARS + 7):
+        counters = dict(zip(STATES, rng.integers(1, 1000, 4).tolist(), strict=True))
+        one = result(f"layer {k}", int(rng.integers(10, 999)), [1, 2, 3, 4], **counters)
+        one.vectors, one.counters = int(rng.integers(1, 5)), one.metrics.counters
+        made.append(one)
+    slowest = sorted(made, key=lambda one: one.cycles * one.vectors)[-(MOST_BARS - 1) :]
+    rest = [one for one in made if one not in slowest]
+    picture = states(made)
+    told = [text for _, text in picture.panels[0].y.ticks]
+    assert told == [*(one.name for one in made if one in slowest), "other 8 layers"]
+    spent = {key: sum(getattr(one.counters, key) * one.vectors for one in rest) for key in STATES}
+    for key, label in STATES.items():
+        assert lengths(picture)[label][-1] == pytest.approx(spent[key] / sum(spent.values()))
 
 
 def test_a_part_s_label_is_its_share_where_there_is_room():

@@ -1,7 +1,9 @@
 """Pictures and tables for a paper: widths, sizes of text, no title, what grey leaves of them, as drawn."""
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,6 +153,20 @@ def test_a_style_that_there_is_not_is_refused(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("texts", [["16,777,216 and more"], [f"{10**k:,}" for k in range(3, 12)], ["1", "2", "4"]])
+def test_numbers_at_an_axis_are_thinned_until_they_have_room(texts):
+    """One number stays, however long it is: without end it was thinned further."""
+    ticks = tuple((float(k), text) for k, text in enumerate(texts, 1))
+    line = Series("a", "line", (1.0,), (0.5,), ("#000000",))
+    one = Panel(Scale(Words("pes"), 0, 20, ticks=ticks), Scale(Words("time"), 0, 1), (line,))
+    made = in_style(Picture("t", (one,) * 4, (12.0, 3.0)), "paper")
+    kept = made.panels[0].x.ticks
+    step = next(step for step in (1, 2, 4, 8, 16) if ticks[::step] == kept)
+    room_pt = 72 * (made.widths_in[0] - 0.7)
+    assert len(kept) == 1 or sum(len(text) for _, text in kept) * 4 < room_pt
+    assert step == 1 or sum(len(text) + 1 for _, text in ticks[:: step // 2]) * 5 > room_pt  # no more than it takes
+
+
 # --- tables in LaTeX -------------------------------------------------------------------------------------------------
 
 CELL = r"(?:[^\\&%$#_{}~^]|\\[&%$#_{}]|\\text\w+\{\}|\\ldots\{\}|\$(?:\\mu|\\times|\^2|-|\\leq|\\geq|\\pm)\$|~)*"
@@ -185,6 +201,60 @@ def test_tables_are_latex_with_units_in_their_heads(kind, tmp_path):
     assert {"eiesim", "han2016eie"} <= set(re.findall(r"@\w+\{(\w+),", bib))
     assert bib.count("{") == bib.count("}")
     assert "chen2014dadiannao" not in bib  # Table V is not compared
+
+
+TABLED: dict[str, Callable[[], Any]] = {
+    "compressedlayer": lambda: LAYERS[0],
+    "interleavedlayer": lambda: eiesim.interleave(LAYERS[0], 4),
+    "model": lambda: eiesim.open(LAYERS[0]),
+    "inspections": lambda: eiesim.inspect(LAYERS, SMALL),
+    "trace": SHOWN["trace"],
+    "energycosts": lambda: eiesim.energy_table(SMALL),
+}
+
+
+@pytest.mark.parametrize("name", TABLED)
+def test_what_has_no_table_in_the_terminal_is_shown_as_its_frame(name, tmp_path):
+    what = TABLED[name]()
+    files = eiesim.plot(what, tmp_path, formats=("tex",))
+    (path,) = (path for path in files if path.suffix == ".tex")
+    heads, *rows = parsed(path.read_text())
+    frame = what.to_frame()
+    assert (path.stem, len(heads), len(rows)) == (name, len(frame.columns), len(frame))
+    for key, column in zip(frame.columns, zip(*rows, strict=True), strict=True):
+        if frame[key].dtype.kind in "if":
+            told = [float(cell.replace(",", "").replace("$-$", "-").replace("--", "nan")) for cell in column]
+            assert told == pytest.approx(frame[key].tolist(), rel=1e-3, nan_ok=True), key
+    if hasattr(what, "_caption"):  # what a notebook has above the table
+        assert re.sub(r"\W+", " ", what._caption) in re.sub(r"\W+", " ", path.read_text().splitlines()[0])
+
+
+def test_table_v_is_compared_and_its_machines_are_cited(tmp_path):
+    compared = eiesim.compare(["Alex-7"])
+    eiesim.plot(compared, tmp_path, formats=("tex",))
+    rows = {row[0]: row for row in parsed((tmp_path / "platforms.tex").read_text())}
+    assert set(rows) == {"platform", *(one.name for one in compared.platforms)}
+    assert "chen2014dadiannao" in (tmp_path / "references.bib").read_text()
+
+
+def test_a_run_along_its_path_has_the_terminal_s_tables(tmp_path):
+    path = eiesim.critical_path(LAYERS[0], X[0], SMALL)
+    files = eiesim.plot(path, tmp_path, formats=("tex",))
+    tables = [list(parsed(file.read_text())) for file in files if file.suffix == ".tex"]
+    kinds = {row[0]: row[1] for row in tables[0][1:]}
+    assert {kind: kinds[kind] for kind in path.by_kind if path.by_kind[kind]} == {
+        kind: f"{cycles:,}" for kind, cycles in path.by_kind.items() if cycles
+    }
+
+
+def test_what_is_no_list_of_studies_is_refused(tmp_path):
+    for what in ([], [1], [LAYERS[0]]):
+        with pytest.raises(eiesim.EieError, match="it takes a list of what balance gives"):
+            eiesim.plot(what)
+    both = eiesim.balance_each(LAYERS[:1], X, SMALL)
+    assert [path.name for path in eiesim.plot(both, tmp_path, formats=("tex",)) if path.suffix == ".tex"] == [
+        "balance.tex"
+    ]
 
 
 def test_names_write_no_latex(tmp_path):

@@ -28,13 +28,8 @@ class Weights:
             here = here[part]
         return here
 
-    def array(self, *path: str) -> npt.NDArray[Any] | None:
-        """An array by its path, or None. Raises EieError where its numbers lie elsewhere or cannot be read."""
-        found = self.group(*path)
-        return self.values(found) if isinstance(found, self.h5py.Dataset) else None
-
     def values(self, dataset: Any) -> npt.NDArray[Any]:
-        """A dataset's numbers."""
+        """A dataset's numbers. Raises EieError where they lie elsewhere or cannot be read."""
         called = f"{self.where}: {dataset.name}"
         if dataset.external or dataset.is_virtual or (dataset.size and not dataset.id.get_storage_size()):
             raise EieError(f"{called}: its numbers are not in this file")

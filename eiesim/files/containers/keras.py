@@ -221,8 +221,7 @@ class _Reader:
         self.ranks[value] = _rank(kind, own, self.ranks.get(takes[0]))
         name = str(own.get("name", kind))
         if kind == "Dense" or (kind in ("Conv1D", "Conv2D", "Conv3D") and _is_pointwise(own)):
-            if self._product(layer, branch, name, takes[0], value):
-                return [value]
+            self._product(layer, branch, name, takes[0], value)
             return [value]
         does, reason, macs = _what(kind, own)
         self.steps.append(Step(name, kind, tuple(takes), (value,), does, reason, macs))
@@ -232,7 +231,7 @@ class _Reader:
             self.roles.setdefault(variable, (role, "", f"of {kind} '{name}', which is left out: {reason}"))
         return [value]
 
-    def _product(self, layer: Mapping[str, Any], branch: Branch, name: str, takes: str, value: str) -> bool:
+    def _product(self, layer: Mapping[str, Any], branch: Branch, name: str, takes: str, value: str) -> None:
         kind, own = layer["class_name"], layer["config"]
         found = branch.named(own)
         kernel = dequantised(found, layer)
@@ -240,7 +239,7 @@ class _Reader:
             self.steps.append(Step(name, kind, (takes,), (value,), "", kernel, None))
             for one, _ in found.values():
                 self.roles.setdefault(one, ("left out", "", kernel))
-            return False
+            return
         layer_name = self.called.of(name)
         roles = {"kernel": "weight", "bias": "bias", "g_idx": "indices", "kernel_zero": "zero_point"}
         for meaning, (one, _) in found.items():
@@ -258,7 +257,6 @@ class _Reader:
         if inner != value:
             reason = EXPONENTIAL if activation == "softmax" else "EIE's only activation is ReLU"
             self.steps.append(Step(f"{layer_name}'s {activation}", activation, (inner,), (value,), "", reason))
-        return True
 
 
 def _shape_of(layer: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -329,11 +327,11 @@ def _rank(kind: str, own: Mapping[str, Any], before: int | None) -> int | None:
         return 2
     if kind == "Reshape":
         return len(own["target_shape"]) + 1
-    if kind == "Embedding":
+    if kind in ("Embedding", "RepeatVector"):
         return None if before is None else before + 1
     if kind in ("LSTM", "GRU", "SimpleRNN"):
         return 3 if own.get("return_sequences") else 2
-    return before
+    return None if kind != "Dense" and _what(kind, own)[1] == MAY_MULTIPLY else before
 
 
 def _what(kind: str, own: Mapping[str, Any]) -> tuple[str, str, int | None]:

@@ -40,7 +40,9 @@ def load_arrays(path: Path, parts: Sequence[Weights], choice: Choice = NO_CHOICE
         held = [of_array(f"{names[group]}/{k}", _values(*every[name])) for k, name in enumerate(members)]
         tensors += _meant(group, held)
     network = network_of_tensors(path, tensors, choice, ordered=False)
-    other = next((one for one in network.ledger if not one.layer and not is_aside(one.tensor)), None)
+    scales = {f"{one.tensor}_scale" for one in network.ledger if one.layer and one.dtype == "int8"}
+    loose = (one for one in network.ledger if not one.layer and one.tensor not in scales)
+    other = next((one for one in loose if not is_aside(one.tensor)), None)
     if not network.chain or other is None or len(network.layers) < 2:
         return network
     # Groups stand by the names of their classes: whatever is no layer may stand between two.

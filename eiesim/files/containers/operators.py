@@ -107,9 +107,11 @@ def network_of(
     products: list[Product] = []
     feeds: list[int | None] = []
     left_out: list[LeftOut] = []
+    shared: set[int] = set()  # layers whose outputs, as they are, several take: a ReLU behind them is not theirs
     for step in steps:
         if isinstance(step, Product):
             came_from[step.gives] = len(layers)
+            shared.update([len(layers)] if users[step.gives] > 1 else [])
             feeds.append(came_from.get(step.takes))
             products.append(step)
             layers.append(_layer(where, step))
@@ -117,7 +119,7 @@ def network_of(
         at = came_from.get(step.takes[0]) if step.takes else None
         if step.does == "clips" and (at is None or at < 0):
             pass  # an input, which is taken as the file takes it
-        elif step.does in ("relu", "clips") and at is not None and at >= 0 and users[step.takes[0]] == 1:
+        elif step.does in ("relu", "clips") and at is not None and at >= 0 and at not in shared:
             layers[at] = replace(layers[at], activation="relu")
         elif step.does in ("relu", "clips") and at is not None and at >= 0 and layers[at].activation == "relu":
             pass  # of what is not negative
@@ -129,6 +131,7 @@ def network_of(
             at = None
         if at is not None:
             came_from.update(dict.fromkeys(step.gives, at))
+            shared.update([at] if any(users[value] > 1 for value in step.gives) else [])
     chain = bool(layers) and all(feed == k - 1 for k, feed in enumerate(feeds))
     chain = chain and len({one.vectors for one in products}) == 1
     chain = chain and all(before.rows == after.cols for before, after in pairwise(layers))

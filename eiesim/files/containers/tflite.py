@@ -174,8 +174,8 @@ class _Reader:
         if kind in SAME | EXPONENTIALS | POOLING | MOVING | BY_ELEMENT | {"RELU"}:
             return 0
         shape = self.tensors.shape
-        if kind in ("CONV_2D", "CONV_3D"):
-            return prod(shape(gives[0])) * prod(shape(takes[1])[1:]) // self.batch
+        if kind == "CONV_3D":  # the outputs are the last axis of its weights, of the others the first
+            return prod(shape(gives[0])) * prod(shape(takes[1])[:-1]) // self.batch
         if kind == "DEPTHWISE_CONV_2D":
             return prod(shape(gives[0])) * prod(shape(takes[1])[1:3]) // self.batch
         if kind == "TRANSPOSE_CONV":

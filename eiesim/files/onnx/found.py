@@ -184,10 +184,10 @@ def _quantiser(node: Any, scope: Scope) -> tuple[Quantiser, list[str]] | None:
     value, between = node.output[0], [node.output[0]]
     after = scope.only_user(value)
     if after is not None and after.op_type == "Clip" and after.domain in IS_ONNX:
-        cuts = [constants.get(one) for one in list(after.input)[1:3] if one]
-        if len(cuts) != 2 or any(one is None for one in cuts):
+        cuts = [*after.input, "", ""][1:3]
+        if any(one and one not in constants for one in cuts):
             return None
-        least, most = (float(one.reshape(())) for one in cuts if one is not None)
+        least, most = (float(constants[one].reshape(())) if one else end for one, end in zip(cuts, ends, strict=True))
         ends = max(ends[0], least), min(ends[1], most)
         value = after.output[0]
         between.append(value)
@@ -227,12 +227,13 @@ def limits(zero: npt.NDArray[Any] | None, kind: int) -> tuple[float, float] | No
 
 
 def cuts_at_zero(node: Any, constants: Constants) -> bool:
-    """Whether a QuantizeLinear has no value below 0: its zero point is its type's least value."""
+    """Whether a QuantizeLinear has no value below 0, of a channel or all: its zero point is its type's least value."""
     zero = constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
     ends = limits(zero, settings(node).get("output_dtype", 0))
     if ends is None or (zero is None and len(node.input) > 2 and node.input[2]):
         return False
-    return bool(zero is None or (zero.astype(np.float64) == ends[0]).all())
+    less = np.zeros(1) if zero is None else zero.astype(np.float64)
+    return bool((less == ends[0]).any())
 
 
 def codes_of(node: Any, constants: Constants) -> tuple[Any, ...]:

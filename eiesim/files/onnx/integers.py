@@ -59,7 +59,8 @@ def _integer(node: Any, here: Graph, name: str) -> Nodes:
     while (after := here.only_user(value)) is not None and after.op_type == "Mul" and not (scaled and scales):
         other = next((one for one in after.input if one != value), "")
         by, has_dynamic = _scale(here, other, dynamic)
-        if by is None or (has_dynamic and scaled) or not _by_rows(by, rows, is_conv):
+        behind = weights.ndim - 2 if is_conv else 0
+        if by is None or (has_dynamic and scaled) or not _by_rows(by, rows, behind):
             break
         factor, value, scaled = factor * by.astype(np.float32).reshape(-1), after.output[0], scaled or has_dynamic
         gone.append(after)
@@ -135,13 +136,9 @@ def _scale(here: Graph, value: str, dynamic: str) -> tuple[npt.NDArray[Any] | No
     return (here.constants[other], True) if other is not None and dynamic in made.input else (None, False)
 
 
-def _by_rows(by: npt.NDArray[Any], rows: int, is_conv: bool) -> bool:
-    shape = by.shape
-    if by.size == 1:
-        return True
-    if by.size != rows:
-        return False
-    return len(shape) >= 3 and shape[-3 if len(shape) == 4 else 0] == rows if is_conv else shape[-1] == rows
+def _by_rows(by: npt.NDArray[Any], rows: int, behind: int) -> bool:
+    """Whether a factor is one number, or one a row. behind: how many axes follow that of the rows."""
+    return by.size == 1 or (by.size == rows and by.ndim > behind and by.shape[-1 - behind] == rows)
 
 
 def _nbits(node: Any, here: Graph, name: str) -> Nodes:

@@ -187,7 +187,7 @@ def _qlinear(node: Any, here: Graph, name: str) -> Nodes:
     """QLinearMatMul, and com.microsoft's QLinearAdd and QLinearMul: two triples, then the output's scale and zero."""
     output = node.output[0]
     every = [entry(node, k) for k in range(8)]
-    first = _operand(here, every[:3], f"{output}.a", -1)
+    first = _operand(here, every[:3], f"{output}.a", -2)  # of the first factor the scales are by row
     second = _operand(here, every[3:6], f"{output}.b", -1)
     last = requantise(here, f"{output}.real", every[6], every[7], output)
     if first is None or second is None or last is None:
@@ -240,11 +240,12 @@ def _quant(node: Any, here: Graph, name: str) -> Nodes:
     """QONNX's Quant on activations of at most 8 bits and one scale: what onnxruntime can run."""
     own, output = settings(node), node.output[0]
     scale, zero, bits = (here.constants.get(value) for value in node.input[1:4])
-    if scale is None or zero is None or bits is None or scale.size != 1 or zero.size != 1:
+    if scale is None or zero is None or bits is None or not scale.size == zero.size == bits.size == 1:
         return None
-    if own.get("rounding_mode", b"ROUND") not in (b"ROUND", b"HALF_EVEN") or not 1 <= float(bits) <= 8:
+    width = float(bits.reshape(()))
+    if own.get("rounding_mode", b"ROUND") not in (b"ROUND", b"HALF_EVEN") or width not in range(1, 9):
         return None
-    signed, narrow, width = bool(own.get("signed", 1)), bool(own.get("narrow", 0)), float(bits.reshape(()))
+    signed, narrow = bool(own.get("signed", 1)), bool(own.get("narrow", 0))
     low = -(2 ** (width - 1)) + narrow if signed else 0
     high = 2 ** (width - 1) - 1 if signed else 2**width - 1 - narrow
     kind, number = (np.int8 if signed else np.uint8), float(zero.reshape(()))

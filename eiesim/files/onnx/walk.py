@@ -173,8 +173,9 @@ def _visit(reader: _Reader, scope: Scope, node: Any, name: str) -> None:
     if (known and node.op_type in PASSES) or (node.op_type in ROUNDS and node.domain in QUANTISE):
         _pass(reader, scope, node, name, data)
     elif known and node.op_type == "Clip" and _is_of_codes(scope, node):
-        if node.input[0] in scope.came_from:
-            scope.came_from[node.output[0]] = scope.came_from[node.input[0]]
+        origin = scope.came_from.get(node.input[0])
+        if origin is not None and (_is_not_below_0(reader, origin) or not _starts_at_zero_point(scope, node, origin)):
+            scope.came_from[node.output[0]] = origin
         reader.accounts.take(constants, dict.fromkeys(node.input[1:], "scale"), "")
     elif known and node.op_type in SILENT:
         reader.accounts.take(constants, dict.fromkeys(node.input, "shape"), "")
@@ -196,15 +197,30 @@ def _is_of_codes(scope: Scope, node: Any) -> bool:
     return bool(bounds) and all(one is not None and one.dtype.kind in "iu" for one in bounds)
 
 
+def _starts_at_zero_point(scope: Scope, node: Any, origin: Origin) -> bool:
+    """Whether a Clip of codes cuts off what is below 0, of a channel or all; also where its zero point is not known."""
+    if len(node.input) < 2 or not node.input[1]:
+        return False
+    zero = None if origin.codes is None else origin.codes[1]
+    return not isinstance(zero, tuple) or bool((scope.constants[node.input[1]] >= np.array(zero)).any())
+
+
+def _is_not_below_0(reader: _Reader, origin: Origin) -> bool:
+    """Whether a ReLU changes nothing: behind another, and of the network's inputs, as the first layer takes them."""
+    return origin.layer < 0 or reader.found[origin.layer].layer.activation == "relu"
+
+
 def _pass(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) -> None:
     """A node that leaves values what they are, or one of a pair that quantises and dequantises them."""
     constants, kind = scope.constants, node.op_type
     if kind == "Cast" and settings(node)["to"] not in FLOAT_TYPES:
         reader.leave_out(scope, name, node, why(node))
         return
-    if kind == "Dropout" and len(node.input) > 2 and constants.get(node.input[2], np.zeros(1)).any():
-        reader.leave_out(scope, name, node, "it is in training mode")
-        return
+    if kind == "Dropout" and len(node.input) > 2 and node.input[2]:
+        mode = constants.get(node.input[2])
+        if mode is None or mode.any():
+            reader.leave_out(scope, name, node, f"it {'may be' if mode is None else 'is'} in training mode")
+            return
     roles = dict.fromkeys(node.input[1:], "shape")
     if kind in ROUNDS:
         roles = dict(zip(node.input[1:], ("scale", "zero_point")))
@@ -218,8 +234,7 @@ def _pass(reader: _Reader, scope: Scope, node: Any, name: str, data: list[str]) 
     elif kind == "DynamicQuantizeLinear":
         origin = replace(origin, codes=(node.output[1], node.output[2], None)) if origin.codes is None else None
     elif kind == "QuantizeLinear":
-        is_relu = origin.layer < 0 or reader.found[origin.layer].layer.activation == "relu"
-        kept = origin.codes is None and (is_relu or not cuts_at_zero(node, constants))
+        kept = origin.codes is None and (_is_not_below_0(reader, origin) or not cuts_at_zero(node, constants))
         origin = replace(origin, codes=codes_of(node, constants)) if kept else None
     elif kind == "DequantizeLinear":
         origin = replace(origin, codes=None) if origin.codes == codes_of(node, constants) else None

@@ -114,11 +114,6 @@ def value(expression: Expression, values: Mapping[str, int]) -> int:
     return held[0] & held[1] if kind == "and" else held[0] | held[1] if kind == "or" else held[0] ^ held[1]
 
 
-def inverse(expression: Expression) -> Expression:
-    """The expression negated."""
-    return expression[1] if isinstance(expression, tuple) and expression[0] == "not" else ("not", expression)
-
-
 Emit = Callable[[int, int, int], int]
 """Adds a step: function of two operands, and the two; returns the place of its result."""
 

@@ -234,6 +234,8 @@ class _Reader:
             return None
         capacitance = _number(chosen.get("capacitance", "0"), "wire_load capacitance") * self._ff
         slope = _number(chosen.get("slope", "0"), "wire_load slope")
+        if min(capacitance, slope, *(length for _, length in pairs)) < 0 or min(sinks for sinks, _ in pairs) < 1:
+            raise EieError("wire_load: capacitance, slope and lengths are 0 or more, and a fanout is 1 or more")
         return capacitance, slope, {int(sinks): length for sinks, length in pairs}
 
     def _cell(self, group: Group) -> Cell:

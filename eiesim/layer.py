@@ -485,6 +485,15 @@ def _read_only(key: str, value: object, dtype: np.dtype[Any]) -> npt.NDArray[Any
     return array
 
 
+def check_layer(value: Any) -> None:
+    """Raise EieError unless it is a layer: what is opened, compressed or trained has several, in `layers`."""
+    if not isinstance(value, CompressedLayer):
+        made = type(value).__name__
+        hint = "; its layers are in its attribute 'layers'" if hasattr(value, "layers") else ""
+        hint = hint or ("; its layer is in its attribute 'layer'" if hasattr(value, "layer") else "")
+        raise EieError(f"layer: needs a CompressedLayer, not {made}{hint}")
+
+
 def as_float32(key: str, values: Any) -> npt.NDArray[np.float32]:
     """Numbers rounded to float32, too large ones to infinity. Raises EieError for what are no numbers.
 

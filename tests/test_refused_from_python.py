@@ -29,6 +29,12 @@ def compressed(calibration):
 
 
 REFUSED = {
+    "several layers to save": (
+        lambda: eiesim.save(compressed(None), "no.npz"),
+        "layer: needs .*, not Compressed; its layers are in .*layers"),
+    "an interleaved layer to save": (
+        lambda: eiesim.save(eiesim.interleave(LAYER), "no.npz"), "not InterleavedLayer; its layer is in .*'layer'"),
+    "weights to save": (lambda: eiesim.save(X, "no.npz"), "layer: needs a CompressedLayer, not ndarray$"),
     "calibration without inputs": (lambda: compressed(np.zeros((0, 5))), r"calibration: shape \(0, 5\): is empty"),
     "calibration by name, empty": (lambda: compressed({"x": []}), r"calibration: x: shape \(0,\): is empty"),
     "calibration, a number": (lambda: compressed(np.float32(3)), r"calibration = 3\.0: needs one value an input"),

@@ -16,7 +16,7 @@ from eiesim._io.folder import making_folder
 from eiesim._io.reading import read_bytes
 from eiesim.encoding import PeMemory, bias_column, decode_memories, interleave, layer_from_triplets
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer, as_float32, printable
+from eiesim.layer import CompressedLayer, as_float32, check_layer, printable
 
 INDEX_BITS, CODES = 4, 16
 FLOAT, INT = np.dtype("<f4"), np.dtype("<i4")
@@ -116,6 +116,7 @@ def save_dump(layer: CompressedLayer, activations: npt.ArrayLike, folder: str | 
         For what a dump cannot hold (more than 16 codes, an activation other than ReLU, a batch, NaN or infinity), and
         for a folder that is there already or cannot be made.
     """
+    check_layer(layer)
     folder = Path(folder)
     values = as_float32("activations", activations).astype(FLOAT)
     if values.shape != (layer.cols,):

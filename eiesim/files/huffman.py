@@ -24,7 +24,7 @@ from eiesim._io.reading import read_bytes
 from eiesim.coding.huffman import HuffmanCode
 from eiesim.coding.stream import Stream, from_stream, to_stream
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer
+from eiesim.layer import CompressedLayer, check_layer
 
 SUFFIX = ".huff"
 MAGIC = b"EIEHUFF1"
@@ -37,6 +37,7 @@ ALWAYS_READ_BYTES, MAX_EXPANSION = 2**28, 200
 
 def save_huffman(layer: CompressedLayer, path: str | Path, index_bits: int = 4) -> None:
     """Write a layer Huffman-coded, whole or not at all; `load_huffman` gives back the identical layer."""
+    check_layer(layer)
     stream = to_stream(layer, index_bits)
     of_codes = HuffmanCode.of(stream.codes, len(layer.codebook))
     of_indices = HuffmanCode.of(stream.z, 2**index_bits)

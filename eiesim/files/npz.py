@@ -15,7 +15,7 @@ import numpy.typing as npt
 from eiesim._io.arrays import read_arrays, write_archive
 from eiesim._io.atomic import writing
 from eiesim.errors import EieError
-from eiesim.layer import CompressedLayer, as_float32, printable
+from eiesim.layer import CompressedLayer, as_float32, check_layer, printable
 
 FORMAT = "eiesim-layer/1"
 REQUIRED = ("format", "shape", "indptr", "indices", "codes", "codebook")
@@ -116,6 +116,7 @@ def save(layer: CompressedLayer, path: str | Path) -> None:
     EieError
         Where the file cannot be written.
     """
+    check_layer(layer)
     with writing(path) as file:
         save_to(file, layer)
 

@@ -1,6 +1,6 @@
 """eiesim sweep."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -103,42 +103,48 @@ def sweep(
     accuracies = _accuracies(accuracy or [])
     file = None if output is None or str(output) == "-" else output
     screen, configured = Screen(quiet), base.chosen()
+    done = file or parquet
     kept = file or (parquet and f"{parquet}.parts")
-    with (
-        keeping(f"rows that are done are in {kept}; the same command goes on from there") if kept else nullcontext(),
-        filling(plot) if plot is not None else nullcontext(),
-        screen.progress() as progress,
-    ):
-        found = eiesim.sweep_rows(
-            layers, swept, config=configured, engines=engine, seeds=seeds, variations=variation, inputs=input or (),
-            output=file, parquet=parquet, jobs=jobs, backend=backend, scheduler=scheduler, repair=repair,
-            progress=progress, **vars(opened), **vars(own),
-        )  # fmt: skip
-    if file is not None:
-        there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
-        screen.note(f"{counted(len(found), 'row')} in {file}{there}")
-    elif output is not None:
-        print_text(found.to_csv().removesuffix("\n"))
-    elif parquet is not None and len(found) > MOST_ROWS:
-        screen.note(f"{counted(len(found), 'row')} in {parquet}")
-    else:
-        screen.show(*sweep_tables(found.rows))
-    if totals is not None:
-        with Outputs() as files:
-            files.text(eiesim.network_totals(found.to_frame()).to_csv(index=False).removesuffix("\n"), str(totals))
-    if plot is not None:
-        basis = "given"
-        if not accuracies and any(one.startswith("arithmetic=") for one in swept):
-            accuracies, basis = _recognised(layers, configured, screen), "simulated"
-        try:
-            drawn = eiesim.plot(
-                found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats, style=style
-            )
-            lines = [f"drawn: {path}" for path in drawn]
-        except NothingToDrawError as nothing:
-            lines = [str(nothing)]
-        for line in lines:
-            screen.note(line)
+    try:
+        with filling(plot) if plot is not None else nullcontext():
+            with (
+                _keeping(f"rows that are done are in {kept}; the same command goes on from there", kept),
+                screen.progress() as progress,
+            ):
+                found = eiesim.sweep_rows(
+                    layers, swept, config=configured, engines=engine, seeds=seeds, variations=variation,
+                    inputs=input or (), output=file, parquet=parquet, jobs=jobs, backend=backend, scheduler=scheduler,
+                    repair=repair, progress=progress, **vars(opened), **vars(own),
+                )  # fmt: skip
+            with _keeping(f"all rows are in {done}; the same command goes on from there", done):
+                if file is not None:
+                    there = f", {found.new:,} new and {found.known:,} that were there" if found.known else ""
+                    screen.note(f"{counted(len(found), 'row')} in {file}{there}")
+                elif output is not None:
+                    print_text(found.to_csv().removesuffix("\n"))
+                elif parquet is not None and len(found) > MOST_ROWS:
+                    screen.note(f"{counted(len(found), 'row')} in {parquet}")
+                else:
+                    screen.show(*sweep_tables(found.rows))
+                if totals is not None:
+                    with Outputs() as files:
+                        text = eiesim.network_totals(found.to_frame()).to_csv(index=False).removesuffix("\n")
+                        files.text(text, str(totals))
+                if plot is not None:
+                    basis = "given"
+                    if not accuracies and any(one.startswith("arithmetic=") for one in swept):
+                        accuracies, basis = _recognised(layers, configured, screen), "simulated"
+                    drawn = eiesim.plot(
+                        found.to_frame(), plot, accuracies=accuracies, basis=basis, formats=formats, style=style
+                    )
+                    for path in drawn:
+                        screen.note(f"drawn: {path}")
+    except NothingToDrawError as nothing:
+        screen.note(str(nothing))
+
+
+def _keeping(what: str, kept: object) -> AbstractContextManager[None]:
+    return keeping(what) if kept else nullcontext()
 
 
 def _recognised(layers: list[str], config: "eiesim.MachineConfig", screen: Screen) -> dict[str, float]:

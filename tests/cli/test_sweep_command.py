@@ -52,6 +52,31 @@ def test_what_is_refused_leaves_no_folder(command, tmp_path, monkeypatch, argume
     assert not (tmp_path / "new").exists()
 
 
+def test_rows_without_a_picture_leave_no_folder(command, tmp_path):
+    status, _, err = command("sweep", "table3:NT-We", "--pes", "16", "--plot", tmp_path / "new" / "folder")
+    assert status == 0
+    assert err.startswith("nothing to draw: ")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("to", "needs"), [("-o", None), ("--parquet", "pyarrow")])
+def test_interrupted_while_it_draws_it_says_where_the_rows_are(command, tmp_path, monkeypatch, to, needs):
+    if needs:
+        pytest.importorskip(needs)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(eiesim, "plot", interrupted)
+    table = tmp_path / "rows"
+    status, _, err = command("sweep", "table3:NT-We", "--pes", "16,32", to, table, "--plot", tmp_path / "new")
+    assert status == 130
+    assert err.splitlines()[-1] == (
+        f"eiesim: interrupted; all rows are in {table}; the same command goes on from there"
+    )
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["rows"]
+
+
 def test_without_a_file_rows_are_shown_in_short_or_as_csv(command, tmp_path):
     arguments = ["sweep", "table3:NT-We", "--pes", "16,32"]
     status, out, err = command(*arguments)

@@ -146,6 +146,31 @@ def test_a_clip_between_quantisers(tmp_path, ends, shared):
     check(hold_onnx(path))
 
 
+@pytest.mark.parametrize(("clipped", "behind"), [(["q"], "c"), (["q", "low"], ""), (["q", "low"], "q")])
+def test_a_clip_without_ends_or_whose_codes_nothing_takes(tmp_path, clipped, behind):
+    """Behind the clip are the pair's other half, the graph's end, or nothing at all."""
+    tensors = {"W": f(12, 8), "s": np.float32(0.25), "z": np.uint8(0), "low": np.uint8(0)}
+    nodes = [node("MatMul", ["x", "W"], ["m"], "one"), node("QuantizeLinear", ["m", "s", "z"], ["q"]),
+             node("Clip", clipped, ["c"])]  # fmt: skip
+    if behind:
+        nodes.append(node("DequantizeLinear", [behind, "s", "z"], ["d"]))
+    last = ("d", TensorProto.FLOAT) if behind else ("c", TensorProto.UINT8)
+    path = made(tmp_path, nodes, tensors, outputs=[helper.make_tensor_value_info(*last, None)])
+    check(hold_onnx(path))
+
+
+def test_a_clip_from_0_is_a_relu_where_no_zero_point_is_given(tmp_path):
+    tensors = {"W": f(12, 8), "V": f(8, 4), "s": np.float32(0.25), "low": np.int8(0), "high": np.int8(90)}
+    nodes = [node("MatMul", ["x", "W"], ["m"], "one"),
+             node("QuantizeLinear", ["m", "s"], ["q"], output_dtype=TensorProto.INT8),
+             node("Clip", ["q", "low", "high"], ["c"]), node("DequantizeLinear", ["c", "s"], ["d"]),
+             node("MatMul", ["d", "V"], ["y"], "two")]  # fmt: skip
+    path = made(tmp_path, nodes, tensors)
+    found, _ = load_onnx(path)
+    assert [layer.activation for layer in found.layers] == ["relu", "none"]
+    check(hold_onnx(path))
+
+
 @pytest.mark.parametrize("points", [[0, 9], [9, 9]])
 def test_a_relu_of_some_columns_is_none_of_the_layer(tmp_path, points):
     """Some zero points are the type's least: the layer has no ReLU, and the next does not take what it gives."""

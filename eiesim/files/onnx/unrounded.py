@@ -42,11 +42,8 @@ def without_quantisers(proto: Any) -> Any:
             continue
         elif node.op_type == "Clip" and data in rounded:
             rounded.add(node.output[0])
-            # Q, Clip, DQ: the pair's zero point is in the DequantizeLinear behind it.
-            after = next(one for one in graph.node if node.output[0] in one.input)
-            least = stored.get(node.input[1])
-            zero = stored.get(after.input[2]) if len(after.input) > 2 else None
-            cut = least is not None and zero is not None and (tensor(zero) == tensor(least)).all()
+            after = next((one for one in graph.node if node.output[0] in one.input), None)
+            cut = after is not None and _starts_at_zero_point(node, after, stored)
             nodes.append(helper.make_node("Relu" if cut else "Identity", [data], [node.output[0]]))
             continue
         elif data in rounded:
@@ -66,6 +63,15 @@ def _cuts_at_zero(node: Any, stored: dict[str, Any]) -> bool:
     ends = limits(zero, kind)
     less = np.zeros(1) if zero is None else zero.astype(np.float64)
     return ends is not None and bool((less == ends[0]).all())
+
+
+def _starts_at_zero_point(clip: Any, after: Any, stored: dict[str, Any]) -> bool:
+    """Of Q, Clip, DQ: the pair's zero point is in the DequantizeLinear behind the Clip, or is 0."""
+    least = stored.get(clip.input[1]) if len(clip.input) > 1 else None
+    named = after.input[2] if len(after.input) > 2 else ""
+    if least is None or after.op_type != "DequantizeLinear" or (named and named not in stored):
+        return False
+    return bool((tensor(least) == (tensor(stored[named]) if named else 0)).all())
 
 
 def without_unknown(proto: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eiesim._io.atomic import Outputs, check_targets
 from eiesim._progress import Steps, Told, telling
 from eiesim.files.guarding import guarded
-from eiesim.outputs import made_folder
+from eiesim.outputs import filling
 from eiesim.view.document import TEX, formats_of, write
 from eiesim.view.helper import helper
 from eiesim.view.paper import SCREEN
@@ -67,8 +67,12 @@ def reproduce(
     >>> import eiesim
     >>> found = eiesim.reproduce(quick=True, progress=eiesim.progress())  # doctest: +SKIP
     """
-    with helper("eiesim.reproduction.plots", jobs) as drawn:
-        return _reproduce(Path(output), quick, dump, jobs, progress, drawn, formats_of(formats, style), style)
+    out = Path(output)
+    with (
+        filling(out), filling(out / "tables"), filling(out / "figures"),
+        helper("eiesim.reproduction.plots", jobs) as drawn,
+    ):  # fmt: skip
+        return _reproduce(out, quick, dump, jobs, progress, drawn, formats_of(formats, style), style)
 
 
 def _reproduce(
@@ -85,8 +89,6 @@ def _reproduce(
 
     extent = simulations.QUICK if quick else simulations.FULL
     planned = simulations.plans(extent, dump)
-    for folder in (out, out / "tables", out / "figures"):
-        made_folder(folder)
     check_targets(out / name for name in ("report.html", simulations.RUNS))
     runs = simulations.run(
         planned, extent, out, jobs=jobs, observer=Steps(progress, sum(one.runs for one in planned), "runs")

@@ -10,6 +10,7 @@ import pytest
 import eiesim
 from eiesim.cli import main
 from eiesim.cli.run import _mapped
+from eiesim.reproduction import simulations
 from tests.cases import cli
 
 DISK = OSError(errno.ENOSPC, "No space left on device")
@@ -97,3 +98,13 @@ def test_a_run_writes_the_dram_trace_and_knows_the_layers_to_draw(tmp_path):
     assert addresses == list(range(0x40000000, 0x40000000 + 64 * len(addresses), 64))
     found = {given: _mapped(given, 3) for given in (None, "2", "all", "a, c")}
     assert found == {None: None, "2": 2, "all": 3, "a, c": ["a", "c"]}
+
+
+def test_a_reproduction_that_is_stopped_before_its_first_run_leaves_no_folder(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulations, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        eiesim.reproduce(tmp_path / "new" / "folder", quick=True)
+    assert not list(tmp_path.iterdir())

@@ -59,11 +59,14 @@ class Ran(NamedTuple):
         return Run(self.cycles, self.scan_last, broadcasts, bubbles, stalls, per_pe, self.sums)
 
 
-def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
-    """As `run`. For the timing alone, activation_rows may also say which are not 0, bool[activation rows, pes]."""
+def ran(job: Job, activation_rows: npt.NDArray[Any], only_times: bool = False) -> Ran:
+    """As `run`. For the timing alone, activation_rows may also say which are not 0, bool[activation rows, pes].
+
+    only_times: leave all counting to when counters are asked for; it then takes another walk.
+    """
     layer = job.layer
     columns, gaps = scan(activation_rows)
-    walked = no_counts(job) if job.outputs else None
+    walked = None if only_times else no_counts(job)
     cycles, scan_last = walk(*of_layer(job), columns, gaps, work_space(job), walked)
     sums = None
     if job.outputs:

@@ -399,8 +399,8 @@ def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
     """Time the broadcasts in order: the part of `time` that depends on the queues' depth.
 
     counted: int32[len(COUNTED), pes], all 0: BYPASSES and OCCUPANCY are written, and into BUSY_EMPTY the empty columns
-    that are still queued or walked when the machine is drained, below 0. None only times, in half of the time: the code
-    compiled for it leaves the rest out. Others, and what is returned: see `time`.
+    that are still queued or walked when the machine is drained, below 0. None only times, in a third of the time: the
+    code compiled for it leaves the rest out. Others, and what is returned: see `time`.
     """
     depth, walks, first_row, last_row = tables.depth, tables.walks, tables.first_row, tables.last_row
     ring, latest, sent, free = work.ring, work.latest, work.sent, work.free

@@ -292,7 +292,7 @@ def _run(
         def some(part: slice) -> Runs:
             own = operands.part(part)
             rows = job.in_rows(own.sent, own.one != 0) if only_sent else job.in_rows(own.activations, own.one)
-            runs = batch.run(run, job, rows, None, kept, progress, own.sums)
+            runs = batch.run(run, job, rows, None, kept, progress, own.sums, only_sent)
             if outputs is not None and runs.sums is not None:
                 outputs[part] = prepared.real(runs.sums)
             return runs if kept else runs.without_sums()

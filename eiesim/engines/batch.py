@@ -27,6 +27,7 @@ def run(
     by_pe: bool = True,
     told: Callable[[int], object] | None = None,
     sums: npt.NDArray[Any] | None = None,
+    only_times: bool = False,
 ) -> Runs:
     """Some inputs through one layer.
 
@@ -44,7 +45,8 @@ def run(
             told(len(activation_rows))
         return runs
     if engine is recurrence.run and len(activation_rows) == 1:
-        parts = recurrence.ran(job if starts is None else replace(job, start=starts[0]), activation_rows[0])
+        job = job if starts is None else replace(job, start=starts[0])
+        parts = recurrence.ran(job, activation_rows[0], only_times)
         if told is not None:
             told(1)
         return Runs.of_one(parts.cycles, parts.sums, parts.counted, by_pe)

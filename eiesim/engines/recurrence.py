@@ -13,7 +13,6 @@ import numpy.typing as npt
 from eiesim._jit import jit, uncounted
 from eiesim.arithmetic import accumulate, finish, magnitudes
 from eiesim.counters import PerPe, Run
-from eiesim.encoding import InterleavedLayer
 from eiesim.job import Job
 from eiesim.lanes import shared_rows
 from eiesim.machine.latency import QUEUE, WRITTEN
@@ -33,37 +32,42 @@ def run(job: Job, activation_rows: npt.NDArray[Any]) -> Run:
 class Ran(NamedTuple):
     """One input's timing and sums; its counters are counted when they are asked for.
 
-    tables, lanes: see `of_layer`. columns, gaps: see `scan`. walked: int32[len(COUNTED), pes], what `walk` wrote.
+    columns, gaps: see `scan`. walked: int32[len(COUNTED), pes], what `walk` wrote; None where it only timed.
     """
 
-    layer: InterleavedLayer
-    tables: "Tables"
-    lanes: "Lanes | None"
+    job: Job
     columns: npt.NDArray[np.int64]
     gaps: npt.NDArray[np.int32]
-    walked: npt.NDArray[np.int32]
+    walked: npt.NDArray[np.int32] | None
     cycles: int
     scan_last: int
     sums: npt.NDArray[Any] | None
 
     def counted(self) -> Run:
-        """The whole run."""
-        counted = self.walked.copy()  # Two threads may ask at once.
-        count(self.tables, self.lanes, self.columns, counted)
-        every = self.layer.of_all_pes(counted)
+        """The whole run. Two threads may ask at once."""
+        tables, lanes = of_layer(self.job)
+        if self.walked is None:
+            counted = no_counts(self.job)
+            walk(tables, lanes, self.columns, self.gaps, work_space(self.job), counted)
+        else:
+            counted = self.walked.copy()
+        count(tables, lanes, self.columns, counted)
+        every = self.job.layer.of_all_pes(counted)
         broadcasts, bubbles = len(self.columns), int(np.add.reduce(self.gaps))
         per_pe = PerPe(**derived(every.astype(np.int64), np.full(every.shape[1], broadcasts), self.cycles))
         stalls = self.scan_last - broadcasts - bubbles
         return Run(self.cycles, self.scan_last, broadcasts, bubbles, stalls, per_pe, self.sums)
 
 
-def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
-    """As `run`. For the timing alone, activation_rows may also say which are not 0, bool[activation rows, pes]."""
+def ran(job: Job, activation_rows: npt.NDArray[Any], only_times: bool = False) -> Ran:
+    """As `run`. For the timing alone, activation_rows may also say which are not 0, bool[activation rows, pes].
+
+    only_times: leave all counting to when counters are asked for; it then takes another walk.
+    """
     layer = job.layer
     columns, gaps = scan(activation_rows)
-    tables, lanes = of_layer(job)
-    walked = np.zeros((len(COUNTED), layer.kept.pes), np.int32)
-    cycles, scan_last = walk(tables, lanes, columns, gaps, work_space(job), walked)
+    walked = None if only_times else no_counts(job)
+    cycles, scan_last = walk(*of_layer(job), columns, gaps, work_space(job), walked)
     sums = None
     if job.outputs:
         one = activation_rows.reshape(-1)[layer.columns - 1]
@@ -71,7 +75,12 @@ def ran(job: Job, activation_rows: npt.NDArray[Any]) -> Ran:
         sums = accumulate(layer.layer, inputs, one, job.codebook, job.rounding, job.accumulators(), job.draw, job.adder)
         if job.adder is not None and job.adder.rest is not None:
             finish(sums, job.adder, -magnitudes(inputs[None])[0], job.rounding, job.draw)
-    return Ran(layer, tables, lanes, columns, gaps, walked, int(cycles), int(scan_last), sums)
+    return Ran(job, columns, gaps, walked, int(cycles), int(scan_last), sums)
+
+
+def no_counts(job: Job) -> npt.NDArray[np.int32]:
+    """What `walk` is given to count into, all 0: int32[len(COUNTED), pes]."""
+    return np.zeros((len(COUNTED), job.layer.kept.pes), np.int32)
 
 
 COUNTED = (
@@ -390,19 +399,21 @@ def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
     """Time the broadcasts in order: the part of `time` that depends on the queues' depth.
 
     counted: int32[len(COUNTED), pes], all 0: BYPASSES and OCCUPANCY are written, and into BUSY_EMPTY the empty columns
-    that are still queued or walked when the machine is drained, below 0. Others, and what is returned: see `time`.
+    that are still queued or walked when the machine is drained, below 0. None only times, in a third of the time: the
+    code compiled for it leaves the rest out. Others, and what is returned: see `time`.
     """
     depth, walks, first_row, last_row = tables.depth, tables.walks, tables.first_row, tables.last_row
     ring, latest, sent, free = work.ring, work.latest, work.sent, work.free
     broadcasts, pes = len(columns), len(free)
     wrap = len(ring) - 1
-    bypasses, occupancy, busy_empty = counted[BYPASSES], counted[OCCUPANCY], counted[BUSY_EMPTY]
+    if counted is not None:
+        bypasses, occupancy, busy_empty = counted[BYPASSES], counted[OCCUPANCY], counted[BUSY_EMPTY]
     for p in range(pes):
         free[p] = 1
     fullest = np.int64(0)
     b = np.int32(0)
     for k in range(broadcasts):
-        if k > 0 and k % STEP == 0:
+        if counted is not None and k > 0 and k % STEP == 0:
             fullest = _note_waiting(k - STEP, k, fullest, ring, latest, sent, occupancy)
         slot = k & wrap
         b = np.int32(b + np.int32(1) + gaps[k])
@@ -411,7 +422,7 @@ def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
         sent[slot] = b
         j = columns[k]
         earliest = np.int32(b + QUEUE)
-        if k > 0:
+        if counted is not None and k > 0:
             before = columns[k - 1]
             if lanes is not None:
                 _count_bypasses(before, j, earliest, free, tables.pointers, last_row, lanes, bypasses)
@@ -435,13 +446,14 @@ def walk(tables: Any, lanes: Any, columns: Any, gaps: Any, work: Any, counted: A
             if n > 0:
                 cycles = max(cycles, ring[k & wrap, p] + n - 1 + WRITTEN)
                 break
-    # States count up to `cycles` only: what is still queued or walked then are empty columns.
-    noted = (broadcasts - 1) // STEP * STEP if broadcasts > 0 else 0
-    counts_last = broadcasts > 0 and b < cycles
-    _note_waiting(noted, broadcasts if counts_last else broadcasts - 1, fullest, ring, latest, sent, occupancy)
-    for late in range(max(broadcasts - depth, 0), broadcasts):
-        for p in range(pes):
-            busy_empty[p] -= (walks[columns[late], p] == 0) & (ring[late & wrap, p] > cycles)
+    if counted is not None:
+        # States count up to `cycles` only: what is still queued or walked then are empty columns.
+        noted = (broadcasts - 1) // STEP * STEP if broadcasts > 0 else 0
+        counts_last = broadcasts > 0 and b < cycles
+        _note_waiting(noted, broadcasts if counts_last else broadcasts - 1, fullest, ring, latest, sent, occupancy)
+        for late in range(max(broadcasts - depth, 0), broadcasts):
+            for p in range(pes):
+                busy_empty[p] -= (walks[columns[late], p] == 0) & (ring[late & wrap, p] > cycles)
     return cycles, scan_last
 
 

@@ -62,23 +62,17 @@ class Outputs(atomic.Outputs):
         super().__exit__(kind, error, trace)
 
 
-def made_folder(folder: str | Path) -> Path:
-    """The folder, made where it is not there."""
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EieError(f"{path}: cannot be made: {error.strerror}") from None
-    return path
-
-
 @contextmanager
 def filling(folder: str | Path) -> Iterator[Path]:
     """The folder, made where it is not there, and gone again where what was to fill it fails and it is empty."""
     path = Path(folder)
     new = [one for one in (path, *path.parents) if not one.exists()]
     try:
-        yield made_folder(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EieError(f"{path}: cannot be made: {error.strerror}") from None
+        yield path
     except BaseException:
         for one in new:
             with suppress(OSError):
